@@ -1,0 +1,1 @@
+//! The node's own data and its one write path.

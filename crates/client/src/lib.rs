@@ -1,0 +1,1 @@
+//! Client library: ask a known server over UDP, TCP or QUIC.

@@ -1,0 +1,1 @@
+//! Syntax of identifiers: parse, fold, order, print.

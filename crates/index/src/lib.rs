@@ -1,0 +1,1 @@
+//! Lock-free in-memory index over resident records.

@@ -1,0 +1,2 @@
+//! The `waymarkd` binary.
+fn main() {}

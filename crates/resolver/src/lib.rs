@@ -1,0 +1,1 @@
+//! The data plane: answer_batch and its doors.

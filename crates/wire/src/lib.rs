@@ -1,0 +1,1 @@
+//! The binary protocol: envelope, header, bodies, values, credentials, framing, reassembly.
