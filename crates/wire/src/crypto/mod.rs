@@ -1,0 +1,1 @@
+//! Digests, keys, credentials and sessions.

@@ -1,0 +1,1 @@
+//! Framing of messages: datagram split, reassembly, stream lengths.

@@ -1,0 +1,1 @@
+//! Which server of a site is responsible for a handle.

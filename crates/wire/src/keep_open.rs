@@ -1,0 +1,1 @@
+//! Whether a stream connection stays open after an answer.
