@@ -1,1 +1,34 @@
 //! Bytes that survive: the record log, its key runs, and the small state over it.
+#![forbid(unsafe_code)]
+
+mod blobs;
+mod bytes;
+pub mod check;
+pub mod config;
+mod engine;
+mod error;
+pub mod fault;
+mod folder;
+mod format;
+pub mod medium;
+mod memory;
+mod types;
+
+/// Opens the store in a folder.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn open(options: &Options) -> Result<(std::sync::Arc<dyn Store>, Recovery), OpenError> {
+    options.validate()?;
+    todo!()
+}
+
+pub use blobs::{BlobReader, BlobWriter, Blobs};
+pub use check::check;
+pub use engine::{Engine, Options, Recovery, State, StateFound, StateOp, Store, Torn, Tree, Upkeep};
+pub use error::{CommitError, Damage, FollowError, OpenError, PushError, ReadError, StateError};
+pub use folder::{FolderLock, Identity};
+pub use memory::MemoryStore;
+pub use types::{
+    Committed, DraftEntry, Entry, EntryKind, Group, Health, KeyRecord, Place, Position, Serial, Statistics, Timestamp,
+};

@@ -1,0 +1,3 @@
+//! Formats of the files, described byte by byte in [`crate`]'s documentation.
+
+pub(crate) mod frame;
