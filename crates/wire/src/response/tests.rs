@@ -1,0 +1,1 @@
+//! Tests of responses: heads, each body there and back, each truncation refused.
