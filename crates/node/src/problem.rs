@@ -1,0 +1,70 @@
+//! What went wrong, for a person: a stable code, the values of its text, and the exit code of the command.
+
+use std::{borrow::Cow, fmt};
+
+use crate::texts::{Argument, Texts};
+
+/// How a command ended. Documented in the README; a released number keeps its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Everything asked for was done.
+    Done = 0,
+    /// Something failed that no other number names (input and output, mostly).
+    Failed = 1,
+    /// The command line or the configuration is wrong; nothing was done.
+    Usage = 2,
+    /// The identifier, or the values asked for, do not exist.
+    Absent = 3,
+    /// The node refused: not public, not served there, or too busy.
+    Refused = 4,
+    /// No answer came in time.
+    NoAnswer = 5,
+    /// Stored data is damaged.
+    Damaged = 6,
+    /// The data folder is in use by another process, or is no data folder.
+    Unavailable = 7,
+    /// Done, but some lines of the input were refused.
+    Partly = 8,
+    /// A check of the demo or of a load run did not hold.
+    CheckFailed = 9,
+}
+
+/// A failure with a stable code.
+#[derive(Debug)]
+pub struct Problem {
+    code: &'static str,
+    arguments: Vec<(&'static str, String)>,
+    exit: Exit,
+}
+
+impl Problem {
+    /// A problem by its code; the text is found when it is shown.
+    pub fn new(code: &'static str, exit: Exit) -> Self {
+        Self { code, arguments: Vec::new(), exit }
+    }
+
+    /// Adds a value for the text.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.arguments.push((name, value.to_string()));
+        self
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// How the command ends.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// One line: code and text in the user's language.
+    pub fn render(&self, texts: &Texts) -> String {
+        let arguments: Vec<Argument<'_>> =
+            self.arguments.iter().map(|(name, value)| (*name, Cow::Borrowed(value.as_str()))).collect();
+        format!("error[{}]: {}", self.code, texts.text(self.code, &arguments))
+    }
+}
