@@ -3,14 +3,16 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod config;
-mod core;
 mod epoch;
 mod key;
 mod prefetch;
+#[cfg(test)]
+mod protocol_tests;
 mod reader;
 mod record;
 mod residents;
 mod slot;
+mod state;
 mod statistics;
 mod sync;
 mod table;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::core::Core;
 use crate::epoch::Seat;
 use crate::key::{HashKey, Key, Place, SplitHash};
 use crate::prefetch::prefetch;
 use crate::record::{Record, RecordPtr};
 use crate::slot::Kind;
+use crate::state::State;
 use crate::statistics::Statistics;
 use crate::table::{Probe, Table};
 
@@ -21,36 +21,36 @@ const RECORD_LINES: usize = 3;
 /// What all threads hold of an index: a handle to make readers from, and its figures.
 #[derive(Clone)]
 pub struct Shared {
-    core: Arc<Core>,
+    state: Arc<State>,
 }
 
 impl Shared {
-    pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self { core }
+    pub(crate) fn new(state: Arc<State>) -> Self {
+        Self { state }
     }
 
     /// A reader, for one thread at a time. Takes a lock and allocates: make it once a thread, not once a question.
     #[must_use]
     pub fn reader(&self) -> Reader {
-        Reader { seat: self.core.clock.join(), core: Arc::clone(&self.core) }
+        Reader { seat: self.state.clock.join(), state: Arc::clone(&self.state) }
     }
 
     /// The figures of this moment.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        self.core.counters.read()
+        self.state.counters.read()
     }
 
     /// The secret by which this index's keys are hashed.
     #[must_use]
     pub fn hash_key(&self) -> &HashKey {
-        &self.core.hash_key
+        &self.state.hash_key
     }
 }
 
 /// One thread's way into the index.
 pub struct Reader {
-    core: Arc<Core>,
+    state: Arc<State>,
     seat: Arc<Seat>,
 }
 
@@ -58,14 +58,14 @@ impl Reader {
     /// Holds what is found until the pin is dropped. Costs one store and one fence. Meanwhile the writer goes on, but
     /// the memory of what it replaces is not reused: hold a pin for a batch of answers, not for a wait.
     pub fn pin(&mut self) -> Pin<'_> {
-        self.seat.enter(&self.core.clock);
+        self.seat.enter(&self.state.clock);
         Pin { reader: self }
     }
 
     /// The secret by which this index's keys are hashed.
     #[must_use]
     pub fn hash_key(&self) -> &HashKey {
-        &self.core.hash_key
+        &self.state.hash_key
     }
 }
 
@@ -83,8 +83,8 @@ pub enum Found<'p> {
     Absent,
     /// The record, its key compared.
     Resident(Record<'p>),
-    /// An entry with this hash is in the store; its key is **not** compared. The first of possibly several, see
-    /// [`Pin::cold_candidates`].
+    /// An entry with this hash is in the store; its key is **not** compared, and very rarely is another one. The first
+    /// of possibly several, see [`Pin::cold_candidates`].
     Cold(Place),
 }
 
@@ -101,9 +101,9 @@ impl Drop for Pin<'_> {
 
 impl Pin<'_> {
     fn table(&self) -> &Table {
-        // SAFETY: the root always leads to a table (`Core::new`), and tables are freed through the limbo only: `Reader::pin`
+        // SAFETY: the root always leads to a table (`State::new`), and tables are freed through the limbo only: `Reader::pin`
         // entered the seat before this load and `drop` leaves it after the last use of `self`.
-        unsafe { &*self.reader.core.root.load(Ordering::Acquire) }
+        unsafe { &*self.reader.state.root.load(Ordering::Acquire) }
     }
 
     /// Looks up `keys`, writing what is found of each to the same position in `found`; should one be longer than the other, the

@@ -82,13 +82,13 @@ impl RecordPtr {
     }
 
     /// The address as a number, from which [`RecordPtr::from_address`] makes a usable pointer again.
-    pub(crate) fn expose_address(self) -> usize {
-        self.0.as_ptr().expose_provenance()
+    pub(crate) fn expose_address(self) -> u64 {
+        self.0.as_ptr().expose_provenance() as u64
     }
 
     /// The record at an address taken from a slot; `None` for zero.
-    pub(crate) fn from_address(address: usize) -> Option<Self> {
-        NonNull::new(with_exposed_provenance_mut(address)).map(Self)
+    pub(crate) fn from_address(address: u64) -> Option<Self> {
+        NonNull::new(with_exposed_provenance_mut(usize::try_from(address).ok()?)).map(Self)
     }
 
     /// The record, to be read.

@@ -4,11 +4,11 @@ use std::mem;
 use std::sync::Arc;
 
 use crate::config::{RECLAIM_EVERY, SWEEP_SLOTS, WAITING_SHARE};
-use crate::core::Core;
 use crate::epoch::{Garbage, Limbo};
 use crate::key::{Key, Place, SplitHash};
 use crate::record::{self, RecordPtr};
 use crate::slot::{Kind, Word};
+use crate::state::State;
 use crate::statistics::Statistics;
 use crate::table::{SLOT_BYTES, Table};
 
@@ -38,7 +38,7 @@ impl Residents {
     /// The word for an entry: resident if there is room, else cold. A resident record made here must be published.
     pub(crate) fn admit(
         &mut self,
-        core: &Core,
+        state: &State,
         table: &Table,
         key: Key<'_>,
         body: &[u8],
@@ -47,7 +47,7 @@ impl Residents {
     ) -> Word {
         let split = SplitHash::new(key.hash);
         let resident = record::charge(key.bytes.len(), body.len())
-            .filter(|&bytes| self.make_room(core, table, bytes))
+            .filter(|&bytes| self.make_room(state, table, bytes))
             .and_then(|_| RecordPtr::allocate(key.bytes, body, place, marked))
             .and_then(|record| self.take_in(split, record));
         resident.unwrap_or_else(|| {
@@ -73,21 +73,21 @@ impl Residents {
     ///
     /// # Safety
     /// The record was in a slot of the current table, and that slot has been overwritten.
-    pub(crate) unsafe fn retire(&mut self, core: &Core, record: RecordPtr) {
+    pub(crate) unsafe fn retire(&mut self, state: &State, record: RecordPtr) {
         // SAFETY: the record has not been retired yet (it was in a slot), so it is alive.
         let bytes = unsafe { record.view() }.charge();
         self.figures.arena_bytes -= bytes;
         self.figures.waiting_bytes += bytes;
         self.figures.resident -= 1;
         // SAFETY: no slot leads to it any more (the caller), and a record is in one slot only.
-        unsafe { self.limbo.retire(&core.clock, Garbage::Record(record)) };
+        unsafe { self.limbo.retire(&state.clock, Garbage::Record(record)) };
     }
 
     /// Frees the old table when readers let go, and keeps the clock hand where it was among the entries.
     ///
     /// # Safety
     /// `old` was the root's table and `new` has replaced it.
-    pub(crate) unsafe fn retire_table(&mut self, core: &Core, old: Arc<Table>, new: &Table) {
+    pub(crate) unsafe fn retire_table(&mut self, state: &State, old: Arc<Table>, new: &Table) {
         // Entries keep their order in a table of another size, so the hand moves in proportion.
         let hand = self.hand as u128 * new.len() as u128 / old.len() as u128;
         self.hand = usize::try_from(hand).unwrap_or(0);
@@ -95,20 +95,20 @@ impl Residents {
         self.figures.table_bytes += new.bytes();
         self.figures.rebuilt_total += 1;
         // SAFETY: the caller upholds that the root leads elsewhere now.
-        unsafe { self.limbo.retire(&core.clock, Garbage::Table(old)) };
+        unsafe { self.limbo.retire(&state.clock, Garbage::Table(old)) };
         self.next_reclaim = 0;
     }
 
     /// Frees what no reader sees any more, if enough waits to make looking worthwhile.
-    pub(crate) fn reclaim_if_due(&mut self, core: &Core) {
+    pub(crate) fn reclaim_if_due(&mut self, state: &State) {
         if self.limbo.len() > 0 && self.limbo.len() >= self.next_reclaim {
-            self.reclaim(core);
+            self.reclaim(state);
         }
     }
 
     /// Frees what no reader sees any more.
-    pub(crate) fn reclaim(&mut self, core: &Core) {
-        let freed = self.limbo.release(&core.clock);
+    pub(crate) fn reclaim(&mut self, state: &State) {
+        let freed = self.limbo.release(&state.clock);
         self.figures.waiting_bytes -= freed.record_bytes;
         self.figures.table_bytes -= freed.table_bytes;
         // While readers hold a replaced table, which is large, look again at every write.
@@ -117,7 +117,7 @@ impl Residents {
     }
 
     /// Makes room for `bytes` more, evicting if need be; says whether there is.
-    fn make_room(&mut self, core: &Core, table: &Table, bytes: u64) -> bool {
+    fn make_room(&mut self, state: &State, table: &Table, bytes: u64) -> bool {
         let live_limit = self.budget_bytes - self.budget_bytes / WAITING_SHARE;
         if bytes > live_limit {
             return false;
@@ -128,16 +128,16 @@ impl Residents {
                 return false;
             }
             left -= 1;
-            self.turn_hand(core, table);
+            self.turn_hand(state, table);
         }
         if self.figures.arena_bytes + self.figures.waiting_bytes + bytes > self.budget_bytes {
-            self.reclaim(core);
+            self.reclaim(state);
         }
         self.figures.arena_bytes + self.figures.waiting_bytes + bytes <= self.budget_bytes
     }
 
     /// Moves the clock hand over one slot: a record found since it last came by stays, another one goes cold.
-    fn turn_hand(&mut self, core: &Core, table: &Table) {
+    fn turn_hand(&mut self, state: &State, table: &Table) {
         let at = self.hand;
         self.hand = table.next(at);
         let word = table.word(at);
@@ -150,7 +150,7 @@ impl Residents {
         table.publish(at, Word::cold(word.fingerprint(), record.place()));
         self.figures.evicted_total += 1;
         // SAFETY: it was in this slot of the current table, which was overwritten the line above.
-        unsafe { self.retire(core, pointer) };
+        unsafe { self.retire(state, pointer) };
     }
 
     /// What still waits, for whoever frees it after the writer.

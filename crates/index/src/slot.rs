@@ -54,7 +54,7 @@ impl Word {
 
     /// An entry that is in memory; `None` when its address does not fit, which leaves the entry cold.
     pub(crate) fn resident(fingerprint: u16, record: RecordPtr) -> Option<Self> {
-        let payload = record.expose_address() as u64 >> ALIGN_BITS;
+        let payload = record.expose_address() >> ALIGN_BITS;
         (payload <= PAYLOAD).then_some(Self(u64::from(fingerprint) << 48 | payload))
     }
 
@@ -69,7 +69,7 @@ impl Word {
         if self.0 & COLD != 0 {
             return Place::new(payload).map_or(Kind::Gone, Kind::Cold);
         }
-        match (self, RecordPtr::from_address((payload << ALIGN_BITS) as usize)) {
+        match (self, RecordPtr::from_address(payload << ALIGN_BITS)) {
             (Self::GONE, _) => Kind::Gone,
             (_, Some(record)) => Kind::Resident(record),
             (_, None) => Kind::Empty,

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::Full;
 use crate::config::{EXPECTED_ENTRIES, MAX_SLOTS, Options, RESIDENT_BUDGET_BYTES};
-use crate::core::Core;
 use crate::key::{Key, Place, SplitHash};
 use crate::reader::Shared;
 use crate::residents::Residents;
 use crate::slot::{Kind, Word};
+use crate::state::State;
 use crate::table::{Table, is_overfull, slots_after, slots_for};
 
 /// The one that changes the index. A change is visible to every look-up that begins after the call returned; a look-up
@@ -17,7 +17,7 @@ use crate::table::{Table, is_overfull, slots_after, slots_for};
 ///
 /// Dropping the writer leaves the index readable as it is.
 pub struct Writer {
-    core: Arc<Core>,
+    state: Arc<State>,
     /// The table the root leads to.
     table: Arc<Table>,
     residents: Residents,
@@ -33,14 +33,14 @@ impl Writer {
     pub(crate) fn new(options: Options) -> (Self, Shared) {
         let slots = slots_for(EXPECTED_ENTRIES.clamp(options.expected_entries as u64));
         let table = Arc::new(Table::new(slots).unwrap_or_else(|_| Table::smallest()));
-        let core = Arc::new(Core::new(options.hash_key, &table));
+        let state = Arc::new(State::new(options.hash_key, &table));
         let mut residents = Residents::new(RESIDENT_BUDGET_BYTES.clamp(options.resident_budget_bytes));
         residents.figures.table_slots = table.len() as u64;
         residents.figures.table_bytes = table.bytes();
         let least_slots = table.len() as u64;
-        let writer = Self { core: Arc::clone(&core), table, residents, used: 0, least_slots, most_slots: MAX_SLOTS };
+        let writer = Self { state: Arc::clone(&state), table, residents, used: 0, least_slots, most_slots: MAX_SLOTS };
         writer.publish_figures();
-        (writer, Shared::new(core))
+        (writer, Shared::new(state))
     }
 
     /// Puts an entry: a new one, or the next version of one. It becomes resident if the budget allows, else cold.
@@ -61,12 +61,12 @@ impl Writer {
         });
         match at {
             Some(at) => {
-                let word = self.residents.admit(&self.core, &self.table, key, body, place, false);
+                let word = self.residents.admit(&self.state, &self.table, key, body, place, false);
                 self.replace(at, word);
             }
             None => {
                 let at = self.vacancy(split)?;
-                let word = self.residents.admit(&self.core, &self.table, key, body, place, false);
+                let word = self.residents.admit(&self.state, &self.table, key, body, place, false);
                 self.occupy(at, split, word);
             }
         }
@@ -96,7 +96,7 @@ impl Writer {
             return true;
         }
         // Marked as found: it is wanted now.
-        let word = self.residents.admit(&self.core, &self.table, key, body, place, true);
+        let word = self.residents.admit(&self.state, &self.table, key, body, place, true);
         let resident = matches!(word.kind(), Kind::Resident(_));
         if resident {
             self.replace(at, word);
@@ -130,7 +130,7 @@ impl Writer {
     /// Frees what was replaced and is under no reader's pin any more. Changes do this by and by; call it when there is
     /// nothing to write for a while.
     pub fn reclaim(&mut self) {
-        self.residents.reclaim(&self.core);
+        self.residents.reclaim(&self.state);
         self.publish_figures();
     }
 
@@ -167,7 +167,7 @@ impl Writer {
         self.table.publish(at, word);
         if let Kind::Resident(record) = old.kind() {
             // SAFETY: it was in this slot of the current table, which was overwritten the line above.
-            unsafe { self.residents.retire(&self.core, record) };
+            unsafe { self.residents.retire(&self.state, record) };
         }
     }
 
@@ -197,28 +197,81 @@ impl Writer {
             table.occupy(table.vacancy(split), split, word);
         }
         let table = Arc::new(table);
-        self.core.publish(&table);
+        self.state.publish(&table);
         let old = mem::replace(&mut self.table, table);
         self.used = entries;
         // SAFETY: `old` was the root's and `publish` put `self.table` in its place.
-        unsafe { self.residents.retire_table(&self.core, old, &self.table) };
+        unsafe { self.residents.retire_table(&self.state, old, &self.table) };
         Ok(())
     }
 
     /// What every change ends with.
     fn finish(&mut self) {
-        self.residents.reclaim_if_due(&self.core);
+        self.residents.reclaim_if_due(&self.state);
         self.publish_figures();
     }
 
     fn publish_figures(&self) {
-        self.core.counters.publish(&self.residents.figures);
+        self.state.counters.publish(&self.residents.figures);
     }
 }
 
 impl Drop for Writer {
     /// Leaves table and records to the readers; the last of them frees both.
     fn drop(&mut self) {
-        self.core.inherit(Arc::clone(&self.table), self.residents.take_limbo());
+        self.state.inherit(Arc::clone(&self.table), self.residents.take_limbo());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Found, HashKey};
+
+    #[test]
+    fn a_full_index_refuses_new_entries_and_changes_nothing() {
+        let test = || {
+            let hash_key = HashKey::new([3; 16]);
+            let options = Options { hash_key: hash_key.clone(), resident_budget_bytes: 1 << 20, expected_entries: 0 };
+            let (mut writer, shared) = Writer::new(options);
+            writer.most_slots = 32;
+            let keys: Vec<_> = (0..26_u64).map(u64::to_be_bytes).collect();
+            let places: Vec<_> = (0..27).map(|place| Place::new(place).unwrap()).collect();
+            let results: Vec<_> = keys
+                .iter()
+                .zip(&places)
+                .map(|(key, &place)| writer.put(hash_key.key(key), b"body", place, None))
+                .collect();
+            assert!(results[..25].iter().all(Result::is_ok));
+            assert_eq!(results[25], Err(Full::TooManyEntries { entries: 25 }));
+            assert_eq!(writer.put_cold(1, places[25]), Err(Full::TooManyEntries { entries: 25 }));
+            assert_eq!(shared.statistics().entries, 25);
+            // A next version needs no room in the table.
+            writer.put(hash_key.key(&keys[24]), b"next", places[26], Some(places[24])).unwrap();
+            let mut reader = shared.reader();
+            let pin = reader.pin();
+            assert!(matches!(pin.find_one(hash_key.key(&keys[25])), Found::Absent));
+            for key in &keys[..25] {
+                assert!(matches!(pin.find_one(hash_key.key(key)), Found::Resident(_)));
+            }
+        };
+        // Once: the schedule does not matter, but the primitives work under shuttle only.
+        shuttle::check_random(test, 1);
+    }
+
+    #[test]
+    fn removed_slots_at_the_end_of_a_run_are_used_again() {
+        let test = || {
+            let options = Options { hash_key: HashKey::new([3; 16]), resident_budget_bytes: 0, expected_entries: 0 };
+            let (mut writer, _) = Writer::new(options);
+            for round in 0..1000 {
+                let place = Place::new(round).unwrap();
+                writer.put_cold(round, place).unwrap();
+                assert!(writer.remove(round, place));
+                assert_eq!(writer.used, 0);
+            }
+            assert_eq!(writer.residents.figures.rebuilt_total, 0);
+        };
+        shuttle::check_random(test, 1);
     }
 }

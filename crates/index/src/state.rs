@@ -10,7 +10,7 @@ use crate::statistics::Counters;
 use crate::sync::{AtomicPtr, Mutex};
 use crate::table::Table;
 
-pub(crate) struct Core {
+pub(crate) struct State {
     /// The table in use. Never null; written by the writer only.
     pub(crate) root: AtomicPtr<Table>,
     pub(crate) clock: Clock,
@@ -26,7 +26,7 @@ struct Estate {
     limbo: Limbo,
 }
 
-impl Core {
+impl State {
     pub(crate) fn new(hash_key: HashKey, table: &Arc<Table>) -> Self {
         Self {
             root: AtomicPtr::new(Arc::as_ptr(table).cast_mut()),
@@ -49,11 +49,11 @@ impl Core {
     }
 }
 
-impl Drop for Core {
+impl Drop for State {
     fn drop(&mut self) {
         let estate = self.estate.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let Some(Estate { table, mut limbo }) = estate else { return };
-        // SAFETY: every reader holds this core, and it is being dropped, so there is none.
+        // SAFETY: every reader holds this state, and it is being dropped, so there is none.
         unsafe { limbo.release_all() };
         for (_, word) in table.entries() {
             if let Kind::Resident(record) = word.kind() {
