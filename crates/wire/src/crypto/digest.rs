@@ -4,7 +4,7 @@ use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-use crate::Version;
+use crate::version::Version;
 
 /// A digest algorithm the protocol has a code for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,9 +24,9 @@ impl DigestAlgorithm {
     /// The algorithm of request digests in messages of this version.
     #[must_use]
     pub fn of_version(version: Version) -> Self {
-        if version >= SHA256_SINCE {
+        if version.at_least_2(7) {
             Self::Sha256
-        } else if version >= ALGORITHM_BYTE_SINCE {
+        } else if version.at_least_2(1) {
             Self::Sha1
         } else {
             Self::Md5
@@ -150,12 +150,6 @@ pub fn request_digest(version: Version, header_and_body: &[u8]) -> RequestDigest
     DigestAlgorithm::of_version(version).digest(&[header_and_body])
 }
 
-/// The first version whose request digests are SHA-256.
-const SHA256_SINCE: Version = Version { major: 2, minor: 7 };
-
-/// The first version that writes an algorithm byte in front of request digests.
-const ALGORITHM_BYTE_SINCE: Version = Version { major: 2, minor: 1 };
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,8 +163,14 @@ mod tests {
             (7, DigestAlgorithm::Sha256),
             (11, DigestAlgorithm::Sha256),
         ] {
-            assert_eq!(request_digest(Version { major: 2, minor }, b"x").algorithm(), expected, "2.{minor}");
+            assert_eq!(request_digest(Version::new(2, minor), b"x").algorithm(), expected, "2.{minor}");
         }
+    }
+
+    #[test]
+    fn digests_version_five_like_version_two() {
+        assert_eq!(request_digest(Version::LEGACY_FIVE, b"x"), request_digest(Version::new(2, 0), b"x"));
+        assert_eq!(request_digest(Version::new(3, 0), b"x").algorithm(), DigestAlgorithm::Sha256);
     }
 
     #[test]

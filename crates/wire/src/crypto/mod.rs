@@ -8,4 +8,26 @@
 //! they exist because deployed clients speak them. Which one applies is decided by the version of the message, never
 //! by a field a peer may pick freely below what its version demands.
 
+mod bignum;
+mod block_mode;
+pub mod challenge;
+pub mod credential;
+pub mod dh;
 pub mod digest;
+pub mod key_file;
+pub mod limits;
+pub mod mac;
+mod pem;
+pub mod private_key;
+pub mod public_key;
+pub mod replay;
+pub mod session;
+pub mod signed_message;
+mod sm2_scheme;
+
+pub use digest::{DigestAlgorithm, RequestDigest, request_digest};
+pub use pem::PemError;
+pub use private_key::PrivateKey;
+pub use public_key::{KeyAlgorithm, PublicKey};
+/// What random sources must implement, and that of the operating system.
+pub use rand_core::{CryptoRngCore, OsRng};
