@@ -193,7 +193,8 @@ mod tests {
     #[test]
     fn length_is_between_a_header_and_the_limit() {
         let mut envelope = Envelope::parse(&[0; Envelope::LEN]).unwrap();
-        for (length, ok) in [(0, false), (23, false), (24, true), (262_144, true), (262_145, false), (u32::MAX, false)] {
+        for (length, ok) in [(0, false), (23, false), (24, true), (262_144, true), (262_145, false), (u32::MAX, false)]
+        {
             envelope.message_length = length;
             assert_eq!(envelope.checked_length().is_ok(), ok, "{length}");
         }

@@ -88,9 +88,7 @@ impl Header {
         let [e0, e1, e2, e3] = self.expiration.to_be_bytes();
         let [b0, b1, b2, b3] = self.body_length.to_be_bytes();
         let (recursion, reserved) = (self.recursion_count, self.reserved);
-        [
-            o0, o1, o2, o3, c0, c1, c2, c3, f0, f1, f2, f3, s0, s1, recursion, reserved, e0, e1, e2, e3, b0, b1, b2, b3,
-        ]
+        [o0, o1, o2, o3, c0, c1, c2, c3, f0, f1, f2, f3, s0, s1, recursion, reserved, e0, e1, e2, e3, b0, b1, b2, b3]
     }
 }
 

@@ -8,6 +8,8 @@
 //! The credential's length word may be missing; bytes behind the credential are ignored, and so are bytes behind the
 //! message (padding of a datagram).
 
+use core::fmt;
+
 use thiserror::Error;
 
 use crate::codes::{OpCode, OpFlags};
@@ -71,7 +73,7 @@ impl Head {
 }
 
 /// A decoded message, borrowing from the bytes it came in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Message<'a> {
     /// The envelope.
     pub envelope: Envelope,
@@ -125,6 +127,17 @@ impl<'a> Message<'a> {
     #[must_use]
     pub fn is_request(&self) -> bool {
         self.head().is_request()
+    }
+}
+
+impl fmt::Debug for Message<'_> {
+    /// Of body and credential only the lengths: bodies may hold secret keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("envelope", &self.envelope)
+            .field("header", &self.header)
+            .field("credential_bytes", &self.credential.map(<[u8]>::len))
+            .finish_non_exhaustive()
     }
 }
 
@@ -261,6 +274,12 @@ mod tests {
         assert_eq!((failure.error, failure.op), (DecodeError::Encrypted, None));
         let envelope = failure.envelope.unwrap();
         assert!(Message::parse_content(envelope, &bytes[20..]).is_ok());
+    }
+
+    #[test]
+    fn debug_output_never_shows_the_body() {
+        let text = format!("{:?}", Message::parse(&message(true)).unwrap());
+        assert!(text.contains("request_id: 7") && !text.contains("98"), "{text}");
     }
 
     #[test]

@@ -5,11 +5,13 @@
 //! compared with the bytes left. Writing into a slice counts on past the end, so that one failed attempt tells the
 //! exact room needed.
 
+use core::fmt;
+
 use crate::error::{DecodeError, NoRoom};
 use crate::limits::MAX_FIELD_LENGTH;
 
 /// Reads fields from the front of a slice.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Reader<'a> {
     left: &'a [u8],
 }
@@ -152,6 +154,13 @@ impl<'a> Reader<'a> {
     }
 }
 
+impl fmt::Debug for Reader<'_> {
+    /// Only how much is left: it may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reader({} bytes left)", self.left.len())
+    }
+}
+
 /// Something fields can be written to: a `Vec<u8>`, or a [`Writer`] over the caller's slice.
 ///
 /// Writing never fails by itself; a slice that was too small says so at [`Writer::finish`].
@@ -236,7 +245,6 @@ impl<S: Sink + ?Sized> Sink for &mut S {
 }
 
 /// Writes fields into a slice, without allocating, and counts on when the slice is full.
-#[derive(Debug)]
 pub struct Writer<'b> {
     room: &'b mut [u8],
     position: usize,
@@ -255,6 +263,12 @@ impl<'b> Writer<'b> {
     /// [`NoRoom`] with the exact need when the slice was too small; its content is then of no use.
     pub const fn finish(self) -> Result<usize, NoRoom> {
         if self.position <= self.room.len() { Ok(self.position) } else { Err(NoRoom { needed: self.position }) }
+    }
+}
+
+impl fmt::Debug for Writer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Writer({} of {} bytes)", self.position, self.room.len())
     }
 }
 
@@ -311,7 +325,10 @@ mod tests {
         assert_eq!(Reader::new(&bytes).count(4), Err(DecodeError::CountTooBig { count: 3, room: 2 }));
         bytes.push(0);
         assert_eq!(Reader::new(&bytes).count(4), Ok(3));
-        assert_eq!(Reader::new(&u32::MAX.to_be_bytes()).count(0), Err(DecodeError::CountTooBig { count: u32::MAX, room: 0 }));
+        assert_eq!(
+            Reader::new(&u32::MAX.to_be_bytes()).count(0),
+            Err(DecodeError::CountTooBig { count: u32::MAX, room: 0 })
+        );
     }
 
     #[test]

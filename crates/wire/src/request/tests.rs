@@ -9,6 +9,9 @@ use crate::message::Head;
 use crate::primitives::{Sink, Writer};
 use crate::value::ValueBuf;
 
+/// Writes a request of one operation.
+type Write = fn(RequestWriter<Vec<u8>>) -> Vec<u8>;
+
 /// Writes one request with `write` and hands the parsed one to `check`.
 fn round_trip(write: impl FnOnce(RequestWriter<Vec<u8>>) -> Vec<u8>, check: impl FnOnce(RequestBody<'_>)) -> Vec<u8> {
     let bytes = write(RequestWriter::new(Vec::new(), Head::request(5, OpFlags::USUAL, 6)));
@@ -68,10 +71,10 @@ fn site_info_needs_no_handle() {
 
 #[test]
 fn operations_on_values_come_back() {
-    let writers: [fn(RequestWriter<Vec<u8>>) -> Vec<u8>; 3] = [
-        |writer| writer.create(b"1/a", &values()),
-        |writer| writer.add_values(b"1/a", &values()),
-        |writer| writer.modify_values(b"1/a", &values()),
+    let writers: [Write; 3] = [
+        |writer| writer.create(b"1/a", values()),
+        |writer| writer.add_values(b"1/a", values()),
+        |writer| writer.modify_values(b"1/a", values()),
     ];
     for write in writers {
         let bytes = round_trip(write, |body| {
@@ -98,7 +101,6 @@ fn operations_on_values_come_back() {
 
 #[test]
 fn operations_with_a_handle_alone_come_back() {
-    type Write = fn(RequestWriter<Vec<u8>>) -> Vec<u8>;
     let cases: [(Write, RequestBody<'static>); 10] = [
         (|w| w.delete(b"1/a"), RequestBody::Delete { handle: b"1/a" }),
         (|w| w.list_handles(b"0.NA/1"), RequestBody::ListHandles { prefix: b"0.NA/1" }),
@@ -156,10 +158,7 @@ fn each_way_to_set_up_a_session_comes_back() {
     ] {
         let identity = Reference { handle: b"", index: SessionSetup::ANONYMOUS_INDEX };
         let setup = SessionSetup { exchange, timeout_seconds: 86_400, identity };
-        round_trip(
-            |writer| writer.session_setup(&setup),
-            |body| assert_eq!(body, RequestBody::SessionSetup(setup)),
-        );
+        round_trip(|writer| writer.session_setup(&setup), |body| assert_eq!(body, RequestBody::SessionSetup(setup)));
     }
 }
 
@@ -235,7 +234,7 @@ proptest! {
 
     #[test]
     fn arbitrary_changes_never_panic(at in 0usize..80, value: u8) {
-        let mut bytes = RequestWriter::new(Vec::new(), Head::request(1, OpFlags::NONE, 0)).create(b"1/a", &values());
+        let mut bytes = RequestWriter::new(Vec::new(), Head::request(1, OpFlags::NONE, 0)).create(b"1/a", values());
         let mut patched = bytes.clone();
         patched.patch_u32(at, u32::from(value));
         let _ = Request::parse(&patched);

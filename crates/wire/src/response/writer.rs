@@ -153,11 +153,7 @@ impl<'b> ResponseWriter<'b> {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn referral<V: EncodeValue>(
-        self,
-        handle: &[u8],
-        values: impl IntoIterator<Item = V>,
-    ) -> Result<usize, NoRoom> {
+    pub fn referral<V: EncodeValue>(self, handle: &[u8], values: impl IntoIterator<Item = V>) -> Result<usize, NoRoom> {
         self.resolution(handle, values)
     }
 

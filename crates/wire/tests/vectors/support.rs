@@ -51,3 +51,8 @@ pub fn value_of(facts: &Value) -> ValueBuf {
             .collect(),
     }
 }
+
+/// Tells whether the content of a message is encrypted.
+pub fn is_encrypted(entry: &Value) -> bool {
+    entry["decoded"]["envelope"]["encrypted"] == true
+}
