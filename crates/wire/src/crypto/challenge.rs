@@ -99,7 +99,7 @@ impl Challenge<'_> {
         let signature = reader.bytes()?;
         reader.expect_end()?;
         if key.algorithm() == KeyAlgorithm::Sm2 {
-            if !name.eq_ignore_ascii_case(SM3) {
+            if name != SM3 {
                 return Err(AnswerError::UnknownAlgorithm);
             }
             return Ok(key.verify_sm2(user_handle, &self.sm3(), signature)?);
@@ -160,3 +160,77 @@ impl From<VerifyError> for AnswerError {
 
 /// The digest name of SM2 signatures.
 const SM3: &[u8] = b"SM3";
+
+#[cfg(test)]
+mod tests {
+    use rand_core::OsRng;
+
+    use super::super::digest::request_digest;
+    use super::*;
+
+    fn framed(name: &[u8], signature: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        out.put_bytes(name);
+        out.put_bytes(signature);
+        out
+    }
+
+    #[test]
+    fn a_signature_proves_nonce_request_and_key() {
+        let (key, other) =
+            (PrivateKey::generate_rsa(1024, &mut OsRng).unwrap(), PrivateKey::generate_rsa(1024, &mut OsRng).unwrap());
+        let digest = request_digest(Version::CURRENT, b"request");
+        let challenge = Challenge { version: Version::CURRENT, nonce: b"nonce", digest: &digest };
+        let response = challenge.answer_with_key(&key, b"0.NA/1", &mut OsRng).unwrap();
+        let public = key.public_key();
+        assert_eq!(challenge.verify_key(&public, b"0.NA/1", &response), Ok(()));
+        assert_eq!(challenge.verify_key(&other.public_key(), b"0.NA/1", &response), Err(AnswerError::Mismatch));
+        let elsewhere = Challenge { nonce: b"noncf", ..challenge };
+        assert_eq!(elsewhere.verify_key(&public, b"0.NA/1", &response), Err(AnswerError::Mismatch));
+        let request = request_digest(Version::CURRENT, b"Request");
+        let elsewhere = Challenge { digest: &request, ..challenge };
+        assert_eq!(elsewhere.verify_key(&public, b"0.NA/1", &response), Err(AnswerError::Mismatch));
+    }
+
+    #[test]
+    fn the_digest_of_a_signature_follows_version_and_key() {
+        let digest = |key, minor| signature_digest(key, Version::new(2, minor));
+        assert_eq!(digest(KeyAlgorithm::Rsa, 6), DigestAlgorithm::Sha1);
+        assert_eq!(digest(KeyAlgorithm::Rsa, 7), DigestAlgorithm::Sha256);
+        assert_eq!(digest(KeyAlgorithm::Dsa, 10), DigestAlgorithm::Sha1);
+        assert_eq!(digest(KeyAlgorithm::Dsa, 11), DigestAlgorithm::Sha256);
+    }
+
+    #[test]
+    fn old_spellings_of_the_digest_are_accepted() {
+        let key = PrivateKey::generate_rsa(1024, &mut OsRng).unwrap();
+        let digest = request_digest(Version::CURRENT, b"request");
+        let challenge = Challenge { version: Version::CURRENT, nonce: b"nonce", digest: &digest };
+        for (algorithm, name) in [
+            (DigestAlgorithm::Md5, b"MD5".as_slice()),
+            (DigestAlgorithm::Md5, &[1]),
+            (DigestAlgorithm::Sha1, b"SHA-1"),
+            (DigestAlgorithm::Sha1, &[2]),
+            (DigestAlgorithm::Sha256, b"SHA256"),
+            (DigestAlgorithm::Sha256, &[3]),
+        ] {
+            let signature = key.sign(algorithm, &challenge.parts(), &mut OsRng).unwrap();
+            assert_eq!(challenge.verify_key(&key.public_key(), b"u", &framed(name, &signature)), Ok(()), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn tells_what_is_wrong_with_a_response() {
+        let key = PrivateKey::generate_rsa(1024, &mut OsRng).unwrap().public_key();
+        let digest = request_digest(Version::CURRENT, b"request");
+        let challenge = Challenge { version: Version::CURRENT, nonce: b"nonce", digest: &digest };
+        let error = |response: &[u8]| challenge.verify_key(&key, b"u", response).err();
+        assert_eq!(error(b""), Some(AnswerError::Empty));
+        assert!(matches!(error(b"SHA1"), Some(AnswerError::Malformed(_))));
+        assert_eq!(error(&framed(b"SHA3", b"x")), Some(AnswerError::UnknownAlgorithm));
+        assert_eq!(error(&framed(b"SM3", b"x")), Some(AnswerError::UnknownAlgorithm));
+        assert_eq!(error(&framed(b"SHA1", b"")), Some(AnswerError::Mismatch));
+        let dh = super::super::dh::DhSecret::generate(&mut OsRng).public_key();
+        assert_eq!(challenge.verify_key(&dh, b"u", &framed(b"SHA1", b"x")), Err(AnswerError::WrongKind));
+    }
+}

@@ -6,12 +6,13 @@
 use std::fmt;
 
 use crypto_bigint::modular::constant_mod::{Residue, ResidueParams};
-use crypto_bigint::{Encoding, U1024, impl_modulus};
+use crypto_bigint::{Encoding, U1024};
 use rand_core::CryptoRngCore;
 use rsa::BigUint;
 use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use self::group::Modp1024;
 use super::public_key::{DiffieHellmanNumbers, PublicKey, PublicMaterial};
 
 /// One side's secret of an exchange. Use it once, then drop it.
@@ -123,13 +124,18 @@ pub enum AgreeError {
     OutsideGroup,
 }
 
-impl_modulus!(
-    Modp1024,
-    U1024,
-    "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B\
-     302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7EDEE386BFB5A899FA5AE9F24117C4B1FE6\
-     49286651ECE65381FFFFFFFFFFFFFFFF"
-);
+/// The prime of the group, in a module of its own because the macro makes a public type without a comment.
+mod group {
+    use crypto_bigint::{U1024, impl_modulus};
+
+    impl_modulus!(
+        Modp1024,
+        U1024,
+        "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B\
+         302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7EDEE386BFB5A899FA5AE9F24117C4B1FE6\
+         49286651ECE65381FFFFFFFFFFFFFFFF"
+    );
+}
 
 /// The generator of the group.
 const GENERATOR: U1024 = U1024::from_u8(2);

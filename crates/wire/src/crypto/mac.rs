@@ -171,3 +171,79 @@ fn derive(secret: &[u8], salt: &[u8], iterations: u32, bits: u32) -> Zeroizing<V
     pbkdf2::pbkdf2_hmac::<Sha1>(secret, salt, iterations, &mut key);
     key
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_core::OsRng;
+
+    use super::*;
+
+    const ALL: [MacAlgorithm; 6] = [
+        MacAlgorithm::Keyed(DigestAlgorithm::Md5),
+        MacAlgorithm::Keyed(DigestAlgorithm::Sha1),
+        MacAlgorithm::Keyed(DigestAlgorithm::Sha256),
+        MacAlgorithm::HmacSha1,
+        MacAlgorithm::HmacSha256,
+        MacAlgorithm::Pbkdf2,
+    ];
+
+    fn check(version: Version, secret: &[u8], data: &[u8], code: &[u8]) -> Result<(), AnswerError> {
+        verify(version, secret, &[data], code, 10_000)
+    }
+
+    #[test]
+    fn every_algorithm_proves_the_secret_and_the_data() {
+        for algorithm in ALL {
+            let code = sign(Version::CURRENT, algorithm, b"secret", &[b"da", b"ta"], &mut OsRng);
+            assert_eq!(code.first(), Some(&algorithm.code()));
+            assert_eq!(MacAlgorithm::from_code(algorithm.code()), Some(algorithm));
+            assert_eq!(check(Version::CURRENT, b"secret", b"data", &code), Ok(()));
+            assert_eq!(check(Version::CURRENT, b"Secret", b"data", &code), Err(AnswerError::Mismatch));
+            assert_eq!(check(Version::CURRENT, b"secret", b"date", &code), Err(AnswerError::Mismatch));
+            assert!(check(Version::CURRENT, b"secret", b"data", code.split_last().unwrap().1).is_err());
+            assert!(check(Version::CURRENT, b"secret", b"data", &[code, vec![0]].concat()).is_err());
+        }
+    }
+
+    #[test]
+    fn the_oldest_form_has_no_algorithm_byte() {
+        let version = Version::new(2, 0);
+        let code = sign(version, MacAlgorithm::Pbkdf2, b"k", &[b"d"], &mut OsRng);
+        assert_eq!(code, DigestAlgorithm::Md5.digest(&[b"kdk"]).as_bytes());
+        assert_eq!(check(version, b"k", b"d", &code), Ok(()));
+        assert_eq!(check(version, b"k", b"d", &[vec![1], code].concat()), Err(AnswerError::Mismatch));
+    }
+
+    #[test]
+    fn a_code_without_bytes_never_matches() {
+        assert_eq!(check(Version::CURRENT, b"k", b"d", b""), Err(AnswerError::Empty));
+        for code in [1, 2, 3, 0x12, 0x13] {
+            assert_eq!(check(Version::CURRENT, b"k", b"d", &[code]), Err(AnswerError::Mismatch));
+        }
+        assert!(matches!(check(Version::CURRENT, b"k", b"d", &[0x22]), Err(AnswerError::Malformed(_))));
+        for code in [0, 4, 0x11, 0x23, 0xff] {
+            assert_eq!(check(Version::CURRENT, b"k", b"d", &[code, 1]), Err(AnswerError::UnknownAlgorithm));
+        }
+    }
+
+    #[test]
+    fn work_and_sizes_a_client_may_ask_for_are_bounded() {
+        let ask = |salt: usize, iterations: u32, bits: u32| {
+            let mut code = vec![0x22];
+            code.put_bytes(&vec![7; salt]);
+            code.put_u32(iterations);
+            code.put_u32(bits);
+            code.put_bytes(&[0; 20]);
+            check(Version::CURRENT, b"k", b"d", &code)
+        };
+        assert_eq!(ask(16, 10_000, 160), Err(AnswerError::Mismatch));
+        let too_many = |asked| Err(AnswerError::TooManyIterations { asked, limit: 10_000 });
+        assert_eq!(ask(16, 10_001, 160), too_many(10_001));
+        assert_eq!(ask(16, u32::MAX, 160), too_many(u32::MAX));
+        for (salt, iterations, bits) in
+            [(SALT_BYTES + 1, 1, 160), (16, 0, 160), (16, 1, 7), (16, 1, 513), (16, 1, u32::MAX)]
+        {
+            assert_eq!(ask(salt, iterations, bits), Err(AnswerError::BadParameters));
+        }
+    }
+}

@@ -39,17 +39,17 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Pem<'_>, PemError> {
     Ok(Pem { label, der: Zeroizing::new(der) })
 }
 
-/// Writes a PEM text with lines of 64 characters that end in a line feed.
+/// Writes a PEM text of a public key, exactly as the clients do that know this form: lines of 76 characters, ended by
+/// carriage return and line feed.
 pub(super) fn write(label: &str, der: &[u8]) -> String {
-    let base64 = Zeroizing::new(Base64::encode_string(der));
-    let mut text = format!("{BEGIN}{label}{DASHES}\n");
-    for (place, character) in base64.chars().enumerate() {
-        if place > 0 && place % 64 == 0 {
-            text.push('\n');
+    let mut text = format!("{BEGIN}{label}{DASHES}\r\n");
+    for (place, character) in Base64::encode_string(der).chars().enumerate() {
+        if place > 0 && place % LINE_CHARACTERS == 0 {
+            text.push_str("\r\n");
         }
         text.push(character);
     }
-    text.push_str(&format!("\n{END}{label}{DASHES}\n"));
+    text.push_str(&format!("\r\n{END}{label}{DASHES}\r\n"));
     text
 }
 
@@ -81,6 +81,9 @@ const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const DASHES: &str = "-----";
 
+/// Width of the lines we write.
+const LINE_CHARACTERS: usize = 76;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,7 +92,7 @@ mod tests {
     fn reads_any_line_width_and_ending() {
         let der = [7_u8; 200];
         let text = write("PUBLIC KEY", &der);
-        for text in [text.clone(), text.replace('\n', "\r\n"), format!("subject: x\n{text}"), {
+        for text in [text.clone(), text.replace('\r', ""), format!("subject: x\n{text}"), {
             let inner: String = Base64::encode_string(&der);
             format!("-----BEGIN PUBLIC KEY-----\n{inner}\n-----END PUBLIC KEY-----")
         }] {

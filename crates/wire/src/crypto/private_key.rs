@@ -198,12 +198,7 @@ impl PrivateKey {
     ///
     /// # Errors
     /// [`SignError::WrongKind`] for other keys, [`SignError::UserId`] for ids that are not UTF-8 or over 8 kB.
-    pub fn sign_sm2(
-        &self,
-        user_id: &[u8],
-        message: &[u8],
-        rng: &mut impl CryptoRngCore,
-    ) -> Result<Vec<u8>, SignError> {
+    pub fn sign_sm2(&self, user_id: &[u8], message: &[u8], rng: &mut impl CryptoRngCore) -> Result<Vec<u8>, SignError> {
         match &self.material {
             PrivateMaterial::Sm2(key) => sm2_scheme::sign(key, user_id, message, rng),
             _ => Err(SignError::WrongKind),

@@ -14,7 +14,7 @@
 use std::fmt;
 
 use dsa::signature::hazmat::PrehashVerifier;
-use rsa::pkcs8::DecodePublicKey;
+use rsa::pkcs8::{DecodePublicKey, EncodePublicKey};
 use rsa::traits::PublicKeyParts;
 use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
 use thiserror::Error;
@@ -118,10 +118,20 @@ impl PublicKey {
                 }
             }
             PublicMaterial::Sm2(key) => {
-                encoded.put_bytes(pem::write(PUBLIC_LABEL, &sm2_scheme::spki_der(key)).as_bytes());
+                encoded.put_bytes(spki_pem(key).unwrap_or_default().as_bytes());
             }
         }
         Self { encoded, material }
+    }
+
+    /// The key as PEM text, the form Teleinfo's nodes and common tools use. `None` for DSA and Diffie-Hellman keys.
+    #[must_use]
+    pub fn to_pem(&self) -> Option<String> {
+        match &self.material {
+            PublicMaterial::Rsa(key) => spki_pem(key),
+            PublicMaterial::Sm2(key) => spki_pem(key),
+            PublicMaterial::Dsa(_) | PublicMaterial::DiffieHellman(_) => None,
+        }
     }
 
     /// The bytes the key came in, or for keys of ours the protocol's framing.
@@ -282,6 +292,11 @@ fn parse_spki(der: &[u8]) -> Result<PublicMaterial, PublicKeyError> {
         return Ok(PublicMaterial::Rsa(key));
     }
     sm2::PublicKey::from_public_key_der(der).map(PublicMaterial::Sm2).map_err(|_| PublicKeyError::UnknownAlgorithm)
+}
+
+/// The PEM text of a key; keys that were parsed or made always have one.
+fn spki_pem(key: &impl EncodePublicKey) -> Option<String> {
+    key.to_public_key_der().ok().map(|document| pem::write(PUBLIC_LABEL, document.as_bytes()))
 }
 
 /// Why bytes are no public key that can be used.

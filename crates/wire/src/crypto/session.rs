@@ -141,9 +141,7 @@ impl SessionKey {
         let mut plain = Zeroizing::new(self.cipher.code().to_be_bytes().to_vec());
         plain.extend_from_slice(&self.key);
         match to.material() {
-            PublicMaterial::Rsa(key) => {
-                key.encrypt(rng, Pkcs1v15Encrypt, &plain).map_err(|_| SessionKeyError::Failed)
-            }
+            PublicMaterial::Rsa(key) => key.encrypt(rng, Pkcs1v15Encrypt, &plain).map_err(|_| SessionKeyError::Failed),
             PublicMaterial::Sm2(key) => Ok(sm2_scheme::encrypt(key, &plain, rng)),
             _ => Err(SessionKeyError::WrongKind),
         }
@@ -213,7 +211,9 @@ impl SessionKey {
         let with_iv = |bytes| sealed.split_at_checked(bytes).ok_or(SessionKeyError::Failed);
         let plain = match self.cipher {
             SessionCipher::Sm4 => decrypt_cbc::<Sm4>(key, key, sealed),
-            SessionCipher::Aes if cbc => with_iv(16).map(|(iv, rest)| decrypt_cbc::<Aes128>(first_16(key), iv, rest))?,
+            SessionCipher::Aes if cbc => {
+                with_iv(16).map(|(iv, rest)| decrypt_cbc::<Aes128>(first_16(key), iv, rest))?
+            }
             SessionCipher::TripleDes if cbc => with_iv(8).map(|(iv, rest)| decrypt_cbc::<TdesEde3>(key, iv, rest))?,
             SessionCipher::Des if cbc => with_iv(8).map(|(iv, rest)| decrypt_cbc::<Des>(key, iv, rest))?,
             SessionCipher::Aes => decrypt_ecb::<Aes128>(first_16(key), sealed),
@@ -313,4 +313,105 @@ pub enum SessionKeyError {
     /// The bytes are no message that can be encrypted or decrypted.
     #[error("not a message to encrypt or decrypt")]
     NotAMessage,
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_core::OsRng;
+
+    use super::*;
+
+    const ALL: [SessionCipher; 4] =
+        [SessionCipher::Des, SessionCipher::TripleDes, SessionCipher::Aes, SessionCipher::Sm4];
+
+    #[test]
+    fn every_cipher_gives_back_what_it_took() {
+        for cipher in ALL {
+            let key = SessionKey::generate(cipher, &mut OsRng);
+            for (minor, length) in [(3, 0), (3, 16), (4, 0), (4, 31), (11, 16), (11, 4000)] {
+                let (version, content) = (Version::new(2, minor), vec![9; length]);
+                let sealed = key.encrypt(version, &content, &mut OsRng).unwrap();
+                assert_eq!(key.decrypt(version, &sealed).unwrap().as_slice(), content, "{cipher:?} 2.{minor}");
+                assert_ne!(key.decrypt(version, &sealed[1..]).map(|plain| plain.to_vec()), Ok(content));
+            }
+            assert_eq!(key.decrypt(Version::CURRENT, b""), Err(SessionKeyError::Failed));
+        }
+    }
+
+    #[test]
+    fn keys_of_other_lengths_are_refused() {
+        for (cipher, fitting) in [
+            (SessionCipher::Des, vec![8]),
+            (SessionCipher::TripleDes, vec![24]),
+            (SessionCipher::Aes, vec![16, 32]),
+            (SessionCipher::Sm4, vec![16]),
+        ] {
+            for bytes in 0..64 {
+                let key = SessionKey::new(cipher, &vec![1; bytes]);
+                assert_eq!(key.is_ok(), fitting.contains(&bytes), "{cipher:?} {bytes}");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_travel_to_their_owner_only() {
+        let (own, other) =
+            (PrivateKey::generate_rsa(1024, &mut OsRng).unwrap(), PrivateKey::generate_rsa(1024, &mut OsRng).unwrap());
+        for cipher in ALL {
+            let key = SessionKey::generate(cipher, &mut OsRng);
+            let sealed = key.encrypt_to(&own.public_key(), &mut OsRng).unwrap();
+            let got = SessionKey::decrypt_with(&own, &sealed, &mut OsRng).unwrap();
+            assert_eq!((got.cipher, got.bytes()), (cipher, key.bytes()));
+            assert!(SessionKey::decrypt_with(&other, &sealed, &mut OsRng).is_err());
+        }
+        let PublicMaterial::Rsa(to) = own.public_key().material().clone() else { panic!("not rsa") };
+        let unknown = to.encrypt(&mut OsRng, Pkcs1v15Encrypt, &[0, 0, 0, 9, 1]).unwrap();
+        let error = SessionKey::decrypt_with(&own, &unknown, &mut OsRng).err();
+        assert_eq!(error, Some(SessionKeyError::UnknownCipher { code: 9 }));
+    }
+
+    #[test]
+    fn whole_messages_change_length_and_bit() {
+        let key = SessionKey::generate(SessionCipher::Aes, &mut OsRng);
+        let mut message = vec![2, 11, 2, 11, 0, 0, 0, 5, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 28];
+        message.extend([3; 28]);
+        let plain = message.clone();
+        assert_eq!(key.decrypt_message(&mut message), Err(SessionKeyError::NotAMessage));
+        key.encrypt_message(&mut message, &mut OsRng).unwrap();
+        let envelope = Envelope::parse(&message).unwrap();
+        assert!(envelope.flags.is_encrypted());
+        assert_eq!(envelope.message_length as usize, message.len() - Envelope::LEN);
+        message.extend([0; 7]);
+        key.decrypt_message(&mut message).unwrap();
+        assert_eq!(message, plain);
+    }
+
+    #[test]
+    fn messages_that_claim_too_much_are_refused() {
+        let key = SessionKey::generate(SessionCipher::Aes, &mut OsRng);
+        for length in [33, MAX_MESSAGE_BYTES + 1, u32::MAX] {
+            let mut message = vec![2, 11, 0x42, 11, 0, 0, 0, 5, 0, 0, 0, 6, 0, 0, 0, 0];
+            message.extend(length.to_be_bytes());
+            message.extend([0; 32]);
+            assert_eq!(key.decrypt_message(&mut message), Err(SessionKeyError::NotAMessage));
+        }
+        let mut long = vec![2, 11, 2, 11];
+        long.resize(Envelope::LEN + MAX_MESSAGE_BYTES as usize, 0);
+        assert_eq!(key.encrypt_message(&mut long, &mut OsRng), Err(SessionKeyError::NotAMessage));
+    }
+
+    #[test]
+    fn parity_is_odd_and_touches_only_the_lowest_bit() {
+        for byte in 0..=u8::MAX {
+            let adjusted = odd_parity(&[byte]);
+            assert_eq!(adjusted[0].count_ones() % 2, 1);
+            assert_eq!(adjusted[0] >> 1, byte >> 1);
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let key = SessionKey::new(SessionCipher::Des, b"password").unwrap();
+        assert_eq!(format!("{key:?}"), "SessionKey { cipher: Des, .. }");
+    }
 }

@@ -77,11 +77,8 @@ pub fn verify_certified(message: &Message<'_>, key: &PublicKey) -> Result<(), Ce
 pub fn authenticate(message: &mut Vec<u8>, key: &SessionKey, counter: u32) -> Result<(), CertifyError> {
     let envelope = prepare(message)?;
     let code = session_code(&envelope, counter, signed_bytes(message), key);
-    let name: &[u8] = if envelope.version.at_least_2(7) {
-        HMAC_SHA256
-    } else {
-        name_of(DigestAlgorithm::Sha1, envelope.version)
-    };
+    let name: &[u8] =
+        if envelope.version.at_least_2(7) { HMAC_SHA256 } else { name_of(DigestAlgorithm::Sha1, envelope.version) };
     append(message, envelope, MAC_TYPE, counter, name, &code)
 }
 
@@ -267,3 +264,47 @@ impl From<VerifyError> for CertifiedError {
 
 /// The name of the code of session messages since 2.7.
 const HMAC_SHA256: &[u8] = b"HMAC-SHA256";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefix(minor: u8, counter: u32) -> Vec<u8> {
+        let envelope = [2, minor, 2, 10, 0x11, 0x22, 0x33, 0x44, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 24];
+        Prefix::of(&Envelope::parse(&envelope).unwrap(), counter).as_bytes().to_vec()
+    }
+
+    #[test]
+    fn each_version_signs_its_own_prefix() {
+        let full = [2, 8, 2, 10, 0x11, 0x22, 0x33, 0x44, 1, 2, 3, 4, 0, 0, 0, 7];
+        assert_eq!(prefix(8, 7), full);
+        assert_eq!(prefix(11, 7)[2..], full[2..]);
+        assert_eq!(prefix(7, 7), [2, 7, 0x11, 0x22, 0x33, 0x44, 1, 2, 3, 4, 0, 0, 0, 7]);
+        assert_eq!(prefix(6, 7), [2, 6, 0x11, 0x22, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0]);
+        assert!(prefix(5, 7).is_empty());
+        assert!(prefix(0, 7).is_empty());
+    }
+
+    #[test]
+    fn names_are_text_since_2_6() {
+        assert_eq!(name_of(DigestAlgorithm::Sha1, Version::new(2, 5)), [2]);
+        assert_eq!(name_of(DigestAlgorithm::Sha1, Version::new(2, 6)), b"SHA1");
+        assert_eq!(name_of(DigestAlgorithm::Sha256, Version::new(2, 7)), b"SHA-256");
+    }
+
+    #[test]
+    fn what_is_no_message_is_not_signed() {
+        let key = SessionKey::new(crate::crypto::session::SessionCipher::Des, b"password").unwrap();
+        let mut message = vec![2, 11, 2, 11, 0, 0, 0, 5, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 25];
+        message.extend([0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        let truncated = DecodeError::Truncated { needed: 25, left: 24 };
+        assert_eq!(authenticate(&mut message.clone(), &key, 1), Err(CertifyError::NotAMessage(truncated)));
+        message.push(b'/');
+        assert_eq!(authenticate(&mut message.clone(), &key, 1), Ok(()));
+        message[2] |= 0x40;
+        assert_eq!(authenticate(&mut message, &key, 1), Err(CertifyError::NotAMessage(DecodeError::Encrypted)));
+        for length in 0..44 {
+            assert!(authenticate(&mut message[..length].to_vec(), &key, 1).is_err());
+        }
+    }
+}

@@ -5,7 +5,6 @@ use dsa::pkcs8::der::{Decode, Encode};
 use rand_core::CryptoRngCore;
 use sm2::dsa::signature::{RandomizedSigner, Verifier};
 use sm2::elliptic_curve::sec1::{FromEncodedPoint, ToEncodedPoint};
-use sm2::pkcs8::EncodePublicKey;
 use sm2::{AffinePoint, EncodedPoint, NonZeroScalar, ProjectivePoint, PublicKey, SecretKey};
 use sm3::{Digest, Sm3};
 use subtle::ConstantTimeEq;
@@ -13,11 +12,6 @@ use zeroize::Zeroizing;
 
 use super::private_key::SignError;
 use super::public_key::VerifyError;
-
-/// The DER SubjectPublicKeyInfo of a key.
-pub(super) fn spki_der(key: &PublicKey) -> Vec<u8> {
-    key.to_public_key_der().map(|document| document.as_bytes().to_vec()).unwrap_or_default()
-}
 
 /// Checks a DER signature over `message` by the user of this id.
 pub(super) fn verify(key: &PublicKey, user_id: &[u8], message: &[u8], signature: &[u8]) -> Result<(), VerifyError> {
