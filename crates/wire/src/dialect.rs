@@ -24,9 +24,6 @@ pub fn is_teleinfo(message: &Message<'_>, body: &RequestBody<'_>) -> bool {
         || matches!(body, RequestBody::Resolution(resolution) if resolution.extra.is_some())
 }
 
-/// The handle such clients resolve to see whether a connection lives.
-pub const HEARTBEAT_HANDLE: &[u8] = b"0";
-
 #[cfg(test)]
 mod tests {
     use super::*;

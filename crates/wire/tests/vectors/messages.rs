@@ -109,9 +109,9 @@ fn build_request(head: Head, facts: &Value) -> Option<Vec<u8>> {
             writer.resolution(handle, &indexes_of(body), &types_of(body), extra)
         }
         OpCode::GET_SITE_INFO => writer.site_info(),
-        OpCode::CREATE_HANDLE => writer.create(handle, &values_of(body)),
+        OpCode::CREATE_HANDLE => writer.create(handle, values_of(body)),
         OpCode::DELETE_HANDLE => writer.delete(handle),
-        OpCode::ADD_VALUES => writer.add_values(handle, &values_of(body)),
+        OpCode::ADD_VALUES => writer.add_values(handle, values_of(body)),
         OpCode::LIST_HANDLES => writer.list_handles(handle),
         OpCode::HOME_PREFIX => writer.home_prefix(handle),
         OpCode::UNHOME_PREFIX => writer.unhome_prefix(handle),
@@ -192,8 +192,8 @@ fn build_response(writer: ResponseWriter<'_>, head: &Head, facts: &Value, parsed
         _ if facts["message"].is_string() => writer.error(text_of(&facts["message"]).as_bytes()),
         (ResponseCode::AUTHENTICATION_NEEDED, _) => writer.challenge(&bytes_of(&facts["nonce_hex"])),
         (code, _) if code.is_referral() && facts["values"].is_null() => writer.referral_to(handle.unwrap()),
-        (code, _) if code.is_referral() => writer.referral(handle.unwrap(), &values_of(facts)),
-        (_, OpCode::RESOLUTION) => writer.resolution(handle.unwrap(), &values_of(facts)),
+        (code, _) if code.is_referral() => writer.referral(handle.unwrap(), values_of(facts)),
+        (_, OpCode::RESOLUTION) => writer.resolution(handle.unwrap(), values_of(facts)),
         (_, OpCode::GET_SITE_INFO) => {
             let ResponseBody::SiteInfo { site } = parsed.body else { panic!("no site information") };
             writer.site_info(site)
