@@ -1,1 +1,10 @@
 //! Tests of Waymark across crates.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "everything here judges other code, and fails by panicking"
+)]
+
+pub mod fuzz_bodies;
