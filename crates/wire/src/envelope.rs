@@ -55,12 +55,8 @@ impl Envelope {
     /// # Errors
     /// [`DecodeError::Truncated`] when there are fewer.
     pub fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(bytes);
-        let [major, minor, packed, suggested_minor] = reader.array::<{ Self::LEN }>().map(|all| {
-            let [a, b, c, d, ..] = all;
-            [a, b, c, d]
-        })?;
-        let mut numbers = Reader::new(bytes.get(4..).unwrap_or_default());
+        let [major, minor, packed, suggested_minor, numbers @ ..] = Reader::new(bytes).array::<{ Self::LEN }>()?;
+        let mut numbers = Reader::new(&numbers);
         Ok(Self {
             version: Version::new(major, minor),
             flags: EnvelopeFlags(packed & EnvelopeFlags::ALL),
@@ -70,11 +66,6 @@ impl Envelope {
             sequence: numbers.u32()?,
             message_length: numbers.u32()?,
         })
-    }
-
-    /// Writes the 20 bytes.
-    pub fn write(&self, out: &mut [u8; Self::LEN]) {
-        *out = self.to_bytes();
     }
 
     /// The 20 bytes.

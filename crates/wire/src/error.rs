@@ -77,12 +77,6 @@ pub enum DecodeError {
         /// Its value.
         value: u32,
     },
-    /// Text that must be UTF-8 is not.
-    #[error("field {field} is not UTF-8")]
-    NotUtf8 {
-        /// Name of the field.
-        field: &'static str,
-    },
 }
 
 /// A message does not fit into the room given for it.

@@ -72,11 +72,8 @@ mod tests {
     #[test]
     fn answers_in_the_lower_version() {
         let answer = |version: (u8, u8), suggested: (u8, u8)| {
-            let v = negotiate(
-                Version::new(version.0, version.1),
-                Version::new(suggested.0, suggested.1),
-                Version::CURRENT,
-            );
+            let v =
+                negotiate(Version::new(version.0, version.1), Version::new(suggested.0, suggested.1), Version::CURRENT);
             (v.major, v.minor)
         };
         assert_eq!(answer((2, 3), (2, 3)), (2, 3));
