@@ -1,1 +1,55 @@
 //! The node's own data and its one write path.
+//!
+//! A *catalog* stands over a [`waymark_store::Store`], which is the truth, and a [`waymark_index`], which makes it fast.
+//! Answering threads look records up through a [`Reader`]: no lock, no wait, no allocation. What is not in memory is
+//! [`Lookup::Cold`] and read by a [`ColdReader`] where waiting is allowed. Every change, whichever door it comes through, is a
+//! [`Command`] handed to the one writer by a [`WriterHandle`]: authorised, decided, made **durable, then visible, then
+//! acknowledged**, then fed to the small state.
+//!
+//! ```text
+//! doors, imports ── Command ──[queue]── authorize ─ decide ─ Store::commit ─ index, prefixes ─ Receipt ─ small state
+//!                                          writer: one thread, one group at a time
+//! answering threads ── Reader::pin ── View::find ──> Record | Cold | Absent
+//! ```
+//!
+//! This crate opens no socket, takes paths only from its caller, and reads the clock in the writer alone.
+#![forbid(unsafe_code)]
+
+mod catalog;
+mod cold;
+mod command;
+pub mod config;
+mod decide;
+mod forming;
+mod locate;
+mod overlay;
+mod prefixes;
+mod projection;
+mod queue;
+mod reader;
+pub mod record;
+mod reserved;
+mod snapshot;
+mod startup;
+#[cfg(test)]
+mod testing;
+mod values;
+mod writer;
+
+pub use catalog::{
+    Catalog, Health, NotWritable, Opened, ShutdownError, SnapshotWriteError, Statistics, open, open_over,
+};
+pub use cold::{ColdReader, FetchError};
+pub use command::{
+    Actor, AddMode, Command, InvalidValue, Outcome, Permit, PutMode, Receipt, Refusal, RefusalCode, Role, Timestamps,
+    authorize,
+};
+pub use config::{LongHandles, RecordLimits, WriterLimits};
+pub use prefixes::{HomeName, HomeNameError, Prefixes};
+pub use queue::{Results, SubmitError, Ticket, WriteError, WriterHandle};
+pub use reader::{Lookup, Reader, View};
+pub use record::{OwnedRecord, RecordError, Stored};
+pub use snapshot::SnapshotError;
+pub use startup::{OpenError, Options, Recovery, Warm, machine_time};
+pub use values::{ContentHash, MAX_INDEX, ValueSet, ValueSetError};
+pub use writer::Clock;

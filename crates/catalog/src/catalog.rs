@@ -1,0 +1,307 @@
+//! The handle everybody holds: readers, the way to the writer, figures, and the end.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+use waymark_ident::CaseRule;
+use waymark_store::{Serial, StateError, Store};
+
+use crate::cold::ColdReader;
+use crate::prefixes::Prefixes;
+use crate::queue::{Queue, SubmitError, WriterHandle};
+use crate::reader::Reader;
+use crate::startup::{self, Loaded, OpenError, Options, Recovery, Warm};
+use crate::writer::{Counters, Parts, Stopped, Writer};
+
+/// An open catalog and what opening it found.
+#[derive(Debug)]
+pub struct Opened {
+    /// The catalog.
+    pub catalog: Catalog,
+    /// What was found and done.
+    pub recovery: Recovery,
+}
+
+/// Opens the catalog in a data folder: the store, everything kept in memory, and the writer.
+///
+/// # Errors
+/// See [`OpenError`]. Nothing of what is stored was changed, except that derived files may have been made anew.
+pub fn open(options: &Options) -> Result<Opened, OpenError> {
+    let (store, found) = waymark_store::open(&options.store)?;
+    open_over(store, found, options)
+}
+
+/// Opens a catalog over a store that is already open; `options.store` is not looked at.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_over(
+    store: Arc<dyn Store>,
+    found: waymark_store::Recovery,
+    options: &Options,
+) -> Result<Opened, OpenError> {
+    let Loaded { index, shared, prefixes, recovery } = startup::load(&store, found, options)?;
+    let queue = Arc::new(Queue::new(options.writer));
+    let prefixes = Arc::new(ArcSwap::from_pointee(prefixes));
+    let visible = Arc::new(AtomicU64::new(store.last().serial.0));
+    let counters = Arc::new(Counters::default());
+    let parts = Parts {
+        store: Arc::clone(&store),
+        index,
+        queue: Arc::clone(&queue),
+        prefixes: Arc::clone(&prefixes),
+        visible: Arc::clone(&visible),
+        counters: Arc::clone(&counters),
+        rule: options.case,
+        limits: options.limits,
+        writer_limits: options.writer,
+        clock: options.clock,
+        feeds_state: recovery.state_problem.is_none(),
+    };
+    let writer = Writer::new(parts, shared.reader());
+    let writer = std::thread::Builder::new()
+        .name("waymark-writer".into())
+        .spawn(move || writer.run())
+        .map_err(OpenError::Thread)?;
+    let warmer = match options.warm {
+        Warm::Background => {
+            startup::warm_in_background(Arc::clone(&store), options.resident_budget_bytes, Arc::clone(&queue))
+                .map(Some)
+                .map_err(OpenError::Thread)
+        }
+        Warm::BeforeOpen | Warm::Off => Ok(None),
+    };
+    let (warmer, refused) = match warmer {
+        Ok(warmer) => (warmer, None),
+        Err(error) => (None, Some(error)),
+    };
+    let threads = Mutex::new(Some(Threads { writer, warmer }));
+    let inner = Inner { store, shared, queue, prefixes, visible, counters, rule: options.case, threads };
+    let catalog = Catalog { inner: Arc::new(inner) };
+    // Dropping the catalog ends the writer in order.
+    refused.map_or(Ok(Opened { catalog, recovery }), Err)
+}
+
+/// The node's own data. Cheap to clone; the last clone that is dropped shuts the catalog down.
+#[derive(Clone)]
+pub struct Catalog {
+    inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Catalog").field("serial", &self.serial()).finish_non_exhaustive()
+    }
+}
+
+struct Inner {
+    store: Arc<dyn Store>,
+    shared: waymark_index::Shared,
+    queue: Arc<Queue>,
+    prefixes: Arc<ArcSwap<Prefixes>>,
+    visible: Arc<AtomicU64>,
+    counters: Arc<Counters>,
+    rule: CaseRule,
+    threads: Mutex<Option<Threads>>,
+}
+
+struct Threads {
+    writer: JoinHandle<io::Result<()>>,
+    warmer: Option<JoinHandle<()>>,
+}
+
+impl Catalog {
+    /// A way to records for one answering thread.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        let Inner { shared, prefixes, visible, rule, .. } = &*self.inner;
+        Reader::new(shared.reader(), Arc::clone(prefixes), Arc::clone(visible), *rule)
+    }
+
+    /// The way to the writer.
+    #[must_use]
+    pub fn writer(&self) -> WriterHandle {
+        WriterHandle::new(Arc::clone(&self.inner.queue))
+    }
+
+    /// A way to records on disk for one thread that may wait.
+    #[must_use]
+    pub fn cold(&self) -> ColdReader {
+        ColdReader::new(Arc::clone(&self.inner.store), self.inner.shared.reader(), self.inner.rule)
+    }
+
+    /// The prefixes as they are now. For reports; answering threads see them through their [`Reader`].
+    #[must_use]
+    pub fn prefixes(&self) -> Arc<Prefixes> {
+        self.inner.prefixes.load_full()
+    }
+
+    /// How handles fold.
+    #[must_use]
+    pub fn case_rule(&self) -> CaseRule {
+        self.inner.rule
+    }
+
+    /// Everything up to this serial is visible to readers.
+    #[must_use]
+    pub fn serial(&self) -> Serial {
+        Serial(self.inner.visible.load(Ordering::Acquire))
+    }
+
+    /// The store beneath.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.inner.store
+    }
+
+    /// Whether writes are taken, and why not.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let reason = match (self.inner.counters.stopped(), self.inner.store.health()) {
+            (Some(Stopped::Poisoned), _) | (None, waymark_store::Health::Poisoned) => Some(NotWritable::Poisoned),
+            (Some(Stopped::IndexFull), _) => Some(NotWritable::IndexFull),
+            (None, waymark_store::Health::DiskFull) => Some(NotWritable::DiskFull),
+            (None, _) => None,
+        };
+        Health { writable: reason.is_none(), reason }
+    }
+
+    /// Figures of this moment. Cheap enough for a scrape.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let counters = &self.inner.counters;
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (queued_submissions, queued_bytes) = self.inner.queue.waiting();
+        Statistics {
+            serial: self.serial(),
+            index: self.inner.shared.statistics(),
+            store: self.inner.store.statistics(),
+            prefixes: self.inner.prefixes.load().len(),
+            queued_submissions,
+            queued_bytes,
+            groups_total: count(&counters.groups),
+            entries_total: count(&counters.entries),
+            refused_total: count(&counters.refused),
+            failed_groups_total: count(&counters.failed_groups),
+            state_failures_total: count(&counters.state_failures),
+        }
+    }
+
+    /// Writes the index snapshot now, between two groups, so that the next start need not scan all keys.
+    ///
+    /// # Errors
+    /// A refusing disk, or a catalog that is shutting down.
+    pub fn rebuild_snapshot(&self) -> Result<(), SnapshotWriteError> {
+        let answer = self.inner.queue.push_snapshot().map_err(|_: SubmitError| SnapshotWriteError::Stopped)?;
+        answer.recv().map_err(|_| SnapshotWriteError::Stopped)?.map_err(SnapshotWriteError::Io)
+    }
+
+    /// Ends the catalog: takes no more commands, carries out those queued, writes the index snapshot, closes the store.
+    /// Readers keep working on what was there. A second call does nothing.
+    ///
+    /// # Errors
+    /// See [`ShutdownError`]. Nothing that was acknowledged is touched by it: the next start takes longer.
+    pub fn shutdown(&self) -> Result<(), ShutdownError> {
+        self.inner.shutdown()
+    }
+}
+
+impl Inner {
+    fn shutdown(&self) -> Result<(), ShutdownError> {
+        self.queue.close();
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Threads { writer, warmer }) = threads else { return Ok(()) };
+        // Warming changes nothing but memory, so a panic in it is of no consequence here.
+        drop(warmer.map(JoinHandle::join));
+        let snapshot = writer.join();
+        let closed = self.store.close().map_err(ShutdownError::State);
+        snapshot.map_err(|_| ShutdownError::WriterPanicked)?.map_err(ShutdownError::Snapshot)?;
+        closed
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Who wants to know how it went calls `shutdown`.
+        let _ = self.shutdown();
+    }
+}
+
+/// Whether the catalog takes writes. Reads go on in every state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// A write has a chance.
+    pub writable: bool,
+    /// Why it has none.
+    pub reason: Option<NotWritable>,
+}
+
+/// Why writes fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotWritable {
+    /// The last group found no room on the disk. The next one tries again.
+    DiskFull,
+    /// A flush failed; writing has stopped until the node is started anew.
+    Poisoned,
+    /// The index holds no more entries; writing has stopped until the node is started anew.
+    IndexFull,
+}
+
+/// Figures of a catalog.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Everything up to this serial is visible.
+    pub serial: Serial,
+    /// Figures of the index.
+    pub index: waymark_index::Statistics,
+    /// Figures of the store.
+    pub store: waymark_store::Statistics,
+    /// Homed prefixes and markers.
+    pub prefixes: usize,
+    /// Submissions that wait for the writer.
+    pub queued_submissions: usize,
+    /// Bytes of those.
+    pub queued_bytes: usize,
+    /// Groups committed since the start.
+    pub groups_total: u64,
+    /// Entries committed since the start.
+    pub entries_total: u64,
+    /// Commands refused since the start.
+    pub refused_total: u64,
+    /// Groups that were not committed since the start.
+    pub failed_groups_total: u64,
+    /// Times the small state could not be fed since the start.
+    pub state_failures_total: u64,
+}
+
+/// Why the index snapshot was not written on demand.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SnapshotWriteError {
+    /// The disk refused.
+    #[error("the index snapshot could not be written")]
+    Io(#[source] io::Error),
+    /// The catalog is shutting down, which writes one anyway.
+    #[error("the catalog is shutting down")]
+    Stopped,
+}
+
+/// What went wrong at the end of a catalog.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ShutdownError {
+    /// The index snapshot could not be written; the next start scans all keys.
+    #[error("the index snapshot could not be written")]
+    Snapshot(#[source] io::Error),
+    /// The small state could not be flushed; the next start feeds it again.
+    #[error("the small state could not be flushed")]
+    State(#[source] StateError),
+    /// The writer ended by a panic, which is a defect of this program.
+    #[error("the writer has panicked")]
+    WriterPanicked,
+}

@@ -1,0 +1,181 @@
+//! Every limit of this crate: default, smallest and largest value, unit and reason.
+//!
+//! The memory of resident records and the size of the table are limits of [`waymark_index::config`].
+
+use waymark_ident::MAX_HANDLE_BYTES;
+
+/// One limit: what it is unless configured, and the range a configuration may choose from (both ends allowed).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Used when nothing is configured.
+    pub default: u64,
+    /// Smallest value that makes sense.
+    pub min: u64,
+    /// Largest value the formats or the machine can carry.
+    pub max: u64,
+}
+
+impl Limit {
+    /// `value` brought into the range.
+    #[must_use]
+    pub const fn clamp(&self, value: u64) -> u64 {
+        if value < self.min {
+            self.min
+        } else if value > self.max {
+            self.max
+        } else {
+            value
+        }
+    }
+}
+
+/// Longest whole handle in bytes. 255 is what the databases and forms behind existing nodes hold; the protocol ends at
+/// 2,048, beyond which clients refuse an answer.
+pub const HANDLE_BYTES: Limit = Limit { default: 255, min: 16, max: MAX_HANDLE_BYTES as u64 };
+
+/// Longest data of one value in bytes. 64 KiB holds keys, sites and documents' metadata; what is larger belongs behind
+/// a URL. The largest keeps one value within a message of 262,144 bytes.
+pub const VALUE_BYTES: Limit = Limit { default: 65_536, min: 256, max: 261_120 };
+
+/// Values in one record. Clients of the reference refuse answers of more than 2,048 values, so more can be stored only by
+/// configuration, for records that are asked by index.
+pub const VALUES_PER_RECORD: Limit = Limit { default: 2_048, min: 1, max: 65_536 };
+
+/// Wire bytes of all values of one record: what a message of the protocol (262,144 bytes) can carry with its header and a
+/// handle of full length.
+pub const RECORD_BYTES: Limit = Limit { default: 258_048, min: 4_096, max: 258_048 };
+
+/// Submissions waiting for the writer. More only adds waiting: past it a door says "too busy".
+pub const QUEUE_SUBMISSIONS: Limit = Limit { default: 4_096, min: 16, max: 65_536 };
+
+/// Bytes of all submissions waiting for the writer; bounds the memory behind a slow disk.
+pub const QUEUE_BYTES: Limit = Limit { default: 64 << 20, min: 1 << 20, max: 1 << 30 };
+
+/// Commands in one group, so in one flush and at most one submission. Large enough that the flush is no longer what
+/// limits an import, small enough that its latency stays in milliseconds.
+pub const GROUP_COMMANDS: Limit = Limit { default: 4_096, min: 1, max: 65_536 };
+
+/// Bytes of the commands of one group; a single submission is held to it too.
+pub const GROUP_BYTES: Limit = Limit { default: 8 << 20, min: 1 << 20, max: 32 << 20 };
+
+/// Entries of the key runs and log that warming hands to the writer at a time: it stops for real work between two.
+pub(crate) const WARM_CHUNK: usize = 256;
+
+/// Longest name of an actor in bytes; it stands in every entry of the log.
+pub const ACTOR_BYTES: usize = 128;
+
+/// Longest line of an imported file in bytes. A record of full size takes four times its bytes as escaped text.
+pub const IMPORT_LINE_BYTES: Limit = Limit { default: 2 << 20, min: 4_096, max: 16 << 20 };
+
+/// Records an importer puts into one submission, together with one progress mark.
+pub const IMPORT_SUBMISSION: Limit = Limit { default: 512, min: 1, max: 4_096 };
+
+/// Submissions an importer keeps under way, so that parsing and flushing overlap.
+pub const IMPORT_IN_FLIGHT: Limit = Limit { default: 8, min: 1, max: 64 };
+
+/// Problems kept in memory for the summary of an import; all of them go to the reject writer.
+pub const IMPORT_KEPT_PROBLEMS: Limit = Limit { default: 100, min: 0, max: 10_000 };
+
+/// What happens to a handle that is longer than configured but within the protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LongHandles {
+    /// Refused as an invalid handle.
+    #[default]
+    Refuse,
+    /// Taken; the receipt says so.
+    Warn,
+}
+
+/// Limits on records that are written. What is already stored is served whatever it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordLimits {
+    /// Longest handle in bytes, see [`HANDLE_BYTES`].
+    pub handle_bytes: usize,
+    /// What happens past `handle_bytes`.
+    pub long_handles: LongHandles,
+    /// Longest data of one value in bytes, see [`VALUE_BYTES`].
+    pub value_bytes: usize,
+    /// Most values of one record, see [`VALUES_PER_RECORD`].
+    pub values: usize,
+    /// Most wire bytes of all values of one record, see [`RECORD_BYTES`].
+    pub record_bytes: usize,
+}
+
+impl RecordLimits {
+    /// The defaults of all limits.
+    pub const DEFAULT: Self = Self {
+        handle_bytes: usize_of(HANDLE_BYTES.default),
+        long_handles: LongHandles::Refuse,
+        value_bytes: usize_of(VALUE_BYTES.default),
+        values: usize_of(VALUES_PER_RECORD.default),
+        record_bytes: usize_of(RECORD_BYTES.default),
+    };
+}
+
+impl Default for RecordLimits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// Limits of the writer's queue and groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WriterLimits {
+    /// See [`QUEUE_SUBMISSIONS`].
+    pub queue_submissions: usize,
+    /// See [`QUEUE_BYTES`].
+    pub queue_bytes: usize,
+    /// See [`GROUP_COMMANDS`].
+    pub group_commands: usize,
+    /// See [`GROUP_BYTES`].
+    pub group_bytes: usize,
+}
+
+impl WriterLimits {
+    /// The defaults of all limits.
+    pub const DEFAULT: Self = Self {
+        queue_submissions: usize_of(QUEUE_SUBMISSIONS.default),
+        queue_bytes: usize_of(QUEUE_BYTES.default),
+        group_commands: usize_of(GROUP_COMMANDS.default),
+        group_bytes: usize_of(GROUP_BYTES.default),
+    };
+}
+
+impl Default for WriterLimits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// A limit as a length; limits are far below what any machine that runs this can count.
+#[expect(clippy::cast_possible_truncation, reason = "every limit is below 2^32; `try_from` is not const")]
+pub(crate) const fn usize_of(value: u64) -> usize {
+    value as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_lies_in_its_range() {
+        for limit in [
+            HANDLE_BYTES,
+            VALUE_BYTES,
+            VALUES_PER_RECORD,
+            RECORD_BYTES,
+            QUEUE_SUBMISSIONS,
+            QUEUE_BYTES,
+            GROUP_COMMANDS,
+            GROUP_BYTES,
+            IMPORT_LINE_BYTES,
+            IMPORT_SUBMISSION,
+            IMPORT_IN_FLIGHT,
+            IMPORT_KEPT_PROBLEMS,
+        ] {
+            assert_eq!(limit.clamp(limit.default), limit.default, "{limit:?}");
+            assert_eq!(limit.clamp(0), limit.min);
+            assert_eq!(limit.clamp(u64::MAX), limit.max);
+        }
+    }
+}

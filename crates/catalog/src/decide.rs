@@ -1,0 +1,508 @@
+//! What a command means for the data as it is: a change, nothing, or a refusal. Pure: no IO, no clock.
+
+use std::cmp::Ordering;
+
+use waymark_ident::{CaseRule, Handle, HandleLimits, check_new_handle};
+use waymark_store::{Serial, Timestamp};
+use waymark_wire::{Permissions, ValueRef, Values};
+
+use crate::command::{AddMode, Command, InvalidValue, Outcome, Permit, PutMode, Refusal, Timestamps};
+use crate::config::{LongHandles, RecordLimits};
+use crate::prefixes::{key_of, prefix_of_key};
+use crate::record::{Stored, encode};
+use crate::values::{ContentHash, ValueSet, same_content};
+
+/// A record as it stands before a command, perhaps written by a command of the same group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Version {
+    /// Serial of its entry.
+    pub(crate) serial: Serial,
+    /// Time of its entry.
+    pub(crate) time: Timestamp,
+    /// Its stored form.
+    pub(crate) body: Vec<u8>,
+}
+
+/// What is known about a key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Current<'a> {
+    /// No record.
+    Absent,
+    /// There is, or may be, a record, but the disk does not give it.
+    Unreadable,
+    /// This record.
+    Live(&'a Version),
+}
+
+/// What a decision rests on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts<'a> {
+    /// The record the command names.
+    pub(crate) current: Current<'a>,
+    /// Its canonical key.
+    pub(crate) key: &'a [u8],
+    /// Whether the node answers for the key.
+    pub(crate) served: bool,
+    /// Limits on what is written.
+    pub(crate) limits: &'a RecordLimits,
+    /// Time of the commit in seconds since 1970, for the timestamps of values.
+    pub(crate) stamp: u32,
+}
+
+/// What happens to the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// It is written.
+    Write { body: Vec<u8>, content: ContentHash, outcome: Outcome, long_handle: bool },
+    /// It is deleted.
+    Delete,
+    /// It already is as asked.
+    Keep { serial: Serial, time: Timestamp, content: ContentHash },
+}
+
+/// The canonical key of the record a command is about; `None` for commands that are about no record.
+///
+/// # Errors
+/// [`Refusal::InvalidHandle`] for a handle longer than the protocol knows.
+pub(crate) fn record_key(command: &Command, rule: CaseRule) -> Result<Option<Vec<u8>>, Refusal> {
+    let handle = match command {
+        Command::Put { handle, .. }
+        | Command::AddValues { handle, .. }
+        | Command::ModifyValues { handle, .. }
+        | Command::RemoveValues { handle, .. }
+        | Command::Delete { handle } => handle,
+        Command::Home { .. } | Command::Unhome { .. } | Command::Mark { .. } => return Ok(None),
+    };
+    let handle = Handle::new(handle).map_err(Refusal::InvalidHandle)?;
+    Ok(Some(key_of(&handle, rule)))
+}
+
+/// Decides about a command on a record.
+///
+/// # Errors
+/// The first reason against it, in the order: handle, prefix, existence, values.
+pub(crate) fn decide(_permit: Permit, command: &Command, facts: &Facts<'_>) -> Result<Decision, Refusal> {
+    match command {
+        Command::Put { handle, values, timestamps, mode } => put(handle, values, *timestamps, *mode, facts),
+        Command::AddValues { values, timestamps, mode, .. } => add(values, *timestamps, *mode, facts),
+        Command::ModifyValues { values, timestamps, .. } => modify(values, *timestamps, facts),
+        Command::RemoveValues { indexes, .. } => remove(indexes, facts),
+        Command::Delete { .. } => existing(facts).map(|_| Decision::Delete),
+        Command::Home { .. } | Command::Unhome { .. } | Command::Mark { .. } => Err(Refusal::NotFound),
+    }
+}
+
+fn put(
+    handle: &[u8],
+    values: &ValueSet,
+    timestamps: Timestamps,
+    mode: PutMode,
+    facts: &Facts<'_>,
+) -> Result<Decision, Refusal> {
+    let long_handle = check_handle(handle, facts.limits)?;
+    check_served(facts)?;
+    check_values(values.values(), facts.limits)?;
+    check_record(values, facts.limits)?;
+    let version = match facts.current {
+        Current::Absent => {
+            let mut stamped = ValueSet::default();
+            values.values().iter().for_each(|value| stamped.push_given(&value, timestamps, facts.stamp));
+            return Ok(write(handle, &stamped, Outcome::Created, long_handle));
+        }
+        Current::Unreadable => return Err(Refusal::Unreadable),
+        Current::Live(version) => version,
+    };
+    let old = stored(version)?;
+    let old_values = values_of(&old)?;
+    if mode != PutMode::Replace {
+        let content = ContentHash::of(old_values);
+        let same_content = content == values.content();
+        if mode == PutMode::CreateOrSame && same_content {
+            return Ok(Decision::Keep { serial: version.serial, time: version.time, content });
+        }
+        return Err(Refusal::AlreadyExists { same_content, serial: version.serial });
+    }
+    let mut stamped = ValueSet::default();
+    for pair in merge(old_values, values.values()) {
+        if let Pair { new: Some(new), old } = pair {
+            stamped.push_over(old.as_ref(), &new, timestamps, facts.stamp);
+        }
+    }
+    Ok(write_or_keep(version, handle, &stamped, Outcome::Replaced, long_handle))
+}
+
+fn add(values: &ValueSet, timestamps: Timestamps, mode: AddMode, facts: &Facts<'_>) -> Result<Decision, Refusal> {
+    let (version, old) = existing(facts)?;
+    check_not_empty(values)?;
+    check_values(values.values(), facts.limits)?;
+    let mut result = ValueSet::default();
+    for Pair { old, new } in merge(values_of(&old)?, values.values()) {
+        match (old, new) {
+            (Some(old), Some(new)) => match mode {
+                AddMode::NewOrSame if same_content(&old, &new) => result.push(old.wire),
+                AddMode::New | AddMode::NewOrSame => return Err(Refusal::IndexConflict { index: new.index }),
+                AddMode::Overwrite => {
+                    check_writable(&old)?;
+                    result.push_over(Some(&old), &new, timestamps, facts.stamp);
+                }
+            },
+            (Some(old), None) => result.push(old.wire),
+            (None, Some(new)) => result.push_given(&new, timestamps, facts.stamp),
+            (None, None) => {}
+        }
+    }
+    check_record(&result, facts.limits)?;
+    Ok(write_or_keep(version, old.handle(), &result, Outcome::Changed, false))
+}
+
+fn modify(values: &ValueSet, timestamps: Timestamps, facts: &Facts<'_>) -> Result<Decision, Refusal> {
+    let (version, old) = existing(facts)?;
+    check_not_empty(values)?;
+    check_values(values.values(), facts.limits)?;
+    let mut result = ValueSet::default();
+    for Pair { old, new } in merge(values_of(&old)?, values.values()) {
+        match (old, new) {
+            (Some(old), Some(new)) => {
+                check_writable(&old)?;
+                result.push_over(Some(&old), &new, timestamps, facts.stamp);
+            }
+            (Some(old), None) => result.push(old.wire),
+            (None, Some(new)) => return Err(Refusal::ValuesNotFound { index: new.index }),
+            (None, None) => {}
+        }
+    }
+    check_record(&result, facts.limits)?;
+    Ok(write_or_keep(version, old.handle(), &result, Outcome::Changed, false))
+}
+
+fn remove(indexes: &[u32], facts: &Facts<'_>) -> Result<Decision, Refusal> {
+    let (version, old) = existing(facts)?;
+    if indexes.is_empty() {
+        return Err(Refusal::InvalidValue(InvalidValue::Empty));
+    }
+    let mut wanted = indexes.to_vec();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut missing = wanted.iter().copied().peekable();
+    let mut result = ValueSet::default();
+    for value in values_of(&old)? {
+        if missing.peek().is_some_and(|&index| index < value.index) {
+            break;
+        }
+        if missing.next_if_eq(&value.index).is_none() {
+            result.push(value.wire);
+        }
+    }
+    if let Some(index) = missing.next() {
+        return Err(Refusal::ValuesNotFound { index });
+    }
+    Ok(write_or_keep(version, old.handle(), &result, Outcome::Changed, false))
+}
+
+/// The record the command changes.
+fn existing<'a>(facts: &Facts<'a>) -> Result<(&'a Version, Stored<'a>), Refusal> {
+    check_served(facts)?;
+    match facts.current {
+        Current::Absent => Err(Refusal::NotFound),
+        Current::Unreadable => Err(Refusal::Unreadable),
+        Current::Live(version) => Ok((version, stored(version)?)),
+    }
+}
+
+fn stored(version: &Version) -> Result<Stored<'_>, Refusal> {
+    Stored::parse(&version.body).map_err(|_| Refusal::Unreadable)
+}
+
+fn values_of<'a>(stored: &Stored<'a>) -> Result<Values<'a>, Refusal> {
+    stored.values().map_err(|_| Refusal::Unreadable)
+}
+
+fn check_served(facts: &Facts<'_>) -> Result<(), Refusal> {
+    if facts.served { Ok(()) } else { Err(Refusal::NotServed { prefix: prefix_of_key(facts.key).to_vec() }) }
+}
+
+/// Checks a handle that is to be registered; tells whether it is longer than configured and passes with a warning.
+fn check_handle(handle: &[u8], limits: &RecordLimits) -> Result<bool, Refusal> {
+    let max_bytes = match limits.long_handles {
+        LongHandles::Refuse => limits.handle_bytes,
+        LongHandles::Warn => usize::MAX, // the protocol's limit holds anyway
+    };
+    check_new_handle(handle, HandleLimits { max_bytes }).map_err(Refusal::InvalidHandle)?;
+    Ok(handle.len() > limits.handle_bytes)
+}
+
+fn check_not_empty(values: &ValueSet) -> Result<(), Refusal> {
+    if values.is_empty() { Err(Refusal::InvalidValue(InvalidValue::Empty)) } else { Ok(()) }
+}
+
+/// Checks each value that comes in.
+fn check_values(values: Values<'_>, limits: &RecordLimits) -> Result<(), Refusal> {
+    for value in values {
+        let (index, bytes, limit) = (value.index, value.data.len(), limits.value_bytes);
+        if bytes > limit {
+            return Err(Refusal::InvalidValue(InvalidValue::DataTooLarge { index, bytes, limit }));
+        }
+    }
+    Ok(())
+}
+
+/// Checks a record as it would stand.
+fn check_record(values: &ValueSet, limits: &RecordLimits) -> Result<(), Refusal> {
+    let count = usize::try_from(values.count()).unwrap_or(usize::MAX);
+    if count > limits.values {
+        return Err(Refusal::TooManyValues { count, limit: limits.values });
+    }
+    let bytes = values.wire().len();
+    if bytes > limits.record_bytes {
+        return Err(Refusal::RecordTooLarge { bytes, limit: limits.record_bytes });
+    }
+    Ok(())
+}
+
+/// A value without the administrators' write permission stays as it is, for administrators too.
+fn check_writable(value: &ValueRef<'_>) -> Result<(), Refusal> {
+    let writable = value.permissions.has(Permissions::ADMIN_WRITE);
+    if writable { Ok(()) } else { Err(Refusal::ReadOnlyValue { index: value.index }) }
+}
+
+fn write(handle: &[u8], values: &ValueSet, outcome: Outcome, long_handle: bool) -> Decision {
+    Decision::Write { body: encode(handle, values), content: values.content(), outcome, long_handle }
+}
+
+/// A change, unless the record would be what it is, to the byte.
+fn write_or_keep(version: &Version, handle: &[u8], values: &ValueSet, outcome: Outcome, long_handle: bool) -> Decision {
+    let body = encode(handle, values);
+    let content = values.content();
+    if body == version.body {
+        return Decision::Keep { serial: version.serial, time: version.time, content };
+    }
+    Decision::Write { body, content, outcome, long_handle }
+}
+
+impl ValueSet {
+    /// Adds a new value, stamped as asked.
+    fn push_given(&mut self, value: &ValueRef<'_>, timestamps: Timestamps, stamp: u32) {
+        match timestamps {
+            Timestamps::Keep if value.timestamp != 0 => self.push(value.wire),
+            Timestamps::Keep | Timestamps::Now => self.push_stamped(value.wire, stamp),
+        }
+    }
+
+    /// Adds a value that takes the place of `old`: one that changes nothing keeps its time, as the protocol's servers do.
+    fn push_over(&mut self, old: Option<&ValueRef<'_>>, new: &ValueRef<'_>, timestamps: Timestamps, stamp: u32) {
+        match old {
+            Some(old) if same_content(old, new) && (timestamps == Timestamps::Now || new.timestamp == 0) => {
+                self.push(old.wire);
+            }
+            _ => self.push_given(new, timestamps, stamp),
+        }
+    }
+}
+
+/// Old and new value of one index; at least one of them.
+struct Pair<'a, 'b> {
+    old: Option<ValueRef<'a>>,
+    new: Option<ValueRef<'b>>,
+}
+
+/// Walks two ascending lists of values side by side.
+fn merge<'a, 'b>(old: Values<'a>, new: Values<'b>) -> impl Iterator<Item = Pair<'a, 'b>> {
+    let mut old = old.into_iter().peekable();
+    let mut new = new.into_iter().peekable();
+    std::iter::from_fn(move || {
+        let order = match (old.peek(), new.peek()) {
+            (None, None) => return None,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(old), Some(new)) => old.index.cmp(&new.index),
+        };
+        Some(match order {
+            Ordering::Less => Pair { old: old.next(), new: None },
+            Ordering::Greater => Pair { old: None, new: new.next() },
+            Ordering::Equal => Pair { old: old.next(), new: new.next() },
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{Actor, authorize};
+    use crate::testing::value;
+    use waymark_wire::ValueBuf;
+
+    const STAMP: u32 = 1_800_000_000;
+
+    struct Desk {
+        limits: RecordLimits,
+        served: bool,
+        current: Option<Version>,
+    }
+
+    impl Desk {
+        fn new(values: Option<&[ValueBuf]>) -> Self {
+            let current = values.map(|values| Version {
+                serial: Serial(7),
+                time: Timestamp(9),
+                body: encode(b"88.1/x", &set(values)),
+            });
+            Self { limits: RecordLimits::default(), served: true, current }
+        }
+
+        fn ask(&self, command: &Command) -> Result<Decision, Refusal> {
+            let permit = authorize(&Actor::operator(), command)?;
+            let key = record_key(command, CaseRule::Insensitive)?.unwrap();
+            let current = self.current.as_ref().map_or(Current::Absent, Current::Live);
+            let facts = Facts { current, key: &key, served: self.served, limits: &self.limits, stamp: STAMP };
+            decide(permit, command, &facts)
+        }
+
+        fn values_after(&self, command: &Command) -> Vec<(u32, Vec<u8>, u32)> {
+            match self.ask(command) {
+                Ok(Decision::Write { body, .. }) => {
+                    let stored = Stored::parse(&body).unwrap();
+                    stored.values().unwrap().iter().map(|v| (v.index, v.data.to_vec(), v.timestamp)).collect()
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn set(values: &[ValueBuf]) -> ValueSet {
+        ValueSet::from_bufs(values).unwrap()
+    }
+
+    fn put(values: &[ValueBuf], mode: PutMode) -> Command {
+        Command::Put { handle: b"88.1/x".to_vec(), values: set(values), timestamps: Timestamps::Now, mode }
+    }
+
+    fn add(values: &[ValueBuf], mode: AddMode) -> Command {
+        let values = ValueSet::from_bufs(values).unwrap();
+        Command::AddValues { handle: b"88.1/X".to_vec(), values, timestamps: Timestamps::Now, mode }
+    }
+
+    fn modify(values: &[ValueBuf]) -> Command {
+        Command::ModifyValues { handle: b"88.1/X".to_vec(), values: set(values), timestamps: Timestamps::Now }
+    }
+
+    fn remove(indexes: &[u32]) -> Command {
+        Command::RemoveValues { handle: b"88.1/X".to_vec(), indexes: indexes.to_vec() }
+    }
+
+    const OLD: u32 = 1_790_000_000;
+
+    #[test]
+    fn create_stamps_values_with_the_commit_time_or_keeps_given_ones() {
+        let values = [value(1, "URL", b"a"), ValueBuf { timestamp: 0, ..value(2, "URL", b"b") }];
+        let desk = Desk::new(None);
+        let stamped = desk.values_after(&put(&values, PutMode::Create));
+        assert_eq!(stamped, [(1, b"a".to_vec(), STAMP), (2, b"b".to_vec(), STAMP)]);
+        let keep = Command::Put {
+            handle: b"88.1/x".to_vec(),
+            values: set(&values),
+            timestamps: Timestamps::Keep,
+            mode: PutMode::Create,
+        };
+        assert_eq!(desk.values_after(&keep), [(1, b"a".to_vec(), OLD), (2, b"b".to_vec(), STAMP)]);
+    }
+
+    #[test]
+    fn create_of_an_existing_handle_tells_same_content_from_different() {
+        let same = [value(1, "URL", b"a")];
+        let desk = Desk::new(Some(&same));
+        let exists = |same_content| Err(Refusal::AlreadyExists { same_content, serial: Serial(7) });
+        assert_eq!(desk.ask(&put(&same, PutMode::Create)), exists(true));
+        assert_eq!(desk.ask(&put(&[value(1, "URL", b"b")], PutMode::Create)), exists(false));
+        assert_eq!(desk.ask(&put(&[value(1, "URL", b"b")], PutMode::CreateOrSame)), exists(false));
+        let kept = desk.ask(&put(&same, PutMode::CreateOrSame)).unwrap();
+        assert_eq!(kept, Decision::Keep { serial: Serial(7), time: Timestamp(9), content: set(&same).content() });
+    }
+
+    #[test]
+    fn replace_keeps_the_time_of_values_that_do_not_change() {
+        let desk = Desk::new(Some(&[value(1, "URL", b"a"), value(2, "URL", b"b")]));
+        let after = desk.values_after(&put(&[value(2, "URL", b"c"), value(1, "URL", b"a")], PutMode::Replace));
+        assert_eq!(after, [(1, b"a".to_vec(), OLD), (2, b"c".to_vec(), STAMP)]);
+        let same = put(&[value(1, "URL", b"a"), value(2, "URL", b"b")], PutMode::Replace);
+        assert!(matches!(desk.ask(&same), Ok(Decision::Keep { serial: Serial(7), .. })));
+    }
+
+    #[test]
+    fn add_merges_by_index_and_refuses_a_taken_one() {
+        let desk = Desk::new(Some(&[value(1, "URL", b"a"), value(5, "URL", b"e")]));
+        let after = desk.values_after(&add(&[value(9, "URL", b"i"), value(3, "URL", b"c")], AddMode::New));
+        let indexes: Vec<u32> = after.iter().map(|value| value.0).collect();
+        assert_eq!(indexes, [1, 3, 5, 9]);
+        let taken = [value(5, "URL", b"e")];
+        assert_eq!(desk.ask(&add(&taken, AddMode::New)), Err(Refusal::IndexConflict { index: 5 }));
+        assert!(matches!(desk.ask(&add(&taken, AddMode::NewOrSame)), Ok(Decision::Keep { .. })));
+        let after = desk.values_after(&add(&[value(5, "URL", b"z")], AddMode::Overwrite));
+        assert_eq!(after, [(1, b"a".to_vec(), OLD), (5, b"z".to_vec(), STAMP)]);
+        let empty = desk.ask(&add(&[], AddMode::New));
+        assert_eq!(empty, Err(Refusal::InvalidValue(InvalidValue::Empty)));
+    }
+
+    #[test]
+    fn modify_needs_every_index_and_respects_read_only_values() {
+        let locked = ValueBuf { permissions: Permissions(0x0a), ..value(2, "URL", b"b") };
+        let desk = Desk::new(Some(&[value(1, "URL", b"a"), locked]));
+        assert_eq!(desk.values_after(&modify(&[value(1, "URL", b"z")]))[0], (1, b"z".to_vec(), STAMP));
+        assert_eq!(desk.ask(&modify(&[value(2, "URL", b"z")])), Err(Refusal::ReadOnlyValue { index: 2 }));
+        assert_eq!(desk.ask(&modify(&[value(3, "URL", b"z")])), Err(Refusal::ValuesNotFound { index: 3 }));
+    }
+
+    #[test]
+    fn remove_takes_all_or_nothing() {
+        let desk = Desk::new(Some(&[value(1, "URL", b"a"), value(2, "URL", b"b"), value(4, "URL", b"d")]));
+        assert_eq!(desk.values_after(&remove(&[4, 1, 4])), [(2, b"b".to_vec(), OLD)]);
+        assert_eq!(desk.values_after(&remove(&[1, 2, 4])), []);
+        assert_eq!(desk.ask(&remove(&[1, 3])), Err(Refusal::ValuesNotFound { index: 3 }));
+        assert_eq!(desk.ask(&remove(&[5])), Err(Refusal::ValuesNotFound { index: 5 }));
+        assert_eq!(desk.ask(&remove(&[])), Err(Refusal::InvalidValue(InvalidValue::Empty)));
+    }
+
+    #[test]
+    fn absent_handles_are_not_found_and_foreign_ones_not_served() {
+        let mut desk = Desk::new(None);
+        let delete = Command::Delete { handle: b"88.1/x".to_vec() };
+        for command in
+            [&delete, &modify(&[value(1, "A", b"")]), &add(&[value(1, "A", b"")], AddMode::New), &remove(&[1])]
+        {
+            assert_eq!(desk.ask(command), Err(Refusal::NotFound));
+        }
+        desk.served = false;
+        let refusal = Refusal::NotServed { prefix: b"88.1".to_vec() };
+        assert_eq!(desk.ask(&delete), Err(refusal.clone()));
+        assert_eq!(desk.ask(&put(&[], PutMode::Create)), Err(refusal));
+    }
+
+    #[test]
+    fn long_handles_are_refused_or_taken_with_a_warning() {
+        let mut desk = Desk::new(None);
+        let long = |bytes: usize| Command::Put {
+            handle: [b"88.1/".to_vec(), vec![b'x'; bytes - 5]].concat(),
+            values: ValueSet::default(),
+            timestamps: Timestamps::Now,
+            mode: PutMode::Create,
+        };
+        assert!(matches!(desk.ask(&long(255)), Ok(Decision::Write { long_handle: false, .. })));
+        assert!(matches!(desk.ask(&long(256)), Err(Refusal::InvalidHandle(_))));
+        desk.limits.long_handles = LongHandles::Warn;
+        assert!(matches!(desk.ask(&long(256)), Ok(Decision::Write { long_handle: true, .. })));
+        assert!(matches!(desk.ask(&long(2049)), Err(Refusal::InvalidHandle(_))));
+    }
+
+    #[test]
+    fn every_size_limit_holds_at_its_edge() {
+        let mut desk = Desk::new(None);
+        desk.limits = RecordLimits { value_bytes: 4, values: 2, record_bytes: 66, ..RecordLimits::default() };
+        let create = |values: &[ValueBuf]| desk.ask(&put(values, PutMode::Create)).map(drop);
+        assert_eq!(create(&[value(1, "URL", b"1234"), value(2, "URL", b"1234")]), Ok(()));
+        let too_large = InvalidValue::DataTooLarge { index: 1, bytes: 5, limit: 4 };
+        assert_eq!(create(&[value(1, "URL", b"12345")]), Err(Refusal::InvalidValue(too_large)));
+        let three = [value(1, "A", b""), value(2, "A", b""), value(3, "A", b"")];
+        assert_eq!(create(&three), Err(Refusal::TooManyValues { count: 3, limit: 2 }));
+        let wide = [value(1, "URLX", b"1234"), value(2, "URL", b"1234")];
+        assert_eq!(create(&wide), Err(Refusal::RecordTooLarge { bytes: 67, limit: 66 }));
+    }
+}

@@ -1,0 +1,304 @@
+//! A group being formed: submissions are decided one after the other, each seeing what those before it did.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use waymark_ident::CaseRule;
+use waymark_store::{EntryKind, Group, PushError, Serial, Store, Timestamp};
+
+use crate::command::{Command, Outcome, Permit, Receipt, Refusal, authorize};
+use crate::config::RecordLimits;
+use crate::decide::{Decision, Facts, Version, decide, record_key};
+use crate::locate::Locator;
+use crate::overlay::{Draft, Overlay};
+use crate::prefixes::{HomeName, Prefixes};
+use crate::queue::{Results, Submission};
+use crate::reserved::{HOME_BODY, ReservedKey, mark_body};
+use crate::values::{ContentHash, ValueSet};
+
+/// Most bytes of entries in one group, below what the store takes, so that a group that was formed can be committed.
+const GROUP_CEILING_BYTES: usize = waymark_store::config::MAX_GROUP_BYTES / 8 * 7;
+
+/// What the frame of an entry adds to key, actor and body, generously.
+const ENTRY_FRAME_BYTES: usize = 64;
+
+/// What decisions rest on beside the data.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    pub(crate) rule: CaseRule,
+    pub(crate) limits: &'a RecordLimits,
+}
+
+/// The group. All of it becomes durable together, or nothing.
+pub(crate) struct Forming {
+    /// Serial its first entry will have: the writer is the only one that commits.
+    first: Serial,
+    /// Time it will be committed at.
+    time: Timestamp,
+    drafts: Vec<(Draft, Arc<str>)>,
+    bytes: usize,
+    decided: Vec<(Submission, Results)>,
+    pub(crate) overlay: Overlay,
+    /// The prefixes as they will be.
+    pub(crate) prefixes: Arc<Prefixes>,
+    pub(crate) prefixes_changed: bool,
+}
+
+impl Forming {
+    pub(crate) fn new(last: Serial, time: Timestamp, prefixes: Arc<Prefixes>) -> Self {
+        Self {
+            first: last.next(),
+            time,
+            drafts: Vec::new(),
+            bytes: 0,
+            decided: Vec::new(),
+            overlay: Overlay::default(),
+            prefixes,
+            prefixes_changed: false,
+        }
+    }
+
+    /// Decides a submission and takes its changes into the group; gives it back untouched when they might not fit.
+    pub(crate) fn add(
+        &mut self,
+        submission: Submission,
+        terms: Terms<'_>,
+        locator: &mut Locator,
+        marks: &mut Marks,
+    ) -> Result<(), Submission> {
+        let keys = self.load(&submission, terms.rule, locator);
+        let bytes = self.most_bytes(&submission, &keys);
+        if self.bytes + bytes > GROUP_CEILING_BYTES {
+            return Err(submission);
+        }
+        self.bytes += bytes;
+        let actor: Arc<str> = submission.actor.name().into();
+        let mut results = Vec::with_capacity(submission.commands.len());
+        for (command, key) in submission.commands.iter().zip(keys) {
+            let permit = authorize(&submission.actor, command);
+            results.push(permit.and_then(|permit| self.carry_out(permit, command, key, &actor, terms, marks)));
+        }
+        self.decided.push((submission, results));
+        Ok(())
+    }
+
+    /// The keys of the commands, with everything known that deciding them needs.
+    fn load(&mut self, submission: &Submission, rule: CaseRule, locator: &mut Locator) -> Vec<CommandKey> {
+        let keys: Vec<CommandKey> = submission.commands.iter().map(|command| record_key(command, rule)).collect();
+        for key in keys.iter().flatten().flatten() {
+            self.overlay.load(key, locator);
+        }
+        keys
+    }
+
+    /// The most bytes the entries of a submission can take: each as large as the record before and all that came in.
+    fn most_bytes(&self, submission: &Submission, keys: &[CommandKey]) -> usize {
+        let mut bodies: HashMap<&[u8], usize> = HashMap::new();
+        let mut total = 0;
+        for (command, key) in submission.commands.iter().zip(keys) {
+            let key: &[u8] = match key {
+                Ok(Some(key)) => key,
+                Ok(None) | Err(_) => &[],
+            };
+            let body = bodies.entry(key).or_insert_with(|| self.overlay.body_bytes(key));
+            *body += command.weight_bytes();
+            total += *body + key.len() + submission.actor.name().len() + ENTRY_FRAME_BYTES;
+        }
+        total
+    }
+
+    fn carry_out(
+        &mut self,
+        permit: Permit,
+        command: &Command,
+        key: CommandKey,
+        actor: &Arc<str>,
+        terms: Terms<'_>,
+        marks: &mut Marks,
+    ) -> Result<Receipt, Refusal> {
+        match (command, key?) {
+            (Command::Home { name }, _) => Ok(self.home(name, actor)),
+            (Command::Unhome { name }, _) => self.unhome(name, actor),
+            (Command::Mark { stream, position }, _) => self.mark(*stream, *position, actor, marks),
+            (command, Some(key)) => self.change_record(permit, command, key, actor, terms),
+            (_, None) => Err(Refusal::NotFound),
+        }
+    }
+
+    fn change_record(
+        &mut self,
+        permit: Permit,
+        command: &Command,
+        key: Vec<u8>,
+        actor: &Arc<str>,
+        terms: Terms<'_>,
+    ) -> Result<Receipt, Refusal> {
+        let facts = Facts {
+            current: self.overlay.current(&key),
+            key: &key,
+            served: self.prefixes.serves(&key),
+            limits: terms.limits,
+            stamp: u32::try_from(self.time.0 / 1000).unwrap_or(u32::MAX),
+        };
+        let previous = self.overlay.serial(&key);
+        match decide(permit, command, &facts)? {
+            Decision::Keep { serial, time, content } => {
+                Ok(Receipt { serial, time, content, outcome: Outcome::Same, long_handle: false })
+            }
+            Decision::Write { body, content, outcome, long_handle } => {
+                let (entry, serial) = self.draft(EntryKind::PUT, key.clone(), previous, body.clone(), actor);
+                self.overlay.change(&key, entry, Some(Version { serial, time: self.time, body }));
+                Ok(Receipt { serial, time: self.time, content, outcome, long_handle })
+            }
+            Decision::Delete => {
+                let (entry, serial) = self.draft(EntryKind::DELETE, key.clone(), previous, Vec::new(), actor);
+                self.overlay.change(&key, entry, None);
+                Ok(self.plain_receipt(serial, Outcome::Deleted))
+            }
+        }
+    }
+
+    fn home(&mut self, name: &HomeName, actor: &Arc<str>) -> Receipt {
+        if let Some(serial) = self.prefixes.homed_at(name) {
+            return self.plain_receipt(serial, Outcome::Same);
+        }
+        let key = ReservedKey::Home(name.clone()).to_bytes();
+        let (_, serial) = self.draft(EntryKind::PUT, key, Serial::NONE, HOME_BODY.to_vec(), actor);
+        Arc::make_mut(&mut self.prefixes).insert(name.clone(), serial);
+        self.prefixes_changed = true;
+        self.plain_receipt(serial, Outcome::Homed)
+    }
+
+    fn unhome(&mut self, name: &HomeName, actor: &Arc<str>) -> Result<Receipt, Refusal> {
+        let previous = self.prefixes.homed_at(name).ok_or(Refusal::NotFound)?;
+        let key = ReservedKey::Home(name.clone()).to_bytes();
+        let (_, serial) = self.draft(EntryKind::DELETE, key, previous, Vec::new(), actor);
+        Arc::make_mut(&mut self.prefixes).remove(name);
+        self.prefixes_changed = true;
+        Ok(self.plain_receipt(serial, Outcome::Unhomed))
+    }
+
+    fn mark(
+        &mut self,
+        stream: [u8; 16],
+        position: u64,
+        actor: &Arc<str>,
+        marks: &mut Marks,
+    ) -> Result<Receipt, Refusal> {
+        let previous = marks.last(stream)?;
+        let key = ReservedKey::Mark(stream).to_bytes();
+        let (_, serial) = self.draft(EntryKind::PUT, key, previous, mark_body(position).to_vec(), actor);
+        marks.set(stream, serial);
+        Ok(self.plain_receipt(serial, Outcome::Marked))
+    }
+
+    /// Adds an entry; gives its number within the group and the serial it will have.
+    fn draft(
+        &mut self,
+        kind: EntryKind,
+        key: Vec<u8>,
+        previous: Serial,
+        body: Vec<u8>,
+        actor: &Arc<str>,
+    ) -> (usize, Serial) {
+        let entry = self.drafts.len();
+        self.drafts.push((Draft { kind, key, previous, body }, Arc::clone(actor)));
+        (entry, self.serial_of(entry))
+    }
+
+    fn serial_of(&self, entry: usize) -> Serial {
+        Serial(self.first.0.saturating_add(u64::try_from(entry).unwrap_or(u64::MAX)))
+    }
+
+    fn plain_receipt(&self, serial: Serial, outcome: Outcome) -> Receipt {
+        let content = ContentHash::of(ValueSet::default().values());
+        Receipt { serial, time: self.time, content, outcome, long_handle: false }
+    }
+
+    /// Tells whether nothing has to be written.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.drafts.is_empty()
+    }
+
+    /// Time the group will be committed at.
+    pub(crate) const fn time(&self) -> Timestamp {
+        self.time
+    }
+
+    /// Bytes its entries may take.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Commands decided.
+    pub(crate) fn commands(&self) -> usize {
+        self.decided.iter().map(|(_, results)| results.len()).sum()
+    }
+
+    /// Puts the entries into the store's form.
+    ///
+    /// # Errors
+    /// An entry does not fit; the bytes counted while forming rule that out.
+    pub(crate) fn fill(&self, group: &mut Group) -> Result<(), PushError> {
+        group.clear();
+        for (draft, actor) in &self.drafts {
+            group.push(draft.kind, &draft.key, actor.as_bytes(), draft.previous, &draft.body)?;
+        }
+        Ok(())
+    }
+
+    /// The entries with their serials.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Serial, &Draft)> {
+        self.drafts.iter().enumerate().map(|(entry, (draft, _))| (self.serial_of(entry), draft))
+    }
+
+    /// Serial of the last entry; `None` when there is none.
+    pub(crate) fn last_serial(&self) -> Option<Serial> {
+        self.drafts.len().checked_sub(1).map(|entry| self.serial_of(entry))
+    }
+
+    /// Ends the group: the submissions with their results.
+    pub(crate) fn into_decided(self) -> Vec<(Submission, Results)> {
+        self.decided
+    }
+}
+
+/// The key a command is about, or why it has none.
+type CommandKey = Result<Option<Vec<u8>>, Refusal>;
+
+/// Serials of the streams' last marks, read once from the store.
+pub(crate) struct Marks {
+    store: Arc<dyn Store>,
+    last: HashMap<[u8; 16], Serial>,
+}
+
+/// Streams whose last mark is remembered; past it all are forgotten and read again.
+const REMEMBERED_STREAMS: usize = 256;
+
+impl Marks {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, last: HashMap::new() }
+    }
+
+    fn last(&self, stream: [u8; 16]) -> Result<Serial, Refusal> {
+        if let Some(serial) = self.last.get(&stream) {
+            return Ok(*serial);
+        }
+        let key = ReservedKey::Mark(stream).to_bytes();
+        let Some(place) = self.store.find(&key).map_err(|_| Refusal::Unreadable)? else { return Ok(Serial::NONE) };
+        let mut buffer = Vec::new();
+        self.store.read(place, &mut buffer).map(|entry| entry.serial).map_err(|_| Refusal::Unreadable)
+    }
+
+    fn set(&mut self, stream: [u8; 16], serial: Serial) {
+        if self.last.len() >= REMEMBERED_STREAMS {
+            self.last.clear();
+        }
+        self.last.insert(stream, serial);
+    }
+
+    /// Forgets what was set since the last commit, by forgetting everything.
+    pub(crate) fn forget(&mut self) {
+        self.last.clear();
+    }
+}

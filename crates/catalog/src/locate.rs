@@ -1,0 +1,91 @@
+//! Finds the entry of a key on the disk by way of the index, comparing the whole key.
+
+use std::sync::Arc;
+
+use waymark_index::{Found, HashKey};
+use waymark_store::{Entry, EntryKind, Place, ReadError, Serial, Store, Timestamp};
+
+use crate::reserved::is_reserved;
+
+/// Candidates looked at before asking for room for all of them. More than one means that keys share 48 bits of hash.
+const USUAL_CANDIDATES: usize = 4;
+
+/// Times a look-up is begun anew when the engine gives a place up between the index and the disk.
+const ATTEMPTS: usize = 3;
+
+/// A live entry, copied from the disk.
+pub(crate) struct Located {
+    pub(crate) place: Place,
+    pub(crate) serial: Serial,
+    pub(crate) time: Timestamp,
+    pub(crate) body: Vec<u8>,
+}
+
+/// One thread's way from a key to its entry on the disk. Blocks on reads.
+pub(crate) struct Locator {
+    store: Arc<dyn Store>,
+    index: waymark_index::Reader,
+    hash_key: HashKey,
+    buffer: Vec<u8>,
+    places: Vec<Place>,
+}
+
+impl Locator {
+    pub(crate) fn new(store: Arc<dyn Store>, index: waymark_index::Reader) -> Self {
+        let hash_key = index.hash_key().clone();
+        Self { store, index, hash_key, buffer: Vec::new(), places: Vec::new() }
+    }
+
+    /// The live entry of `key`, checksum verified; `None` when there is none, and for reserved keys.
+    ///
+    /// # Errors
+    /// Damage, or a refusing disk, at a place where the record may be.
+    pub(crate) fn find(&mut self, key: &[u8]) -> Result<Option<Located>, ReadError> {
+        if is_reserved(key) {
+            return Ok(None);
+        }
+        for _ in 1..ATTEMPTS {
+            self.candidates(key);
+            match self.matching(key) {
+                Err(ReadError::NoSuchPlace(_)) => {}
+                other => return other,
+            }
+        }
+        self.candidates(key);
+        self.matching(key)
+    }
+
+    /// Collects the places where the record of `key` may be.
+    fn candidates(&mut self, key: &[u8]) {
+        self.places.clear();
+        let key = self.hash_key.key(key);
+        let pin = self.index.pin();
+        match pin.find_one(key) {
+            Found::Absent => {}
+            Found::Resident(record) => self.places.push(Place(record.place().get())),
+            Found::Cold(first) => {
+                let mut room = [first; USUAL_CANDIDATES];
+                let count = pin.cold_candidates(key, &mut room);
+                if count <= room.len() {
+                    self.places.extend(room.iter().take(count).map(|place| Place(place.get())));
+                } else {
+                    let mut room = vec![first; count];
+                    let count = pin.cold_candidates(key, &mut room).min(room.len());
+                    self.places.extend(room.iter().take(count).map(|place| Place(place.get())));
+                }
+            }
+        }
+    }
+
+    /// The first candidate whose entry is a record of `key`.
+    fn matching(&mut self, key: &[u8]) -> Result<Option<Located>, ReadError> {
+        for &place in &self.places {
+            let entry = self.store.read(place, &mut self.buffer)?;
+            if entry.key == key && entry.kind == EntryKind::PUT {
+                let Entry { serial, time, body, .. } = entry;
+                return Ok(Some(Located { place, serial, time, body: body.to_vec() }));
+            }
+        }
+        Ok(None)
+    }
+}

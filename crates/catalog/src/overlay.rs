@@ -1,0 +1,117 @@
+//! What the writer knows while it forms a group: the records its commands touch, as of the last command decided.
+
+use std::collections::HashMap;
+
+use waymark_store::{EntryKind, Place, Serial};
+
+use crate::decide::{Current, Version};
+use crate::locate::{Located, Locator};
+
+/// The records of a group, by canonical key. What is durable is loaded before anything is decided; what the group
+/// changes is put over it, so that a later command of the group sees it.
+#[derive(Default)]
+pub(crate) struct Overlay {
+    keys: HashMap<Vec<u8>, KeyState>,
+}
+
+/// One key.
+struct KeyState {
+    /// Where the index leads to until the group is published.
+    published: Option<Place>,
+    held: Held,
+    /// The group's entry that made it so.
+    entry: Option<usize>,
+}
+
+enum Held {
+    Absent,
+    Unreadable,
+    Live(Version),
+}
+
+/// What publishing does to one key.
+pub(crate) enum Publication<'a> {
+    /// The record is new or replaces the one at a place; entry number of the group, stored form.
+    Put { key: &'a [u8], entry: usize, body: &'a [u8], replaces: Option<Place> },
+    /// The record at this place is gone.
+    Remove { key: &'a [u8], place: Place },
+}
+
+impl Overlay {
+    /// Makes sure that `key` is known, reading the disk when the index has it. A record that cannot be read is known as
+    /// unreadable: nothing is decided about it.
+    pub(crate) fn load(&mut self, key: &[u8], locator: &mut Locator) {
+        if self.keys.contains_key(key) {
+            return;
+        }
+        let (published, held) = match locator.find(key) {
+            Ok(None) => (None, Held::Absent),
+            Ok(Some(Located { place, serial, time, body })) => {
+                (Some(place), Held::Live(Version { serial, time, body }))
+            }
+            Err(_) => (None, Held::Unreadable),
+        };
+        self.keys.insert(key.to_vec(), KeyState { published, held, entry: None });
+    }
+
+    /// What is known about `key`; unreadable when it was never loaded.
+    pub(crate) fn current(&self, key: &[u8]) -> Current<'_> {
+        match self.keys.get(key).map(|state| &state.held) {
+            Some(Held::Absent) => Current::Absent,
+            Some(Held::Live(version)) => Current::Live(version),
+            Some(Held::Unreadable) | None => Current::Unreadable,
+        }
+    }
+
+    /// Bytes of the record as it stands; 0 when there is none.
+    pub(crate) fn body_bytes(&self, key: &[u8]) -> usize {
+        match self.current(key) {
+            Current::Live(version) => version.body.len(),
+            Current::Absent | Current::Unreadable => 0,
+        }
+    }
+
+    /// Serial of the live entry of `key`; none when there is no record.
+    pub(crate) fn serial(&self, key: &[u8]) -> Serial {
+        match self.current(key) {
+            Current::Live(version) => version.serial,
+            Current::Absent | Current::Unreadable => Serial::NONE,
+        }
+    }
+
+    /// Notes that entry number `entry` of the group wrote `version`, or deleted the record.
+    pub(crate) fn change(&mut self, key: &[u8], entry: usize, version: Option<Version>) {
+        if let Some(state) = self.keys.get_mut(key) {
+            state.held = version.map_or(Held::Absent, Held::Live);
+            state.entry = Some(entry);
+        }
+    }
+
+    /// What has to be published, once per changed key, in no order.
+    pub(crate) fn publications(&self) -> impl Iterator<Item = Publication<'_>> {
+        self.keys.iter().filter_map(|(key, state)| match (&state.held, state.entry, state.published) {
+            (Held::Live(version), Some(entry), replaces) => {
+                Some(Publication::Put { key, entry, body: &version.body, replaces })
+            }
+            (Held::Absent, Some(_), Some(place)) => Some(Publication::Remove { key, place }),
+            _ => None,
+        })
+    }
+
+    /// Forgets everything for the next group.
+    pub(crate) fn clear(&mut self) {
+        self.keys.clear();
+    }
+}
+
+/// One entry of a group being formed.
+pub(crate) struct Draft {
+    /// What it does.
+    pub(crate) kind: EntryKind,
+    /// Its key.
+    pub(crate) key: Vec<u8>,
+    /// Serial of the live entry it replaces.
+    pub(crate) previous: Serial,
+    /// Its body; empty for a deletion.
+    pub(crate) body: Vec<u8>,
+}

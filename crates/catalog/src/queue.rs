@@ -1,0 +1,357 @@
+//! The bounded queue into the writer, and the tickets its callers wait with.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+
+use crate::command::{Actor, Command, Receipt, Refusal};
+use crate::config::WriterLimits;
+
+/// Results of one submission, one for each command, in order.
+pub type Results = Vec<Result<Receipt, Refusal>>;
+
+/// A way into the one writer. Cheap to clone; usable from any thread.
+#[derive(Clone)]
+pub struct WriterHandle {
+    queue: Arc<Queue>,
+}
+
+impl std::fmt::Debug for WriterHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WriterHandle")
+    }
+}
+
+impl WriterHandle {
+    pub(crate) const fn new(queue: Arc<Queue>) -> Self {
+        Self { queue }
+    }
+
+    /// Hands commands to the writer. They are committed in one group, perhaps together with those of others, and each
+    /// is decided by itself: one that is refused does not keep the others from being carried out.
+    ///
+    /// # Errors
+    /// At once, with nothing queued, when the queue is full, closed, or could never take so much.
+    pub fn submit(&self, actor: &Actor, commands: Vec<Command>) -> Result<Ticket, SubmitError> {
+        self.push(actor, commands, false)
+    }
+
+    /// As [`submit`](Self::submit), but waits for room in the queue. For imports and tools; a door says "too busy".
+    ///
+    /// # Errors
+    /// When the queue is closed or could never take so much.
+    pub fn submit_when_room(&self, actor: &Actor, commands: Vec<Command>) -> Result<Ticket, SubmitError> {
+        self.push(actor, commands, true)
+    }
+
+    /// What a single submission may weigh at most, by [`Command::weight_bytes`], and how many commands it may hold.
+    #[must_use]
+    pub fn submission_limits(&self) -> (usize, usize) {
+        (self.queue.limits.group_bytes, self.queue.limits.group_commands)
+    }
+
+    fn push(&self, actor: &Actor, commands: Vec<Command>, wait: bool) -> Result<Ticket, SubmitError> {
+        let weight: usize = commands.iter().map(Command::weight_bytes).sum();
+        let limits = &self.queue.limits;
+        if weight > limits.group_bytes || commands.len() > limits.group_commands {
+            return Err(SubmitError::TooLarge { bytes: weight, commands: commands.len() });
+        }
+        let (answer, ticket) = mpsc::sync_channel(1);
+        let submission = Submission { actor: actor.clone(), commands, weight, answer };
+        self.queue.push(submission, wait)?;
+        Ok(Ticket { answer: ticket })
+    }
+}
+
+/// The right to one submission's results.
+#[derive(Debug)]
+pub struct Ticket {
+    answer: mpsc::Receiver<Result<Results, WriteError>>,
+}
+
+impl Ticket {
+    /// Waits until the submission is durable and visible, or known to have failed.
+    ///
+    /// # Errors
+    /// [`WriteError`]: nothing of the submission was acknowledged.
+    pub fn wait(self) -> Result<Results, WriteError> {
+        self.answer.recv().unwrap_or(Err(WriteError::Stopped))
+    }
+}
+
+/// Why commands were not taken into the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// As much is waiting as may; try again later.
+    #[error("the writer's queue is full")]
+    QueueFull,
+    /// More than one group may hold; submit less at a time.
+    #[error("{commands} commands of {bytes} bytes are too much for one submission")]
+    TooLarge {
+        /// Bytes, by [`Command::weight_bytes`].
+        bytes: usize,
+        /// Number of commands.
+        commands: usize,
+    },
+    /// The catalog is shutting down.
+    #[error("the catalog is shutting down")]
+    Stopped,
+}
+
+/// Why a submission failed as a whole. None of its commands was acknowledged.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// No room on the disk. Writing resumes by itself when there is; reads go on.
+    #[error("the disk is full")]
+    DiskFull,
+    /// A flush failed, now or earlier: no more writes until the node is started anew; reads go on.
+    #[error("writing has stopped because a flush to disk failed")]
+    Poisoned,
+    /// The disk refused this write; the next may succeed.
+    #[error("the disk refused a write")]
+    Io(#[source] Arc<std::io::Error>),
+    /// The store has reached its largest size.
+    #[error("the store has reached its largest size")]
+    Exhausted,
+    /// The index cannot take more entries, so no more writes. What was committed is visible after a start with more memory.
+    #[error("the index is full")]
+    IndexFull,
+    /// The records the submission leads to are too large for one group; submit less at a time.
+    #[error("the changes are too large for one group")]
+    TooLarge,
+    /// The catalog is shutting down.
+    #[error("the catalog is shutting down")]
+    Stopped,
+}
+
+/// Commands waiting for the writer.
+pub(crate) struct Submission {
+    pub(crate) actor: Actor,
+    pub(crate) commands: Vec<Command>,
+    weight: usize,
+    answer: mpsc::SyncSender<Result<Results, WriteError>>,
+}
+
+impl Submission {
+    /// Gives the answer. That nobody waits for it any more is not the writer's concern.
+    pub(crate) fn answer(self, answer: Result<Results, WriteError>) {
+        let _ = self.answer.send(answer);
+    }
+
+    /// What it weighs, in bytes.
+    pub(crate) const fn weight(&self) -> usize {
+        self.weight
+    }
+}
+
+/// A record read back from the log, to be made resident.
+pub(crate) struct WarmRecord {
+    pub(crate) key: Vec<u8>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) place: waymark_store::Place,
+}
+
+/// What the writer does next.
+pub(crate) enum Work {
+    Submission(Submission),
+    /// Write the index snapshot and say how it went.
+    Snapshot(mpsc::SyncSender<std::io::Result<()>>),
+    /// Make these resident.
+    Warm(Vec<WarmRecord>),
+    /// The queue is closed and empty.
+    End,
+}
+
+/// The queue itself: submissions first, then snapshots, then warming.
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    arrived: Condvar,
+    freed: Condvar,
+    limits: WriterLimits,
+}
+
+#[derive(Default)]
+struct State {
+    submissions: VecDeque<Submission>,
+    bytes: usize,
+    snapshots: Vec<mpsc::SyncSender<std::io::Result<()>>>,
+    warm: Option<Vec<WarmRecord>>,
+    closed: bool,
+}
+
+impl Queue {
+    pub(crate) fn new(limits: WriterLimits) -> Self {
+        Self { state: Mutex::default(), arrived: Condvar::new(), freed: Condvar::new(), limits }
+    }
+
+    /// The state; a thread that panicked while it held the lock left it whole, since no method can panic half-way.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, submission: Submission, wait: bool) -> Result<(), SubmitError> {
+        let mut state = self.lock();
+        loop {
+            if state.closed {
+                return Err(SubmitError::Stopped);
+            }
+            // An empty queue takes anything a group may hold, however small the byte limit.
+            let room = state.submissions.len() < self.limits.queue_submissions
+                && (state.submissions.is_empty() || state.bytes + submission.weight <= self.limits.queue_bytes);
+            if room {
+                break;
+            }
+            if !wait {
+                return Err(SubmitError::QueueFull);
+            }
+            state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.bytes += submission.weight;
+        state.submissions.push_back(submission);
+        drop(state);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Asks for a snapshot of the index; the answer comes through the channel.
+    pub(crate) fn push_snapshot(&self) -> Result<mpsc::Receiver<std::io::Result<()>>, SubmitError> {
+        let (answer, receiver) = mpsc::sync_channel(1);
+        let mut state = self.lock();
+        if state.closed {
+            return Err(SubmitError::Stopped);
+        }
+        state.snapshots.push(answer);
+        drop(state);
+        self.arrived.notify_one();
+        Ok(receiver)
+    }
+
+    /// Offers records to be made resident; waits while others are waiting. False when the queue is closed.
+    pub(crate) fn push_warm(&self, records: Vec<WarmRecord>) -> bool {
+        let mut state = self.lock();
+        while state.warm.is_some() && !state.closed {
+            state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.closed {
+            return false;
+        }
+        state.warm = Some(records);
+        drop(state);
+        self.arrived.notify_one();
+        true
+    }
+
+    /// Waits for work. Once closed, what is queued still comes out, except warming.
+    pub(crate) fn next(&self) -> Work {
+        let mut state = self.lock();
+        loop {
+            if let Some(submission) = self.pop(&mut state) {
+                return Work::Submission(submission);
+            }
+            if let Some(answer) = state.snapshots.pop() {
+                return Work::Snapshot(answer);
+            }
+            if state.closed {
+                return Work::End;
+            }
+            if let Some(records) = state.warm.take() {
+                self.freed.notify_all();
+                return Work::Warm(records);
+            }
+            state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The next submission if one waits and is within what a group has left.
+    pub(crate) fn next_within(&self, commands: usize, bytes: usize) -> Option<Submission> {
+        let mut state = self.lock();
+        let front = state.submissions.front()?;
+        if front.commands.len() > commands || front.weight > bytes {
+            return None;
+        }
+        self.pop(&mut state)
+    }
+
+    fn pop(&self, state: &mut State) -> Option<Submission> {
+        let submission = state.submissions.pop_front()?;
+        state.bytes = state.bytes.saturating_sub(submission.weight);
+        self.freed.notify_all();
+        Some(submission)
+    }
+
+    /// Takes nothing more in.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_all();
+        self.freed.notify_all();
+    }
+
+    /// Submissions and bytes that wait.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        let state = self.lock();
+        (state.submissions.len(), state.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn handle(limits: WriterLimits) -> (WriterHandle, Arc<Queue>) {
+        let queue = Arc::new(Queue::new(limits));
+        (WriterHandle::new(Arc::clone(&queue)), queue)
+    }
+
+    fn delete(count: usize) -> Vec<Command> {
+        vec![Command::Delete { handle: b"1/x".to_vec() }; count]
+    }
+
+    #[test]
+    fn a_full_queue_refuses_at_once_and_takes_again_when_emptied() {
+        let limits = WriterLimits { queue_submissions: 2, ..WriterLimits::default() };
+        let (writer, queue) = handle(limits);
+        let submit = || writer.submit(&Actor::operator(), delete(1)).map(drop);
+        assert_eq!((submit(), submit(), submit()), (Ok(()), Ok(()), Err(SubmitError::QueueFull)));
+        assert!(matches!(queue.next(), Work::Submission(_)));
+        assert_eq!(submit(), Ok(()));
+    }
+
+    #[test]
+    fn the_byte_limit_holds_but_never_blocks_a_lone_submission() {
+        let limits = WriterLimits { queue_bytes: 100, ..WriterLimits::default() };
+        let (writer, queue) = handle(limits);
+        assert!(writer.submit(&Actor::operator(), delete(4)).is_ok());
+        assert_eq!(writer.submit(&Actor::operator(), delete(1)).map(drop), Err(SubmitError::QueueFull));
+        assert_eq!(queue.waiting(), (1, 4 * 67));
+    }
+
+    #[test]
+    fn a_submission_larger_than_a_group_is_refused() {
+        let limits = WriterLimits { group_commands: 3, ..WriterLimits::default() };
+        let (writer, _queue) = handle(limits);
+        let refused = writer.submit(&Actor::operator(), delete(4)).map(drop);
+        assert_eq!(refused, Err(SubmitError::TooLarge { bytes: 4 * 67, commands: 4 }));
+    }
+
+    #[test]
+    fn closing_lets_queued_work_out_and_new_work_not_in() {
+        let (writer, queue) = handle(WriterLimits::default());
+        let ticket = writer.submit(&Actor::operator(), delete(1)).unwrap();
+        queue.close();
+        assert_eq!(writer.submit(&Actor::operator(), delete(1)).map(drop), Err(SubmitError::Stopped));
+        assert!(!queue.push_warm(Vec::new()));
+        let Work::Submission(submission) = queue.next() else { panic!("the submission comes out") };
+        submission.answer(Ok(Vec::new()));
+        assert!(ticket.wait().unwrap().is_empty());
+        assert!(matches!(queue.next(), Work::End));
+    }
+
+    #[test]
+    fn a_ticket_whose_submission_vanished_says_stopped() {
+        let (writer, queue) = handle(WriterLimits::default());
+        let ticket = writer.submit(&Actor::operator(), delete(1)).unwrap();
+        drop(queue.next());
+        assert!(matches!(ticket.wait(), Err(WriteError::Stopped)));
+    }
+}

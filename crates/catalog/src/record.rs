@@ -1,0 +1,295 @@
+//! The form in which records are stored and kept resident: version 1.
+//!
+//! ```text
+//!  0      1      2        4             8
+//! +------+------+--------+-------------+------------------+---------------------------------------+
+//! | form | flags| handle | count of    | handle, in its   | values in wire form, in ascending     |
+//! | = 1  |      | bytes  | values (u32)| own case         | order of index, one behind the other  |
+//! |      |      | (u16)  |             |                  |                                       |
+//! +------+------+--------+-------------+------------------+---------------------------------------+
+//! ```
+//! Numbers are big-endian. The values are exactly what a response carries, so an answer copies them. Flags say what the
+//! values hold, so that most answers need no look at them:
+//!
+//! | bit | meaning |
+//! |---|---|
+//! | 0x01 | every value is publicly readable (also when there is none) |
+//! | 0x02 | some value is a site or service: HS_SITE, HS_SERV and their sub-types except those of the next bit |
+//! | 0x04 | some value delegates derived prefixes: HS_SITE.PREFIX, HS_SERV.PREFIX, HS_NA_DELEGATE |
+//!
+//! Other bits are zero. A record of another version or with other bits is refused, not guessed at.
+
+use waymark_ident::{CaseRule, Handle, MAX_HANDLE_BYTES};
+use waymark_wire::Values;
+use waymark_wire::types::{is_prefix_delegation_type, is_service_type};
+
+use crate::prefixes::key_of;
+use crate::values::ValueSet;
+
+/// Version of the form.
+pub const FORM_VERSION: u8 = 1;
+
+/// Bytes before the handle.
+const HEAD_BYTES: usize = 8;
+
+const ALL_PUBLIC: u8 = 0x01;
+const HAS_SERVICE: u8 = 0x02;
+const HAS_PREFIX_DELEGATION: u8 = 0x04;
+const KNOWN_FLAGS: u8 = ALL_PUBLIC | HAS_SERVICE | HAS_PREFIX_DELEGATION;
+
+/// One stored record, borrowed. Parsing looks at the head only; the values were checked when they were written and
+/// are protected by the checksum of their entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored<'a> {
+    flags: u8,
+    count: u32,
+    handle: &'a [u8],
+    values: &'a [u8],
+}
+
+impl<'a> Stored<'a> {
+    /// Reads the head of a record. Allocates nothing.
+    ///
+    /// # Errors
+    /// [`RecordError`] for what is not a record of version 1.
+    pub fn parse(body: &'a [u8]) -> Result<Self, RecordError> {
+        let Some((head, rest)) = body.split_first_chunk::<HEAD_BYTES>() else {
+            return Err(RecordError::CutShort { bytes: body.len() });
+        };
+        let [form, flags, handle_high, handle_low, count @ ..] = *head;
+        if form != FORM_VERSION {
+            return Err(RecordError::Version { found: form });
+        }
+        if flags & !KNOWN_FLAGS != 0 {
+            return Err(RecordError::Flags { found: flags });
+        }
+        let handle_bytes = usize::from(u16::from_be_bytes([handle_high, handle_low]));
+        let Some((handle, values)) = rest.split_at_checked(handle_bytes) else {
+            return Err(RecordError::CutShort { bytes: body.len() });
+        };
+        Ok(Self { flags, count: u32::from_be_bytes(count), handle, values })
+    }
+
+    /// The handle in the case it was registered in.
+    #[must_use]
+    pub const fn handle(&self) -> &'a [u8] {
+        self.handle
+    }
+
+    /// Number of values.
+    #[must_use]
+    pub const fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Tells whether everybody may read every value.
+    #[must_use]
+    pub const fn all_public(&self) -> bool {
+        self.flags & ALL_PUBLIC != 0
+    }
+
+    /// Tells whether some value names a site or service (HS_SITE, HS_SERV or a sub-type that is no prefix delegation).
+    #[must_use]
+    pub const fn has_service(&self) -> bool {
+        self.flags & HAS_SERVICE != 0
+    }
+
+    /// Tells whether some value delegates the prefixes derived from this one.
+    #[must_use]
+    pub const fn has_prefix_delegation(&self) -> bool {
+        self.flags & HAS_PREFIX_DELEGATION != 0
+    }
+
+    /// The wire bytes of all values in ascending order of index: what an answer without filters carries behind the count.
+    #[must_use]
+    pub const fn wire_values(&self) -> &'a [u8] {
+        self.values
+    }
+
+    /// The values in ascending order of index; walks over them once to check their bounds.
+    ///
+    /// # Errors
+    /// [`RecordError::Values`] when they contradict the count. Records read through this crate never do.
+    pub fn values(&self) -> Result<Values<'a>, RecordError> {
+        Values::from_wire(self.count, self.values).map_err(|_| RecordError::Values)
+    }
+}
+
+/// A record on the heap, read from the disk and checked, with what the log says about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedRecord {
+    pub(crate) body: Vec<u8>,
+    /// Serial of the record's entry.
+    pub serial: waymark_store::Serial,
+    /// When it was committed.
+    pub time: waymark_store::Timestamp,
+}
+
+impl OwnedRecord {
+    /// The record.
+    ///
+    /// # Errors
+    /// Never for a record this crate handed out; the type says so rather than panic.
+    pub fn stored(&self) -> Result<Stored<'_>, RecordError> {
+        Stored::parse(&self.body)
+    }
+
+    /// The stored form.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+/// Writes the stored form of a record.
+pub(crate) fn encode(handle: &[u8], values: &ValueSet) -> Vec<u8> {
+    debug_assert!(handle.len() <= MAX_HANDLE_BYTES);
+    let handle_bytes = u16::try_from(handle.len()).unwrap_or(u16::MAX);
+    let mut body = Vec::with_capacity(HEAD_BYTES + handle.len() + values.wire().len());
+    body.extend_from_slice(&[FORM_VERSION, flags_of(values)]);
+    body.extend_from_slice(&handle_bytes.to_be_bytes());
+    body.extend_from_slice(&values.count().to_be_bytes());
+    body.extend_from_slice(handle);
+    body.extend_from_slice(values.wire());
+    body
+}
+
+/// Checks a stored body whole: head, values, their order, and that the handle belongs to the key. For what comes from
+/// the disk on slow paths and for checks; the checksum of the entry was verified before.
+///
+/// # Errors
+/// The first contradiction.
+pub fn verify<'a>(key: &[u8], body: &'a [u8], rule: CaseRule) -> Result<Stored<'a>, RecordError> {
+    let stored = Stored::parse(body)?;
+    let mut last = 0;
+    for value in stored.values()? {
+        if value.index <= last {
+            return Err(RecordError::Values);
+        }
+        last = value.index;
+    }
+    let handle = Handle::new(stored.handle()).map_err(|_| RecordError::Key)?;
+    if key_of(&handle, rule) != key {
+        return Err(RecordError::Key);
+    }
+    Ok(stored)
+}
+
+/// The flags that describe `values`.
+fn flags_of(values: &ValueSet) -> u8 {
+    let mut flags = ALL_PUBLIC;
+    for value in values.values() {
+        if !value.permissions.is_public_read() {
+            flags &= !ALL_PUBLIC;
+        }
+        if is_prefix_delegation_type(value.kind) {
+            flags |= HAS_PREFIX_DELEGATION;
+        } else if is_service_type(value.kind) {
+            flags |= HAS_SERVICE;
+        }
+    }
+    flags
+}
+
+/// Why bytes are no stored record of this version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// Written by another version of this program.
+    #[error("record of form {found}, this program knows form 1")]
+    Version {
+        /// The version found.
+        found: u8,
+    },
+    /// Flags this version does not know.
+    #[error("record with unknown flags {found:#04x}")]
+    Flags {
+        /// All flags found.
+        found: u8,
+    },
+    /// Shorter than its head says.
+    #[error("record cut short at {bytes} bytes")]
+    CutShort {
+        /// Bytes there are.
+        bytes: usize,
+    },
+    /// The values contradict their count or order.
+    #[error("values of the record contradict their count or order")]
+    Values,
+    /// The record stands under a key that is not its handle's. Seen when a store is opened with another case rule.
+    #[error("record is stored under another handle's key")]
+    Key,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::value;
+    use waymark_wire::{Permissions, ValueBuf};
+
+    fn body(values: &[ValueBuf]) -> Vec<u8> {
+        encode(b"88.1/x", &ValueSet::from_bufs(values).unwrap())
+    }
+
+    #[test]
+    fn stored_form_one_has_golden_bytes() {
+        let url = ValueBuf { timestamp: 0x6553_f100, ..value(3, "URL", b"u") };
+        let expected = "0101000600000001\
+                        38382e312f78\
+                        000000036553f10000000151800e0000000355524c000000017500000000";
+        assert_eq!(hex::encode(body(&[url])), expected);
+    }
+
+    #[test]
+    fn what_was_encoded_parses_and_verifies() {
+        let values = [value(2, "DESC", "产品".as_bytes()), value(1, "URL", b"https://example.invalid/")];
+        let body = body(&values);
+        let stored = Stored::parse(&body).unwrap();
+        assert_eq!((stored.handle(), stored.count()), (&b"88.1/x"[..], 2));
+        assert_eq!(stored.wire_values(), ValueSet::from_bufs(&values).unwrap().wire());
+        assert_eq!(verify(b"88.1/X", &body, CaseRule::Insensitive), Ok(stored));
+        assert_eq!(verify(b"88.1/Y", &body, CaseRule::Insensitive), Err(RecordError::Key));
+        assert_eq!(verify(b"88.1/X", &body, CaseRule::SuffixSensitive), Err(RecordError::Key));
+    }
+
+    #[test]
+    fn flags_tell_what_the_values_hold() {
+        let flags = |values: &[ValueBuf]| {
+            let body = body(values);
+            let stored = Stored::parse(&body).unwrap();
+            (stored.all_public(), stored.has_service(), stored.has_prefix_delegation())
+        };
+        let secret = ValueBuf { permissions: Permissions(0x0c), ..value(2, "HS_SECKEY", b"s") };
+        assert_eq!(flags(&[]), (true, false, false));
+        assert_eq!(flags(&[value(1, "URL", b""), secret]), (false, false, false));
+        assert_eq!(flags(&[value(1, "hs_site", b"")]), (true, true, false));
+        assert_eq!(flags(&[value(1, "HS_SITE.PREFIX", b"")]), (true, false, true));
+        assert_eq!(flags(&[value(1, "HS_SERV.PREFIX", b""), value(2, "HS_SERV", b"")]), (true, true, true));
+    }
+
+    #[test]
+    fn refuses_other_versions_flags_and_every_truncation_of_the_head() {
+        let good = body(&[value(1, "URL", b"u")]);
+        let mut other = good.clone();
+        other[0] = 2;
+        assert_eq!(Stored::parse(&other), Err(RecordError::Version { found: 2 }));
+        let mut other = good.clone();
+        other[1] = 0x81;
+        assert_eq!(Stored::parse(&other), Err(RecordError::Flags { found: 0x81 }));
+        for length in 0..HEAD_BYTES + 6 {
+            assert_eq!(Stored::parse(&good[..length]), Err(RecordError::CutShort { bytes: length }));
+        }
+        for length in HEAD_BYTES + 6..good.len() {
+            assert_eq!(verify(b"88.1/X", &good[..length], CaseRule::Insensitive), Err(RecordError::Values));
+        }
+    }
+
+    #[test]
+    fn verify_refuses_values_out_of_order() {
+        let (a, b) = (ValueSet::from_bufs(&[value(2, "A", b"")]), ValueSet::from_bufs(&[value(1, "B", b"")]));
+        let mut wrong = a.unwrap();
+        wrong.push(b.unwrap().wire());
+        let body = encode(b"88.1/x", &wrong);
+        assert_eq!(verify(b"88.1/X", &body, CaseRule::Insensitive), Err(RecordError::Values));
+    }
+}

@@ -1,0 +1,133 @@
+//! Keys of the log that are not handles: the case rule, homed prefixes and progress marks of imports.
+//!
+//! They begin with a zero byte. No record can have such a key: handles with control characters are refused on writing,
+//! and reading never looks a key up that begins with one. They are `PUT` and `DELETE` entries like records, so
+//! compaction, backups and followers treat them alike.
+//!
+//! ```text
+//! case rule     key   00 'C'
+//!               body  01 rule(1: 0 whole handles fold, 1 prefixes fold only)
+//! homed prefix  key   00 'H' kind(1: 'P' prefix, 'D' derived prefixes of) prefix, folded
+//!               body  01                            format version
+//! import mark   key   00 'M' stream(16)
+//!               body  01 position(8, big-endian)    format version, position within the stream
+//! ```
+
+use waymark_ident::CaseRule;
+
+use crate::prefixes::HomeName;
+
+/// A reserved key, read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ReservedKey {
+    /// The case rule the keys of this store were made by.
+    CaseRule,
+    /// A homed prefix or marker.
+    Home(HomeName),
+    /// The progress of a stream.
+    Mark([u8; 16]),
+}
+
+/// Tells whether a key is not that of a record.
+pub(crate) fn is_reserved(key: &[u8]) -> bool {
+    key.first() == Some(&0)
+}
+
+impl ReservedKey {
+    /// Reads a reserved key; `None` for records and for kinds this version does not know.
+    pub(crate) fn parse(key: &[u8]) -> Option<Self> {
+        match key {
+            [0, b'C'] => Some(Self::CaseRule),
+            [0, b'H', b'P', prefix @ ..] => Some(Self::Home(HomeName::Prefix(prefix.into()))),
+            [0, b'H', b'D', prefix @ ..] => Some(Self::Home(HomeName::DerivedFrom(prefix.into()))),
+            [0, b'M', stream @ ..] => stream.try_into().ok().map(Self::Mark),
+            _ => None,
+        }
+    }
+
+    /// The bytes of the key.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::CaseRule => vec![0, b'C'],
+            Self::Home(HomeName::Prefix(prefix)) => [&[0, b'H', b'P'], &prefix[..]].concat(),
+            Self::Home(HomeName::DerivedFrom(prefix)) => [&[0, b'H', b'D'], &prefix[..]].concat(),
+            Self::Mark(stream) => [&[0, b'M'], &stream[..]].concat(),
+        }
+    }
+}
+
+/// The body of a homed prefix.
+pub(crate) const HOME_BODY: &[u8] = &[VERSION];
+
+/// The body of the case rule.
+pub(crate) const fn case_rule_body(rule: CaseRule) -> [u8; 2] {
+    match rule {
+        CaseRule::Insensitive => [VERSION, 0],
+        CaseRule::SuffixSensitive => [VERSION, 1],
+    }
+}
+
+/// Reads the body of the case rule; `None` when it is not of this version.
+pub(crate) const fn parse_case_rule_body(body: &[u8]) -> Option<CaseRule> {
+    match body {
+        [VERSION, 0] => Some(CaseRule::Insensitive),
+        [VERSION, 1] => Some(CaseRule::SuffixSensitive),
+        _ => None,
+    }
+}
+
+/// The body of a mark.
+pub(crate) fn mark_body(position: u64) -> [u8; 9] {
+    let mut body = [VERSION; 9];
+    if let Some(place) = body.last_chunk_mut() {
+        *place = position.to_be_bytes();
+    }
+    body
+}
+
+/// Reads the body of a mark; `None` when it is not of this version.
+pub(crate) fn parse_mark_body(body: &[u8]) -> Option<u64> {
+    match body {
+        [VERSION, position @ ..] => position.try_into().ok().map(u64::from_be_bytes),
+        _ => None,
+    }
+}
+
+/// Version of all bodies.
+const VERSION: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_back_as_they_went() {
+        for key in [
+            ReservedKey::Home(HomeName::parse(b"88.1").unwrap()),
+            ReservedKey::Home(HomeName::parse(b"0.NA/0.NA/88").unwrap()),
+            ReservedKey::Mark([7; 16]),
+            ReservedKey::CaseRule,
+        ] {
+            assert!(is_reserved(&key.to_bytes()));
+            assert_eq!(ReservedKey::parse(&key.to_bytes()), Some(key));
+        }
+        assert_eq!(ReservedKey::parse(b"88.1/X"), None);
+        assert_eq!(ReservedKey::parse(b"\0M123"), None);
+    }
+
+    #[test]
+    fn case_rules_come_back_as_they_went() {
+        for rule in [CaseRule::Insensitive, CaseRule::SuffixSensitive] {
+            assert_eq!(parse_case_rule_body(&case_rule_body(rule)), Some(rule));
+        }
+        assert_eq!(parse_case_rule_body(&[1, 2]), None);
+    }
+
+    #[test]
+    fn marks_have_golden_bytes() {
+        assert_eq!(mark_body(0x0102), [1, 0, 0, 0, 0, 0, 0, 1, 2]);
+        assert_eq!(parse_mark_body(&mark_body(u64::MAX)), Some(u64::MAX));
+        assert_eq!(parse_mark_body(&[2, 0, 0, 0, 0, 0, 0, 1, 2]), None);
+        assert_eq!(parse_mark_body(&[1, 0]), None);
+    }
+}

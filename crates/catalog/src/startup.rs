@@ -1,0 +1,401 @@
+//! Opening: the store, the case rule, the homed prefixes, the index, the small state; then warming.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use waymark_ident::CaseRule;
+use waymark_index::{Full, HashKey};
+use waymark_store::{
+    CommitError, EntryKind, FollowError, Group, KeyRecord, ReadError, Serial, StateError, Store, Timestamp,
+};
+
+use crate::config::{RecordLimits, WARM_CHUNK, WriterLimits};
+use crate::prefixes::Prefixes;
+use crate::projection::Projector;
+use crate::queue::{Queue, WarmRecord};
+use crate::reserved::{ReservedKey, case_rule_body, is_reserved, parse_case_rule_body};
+use crate::snapshot::{self, SnapshotError};
+use crate::writer::{Clock, index_place};
+
+/// How to open a catalog.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The store beneath.
+    pub store: waymark_store::Options,
+    /// How handles fold. Fixed by the first opening of a store; another rule is refused later.
+    pub case: CaseRule,
+    /// Memory for resident records in bytes, see [`waymark_index::RESIDENT_BUDGET_BYTES`].
+    pub resident_budget_bytes: u64,
+    /// Identifiers the index is laid out for at once, see [`waymark_index::EXPECTED_ENTRIES`].
+    pub expected_entries: u64,
+    /// Limits on what is written.
+    pub limits: RecordLimits,
+    /// Limits of the writer.
+    pub writer: WriterLimits,
+    /// When records are read into memory after a start.
+    pub warm: Warm,
+    /// Where the writer takes the time from.
+    pub clock: Clock,
+}
+
+impl Options {
+    /// Defaults over a store; the time of the machine.
+    #[must_use]
+    pub const fn new(store: waymark_store::Options) -> Self {
+        Self {
+            store,
+            case: CaseRule::Insensitive,
+            resident_budget_bytes: waymark_index::RESIDENT_BUDGET_BYTES.default,
+            expected_entries: waymark_index::EXPECTED_ENTRIES.default,
+            limits: RecordLimits::DEFAULT,
+            writer: WriterLimits::DEFAULT,
+            warm: Warm::Background,
+            clock: machine_time,
+        }
+    }
+}
+
+/// When records are read into memory after a start. Until then they are cold: answered from the disk, never "absent".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Warm {
+    /// Meanwhile, by a thread, whenever the writer has nothing else to do.
+    #[default]
+    Background,
+    /// Before opening returns.
+    BeforeOpen,
+    /// Not at all; what is written is resident, the rest stays cold.
+    Off,
+}
+
+/// The time of the machine, in milliseconds since 1970.
+#[must_use]
+pub fn machine_time() -> Timestamp {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one clock of the writer, a driver; everything else is given the time"
+    )]
+    let now = std::time::SystemTime::now();
+    let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// What opening found and did.
+#[derive(Debug, Default)]
+pub struct Recovery {
+    /// What the store found.
+    pub store: waymark_store::Recovery,
+    /// Serial of the index snapshot that was loaded; `None` when all keys were scanned.
+    pub snapshot: Option<Serial>,
+    /// Why a snapshot that was there was not used.
+    pub snapshot_problem: Option<SnapshotError>,
+    /// Identifiers in the index.
+    pub entries: u64,
+    /// Homed prefixes and markers.
+    pub prefixes: usize,
+    /// Serials the small state was brought up by.
+    pub state_fed: u64,
+    /// The small state was made anew from the log.
+    pub state_rebuilt: bool,
+    /// The small state stays behind the log: an entry between cannot be read. Records are served and written all the same;
+    /// counts are not kept.
+    pub state_problem: Option<FollowError>,
+}
+
+/// Why a catalog was not opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The store could not be opened.
+    #[error(transparent)]
+    Store(#[from] waymark_store::OpenError),
+    /// The keys of the store cannot be read. Remake the derived files with `waymark store rebuild`.
+    #[error("keys cannot be read; waymark store rebuild remakes them from the log")]
+    Keys(#[from] ReadError),
+    /// The keys of the store were made by another case rule.
+    #[error("the store folds handles as {stored:?}, the configuration says {wanted:?}")]
+    CaseRule {
+        /// The rule of the store.
+        stored: CaseRule,
+        /// The rule asked for.
+        wanted: CaseRule,
+    },
+    /// The store was written by another version of this program.
+    #[error("the case rule of the store is in a form this program does not know")]
+    UnknownForm,
+    /// A new store could not be begun.
+    #[error("the new store could not be written to")]
+    Begin(#[source] CommitError),
+    /// The index cannot hold the identifiers.
+    #[error("the identifiers do not fit into memory")]
+    Index(#[from] Full),
+    /// The small state cannot be used, and could not be made anew either.
+    #[error("the small state cannot be made anew; waymark store rebuild does it from nothing")]
+    State(#[source] StateError),
+    /// The system refused a thread.
+    #[error("no thread for the writer")]
+    Thread(#[source] std::io::Error),
+}
+
+/// What opening brings up, before any thread runs.
+pub(crate) struct Loaded {
+    pub(crate) index: waymark_index::Writer,
+    pub(crate) shared: waymark_index::Shared,
+    pub(crate) prefixes: Prefixes,
+    pub(crate) recovery: Recovery,
+}
+
+/// Loads everything a catalog keeps in memory.
+pub(crate) fn load(
+    store: &Arc<dyn Store>,
+    found: waymark_store::Recovery,
+    options: &Options,
+) -> Result<Loaded, OpenError> {
+    settle_case_rule(store.as_ref(), options)?;
+    let mut recovery = Recovery { store: found, ..Recovery::default() };
+    let prefixes = load_prefixes(store.as_ref())?;
+    recovery.prefixes = prefixes.len();
+    let (mut index, shared) = load_index(store, options, &mut recovery)?;
+    recovery.entries = shared.statistics().entries;
+    feed_state(store.as_ref(), &mut recovery)?;
+    if options.warm == Warm::BeforeOpen {
+        let hash_key = shared.hash_key().clone();
+        warm(store.as_ref(), options.resident_budget_bytes, |records| {
+            for record in &records {
+                if let Some(place) = index_place(record.place) {
+                    index.warm(hash_key.key(&record.key), &record.body, place);
+                }
+            }
+            true
+        });
+    }
+    Ok(Loaded { index, shared, prefixes, recovery })
+}
+
+/// Writes the case rule into a store that has none, and refuses a store that has another.
+fn settle_case_rule(store: &dyn Store, options: &Options) -> Result<(), OpenError> {
+    let key = ReservedKey::CaseRule.to_bytes();
+    let Some(place) = store.find(&key)? else {
+        let mut group = Group::new();
+        let body = case_rule_body(options.case);
+        // Cannot fail: the group is empty and the entry a few bytes.
+        let _ = group.push(EntryKind::PUT, &key, b"node", Serial::NONE, &body);
+        store.commit((options.clock)(), &group).map_err(OpenError::Begin)?;
+        return Ok(());
+    };
+    let mut buffer = Vec::new();
+    let stored = parse_case_rule_body(store.read(place, &mut buffer)?.body).ok_or(OpenError::UnknownForm)?;
+    if stored == options.case { Ok(()) } else { Err(OpenError::CaseRule { stored, wanted: options.case }) }
+}
+
+/// Reads the homed prefixes: reserved keys come first in key order, and the keys alone say it all.
+fn load_prefixes(store: &dyn Store) -> Result<Prefixes, ReadError> {
+    let mut prefixes = Prefixes::default();
+    store.scan_latest(Serial::NONE, &mut |entry| {
+        if !is_reserved(entry.key) {
+            return ControlFlow::Break(());
+        }
+        if let (EntryKind::PUT, Some(ReservedKey::Home(name))) = (entry.kind, ReservedKey::parse(entry.key)) {
+            prefixes.insert(name, entry.serial);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(prefixes)
+}
+
+/// Loads the index: the snapshot and the keys after it, or all keys.
+fn load_index(
+    store: &Arc<dyn Store>,
+    options: &Options,
+    recovery: &mut Recovery,
+) -> Result<(waymark_index::Writer, waymark_index::Shared), OpenError> {
+    let make = || {
+        waymark_index::new(waymark_index::Options {
+            hash_key: HashKey::new(store.identity().hash_key),
+            resident_budget_bytes: options.resident_budget_bytes,
+            expected_entries: usize::try_from(options.expected_entries).unwrap_or(usize::MAX),
+        })
+    };
+    let (mut index, shared) = make();
+    match snapshot::load(store.blobs(), &mut index, store.last().serial) {
+        Ok(Some(serial)) => {
+            recovery.snapshot = Some(serial);
+            load_keys(store, serial, &mut index, &shared)?;
+            return Ok((index, shared));
+        }
+        Ok(None) => {}
+        Err(problem) => recovery.snapshot_problem = Some(problem),
+    }
+    // A snapshot that failed half-way left entries behind.
+    let (mut index, shared) = make();
+    load_keys(store, Serial::NONE, &mut index, &shared)?;
+    Ok((index, shared))
+}
+
+/// Takes the latest entry of every key written after `since` into the index.
+fn load_keys(
+    store: &Arc<dyn Store>,
+    since: Serial,
+    index: &mut waymark_index::Writer,
+    shared: &waymark_index::Shared,
+) -> Result<(), OpenError> {
+    let mut former = Former { store: Arc::clone(store), reader: shared.reader(), buffer: Vec::new() };
+    let hash_key = shared.hash_key().clone();
+    let mut full = None;
+    let mut failed = None;
+    store.scan_latest(since, &mut |entry| {
+        if is_reserved(entry.key) {
+            return ControlFlow::Continue(());
+        }
+        let key = hash_key.key(entry.key);
+        if since.is_some() {
+            match former.place(key) {
+                Ok(Some(place)) => {
+                    index.remove(key.hash, place);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    failed = Some(error);
+                    return ControlFlow::Break(());
+                }
+            }
+        }
+        match put_cold(index, key.hash, entry) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                full = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    full.map_or(Ok(()), |error| Err(error.into()))
+}
+
+fn put_cold(index: &mut waymark_index::Writer, hash: u64, entry: &KeyRecord<'_>) -> Result<(), Full> {
+    match index_place(entry.place) {
+        Some(place) if entry.kind == EntryKind::PUT => index.put_cold(hash, place),
+        _ => Ok(()),
+    }
+}
+
+/// Finds where the snapshot has a key that was written again after it.
+struct Former {
+    store: Arc<dyn Store>,
+    reader: waymark_index::Reader,
+    buffer: Vec<u8>,
+}
+
+impl Former {
+    /// The place of the entry of `key`. One that is damaged is taken for it: another key of the same 48 bits of hash is
+    /// far less likely.
+    fn place(&mut self, key: waymark_index::Key<'_>) -> Result<Option<waymark_index::Place>, ReadError> {
+        let pin = self.reader.pin();
+        let waymark_index::Found::Cold(first) = pin.find_one(key) else { return Ok(None) };
+        let mut places = vec![first; pin.cold_candidates(key, &mut [])];
+        pin.cold_candidates(key, &mut places);
+        for place in places {
+            match self.store.read(waymark_store::Place(place.get()), &mut self.buffer) {
+                Ok(entry) if entry.key == key.bytes => return Ok(Some(place)),
+                Ok(_) => {}
+                Err(ReadError::Damaged { .. } | ReadError::NoSuchPlace(_)) => return Ok(Some(place)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Entries fed to the state in one step: bounds the memory of a long catching-up.
+const STATE_STEP: u64 = 65_536;
+
+/// Brings the small state up to the log; makes it anew when it is damaged.
+fn feed_state(store: &dyn Store, recovery: &mut Recovery) -> Result<(), OpenError> {
+    recovery.state_rebuilt = store.state().applied() == Serial::NONE && store.last().serial.0 > STATE_NEW;
+    let first = match feed_from_applied(store, recovery) {
+        Ok(()) => return Ok(()),
+        Err(FeedError::Log(problem)) => {
+            recovery.state_problem = Some(problem);
+            return Ok(());
+        }
+        Err(FeedError::State(error)) => error,
+    };
+    recovery.state_rebuilt = true;
+    recovery.state_fed = 0;
+    store.state().clear().map_err(|_| OpenError::State(first))?;
+    match feed_from_applied(store, recovery) {
+        Ok(()) => Ok(()),
+        Err(FeedError::Log(problem)) => {
+            recovery.state_problem = Some(problem);
+            Ok(())
+        }
+        Err(FeedError::State(error)) => Err(OpenError::State(error)),
+    }
+}
+
+/// A store that was just begun holds this much: its state is new, not rebuilt.
+const STATE_NEW: u64 = 1;
+
+enum FeedError {
+    Log(FollowError),
+    State(StateError),
+}
+
+fn feed_from_applied(store: &dyn Store, recovery: &mut Recovery) -> Result<(), FeedError> {
+    let state = store.state();
+    loop {
+        let from = state.applied();
+        let mut projector = Projector::default();
+        let mut left = STATE_STEP;
+        let outcome = store.follow(from, &mut |entry| {
+            projector.note(entry.kind, entry.serial, entry.previous, entry.key, entry.body);
+            left -= 1;
+            if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        let upto = outcome.map_err(FeedError::Log)?;
+        if upto == from {
+            return Ok(());
+        }
+        projector.apply(state, upto).map_err(FeedError::State)?;
+        recovery.state_fed += upto.0.saturating_sub(from.0);
+    }
+}
+
+/// Reads the newest records that the budget has room for from the log, oldest of them first, and hands them out in
+/// chunks until told to stop. An entry that cannot be read ends it: the rest stays cold.
+pub(crate) fn warm(store: &dyn Store, budget_bytes: u64, mut hand_out: impl FnMut(Vec<WarmRecord>) -> bool) {
+    let mut chunk = Vec::with_capacity(WARM_CHUNK);
+    let mut wanted = true;
+    let outcome = store.follow(warm_start(store, budget_bytes), &mut |entry| {
+        if entry.kind == EntryKind::PUT && !is_reserved(entry.key) {
+            chunk.push(WarmRecord { key: entry.key.to_vec(), body: entry.body.to_vec(), place: entry.place });
+        }
+        if chunk.len() >= WARM_CHUNK {
+            wanted = hand_out(std::mem::take(&mut chunk));
+        }
+        if wanted { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    if wanted && !chunk.is_empty() {
+        hand_out(chunk);
+    }
+    // Damage is reported where a record is asked for; warming only stops early.
+    drop(outcome);
+}
+
+/// The serial after which the log holds about as many bytes as the budget.
+fn warm_start(store: &dyn Store, budget_bytes: u64) -> Serial {
+    let last = store.last().serial.0;
+    let mean_bytes = (store.statistics().log_bytes / last.max(1)).max(1);
+    Serial(last.saturating_sub(budget_bytes / mean_bytes))
+}
+
+/// Warms from a thread, through the writer's queue.
+pub(crate) fn warm_in_background(
+    store: Arc<dyn Store>,
+    budget_bytes: u64,
+    queue: Arc<Queue>,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
+    let body = move || warm(store.as_ref(), budget_bytes, |records| queue.push_warm(records));
+    std::thread::Builder::new().name("waymark-warm".into()).spawn(body)
+}

@@ -1,0 +1,270 @@
+//! The one writer: a thread that forms groups, commits them, makes them visible, and only then acknowledges.
+//!
+//! The order is durable, visible, acknowledged, then fed to the small state. Each step rests on the one before: what a
+//! caller was told is on the disk and found by every reader.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use waymark_ident::CaseRule;
+use waymark_index::{Full, HashKey};
+use waymark_store::{CommitError, Group, Place, Serial, Store, Timestamp};
+
+use crate::config::{RecordLimits, WriterLimits};
+use crate::forming::{Forming, Marks, Terms};
+use crate::locate::Locator;
+use crate::overlay::Publication;
+use crate::prefixes::Prefixes;
+use crate::projection::Projector;
+use crate::queue::{Queue, Submission, WarmRecord, Work, WriteError};
+use crate::snapshot;
+
+/// Reads the time; a function, so that tests bring their own.
+pub type Clock = fn() -> Timestamp;
+
+/// What the writer tells about itself; written by it alone.
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(crate) groups: AtomicU64,
+    pub(crate) entries: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) failed_groups: AtomicU64,
+    pub(crate) state_failures: AtomicU64,
+    stopped: AtomicU8,
+}
+
+/// Why the writer takes nothing more, for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    Poisoned,
+    IndexFull,
+}
+
+impl Counters {
+    pub(crate) fn stopped(&self) -> Option<Stopped> {
+        match self.stopped.load(Ordering::Acquire) {
+            1 => Some(Stopped::Poisoned),
+            2 => Some(Stopped::IndexFull),
+            _ => None,
+        }
+    }
+
+    fn stop(&self, reason: Stopped) {
+        let number = match reason {
+            Stopped::Poisoned => 1,
+            Stopped::IndexFull => 2,
+        };
+        self.stopped.store(number, Ordering::Release);
+    }
+}
+
+/// Everything the writer needs from the start.
+pub(crate) struct Parts {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) index: waymark_index::Writer,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) prefixes: Arc<ArcSwap<Prefixes>>,
+    pub(crate) visible: Arc<AtomicU64>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) rule: CaseRule,
+    pub(crate) limits: RecordLimits,
+    pub(crate) writer_limits: WriterLimits,
+    pub(crate) clock: Clock,
+    /// Whether the state is fed; not when it could not be brought up to the log at start.
+    pub(crate) feeds_state: bool,
+}
+
+/// The writer. Lives in its thread.
+pub(crate) struct Writer {
+    parts: Parts,
+    hash_key: HashKey,
+    locator: Locator,
+    marks: Marks,
+    projector: Projector,
+    group: Group,
+    /// A submission that did not fit into the last group.
+    deferred: Option<Submission>,
+}
+
+impl Writer {
+    /// A writer that has not begun; `reader` is its own way into the index.
+    pub(crate) fn new(mut parts: Parts, reader: waymark_index::Reader) -> Self {
+        let hash_key = reader.hash_key().clone();
+        // Loading may have left retired tables behind.
+        parts.index.reclaim();
+        Self {
+            locator: Locator::new(Arc::clone(&parts.store), reader),
+            marks: Marks::new(Arc::clone(&parts.store)),
+            projector: Projector::default(),
+            group: Group::new(),
+            deferred: None,
+            hash_key,
+            parts,
+        }
+    }
+
+    /// Works until the queue is closed and empty, then writes the index snapshot.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        loop {
+            let work = self.deferred.take().map_or_else(|| self.parts.queue.next(), Work::Submission);
+            match work {
+                Work::Submission(first) => self.work_group(first),
+                Work::Snapshot(answer) => {
+                    // That nobody waits for the answer any more changes nothing.
+                    let _ = answer.send(self.write_snapshot());
+                }
+                Work::Warm(records) => self.warm(&records),
+                Work::End => break,
+            }
+        }
+        // After a stop the index may lack what is on the disk.
+        if self.parts.counters.stopped().is_some() { Ok(()) } else { self.write_snapshot() }
+    }
+
+    fn write_snapshot(&self) -> io::Result<()> {
+        let serial = Serial(self.parts.visible.load(Ordering::Acquire));
+        snapshot::write(self.parts.store.blobs(), &self.parts.index, serial)
+    }
+
+    fn warm(&mut self, records: &[WarmRecord]) {
+        for record in records {
+            if let Some(place) = waymark_index::Place::new(record.place.0) {
+                self.parts.index.warm(self.hash_key.key(&record.key), &record.body, place);
+            }
+        }
+    }
+
+    /// Forms a group from `first` and what waits behind it, and carries it through.
+    fn work_group(&mut self, first: Submission) {
+        let last = self.parts.store.last();
+        // The store never goes back in time; receipts and timestamps of values say what it will say.
+        let time = (self.parts.clock)().max(last.time);
+        let mut forming = Forming::new(last.serial, time, self.parts.prefixes.load_full());
+        if let Err(refused) = self.add(&mut forming, first) {
+            refused.answer(Err(WriteError::TooLarge));
+            return;
+        }
+        let limits = self.parts.writer_limits;
+        while let Some(next) = self.parts.queue.next_within(
+            limits.group_commands.saturating_sub(forming.commands()),
+            limits.group_bytes.saturating_sub(forming.bytes()),
+        ) {
+            if let Err(deferred) = self.add(&mut forming, next) {
+                self.deferred = Some(deferred);
+                break;
+            }
+        }
+        self.finish_group(forming);
+    }
+
+    fn add(&mut self, forming: &mut Forming, submission: Submission) -> Result<(), Submission> {
+        let terms = Terms { rule: self.parts.rule, limits: &self.parts.limits };
+        forming.add(submission, terms, &mut self.locator, &mut self.marks)
+    }
+
+    /// Durable, visible, acknowledged, fed to the state: in this order and no other.
+    fn finish_group(&mut self, forming: Forming) {
+        if let Err(error) = self.commit_and_publish(&forming) {
+            self.parts.counters.failed_groups.fetch_add(1, Ordering::Relaxed);
+            self.marks.forget();
+            for (submission, _) in forming.into_decided() {
+                submission.answer(Err(error.clone()));
+            }
+            return;
+        }
+        let last = forming.last_serial().filter(|_| self.parts.feeds_state);
+        if last.is_some() {
+            for (serial, draft) in forming.entries() {
+                self.projector.note(draft.kind, serial, draft.previous, &draft.key, &draft.body);
+            }
+        }
+        let mut refused = 0;
+        for (submission, results) in forming.into_decided() {
+            refused += results.iter().filter(|result| result.is_err()).count();
+            submission.answer(Ok(results));
+        }
+        self.parts.counters.refused.fetch_add(u64::try_from(refused).unwrap_or(u64::MAX), Ordering::Relaxed);
+        if let Some(last) = last {
+            self.feed_state(last);
+        }
+    }
+
+    fn commit_and_publish(&mut self, forming: &Forming) -> Result<(), WriteError> {
+        if forming.is_empty() {
+            return Ok(());
+        }
+        match self.parts.counters.stopped() {
+            Some(Stopped::Poisoned) => return Err(WriteError::Poisoned),
+            Some(Stopped::IndexFull) => return Err(WriteError::IndexFull),
+            None => {}
+        }
+        forming.fill(&mut self.group).map_err(|_| WriteError::TooLarge)?;
+        let committed =
+            self.parts.store.commit(forming.time(), &self.group).map_err(|error| self.commit_failed(error))?;
+        debug_assert_eq!(committed.time, forming.time());
+        debug_assert_eq!(Some(committed.first), forming.entries().next().map(|(serial, _)| serial));
+        self.publish(forming, &committed.places).map_err(|_| {
+            self.parts.counters.stop(Stopped::IndexFull);
+            WriteError::IndexFull
+        })?;
+        self.parts.visible.store(committed.last.0, Ordering::Release);
+        self.parts.counters.groups.fetch_add(1, Ordering::Relaxed);
+        let entries = u64::try_from(committed.places.len()).unwrap_or(u64::MAX);
+        self.parts.counters.entries.fetch_add(entries, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn commit_failed(&self, error: CommitError) -> WriteError {
+        match error {
+            CommitError::DiskFull => WriteError::DiskFull,
+            CommitError::Poisoned => {
+                self.parts.counters.stop(Stopped::Poisoned);
+                WriteError::Poisoned
+            }
+            CommitError::Io(error) => WriteError::Io(Arc::new(error)),
+            CommitError::Exhausted => WriteError::Exhausted,
+            _ => WriteError::Stopped,
+        }
+    }
+
+    /// Shows a committed group to readers. Prefixes go first, so that a new record is not answered with "not served".
+    fn publish(&mut self, forming: &Forming, places: &[Place]) -> Result<(), Full> {
+        if forming.prefixes_changed {
+            self.parts.prefixes.store(Arc::clone(&forming.prefixes));
+        }
+        for publication in forming.overlay.publications() {
+            match publication {
+                Publication::Put { key, entry, body, replaces } => {
+                    let place = places.get(entry).copied().and_then(index_place);
+                    let replaces = replaces.and_then(index_place);
+                    // A store never gives fewer places than entries, nor one an index cannot hold.
+                    debug_assert!(place.is_some());
+                    if let Some(place) = place {
+                        self.parts.index.put(self.hash_key.key(key), body, place, replaces)?;
+                    }
+                }
+                Publication::Remove { key, place } => {
+                    if let Some(place) = index_place(place) {
+                        self.parts.index.remove(self.hash_key.hash(key), place);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Feeds the state. A failure harms nothing that was acknowledged: the state stays behind and is tried again with the
+    /// next group.
+    fn feed_state(&mut self, upto: Serial) {
+        if self.projector.apply(self.parts.store.state(), upto).is_err() {
+            self.parts.counters.state_failures.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A place of the store as the index keeps it.
+pub(crate) const fn index_place(place: Place) -> Option<waymark_index::Place> {
+    waymark_index::Place::new(place.0)
+}
