@@ -8,14 +8,18 @@
     reason = "a test stops at the first thing that is not as expected"
 )]
 
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
 use rand_core::OsRng;
+use waymark_wire::crypto::challenge::Challenge;
 use waymark_wire::crypto::credential::Credential;
 use waymark_wire::crypto::session::{SessionCipher, SessionKey};
 use waymark_wire::crypto::signed_message::{
     CertifiedError, authenticate, certify_response, verify_authenticated, verify_certified,
 };
-use waymark_wire::crypto::{PrivateKey, PublicKey};
-use waymark_wire::{Envelope, Header, Message};
+use waymark_wire::crypto::{PrivateKey, PublicKey, key_file};
+use waymark_wire::{Envelope, Header, Message, Version};
 
 /// A resolution response of version 2.`minor` without a credential. It suggests a version that no test has for its own:
 /// suggesting the own version means the same as suggesting none.
@@ -27,10 +31,19 @@ fn response(minor: u8) -> Vec<u8> {
     message
 }
 
-fn dsa_key() -> PrivateKey {
+static ENTRIES: LazyLock<Vec<serde_json::Value>> = LazyLock::new(|| {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/vectors.json");
-    let entries: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let entry = entries.as_array().unwrap().iter().find(|entry| entry["name"] == "key_dsa1024_public").unwrap();
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+});
+
+/// The recorded bytes of all entries of a direction.
+fn recorded(direction: &str) -> Vec<Vec<u8>> {
+    let ours = ENTRIES.iter().filter(|entry| entry["direction"] == direction);
+    ours.map(|entry| hex::decode(entry["hex"].as_str().unwrap()).unwrap()).collect()
+}
+
+fn dsa_key() -> PrivateKey {
+    let entry = ENTRIES.iter().find(|entry| entry["name"] == "key_dsa1024_public").unwrap();
     let plain = entry["decoded"]["handle_private_key_hex"].as_str().unwrap();
     PrivateKey::parse(&hex::decode(plain).unwrap()).unwrap()
 }
@@ -169,5 +182,59 @@ fn no_truncated_or_random_credential_panics() {
         let cut = Message { credential: Some(&credential[..length]), ..full };
         assert!(verify_certified(&cut, &public).is_err());
         assert!(verify_authenticated(&cut, &session).is_err());
+    }
+}
+
+/// Bytes with some of them replaced, and cut or not.
+fn damaged(samples: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
+    let changes = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
+    (prop::sample::select(samples), changes, any::<prop::sample::Index>(), any::<bool>()).prop_map(
+        |(mut bytes, changes, end, cut)| {
+            for (at, byte) in changes {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            let end = if cut { end.index(bytes.len()) } else { bytes.len() };
+            bytes.truncate(end);
+            bytes
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn damaged_public_keys_never_panic(key in damaged(recorded("public_key")), signature: Vec<u8>) {
+        if let Ok(parsed) = PublicKey::parse(&key) {
+            prop_assert_eq!(parsed.as_bytes(), &key[..]);
+            let challenge = Challenge { version: Version::CURRENT, nonce: b"nonce", digest: b"digest" };
+            let response = [b"\0\0\0\x07SHA-256\0\0\0\0".as_slice(), &signature].concat();
+            prop_assert!(challenge.verify_key(&parsed, b"user", &response).is_err());
+            if let Ok(sealed) = SessionKey::generate(SessionCipher::Aes, &mut OsRng).encrypt_to(&parsed, &mut OsRng) {
+                prop_assert!(!sealed.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_key_files_never_panic(file in damaged(recorded("key_file"))) {
+        if let Ok(key) = key_file::open(&file, Some(b"pass phrase")) {
+            prop_assert!(key.to_bytes().is_some());
+        }
+    }
+
+    #[test]
+    fn damaged_encrypted_messages_never_panic(message in damaged(recorded("request")), key: [u8; 16]) {
+        let key = SessionKey::new(SessionCipher::Aes, &key).unwrap();
+        let mut plain = message.clone();
+        if key.decrypt_message(&mut plain).is_ok() {
+            prop_assert!(plain.len() < message.len());
+        }
+    }
+
+    #[test]
+    fn random_secret_answers_never_pass(response: Vec<u8>, minor in 0_u8..12) {
+        let version = Version::new(2, minor);
+        let challenge = Challenge { version, nonce: b"nonce", digest: b"digest" };
+        prop_assert!(challenge.verify_secret(b"secret", &response, 1000).is_err());
     }
 }

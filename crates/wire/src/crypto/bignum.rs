@@ -3,6 +3,7 @@
 //! Writers put a zero byte in front when the top bit is set, readers take the bytes as unsigned.
 
 use rsa::BigUint;
+use zeroize::Zeroizing;
 
 use crate::error::DecodeError;
 use crate::primitives::{Reader, Sink};
@@ -22,11 +23,11 @@ pub(super) fn read(reader: &mut Reader<'_>, field: &'static str, max_bits: usize
 
 /// Writes a big number, with a zero byte in front when the top bit would read as a sign.
 pub(super) fn put(sink: &mut impl Sink, number: &BigUint) {
-    put_bytes(sink, &number.to_bytes_be());
+    put_bytes(sink, &Zeroizing::new(number.to_bytes_be()));
 }
 
 /// Writes an unsigned big-endian number without leading zero bytes as a big number.
-pub(super) fn put_bytes(sink: &mut impl Sink, unsigned: &[u8]) {
+fn put_bytes(sink: &mut impl Sink, unsigned: &[u8]) {
     let sign = usize::from(unsigned.first().is_some_and(|byte| byte & 0x80 != 0));
     sink.put_length(unsigned.len().saturating_add(sign));
     if sign == 1 {

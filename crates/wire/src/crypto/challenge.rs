@@ -14,7 +14,7 @@ use rand_core::CryptoRngCore;
 use sm3::{Digest, Sm3};
 use thiserror::Error;
 
-use super::digest::{DigestAlgorithm, RequestDigest};
+use super::digest::DigestAlgorithm;
 use super::mac::{self, MacAlgorithm};
 use super::private_key::{PrivateKey, SignError};
 use super::public_key::{KeyAlgorithm, PublicKey, VerifyError};
@@ -35,18 +35,18 @@ pub struct Challenge<'a> {
     pub version: Version,
     /// The server's nonce.
     pub nonce: &'a [u8],
-    /// The digest of the original request.
-    pub digest: &'a RequestDigest,
+    /// The digest of the original request, its bytes only.
+    pub digest: &'a [u8],
 }
 
 impl Challenge<'_> {
     fn parts(&self) -> [&[u8]; 2] {
-        [self.nonce, self.digest.as_bytes()]
+        [self.nonce, self.digest]
     }
 
     /// SM2 keys sign this instead of the parts.
     fn sm3(&self) -> [u8; 32] {
-        Sm3::new().chain_update(self.nonce).chain_update(self.digest.as_bytes()).finalize().into()
+        Sm3::new().chain_update(self.nonce).chain_update(self.digest).finalize().into()
     }
 
     /// The signed response of someone who knows the secret, with the algorithm clients use in this version.
@@ -180,7 +180,7 @@ mod tests {
         let (key, other) =
             (PrivateKey::generate_rsa(1024, &mut OsRng).unwrap(), PrivateKey::generate_rsa(1024, &mut OsRng).unwrap());
         let digest = request_digest(Version::CURRENT, b"request");
-        let challenge = Challenge { version: Version::CURRENT, nonce: b"nonce", digest: &digest };
+        let challenge = Challenge { version: Version::CURRENT, nonce: b"nonce", digest: digest.as_bytes() };
         let response = challenge.answer_with_key(&key, b"0.NA/1", &mut OsRng).unwrap();
         let public = key.public_key();
         assert_eq!(challenge.verify_key(&public, b"0.NA/1", &response), Ok(()));
@@ -188,7 +188,7 @@ mod tests {
         let elsewhere = Challenge { nonce: b"noncf", ..challenge };
         assert_eq!(elsewhere.verify_key(&public, b"0.NA/1", &response), Err(AnswerError::Mismatch));
         let request = request_digest(Version::CURRENT, b"Request");
-        let elsewhere = Challenge { digest: &request, ..challenge };
+        let elsewhere = Challenge { digest: request.as_bytes(), ..challenge };
         assert_eq!(elsewhere.verify_key(&public, b"0.NA/1", &response), Err(AnswerError::Mismatch));
     }
 
@@ -205,7 +205,7 @@ mod tests {
     fn old_spellings_of_the_digest_are_accepted() {
         let key = PrivateKey::generate_rsa(1024, &mut OsRng).unwrap();
         let digest = request_digest(Version::CURRENT, b"request");
-        let challenge = Challenge { version: Version::CURRENT, nonce: b"nonce", digest: &digest };
+        let challenge = Challenge { version: Version::CURRENT, nonce: b"nonce", digest: digest.as_bytes() };
         for (algorithm, name) in [
             (DigestAlgorithm::Md5, b"MD5".as_slice()),
             (DigestAlgorithm::Md5, &[1]),
@@ -223,7 +223,7 @@ mod tests {
     fn tells_what_is_wrong_with_a_response() {
         let key = PrivateKey::generate_rsa(1024, &mut OsRng).unwrap().public_key();
         let digest = request_digest(Version::CURRENT, b"request");
-        let challenge = Challenge { version: Version::CURRENT, nonce: b"nonce", digest: &digest };
+        let challenge = Challenge { version: Version::CURRENT, nonce: b"nonce", digest: digest.as_bytes() };
         let error = |response: &[u8]| challenge.verify_key(&key, b"u", response).err();
         assert_eq!(error(b""), Some(AnswerError::Empty));
         assert!(matches!(error(b"SHA1"), Some(AnswerError::Malformed(_))));

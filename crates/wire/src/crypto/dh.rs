@@ -13,12 +13,46 @@ use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use self::group::Modp1024;
-use super::public_key::{DiffieHellmanNumbers, PublicKey, PublicMaterial};
+use super::public_key::{DiffieHellmanNumbers, PublicKey, PublicKeyError, PublicMaterial};
+use super::session::SessionCipher;
+use crate::error::DecodeError;
+use crate::primitives::{Reader, Sink};
+use crate::version::Version;
 
 /// One side's secret of an exchange. Use it once, then drop it.
 #[derive(ZeroizeOnDrop)]
 pub struct DhSecret {
     exponent: U1024,
+}
+
+/// What a server answers to a client's Diffie-Hellman key: the cipher of the session and a key of its own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DhOffer {
+    /// The cipher. Below version 2.4 it does not travel and is DES.
+    pub cipher: SessionCipher,
+    /// The server's public key.
+    pub key: PublicKey,
+}
+
+impl DhOffer {
+    /// Reads the data of a session setup response.
+    ///
+    /// # Errors
+    /// [`OfferError`] when the cipher is unknown or the key is none.
+    pub fn parse(version: Version, data: &[u8]) -> Result<Self, OfferError> {
+        let mut reader = Reader::new(data);
+        let code = if version.at_least_2(4) { reader.u32()? } else { SessionCipher::Des.code() };
+        let cipher = SessionCipher::from_code(code).ok_or(OfferError::UnknownCipher { code })?;
+        Ok(Self { cipher, key: PublicKey::parse(reader.rest())? })
+    }
+
+    /// Writes the data of a session setup response. Below version 2.4 only [`SessionCipher::Des`] can be told.
+    pub fn encode(&self, version: Version, sink: &mut impl Sink) {
+        if version.at_least_2(4) {
+            sink.put_u32(self.cipher.code());
+        }
+        sink.put(self.key.as_bytes());
+    }
 }
 
 /// What both sides share afterwards: the source of session keys, not yet one itself.
@@ -109,6 +143,24 @@ fn power(base: &U1024, exponent: &U1024) -> U1024 {
     Residue::<Modp1024, { U1024::LIMBS }>::new(base).pow(exponent).retrieve()
 }
 
+/// Why a server's answer offers nothing that can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OfferError {
+    /// The data ends early.
+    #[error("key exchange data is malformed")]
+    Malformed(#[from] DecodeError),
+    /// The code names no cipher.
+    #[error("key exchange offers unknown cipher {code}")]
+    UnknownCipher {
+        /// The code.
+        code: u32,
+    },
+    /// The key cannot be used.
+    #[error("key exchange offers no usable key")]
+    Key(#[from] PublicKeyError),
+}
+
 /// Why no secret was agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -184,6 +236,22 @@ mod tests {
         };
         assert_eq!(secret.agree(&group(prime.clone(), 4)).err(), Some(AgreeError::OtherGroup));
         assert_eq!(secret.agree(&group(prime - BigUint::from(2_u8), 2)).err(), Some(AgreeError::OtherGroup));
+    }
+
+    #[test]
+    fn offers_name_a_cipher_since_2_4() {
+        let key = DhSecret::generate(&mut OsRng).public_key();
+        for (minor, cipher, bytes) in [(3, SessionCipher::Des, 0), (4, SessionCipher::Aes, 4)] {
+            let offer = DhOffer { cipher, key: key.clone() };
+            let mut data = Vec::new();
+            offer.encode(Version::new(2, minor), &mut data);
+            assert_eq!(data.len(), key.as_bytes().len() + bytes);
+            assert_eq!(DhOffer::parse(Version::new(2, minor), &data), Ok(offer));
+        }
+        let unknown = [&[0, 0, 0, 9], key.as_bytes()].concat();
+        assert_eq!(DhOffer::parse(Version::CURRENT, &unknown), Err(OfferError::UnknownCipher { code: 9 }));
+        assert!(matches!(DhOffer::parse(Version::CURRENT, &[0, 0]), Err(OfferError::Malformed(_))));
+        assert!(matches!(DhOffer::parse(Version::new(2, 3), &[0, 0]), Err(OfferError::Key(_))));
     }
 
     #[test]

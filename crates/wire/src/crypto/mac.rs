@@ -9,6 +9,7 @@
 //! ```
 //! Below version 2.1 there is no algorithm byte, only the 16 bytes of MD5.
 
+use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
 use rand_core::CryptoRngCore;
 use sha1::Sha1;
@@ -156,14 +157,18 @@ fn keyed(digest: DigestAlgorithm, secret: &[u8], parts: &[&[u8]]) -> Vec<u8> {
 }
 
 fn hmac_sha1(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
-    let hmac = Hmac::<Sha1>::new_from_slice(key).ok();
-    hmac.map(|hmac| parts.iter().fold(hmac, Mac::chain_update).finalize().into_bytes().to_vec()).unwrap_or_default()
+    hmac_of::<Hmac<Sha1>>(key, parts)
 }
 
-/// HMAC-SHA256 with keys of any length.
+/// HMAC-SHA256 of the parts, taken as one string of bytes.
 pub(super) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
-    let hmac = Hmac::<Sha256>::new_from_slice(key).ok();
-    hmac.map(|hmac| parts.iter().fold(hmac, Mac::chain_update).finalize().into_bytes().to_vec()).unwrap_or_default()
+    hmac_of::<Hmac<Sha256>>(key, parts)
+}
+
+#[expect(clippy::expect_used, reason = "HMAC takes keys of any length, RFC 2104 section 2")]
+fn hmac_of<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+    let hmac = <M as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length");
+    parts.iter().fold(hmac, Mac::chain_update).finalize().into_bytes().to_vec()
 }
 
 fn derive(secret: &[u8], salt: &[u8], iterations: u32, bits: u32) -> Zeroizing<Vec<u8>> {

@@ -14,6 +14,8 @@ pub mod challenge;
 pub mod credential;
 pub mod dh;
 pub mod digest;
+mod encryption;
+mod key_checks;
 pub mod key_file;
 pub mod limits;
 pub mod mac;

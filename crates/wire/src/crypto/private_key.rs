@@ -17,11 +17,12 @@ use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use rsa::{BigUint, RsaPrivateKey};
 use sha2::Sha256;
 use thiserror::Error;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::digest::DigestAlgorithm;
+use super::key_checks::{check_rsa_size, dsa_key, rsa_scheme};
 use super::limits::{DSA_BITS, NEW_RSA_BITS, RSA_BITS};
-use super::public_key::{KeyAlgorithm, PublicKey, PublicKeyError, PublicMaterial, check_rsa_size, dsa_key, rsa_scheme};
+use super::public_key::{KeyAlgorithm, PublicKey, PublicKeyError, PublicMaterial};
 use super::{bignum, sm2_scheme};
 use crate::error::DecodeError;
 use crate::primitives::{Reader, Sink};
@@ -60,12 +61,17 @@ impl PrivateKey {
         let mut reader = Reader::new(plain);
         match reader.bytes()? {
             RSA_CRT => {
-                let [n, e, d, p, q, ..] = read_numbers::<8>(reader, RSA_BITS.max)?;
+                let [n, e, d, p, q, mut derived @ ..] = read_numbers::<8>(reader, RSA_BITS.max)?;
+                // The three last follow from the others and are computed anew: wrong ones would give the key away.
+                derived.zeroize();
                 let key = RsaPrivateKey::from_components(n, e, d, vec![p, q]);
                 Self::from_rsa(key.map_err(|_| PrivateKeyError::Invalid)?)
             }
             RSA => {
                 let [n, d] = read_numbers::<2>(reader, RSA_BITS.max)?;
+                if n.bits() < RSA_BITS.min || d.bits() < 2 {
+                    return Err(PrivateKeyError::Invalid);
+                }
                 let key = RsaPrivateKey::from_components(n, BigUint::from(COMMON_EXPONENT), d, Vec::new());
                 Self::from_rsa(key.map_err(|_| PrivateKeyError::UnknownExponent)?)
             }

@@ -14,12 +14,13 @@
 use std::fmt;
 
 use dsa::signature::hazmat::PrehashVerifier;
-use rsa::pkcs8::{DecodePublicKey, EncodePublicKey};
+use rsa::pkcs8::{DecodePublicKey, EncodePublicKey, SubjectPublicKeyInfoRef};
 use rsa::traits::PublicKeyParts;
-use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
+use rsa::{BigUint, RsaPublicKey};
 use thiserror::Error;
 
-use super::digest::{DigestAlgorithm, RequestDigest};
+use super::digest::DigestAlgorithm;
+use super::key_checks::{dsa_key, rsa_key, rsa_scheme};
 use super::limits::{DH_BITS, DSA_BITS, PUBLIC_KEY_BYTES, RSA_BITS};
 use super::pem::{self, PemError};
 use super::{bignum, sm2_scheme};
@@ -212,36 +213,6 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// The PKCS#1 v1.5 signature scheme of a digest's algorithm.
-pub(super) fn rsa_scheme(digest: &RequestDigest) -> Pkcs1v15Sign {
-    match digest.algorithm() {
-        DigestAlgorithm::Md5 => Pkcs1v15Sign::new::<md5::Md5>(),
-        DigestAlgorithm::Sha1 => Pkcs1v15Sign::new::<sha1::Sha1>(),
-        DigestAlgorithm::Sha256 => Pkcs1v15Sign::new::<sha2::Sha256>(),
-    }
-}
-
-/// Checks the size of an RSA modulus.
-pub(super) fn check_rsa_size(key: &impl PublicKeyParts) -> Result<(), PublicKeyError> {
-    let bits = key.n().bits();
-    if (RSA_BITS.min..=RSA_BITS.max).contains(&bits) { Ok(()) } else { Err(PublicKeyError::Size { bits }) }
-}
-
-/// Makes a DSA key from its numbers, after checks that keep signature checks bounded.
-pub(super) fn dsa_key(q: BigUint, p: BigUint, g: BigUint, y: BigUint) -> Result<dsa::VerifyingKey, PublicKeyError> {
-    let one = BigUint::from(1_u8);
-    if !(DSA_BITS.min..=DSA_BITS.max).contains(&p.bits()) || !DSA_ORDER_BITS.contains(&q.bits()) {
-        return Err(PublicKeyError::Size { bits: p.bits() });
-    }
-    let odd = |number: &BigUint| number.to_bytes_le().first().is_some_and(|byte| byte & 1 == 1);
-    let sensible = odd(&p) && odd(&q) && g > one && g < p && y > one && y < p && g.modpow(&q, &p) == one;
-    if !sensible {
-        return Err(PublicKeyError::Invalid);
-    }
-    let group = dsa::Components::from_components(p, q, g).map_err(|_| PublicKeyError::Invalid)?;
-    dsa::VerifyingKey::from_components(group, y).map_err(|_| PublicKeyError::Invalid)
-}
-
 fn parse_framed(encoded: &[u8]) -> Result<PublicMaterial, PublicKeyError> {
     let mut reader = Reader::new(encoded);
     let name = reader.bytes()?;
@@ -250,9 +221,7 @@ fn parse_framed(encoded: &[u8]) -> Result<PublicMaterial, PublicKeyError> {
         RSA => {
             let e = bignum::read(&mut reader, "rsa exponent", RSA_BITS.max)?;
             let n = bignum::read(&mut reader, "rsa modulus", RSA_BITS.max)?;
-            let key = RsaPublicKey::new_with_max_size(n, e, RSA_BITS.max).map_err(|_| PublicKeyError::Invalid)?;
-            check_rsa_size(&key)?;
-            Ok(PublicMaterial::Rsa(key))
+            rsa_key(n, e).map(PublicMaterial::Rsa)
         }
         DSA => {
             let q = bignum::read(&mut reader, "dsa q", DSA_BITS.max)?;
@@ -287,9 +256,13 @@ fn parse_pem(text: &[u8]) -> Result<PublicMaterial, PublicKeyError> {
 }
 
 fn parse_spki(der: &[u8]) -> Result<PublicMaterial, PublicKeyError> {
-    if let Ok(key) = RsaPublicKey::from_public_key_der(der) {
-        check_rsa_size(&key)?;
-        return Ok(PublicMaterial::Rsa(key));
+    let info = SubjectPublicKeyInfoRef::try_from(der).map_err(|_| PublicKeyError::Der)?;
+    if info.algorithm.oid == rsa::pkcs1::ALGORITHM_OID {
+        let numbers = info.subject_public_key.as_bytes().ok_or(PublicKeyError::Der)?;
+        let numbers = rsa::pkcs1::RsaPublicKey::try_from(numbers).map_err(|_| PublicKeyError::Der)?;
+        let number = |bytes| BigUint::from_bytes_be(bytes);
+        let (n, e) = (numbers.modulus.as_bytes(), numbers.public_exponent.as_bytes());
+        return rsa_key(number(n), number(e)).map(PublicMaterial::Rsa);
     }
     sm2::PublicKey::from_public_key_der(der).map(PublicMaterial::Sm2).map_err(|_| PublicKeyError::UnknownAlgorithm)
 }
@@ -309,6 +282,9 @@ pub enum PublicKeyError {
     /// The PEM text is broken or holds something else.
     #[error("public key is malformed")]
     Pem(#[from] PemError),
+    /// The DER encoding is broken.
+    #[error("public key is no valid SubjectPublicKeyInfo")]
+    Der,
     /// The encoding is longer than any permitted key's.
     #[error("public key of {bytes} bytes is too long")]
     TooLong {
@@ -348,9 +324,6 @@ const SM2: &[u8] = b"SM2_PUB_KEY";
 
 /// The label of a PEM SubjectPublicKeyInfo.
 const PUBLIC_LABEL: &str = "PUBLIC KEY";
-
-/// Sizes of the DSA order `q` that FIPS 186 defines, in bits.
-const DSA_ORDER_BITS: [usize; 3] = [160, 224, 256];
 
 #[cfg(test)]
 mod tests {
@@ -410,15 +383,5 @@ mod tests {
         assert_eq!(PublicKey::parse(&sm9), Err(PublicKeyError::UnknownAlgorithm));
         let long = vec![0; PUBLIC_KEY_BYTES + 1];
         assert_eq!(PublicKey::parse(&long), Err(PublicKeyError::TooLong { bytes: long.len() }));
-    }
-
-    #[test]
-    fn dsa_groups_are_checked() {
-        let wrong = |q: BigUint, p: BigUint, g: u32, y: u32| dsa_key(q, p, g.into(), y.into()).err();
-        assert_eq!(wrong(number(160), number(511), 2, 2), Some(PublicKeyError::Size { bits: 511 }));
-        assert_eq!(wrong(number(161), number(1024), 2, 2), Some(PublicKeyError::Size { bits: 1024 }));
-        assert_eq!(wrong(number(160), number(1024), 1, 2), Some(PublicKeyError::Invalid));
-        assert_eq!(wrong(number(160), number(1024), 2, 0), Some(PublicKeyError::Invalid));
-        assert_eq!(wrong(number(160), number(1024), 2, 2), Some(PublicKeyError::Invalid));
     }
 }

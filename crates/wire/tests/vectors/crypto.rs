@@ -8,7 +8,7 @@ use serde_json::Value;
 use waymark_wire::Message;
 use waymark_wire::crypto::challenge::Challenge;
 use waymark_wire::crypto::credential::Credential;
-use waymark_wire::crypto::dh::DhSecret;
+use waymark_wire::crypto::dh::{DhOffer, DhSecret};
 use waymark_wire::crypto::key_file::{self, KeyFileError, KeyFileForm};
 use waymark_wire::crypto::limits::ANSWER_ITERATIONS;
 use waymark_wire::crypto::mac::{self, MacAlgorithm};
@@ -161,7 +161,7 @@ fn key_derivation(bytes: &[u8], facts: &Value) -> Ran {
     let server = recorded_dh(&facts["server_dh_pkcs8_hex"]);
     assert_eq!(server.public_key(), public("server_dh_public_hex"));
     for secret in [client.agree(&public("server_dh_public_hex")), server.agree(&public("client_dh_public_hex"))] {
-        let derived = SessionKey::derive(cipher, &secret.unwrap());
+        let derived = SessionKey::derive(cipher, &secret.unwrap()).unwrap();
         // The key is not shown; encryption without a random part tells it.
         let expected = SessionKey::new(cipher, bytes).unwrap();
         let encrypt = |key: &SessionKey| key.encrypt(Version::new(2, 3), b"same", &mut OsRng).unwrap();
@@ -206,13 +206,24 @@ fn message(bytes: &[u8], facts: &Value) -> Ran {
         assert_eq!(u64::from(digest.algorithm().code()), algorithm.max(1));
         return BOTH;
     }
-    let key = match (&facts["body"]["public_key_hex"], &facts["body"]["data_hex"]) {
-        (Value::String(_), _) => bytes_of(&facts["body"]["public_key_hex"]),
-        (_, Value::String(_)) => bytes_of(&facts["body"]["data_hex"]).split_off(4),
-        _ => return Ran::default(),
-    };
-    assert_eq!(PublicKey::parse(&key).unwrap().as_bytes(), key);
-    VERIFIED
+    let exchange = facts["body"]["key_exchange_mode"] == 4;
+    match (&facts["body"]["public_key_hex"], &facts["body"]["data_hex"]) {
+        (key @ Value::String(_), _) => {
+            let key = bytes_of(key);
+            assert_eq!(PublicKey::parse(&key).unwrap().as_bytes(), key);
+            VERIFIED
+        }
+        (_, data @ Value::String(_)) if exchange => {
+            let (version, data) = (Message::parse(bytes).unwrap().envelope.version, bytes_of(data));
+            let offer = DhOffer::parse(version, &data).unwrap();
+            assert_eq!(offer.cipher, SessionCipher::Aes);
+            let mut again = Vec::new();
+            offer.encode(version, &mut again);
+            assert_eq!(again, data);
+            BOTH
+        }
+        _ => Ran::default(),
+    }
 }
 
 fn encrypted(bytes: &[u8], facts: &Value) -> Ran {
@@ -285,7 +296,7 @@ fn answer(bytes: &[u8], facts: &Value) -> Ran {
         _ => DigestAlgorithm::Sha256,
     };
     let digest = RequestDigest::new(algorithm, &digest).unwrap();
-    let challenge = Challenge { version: request.message.envelope.version, nonce: &nonce, digest: &digest };
+    let challenge = Challenge { version: request.message.envelope.version, nonce: &nonce, digest: digest.as_bytes() };
     if let Some(secret) = facts["secret_key_text"].as_str() {
         return answer_with_secret(&challenge, secret.as_bytes(), &answer, facts);
     }
