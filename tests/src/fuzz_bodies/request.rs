@@ -1,5 +1,6 @@
 //! Requests, as they come in from anybody.
 
+use waymark_wire::crypto::credential::Credential;
 use waymark_wire::frame::{TcpFrame, tcp_message_length};
 use waymark_wire::keep_open::keeps_connection;
 use waymark_wire::request::{Request, RequestBody, RequestWriter};
@@ -61,6 +62,22 @@ fn parts(input: &[u8], message: &Message<'_>) {
     let credential_at = Header::LEN + body.len() + 4;
     assert!(message.credential.is_none_or(|credential| rest[credential_at..].starts_with(credential)));
     assert_eq!(Head::parse(input), Ok(message.head()));
+    if let Some(bytes) = message.credential {
+        credential(bytes);
+    }
+}
+
+/// A credential is written back to its bytes, as far as readers look.
+fn credential(bytes: &[u8]) {
+    let Ok(credential) = Credential::parse(bytes) else { return };
+    let mut written = Vec::new();
+    credential.encode_into(&mut written);
+    assert!(bytes.starts_with(&written));
+    if let Ok(signature) = credential.signature() {
+        let mut section = Vec::new();
+        signature.encode_into(&mut section);
+        assert_eq!(section, credential.section);
+    }
 }
 
 /// Writes the request again. Operations whose handle means nothing are written with `/`; the others keep their bodies.

@@ -1,5 +1,6 @@
 //! Handle values and the data of their types.
 
+use waymark_wire::crypto::{DigestAlgorithm, PublicKey};
 use waymark_wire::types::{AdminPermissions, AdminRecord, Site, SiteBuf, ValueList};
 use waymark_wire::{Reader, Reference, ValueBuf, ValueRef, Values, is_admin_type, type_matches};
 
@@ -12,6 +13,7 @@ pub fn value(input: &[u8]) {
     value_list(input);
     site(input);
     permission_texts(input);
+    public_key(input);
 }
 
 fn one_value(input: &[u8]) {
@@ -32,6 +34,7 @@ fn one_value(input: &[u8]) {
         admin_record(data);
         value_list(data);
         site(data);
+        public_key(data);
     }
 }
 
@@ -74,6 +77,18 @@ fn site(data: &[u8]) {
     assert_eq!(site.servers.iter().count(), site.servers.len());
     let responsible = site.server_for(data);
     assert!(responsible.is_none_or(|server| site.servers.iter().any(|each| each == server)));
+}
+
+/// A key keeps the bytes it came in, and whatever its numbers are, it can be tried without harm.
+fn public_key(data: &[u8]) {
+    let Ok(key) = PublicKey::parse(data) else { return };
+    assert_eq!(key.as_bytes(), data);
+    assert!(key.verify(DigestAlgorithm::Sha256, &[b"text"], b"").is_err(), "no key accepts an empty signature");
+    if let Some(pem) = key.to_pem() {
+        let again = PublicKey::parse(pem.as_bytes()).expect("its own text");
+        assert_eq!((again.algorithm(), again.bits()), (key.algorithm(), key.bits()));
+        assert_eq!(again.to_pem(), Some(pem));
+    }
 }
 
 fn permission_texts(text: &[u8]) {

@@ -65,7 +65,12 @@ impl AdminPermissions {
     pub fn from_json_text(text: &[u8]) -> Result<Self, PermissionTextError> {
         let mut text = twelve(text)?;
         text.reverse();
-        Self::from_batch_text(&text)
+        Self::from_batch_text(&text).map_err(|error| match error {
+            PermissionTextError::Character { at, byte } => {
+                PermissionTextError::Character { at: 11_usize.abs_diff(at), byte }
+            }
+            other => other,
+        })
     }
 
     /// The twelve characters of the Handle.Net batch form, which runs the other way: leftmost the lowest bit (add handle),
@@ -127,7 +132,7 @@ pub enum PermissionTextError {
     /// A character that is neither `0` nor `1`.
     #[error("byte {byte:#04x} at position {at} is neither 0 nor 1")]
     Character {
-        /// Where, from 0, counted as the lowest bit's end of the text.
+        /// Where, counted from 0 at the left.
         at: usize,
         /// The byte found.
         byte: u8,
@@ -190,7 +195,7 @@ mod tests {
         assert_eq!(AdminPermissions::from_batch_text(b"0111101111111"), Err(PermissionTextError::Length(13)));
         let error = PermissionTextError::Character { at: 1, byte: b'x' };
         assert_eq!(AdminPermissions::from_batch_text(b"0x0000000000"), Err(error));
-        assert!(AdminPermissions::from_json_text(b"0x0000000000").is_err());
+        assert_eq!(AdminPermissions::from_json_text(b"0x0000000000"), Err(error));
     }
 
     #[test]

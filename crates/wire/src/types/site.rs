@@ -248,7 +248,7 @@ impl InterfaceKind {
     /// Administration and queries.
     pub const ADMIN_AND_QUERY: Self = Self(3);
 
-    /// Whether operations of `kind` are taken. Unknown kinds take none, and everything offers [`Self::OUT_OF_SERVICE`].
+    /// Whether all operations of `kind` are taken. Unknown kinds take none.
     #[must_use]
     pub const fn offers(self, kind: Self) -> bool {
         self.0 <= Self::ADMIN_AND_QUERY.0 && self.0 & kind.0 == kind.0
