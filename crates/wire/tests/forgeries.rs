@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use rand_core::OsRng;
 use waymark_wire::crypto::challenge::Challenge;
-use waymark_wire::crypto::credential::Credential;
+use waymark_wire::crypto::credential::{Credential, LEGACY_DSA_TYPE};
 use waymark_wire::crypto::session::{SessionCipher, SessionKey};
 use waymark_wire::crypto::signed_message::{
     CertifiedError, authenticate, certify_response, verify_authenticated, verify_certified,
@@ -152,6 +152,19 @@ fn signatures_and_codes_are_not_taken_for_each_other() {
     authenticate(&mut coded, &session, 1).unwrap();
     assert_eq!(verify_authenticated(&Message::parse(&signed).unwrap(), &session), Err(CertifiedError::OtherType));
     assert_eq!(verify_certified(&Message::parse(&coded).unwrap(), &key.public_key()), Err(CertifiedError::OtherType));
+}
+
+#[test]
+fn the_oldest_type_of_signature_is_accepted() {
+    let key = dsa_key();
+    let mut message = response(5);
+    certify_response(&mut message, &key, &mut OsRng).unwrap();
+    let parsed = Message::parse(&message).unwrap();
+    let credential = Credential::parse(parsed.credential.unwrap()).unwrap();
+    let mut legacy = Vec::new();
+    Credential { kind: LEGACY_DSA_TYPE, ..credential }.encode_into(&mut legacy);
+    let legacy = Message { credential: Some(&legacy), ..parsed };
+    assert_eq!(verify_certified(&legacy, &key.public_key()), Ok(()));
 }
 
 #[test]
