@@ -15,9 +15,7 @@ pub use admin::AdminRecord;
 pub use list::{Items, List, ListItem};
 pub use permissions::{AdminPermissions, PermissionTextError};
 pub use service::{alias_target, service_handle};
-pub use site::{
-    Address, Attribute, Interface, InterfaceKind, InterfaceProtocol, Server, Site, SiteFlags,
-};
+pub use site::{Address, Attribute, Interface, InterfaceKind, InterfaceProtocol, Server, Site, SiteFlags};
 pub use site_buf::{ServerBuf, SiteBuf};
 pub use value_list::ValueList;
 
