@@ -1,0 +1,189 @@
+//! From request bytes to answer bytes: one synchronous function for all doors.
+//!
+//! [`Answerer::answer_batch`] goes over its questions in passes, so that the latency of memory is paid once for many: understand all
+//! requests, make all keys, find all records under one pin, decide and write all answers. It allocates nothing, takes no lock, waits for
+//! nothing and formats nothing; what would need any of that leaves as [`Action::Continue`] and comes back through
+//! [`Answerer::answer_slowly`].
+//!
+//! | file | holds |
+//! |---|---|
+//! | `understand` | what the request alone decides |
+//! | `resolve` | which record, and what of it |
+//! | `select` | index and type lists, permissions |
+//! | `site_values` | our sites in the records of served prefixes |
+//! | `reply` | the answer as data, and its bytes |
+//! | `texts` | what errors say |
+
+pub(crate) mod reply;
+pub(crate) mod resolve;
+mod select;
+mod site_values;
+pub(crate) mod texts;
+pub(crate) mod understand;
+
+use std::sync::Arc;
+
+use arrayvec::ArrayVec;
+use rand::rngs::StdRng;
+use waymark_catalog::{Catalog, ColdReader, Lookup, Reader};
+use waymark_ident::MAX_KEY_BYTES;
+use waymark_wire::NoRoom;
+
+use self::reply::{Frame, Reply, write_busy, write_reply};
+use self::resolve::{Data, Resolution, Stop, resolve};
+use self::understand::{Asked, Understood, understand};
+use crate::config::FAST_COMPARISONS;
+use crate::counters::{OpClass, Outcome, ThreadCounters};
+use crate::question::{Action, DropReason, Now, Question, SlowReason};
+use crate::settings::Settings;
+
+/// Questions that go through the passes together; longer batches are cut. Their keys take 128 KiB, within a second-level cache.
+const PASS: usize = 64;
+
+/// Answers requests: one per thread.
+#[derive(Debug)]
+pub struct Answerer {
+    pub(crate) reader: Reader,
+    pub(crate) cold: ColdReader,
+    pub(crate) settings: Arc<Settings>,
+    counters: Arc<ThreadCounters>,
+    pub(crate) random: StdRng,
+    keys: Box<[[u8; MAX_KEY_BYTES]]>,
+}
+
+impl Answerer {
+    /// An answerer over this data. Seeds its random numbers from the operating system.
+    #[must_use]
+    pub fn new(catalog: &Catalog, settings: Arc<Settings>, counters: Arc<ThreadCounters>) -> Self {
+        Self {
+            reader: catalog.reader(),
+            cold: catalog.cold(),
+            settings,
+            counters,
+            random: rand::make_rng(),
+            keys: vec![[0; MAX_KEY_BYTES]; PASS].into_boxed_slice(),
+        }
+    }
+
+    /// Answers every question in place: none is [`Action::Pending`] afterwards. Allocates nothing, waits for nothing.
+    pub fn answer_batch(&mut self, now: Now, questions: &mut [Question<'_>]) {
+        let frame = Frame::new(&self.settings, now.unix_seconds);
+        for questions in questions.chunks_mut(PASS) {
+            self.answer_pass(&frame, questions);
+        }
+    }
+
+    /// The passes over at most [`PASS`] questions.
+    fn answer_pass(&mut self, frame: &Frame, questions: &mut [Question<'_>]) {
+        let settings = &*self.settings;
+        let steps: ArrayVec<Understood<'_>, PASS> =
+            questions.iter().map(|question| understand(question.request, &question.origin, settings)).collect();
+        let view = self.reader.pin();
+        let keys: ArrayVec<_, PASS> = steps
+            .iter()
+            .zip(self.keys.iter_mut())
+            .filter_map(|(step, room)| match step {
+                Understood::Resolve(asked, handle, _) if !asked.is_certified() => Some(view.key(handle, room)),
+                _ => None,
+            })
+            .collect();
+        let mut found = [Lookup::Absent; PASS];
+        view.find(&keys, &mut found);
+        let data = Data { view: &view, fetched: &[], settings, comparisons: FAST_COMPARISONS };
+        let mut lookups = keys.iter().zip(found);
+        for (question, step) in questions.iter_mut().zip(&steps) {
+            let (asked, decided) = match step {
+                Understood::Drop(reason) => {
+                    self.counters.dropped(question.origin.transport, *reason);
+                    question.action = Action::Drop(*reason);
+                    continue;
+                }
+                Understood::Reply(asked, _) | Understood::Resolve(asked, ..) if asked.is_certified() => {
+                    (asked, Err(SlowReason::Sign))
+                }
+                Understood::Reply(asked, reply) => (asked, Ok(*reply)),
+                Understood::Resolve(asked, handle, body) => {
+                    // One look-up was made for each resolution that is not certified, in the same order.
+                    let Some((key, found)) = lookups.next() else { continue };
+                    let resolution = Resolution { asked, handle: *handle, body, key: key.bytes, found };
+                    (asked, resolve(&data, &resolution).map_err(|stop| slow_reason(&stop)))
+                }
+            };
+            question.action = match decided {
+                Ok(reply) => finish(&reply, asked, frame, &mut self.random, &self.counters, question),
+                Err(reason) => {
+                    self.counters.continued(question.origin.transport, reason);
+                    Action::Continue(reason)
+                }
+            };
+        }
+    }
+
+    /// Answers "too busy" with this text, in at most `at_most` bytes, without looking anything up: for a door whose queue is full, or
+    /// whose source has used up its share. Leaves [`Action::Reply`], or [`Action::Drop`] when the request names nobody to answer or
+    /// is smaller than the smallest answer.
+    pub fn answer_busy(&mut self, now: Now, question: &mut Question<'_>, text: &'static str, at_most: usize) {
+        let transport = question.origin.transport;
+        let written = match understand(question.request, &question.origin, &self.settings) {
+            Understood::Drop(reason) => Err(reason),
+            Understood::Reply(asked, _) | Understood::Resolve(asked, ..) => {
+                let frame = Frame::new(&self.settings, now.unix_seconds);
+                let written = write_busy(&asked, &frame, text, at_most, question.room);
+                written.map(|written| (asked, written)).ok_or(DropReason::BudgetSpent)
+            }
+        };
+        question.action = match written {
+            Ok((asked, written)) => {
+                let class = OpClass::of(asked.head.header.op);
+                self.counters.answered(transport, class, Outcome::of(written.code));
+                Action::Reply { length: written.length, keep_open: asked.keep_open }
+            }
+            Err(reason) => {
+                self.counters.dropped(transport, reason);
+                Action::Drop(reason)
+            }
+        };
+    }
+
+    /// The counters this answerer adds to. Only who holds the answerer may add.
+    #[must_use]
+    pub fn counters(&self) -> &Arc<ThreadCounters> {
+        &self.counters
+    }
+
+    /// The settings it answers by.
+    #[must_use]
+    pub const fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+}
+
+/// Writes the answer into the room of its question and counts it.
+fn finish(
+    reply: &Reply<'_>,
+    asked: &Asked<'_>,
+    frame: &Frame,
+    random: &mut StdRng,
+    counters: &ThreadCounters,
+    question: &mut Question<'_>,
+) -> Action {
+    let transport = question.origin.transport;
+    match write_reply(reply, asked, frame, random, question.room) {
+        Ok(written) => {
+            counters.answered(transport, OpClass::of(asked.head.header.op), Outcome::of(written.code));
+            Action::Reply { length: written.length, keep_open: asked.keep_open }
+        }
+        Err(NoRoom { needed }) => {
+            counters.needed_room(transport);
+            Action::NeedsRoom(needed)
+        }
+    }
+}
+
+/// Where a resolution that stops goes on.
+const fn slow_reason(stop: &Stop<'_>) -> SlowReason {
+    match stop {
+        Stop::Cold(_) => SlowReason::Cold,
+        Stop::LongFilter => SlowReason::LongFilter,
+    }
+}

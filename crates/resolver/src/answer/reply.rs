@@ -1,0 +1,182 @@
+//! What is answered, as data, and how it is written.
+//!
+//! Deciding and writing are apart: a [`Reply`] borrows from request, index and settings, and can be written twice, into a larger room the
+//! second time. A challenge is the exception that draws a fresh nonce each time it is written.
+
+use rand::RngExt;
+use rand::rngs::StdRng;
+use waymark_catalog::Stored;
+use waymark_wire::limits::MAX_MESSAGE_BYTES;
+use waymark_wire::message::Head;
+use waymark_wire::response::{OwnIdentity, ResponseWriter, digest_for, respond_to};
+use waymark_wire::{EncodeValue, Envelope, NoRoom, OpFlags, ResponseCode, Sink, ValueRef, Values, Version};
+
+use super::select::Filter;
+use super::site_values::{Offered, offered};
+use super::texts;
+use super::understand::{Asked, OUR_SESSION_IDS};
+use crate::settings::{Settings, SiteSet};
+
+/// Bytes of the nonce of a challenge.
+const NONCE_BYTES: usize = 16;
+
+/// Longest answer in bytes, envelope included.
+pub(crate) const MAX_ANSWER_BYTES: usize = Envelope::LEN + MAX_MESSAGE_BYTES as usize;
+
+/// An answer, decided and not yet written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reply<'a> {
+    /// A code whose body is a text, possibly empty.
+    Error { code: ResponseCode, text: &'static str },
+    /// 402. Nothing is remembered of it: until this node takes answers to challenges, each is refused as unknown.
+    Challenge,
+    /// Our HS_SITE data.
+    Site { data: &'a [u8] },
+    /// Every value of a record.
+    Whole { handle: &'a [u8], values: Values<'a> },
+    /// The values of a record, and our sites where it tells none, that the filter selects and the public may read. At least one.
+    Chosen { handle: &'a [u8], values: Values<'a>, sites: Option<&'a SiteSet>, filter: Filter<'a> },
+    /// 302 or 303 with the values of another record that say whom to ask. At least one.
+    Referral { code: ResponseCode, values: Values<'a>, sites: &'a SiteSet },
+}
+
+impl Reply<'static> {
+    /// A code with a text.
+    pub(crate) const fn error(code: ResponseCode, text: &'static str) -> Self {
+        Self::Error { code, text }
+    }
+
+    /// A code that says everything.
+    pub(crate) const fn code_alone(code: ResponseCode) -> Self {
+        Self::Error { code, text: "" }
+    }
+}
+
+impl Reply<'_> {
+    /// The response code.
+    pub(crate) const fn code(&self) -> ResponseCode {
+        match self {
+            Self::Error { code, .. } | Self::Referral { code, .. } => *code,
+            Self::Challenge => ResponseCode::AUTHENTICATION_NEEDED,
+            Self::Site { .. } | Self::Whole { .. } | Self::Chosen { .. } => ResponseCode::SUCCESS,
+        }
+    }
+
+    /// Writes the answer to `asked` and returns its length. Allocates nothing.
+    fn write(&self, asked: &Asked<'_>, frame: &Frame, random: &mut StdRng, room: &mut [u8]) -> Result<usize, NoRoom> {
+        let mut head = respond_to(&asked.head, &frame.own, self.code(), frame.expiration);
+        if matches!(self, Self::Challenge) {
+            head.envelope.session_id = random.random_range(OUR_SESSION_IDS);
+        }
+        let digest = asked.signed.and_then(|signed| digest_for(&head, signed));
+        let writer = ResponseWriter::begin(room, &head, digest);
+        match *self {
+            Self::Error { text, .. } => writer.error(text.as_bytes()),
+            Self::Challenge => writer.challenge(&random.random::<[u8; NONCE_BYTES]>()),
+            Self::Site { data } => writer.site_info(data),
+            Self::Whole { handle, values } => writer.whole_record(handle, &values),
+            Self::Chosen { handle, values, sites, filter } => {
+                let given = |value: &Offered<'_>| {
+                    filter.selects(value.index(), value.kind()) && value.permissions().is_public_read()
+                };
+                writer.resolution(handle, offered(values, sites).filter(given))
+            }
+            Self::Referral { values, sites, code } => {
+                writer.referral(b"", values.iter().filter(|value| refers(code, value, sites)))
+            }
+        }
+    }
+}
+
+/// Whether a value of a record says whom to ask: public, of the types the code stands for, and not ourselves.
+pub(crate) fn refers(code: ResponseCode, value: &ValueRef<'_>, own: &SiteSet) -> bool {
+    let kind_fits = if code == ResponseCode::PREFIX_REFERRAL {
+        waymark_wire::types::is_prefix_delegation_type(value.kind)
+    } else {
+        waymark_wire::types::is_service_type(value.kind) && own.iter().all(|site| site != value.data)
+    };
+    kind_fits && value.permissions.is_public_read()
+}
+
+/// What every answer of a batch has in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame {
+    own: OwnIdentity,
+    expiration: u32,
+}
+
+impl Frame {
+    /// Answers made now.
+    pub(crate) fn new(settings: &Settings, unix_seconds: u32) -> Self {
+        let sites = &settings.sites;
+        let own = OwnIdentity { version: Version::CURRENT, site_serial: sites.serial(), primary: sites.is_primary() };
+        Self { own, expiration: unix_seconds.saturating_add(settings.answer_lifetime_seconds) }
+    }
+}
+
+/// An answer as it went into the room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Written {
+    /// Bytes of the answer.
+    pub(crate) length: usize,
+    /// Its response code: that of the reply, or of the error that took its place.
+    pub(crate) code: ResponseCode,
+}
+
+/// Writes a reply; one that no message can hold becomes an error that says so.
+pub(crate) fn write_reply(
+    reply: &Reply<'_>,
+    asked: &Asked<'_>,
+    frame: &Frame,
+    random: &mut StdRng,
+    room: &mut [u8],
+) -> Result<Written, NoRoom> {
+    let length = match reply.write(asked, frame, random, room) {
+        Ok(length) | Err(NoRoom { needed: length }) if length > MAX_ANSWER_BYTES => {
+            let error = Reply::error(ResponseCode::ERROR, texts::ANSWER_TOO_LONG);
+            let length = error.write(asked, frame, random, room)?;
+            return Ok(Written { length, code: error.code() });
+        }
+        written => written?,
+    };
+    Ok(Written { length, code: reply.code() })
+}
+
+/// Writes "too busy" in at most `at_most` bytes, leaving out the request digest and, where it must, the text; `None` when even that
+/// takes more.
+pub(crate) fn write_busy(asked: &Asked<'_>, frame: &Frame, text: &str, at_most: usize, room: &mut [u8]) -> Option<Written> {
+    let code = ResponseCode::SERVER_TOO_BUSY;
+    let mut head: Head = respond_to(&asked.head, &frame.own, code, frame.expiration);
+    head.header.flags = head.header.flags.without(OpFlags::CERT);
+    let limit = at_most.min(room.len());
+    let mut write = |text: &[u8]| {
+        let room = room.get_mut(..limit)?;
+        let length = ResponseWriter::begin(room, &head, None).error(text).ok()?;
+        Some(Written { length, code })
+    };
+    write(text.as_bytes()).or_else(|| write(b""))
+}
+
+impl EncodeValue for Offered<'_> {
+    fn put_value(&self, out: &mut (impl Sink + ?Sized)) {
+        match self {
+            Offered::Stored(value) => out.put(value.wire),
+            Offered::Site { index, data, sites } => {
+                let (ttl_kind, ttl) = sites.ttl().to_wire();
+                out.put_u32(*index);
+                out.put_u32(sites.timestamp());
+                out.put_u8(ttl_kind);
+                out.put_i32(ttl);
+                out.put_u8(self.permissions().0);
+                out.put_bytes(self.kind());
+                out.put_bytes(data);
+                out.put_u32(0);
+            }
+        }
+    }
+}
+
+/// A record that has no values, for names that have no record.
+pub(crate) fn values_of<'a>(record: Option<&Stored<'a>>) -> Option<Values<'a>> {
+    record.map_or(Some(Values::default()), |record| record.values().ok())
+}

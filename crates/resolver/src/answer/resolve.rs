@@ -1,0 +1,213 @@
+//! Operation 1: which record a handle means, whether it is ours to tell, and what of it the asker gets.
+//!
+//! Order of the checks: our share of the site, the status handle, responsibility, existence, selection, permission. Responsibility comes
+//! before existence: what is stored of prefixes that do not live here is never told.
+
+use waymark_catalog::{Lookup, OwnedRecord, Stored, View};
+use waymark_ident::{Handle, MAX_KEY_BYTES, parent_prefix};
+use waymark_wire::request::ResolutionBody;
+use waymark_wire::{ResponseCode, Values};
+
+use super::reply::{Reply, refers, values_of};
+use super::select::{Filter, Selection};
+use super::site_values::offered;
+use super::texts;
+use super::understand::Asked;
+use crate::settings::{Settings, SiteSet};
+
+/// The canonical key of the record in which a server reports on itself. This node reports elsewhere, so it has no public value; without PUBL
+/// its administrators are asked to prove who they are.
+const STATUS: &[u8] = b"0.SITE/STATUS";
+
+/// What the key of every prefix record begins with.
+const PREFIX_RECORDS: &[u8] = b"0.NA/";
+
+/// Ancestors of an absent prefix that are looked at for a referral, nearest first. Real prefixes have two to four parts; the bound keeps a
+/// name of a thousand dots from costing a thousand look-ups.
+pub(crate) const MAX_ANCESTORS: usize = 16;
+
+/// A record read from the disk for the question at hand.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    /// The handle it was asked by: a canonical key, or a bare prefix.
+    pub(crate) name: Vec<u8>,
+    /// `None` when the disk has no such record either.
+    pub(crate) record: Option<OwnedRecord>,
+}
+
+/// Why a resolution cannot be answered here and now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stop<'k> {
+    /// The record of this name must be read from the disk first.
+    Cold(&'k [u8]),
+    /// Selecting takes more comparisons than allowed here.
+    LongFilter,
+}
+
+/// Everything a resolution is answered from.
+#[derive(Clone, Copy)]
+pub(crate) struct Data<'a, 'r> {
+    /// The records and prefixes of this moment.
+    pub(crate) view: &'a View<'r>,
+    /// What was read from the disk for this question; empty on the fast path.
+    pub(crate) fetched: &'a [Fetched],
+    /// Who we are.
+    pub(crate) settings: &'a Settings,
+    /// Comparisons allowed for one question.
+    pub(crate) comparisons: usize,
+}
+
+/// A resolution with the finding of its record.
+#[derive(Clone, Copy)]
+pub(crate) struct Resolution<'a, 'k> {
+    /// The request.
+    pub(crate) asked: &'a Asked<'a>,
+    /// The handle as asked.
+    pub(crate) handle: Handle<'a>,
+    /// Index and type lists.
+    pub(crate) body: &'a ResolutionBody<'a>,
+    /// The canonical key of the record.
+    pub(crate) key: &'k [u8],
+    /// What the index found under it.
+    pub(crate) found: Lookup<'a>,
+}
+
+/// Decides a resolution. Allocates nothing.
+pub(crate) fn resolve<'a, 'k>(data: &Data<'a, '_>, question: &Resolution<'a, 'k>) -> Result<Reply<'a>, Stop<'k>> {
+    let key = question.key;
+    if !data.settings.sites.is_our_share(question.handle.as_bytes()) {
+        return Ok(Reply::error(ResponseCode::SERVER_NOT_RESPONSIBLE, texts::OTHER_SERVER));
+    }
+    if key == STATUS {
+        let public_only = question.asked.public_only();
+        return Ok(if public_only { Reply::code_alone(ResponseCode::VALUES_NOT_FOUND) } else { Reply::Challenge });
+    }
+    let target = key.strip_prefix(PREFIX_RECORDS);
+    let is_homed_prefix = target.is_some_and(|prefix| data.view.homed(prefix));
+    if !is_homed_prefix && !data.view.prefixes().serves(key) {
+        return foreign(data, question, target.is_some());
+    }
+    let record = data.settle(key, question.found)?;
+    match (record, target) {
+        (Some(_), _) | (None, Some(_)) if is_homed_prefix => values(data, question, record, true),
+        (Some(_), _) => values(data, question, record, false),
+        (None, Some(prefix)) => absent_prefix(data, question, prefix),
+        (None, None) => Ok(Reply::code_alone(ResponseCode::HANDLE_NOT_FOUND)),
+    }
+}
+
+/// A handle that does not live here. When its prefix is delegated to another site, and it is ours to say so (its prefix record lives here),
+/// the answer is 302 with the public site and service values of that record, unless referrals are unwelcome.
+fn foreign<'a, 'k>(
+    data: &Data<'a, '_>,
+    question: &Resolution<'a, 'k>,
+    is_prefix_record: bool,
+) -> Result<Reply<'a>, Stop<'k>> {
+    let not_ours = Reply::error(ResponseCode::SERVER_NOT_RESPONSIBLE, texts::NOT_OUR_PREFIX);
+    let end = question.key.iter().position(|byte| *byte == b'/').unwrap_or_default();
+    let prefix = question.key.get(..end).unwrap_or_default();
+    if is_prefix_record || question.asked.refuses_referral() || prefix.is_empty() || !data.serves_record_of(prefix) {
+        return Ok(not_ours);
+    }
+    let code = ResponseCode::SERVICE_REFERRAL;
+    let referral = data.find_prefix_record(prefix)?.filter(Stored::has_service).and_then(|record| {
+        let values = record.values().ok()?;
+        referral(code, values, &data.settings.sites)
+    });
+    Ok(referral.unwrap_or(not_ours))
+}
+
+/// A prefix record that is not there: its nearest ancestor that is may delegate the prefixes derived from it to another service.
+fn absent_prefix<'a, 'k>(
+    data: &Data<'a, '_>,
+    question: &Resolution<'a, 'k>,
+    prefix: &'k [u8],
+) -> Result<Reply<'a>, Stop<'k>> {
+    let not_found = Reply::code_alone(ResponseCode::HANDLE_NOT_FOUND);
+    if question.asked.refuses_referral() || prefix.contains(&b'/') {
+        return Ok(not_found);
+    }
+    let ancestors = std::iter::successors(parent_prefix(prefix), |ancestor| parent_prefix(ancestor));
+    for ancestor in ancestors.take(MAX_ANCESTORS).filter(|ancestor| !ancestor.is_empty()) {
+        let Some(record) = data.find_prefix_record(ancestor)? else { continue };
+        let code = ResponseCode::PREFIX_REFERRAL;
+        let values = if record.has_prefix_delegation() { record.values().ok() } else { None };
+        let Some(reply) = values.and_then(|values| referral(code, values, &data.settings.sites)) else {
+            return Ok(not_found);
+        };
+        if question.asked.follows_prefix_referrals() {
+            return Ok(reply);
+        }
+        return Ok(Reply::error(ResponseCode::ERROR, texts::REFERRAL_NOT_FOLLOWED));
+    }
+    Ok(not_found)
+}
+
+/// A referral to the values that say whom to ask; `None` when there are none.
+fn referral<'a>(code: ResponseCode, values: Values<'a>, sites: &'a SiteSet) -> Option<Reply<'a>> {
+    values.iter().any(|value| refers(code, &value, sites)).then_some(Reply::Referral { code, values, sites })
+}
+
+/// The values of a record that is ours. `None` for a homed prefix without a record, whose sites we tell all the same.
+fn values<'a, 'k>(
+    data: &Data<'a, '_>,
+    question: &Resolution<'a, 'k>,
+    record: Option<Stored<'a>>,
+    is_homed_prefix: bool,
+) -> Result<Reply<'a>, Stop<'k>> {
+    let handle = question.handle.as_bytes();
+    let filter = Filter::of(question.body);
+    let tells_sites = is_homed_prefix && record.is_none_or(|record| !record.has_service());
+    let sites = tells_sites.then_some(&data.settings.sites);
+    let Some(values) = values_of(record.as_ref()) else {
+        return Ok(Reply::error(ResponseCode::ERROR, texts::DAMAGED));
+    };
+    if filter.comparisons(values.len() + sites.map_or(0, SiteSet::count)) > data.comparisons {
+        return Err(Stop::LongFilter);
+    }
+    let all_public = record.is_none_or(|record| record.all_public());
+    if filter.is_open() && all_public && sites.is_none() && !values.is_empty() {
+        return Ok(Reply::Whole { handle, values });
+    }
+    let mut selection = Selection::new(filter, question.asked.public_only());
+    for value in offered(values, sites) {
+        selection.weigh(value.index(), value.kind(), value.permissions());
+    }
+    let tally = selection.tally();
+    Ok(if tally.forbidden {
+        Reply::code_alone(ResponseCode::ACCESS_DENIED)
+    } else if tally.needs_proof {
+        Reply::Challenge
+    } else if tally.given == 0 {
+        Reply::code_alone(ResponseCode::VALUES_NOT_FOUND)
+    } else {
+        Reply::Chosen { handle, values, sites, filter }
+    })
+}
+
+impl<'a> Data<'a, '_> {
+    /// The record a look-up found, as far as it is in memory or was fetched.
+    fn settle<'k>(&self, name: &'k [u8], found: Lookup<'a>) -> Result<Option<Stored<'a>>, Stop<'k>> {
+        match found {
+            Lookup::Absent => Ok(None),
+            Lookup::Record(record) => Ok(Some(record)),
+            Lookup::Cold => match self.fetched.iter().find(|fetched| fetched.name == name) {
+                Some(fetched) => Ok(fetched.record.as_ref().and_then(|record| record.stored().ok())),
+                None => Err(Stop::Cold(name)),
+            },
+        }
+    }
+
+    /// The record of a prefix, which must hold no slash.
+    fn find_prefix_record<'k>(&self, prefix: &'k [u8]) -> Result<Option<Stored<'a>>, Stop<'k>> {
+        let Ok(handle) = Handle::new(prefix) else { return Ok(None) };
+        let mut room = [0; MAX_KEY_BYTES];
+        let found = self.view.find_one(self.view.key(&handle, &mut room));
+        self.settle(prefix, found)
+    }
+
+    /// Whether the record of a prefix lives here.
+    fn serves_record_of(&self, prefix: &[u8]) -> bool {
+        Handle::new(prefix).is_ok_and(|handle| self.view.serves(&handle))
+    }
+}

@@ -1,0 +1,126 @@
+//! Answers that need the disk, a signature or long work. For capped pools, never for an answering thread.
+//!
+//! The decision is the same code as on the fast path. It runs again each time a record it asked for has been read from the disk, so
+//! that nothing is pinned while the disk works and no lock is held; a question asks for its own record and at most for those of the
+//! ancestors of a prefix.
+
+use std::sync::Arc;
+
+use waymark_catalog::Lookup;
+use waymark_ident::{Handle, MAX_KEY_BYTES};
+use waymark_wire::crypto::signed_message::CertifyError;
+use waymark_wire::request::ResolutionBody;
+use waymark_wire::{NoRoom, OpFlags, ResponseCode};
+
+use crate::answer::reply::{Frame, Reply, Written, write_reply};
+use crate::answer::resolve::{Data, Fetched, MAX_ANCESTORS, Resolution, Stop, resolve};
+use crate::answer::texts;
+use crate::answer::understand::{Asked, Understood, understand};
+use crate::config::{ROOM_BYTES, SLOW_COMPARISONS};
+use crate::counters::{OpClass, Outcome};
+use crate::question::{Action, Now, OwnedQuestion};
+use crate::{Answerer, NodeKey};
+
+impl Answerer {
+    /// Answers a question that left the fast path, into `room`, which grows as needed. Reads the disk and signs: blocks. Never leaves
+    /// [`Action::Continue`] or [`Action::NeedsRoom`].
+    pub fn answer_slowly(&mut self, now: Now, question: &OwnedQuestion, room: &mut Vec<u8>) -> Action {
+        let settings = Arc::clone(&self.settings);
+        let frame = Frame::new(&settings, now.unix_seconds);
+        let transport = question.origin.transport;
+        let (mut asked, code) = match understand(&question.request, &question.origin, &settings) {
+            Understood::Drop(reason) => {
+                self.counters().dropped(transport, reason);
+                return Action::Drop(reason);
+            }
+            Understood::Reply(asked, reply) => (asked, self.write(&reply, &asked, &frame, room)),
+            Understood::Resolve(asked, handle, body) => (asked, self.resolve(&frame, &asked, handle, &body, room)),
+        };
+        let code = match settings.node_key.as_deref().filter(|_| asked.is_certified()) {
+            Some(key) => self.certify(key, &mut asked, &frame, room).unwrap_or(code),
+            None => code,
+        };
+        self.counters().answered(transport, OpClass::of(asked.head.header.op), Outcome::of(code));
+        Action::Reply { length: room.len(), keep_open: asked.keep_open }
+    }
+
+    /// A resolution, with every record it needs read from the disk.
+    fn resolve(
+        &mut self,
+        frame: &Frame,
+        asked: &Asked<'_>,
+        handle: Handle<'_>,
+        body: &ResolutionBody<'_>,
+        room: &mut Vec<u8>,
+    ) -> ResponseCode {
+        let settings = Arc::clone(&self.settings);
+        let mut fetched = Vec::new();
+        // One round for the record itself, one for each ancestor, and the one that answers.
+        for _ in 0..MAX_ANCESTORS + 2 {
+            let view = self.reader.pin();
+            let data = Data { view: &view, fetched: &fetched, settings: &settings, comparisons: SLOW_COMPARISONS };
+            let mut key_room = [0; MAX_KEY_BYTES];
+            let key = view.key(&handle, &mut key_room);
+            let found = view.find_one(key);
+            let name = match resolve(&data, &Resolution { asked, handle, body, key: key.bytes, found }) {
+                Ok(reply) => return write(&reply, asked, frame, &mut self.random, room),
+                Err(Stop::LongFilter) => {
+                    let reply = Reply::error(ResponseCode::PROTOCOL_ERROR, texts::FILTER_TOO_LONG);
+                    return write(&reply, asked, frame, &mut self.random, room);
+                }
+                Err(Stop::Cold(name)) => name.to_vec(),
+            };
+            drop(view);
+            let record = Handle::new(&name).ok().map(|handle| self.cold.fetch(&handle)).transpose();
+            match record {
+                Ok(record) => fetched.push(Fetched { name, record: record.flatten() }),
+                Err(error) => {
+                    tracing::debug!(%error, handle = %handle, "a record cannot be read");
+                    break;
+                }
+            }
+        }
+        self.write(&Reply::error(ResponseCode::ERROR, texts::DAMAGED), asked, frame, room)
+    }
+
+    fn write(&mut self, reply: &Reply<'_>, asked: &Asked<'_>, frame: &Frame, room: &mut Vec<u8>) -> ResponseCode {
+        write(reply, asked, frame, &mut self.random, room)
+    }
+
+    /// Signs the answer in `room`. One that its signature makes too long becomes an error, signed; one that cannot be signed becomes an
+    /// error that is not, and then the code is another than before.
+    fn certify(&mut self, key: &NodeKey, asked: &mut Asked<'_>, frame: &Frame, room: &mut Vec<u8>) -> Option<ResponseCode> {
+        let mut code = None;
+        let mut signed = key.certify(room);
+        if let Err(CertifyError::NotAMessage(_)) = signed {
+            let too_long = Reply::error(ResponseCode::ERROR, texts::ANSWER_TOO_LONG);
+            code = Some(self.write(&too_long, asked, frame, room));
+            signed = key.certify(room);
+        }
+        if let Err(error) = signed {
+            tracing::warn!(%error, "the node's key signs nothing");
+            asked.head.header.flags = asked.head.header.flags.without(OpFlags::CERT);
+            code = Some(self.write(&Reply::error(ResponseCode::ERROR, texts::NOT_SIGNED), asked, frame, room));
+        }
+        code
+    }
+}
+
+/// Writes a reply into a vector of exactly its length.
+fn write(
+    reply: &Reply<'_>,
+    asked: &Asked<'_>,
+    frame: &Frame,
+    random: &mut rand::rngs::StdRng,
+    room: &mut Vec<u8>,
+) -> ResponseCode {
+    room.resize(ROOM_BYTES.default.max(room.len()), 0);
+    let written = write_reply(reply, asked, frame, random, room).or_else(|NoRoom { needed }| {
+        room.resize(needed, 0);
+        write_reply(reply, asked, frame, random, room)
+    });
+    // The room has just been made as large as needed, and every answer is as long the second time.
+    let Written { length, code } = written.unwrap_or(Written { length: 0, code: ResponseCode::ERROR });
+    room.truncate(length);
+    code
+}
