@@ -9,6 +9,23 @@ pub use waymark_wire::frame::config::Limit;
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
+// Answers.
+
+/// How long an answer may be used, in seconds from its making. Default: the twelve hours of the reference.
+pub const ANSWER_LIFETIME_SECONDS: Limit<u32> = Limit { default: 43_200, min: 60, max: 604_800 };
+
+/// How long the values that tell our sites may be cached, in seconds. Default: a day, as prefix records have it; a move of the node
+/// shows within it.
+pub const SITE_TTL_SECONDS: Limit<u32> = Limit { default: 86_400, min: 60, max: 2_592_000 };
+
+/// Comparisons of values with index and type lists the fast path makes for one question; what asks for more goes to the slow pool.
+/// Not an operator's choice: about 100 microseconds.
+pub const FAST_COMPARISONS: usize = 1 << 16;
+
+/// Comparisons made for one question at all, in the slow pool; what asks for more is refused. About 50 milliseconds, ten times what
+/// the largest honest request (2,048 indexes of 2,048 values) takes.
+pub const SLOW_COMPARISONS: usize = 1 << 25;
+
 // Sources (UDP).
 
 /// Queries a second of one source; twice as many are taken at once. Default: thirty times a shop of 300 tills that ask every second,

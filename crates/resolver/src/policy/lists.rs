@@ -155,7 +155,9 @@ mod tests {
     #[test]
     fn a_network_holds_its_first_and_last_address_only() {
         let lists = SourceLists::new(&[network("192.0.2.0/24"), network("2001:db8::/32")], &[]);
-        for inside in ["192.0.2.0", "192.0.2.255", "::ffff:192.0.2.7", "2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"] {
+        for inside in
+            ["192.0.2.0", "192.0.2.255", "::ffff:192.0.2.7", "2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"]
+        {
             assert!(lists.allows(address(inside)), "{inside}");
         }
         for outside in ["192.0.1.255", "192.0.3.0", "2001:db7:ffff::", "2001:db9::", "::"] {
@@ -165,7 +167,12 @@ mod tests {
 
     #[test]
     fn overlapping_and_adjacent_networks_are_one_range() {
-        let ranges = Ranges::new(&[network("10.0.1.0/24"), network("10.0.0.0/24"), network("10.0.0.128/25"), network("10.0.2.7")]);
+        let ranges = Ranges::new(&[
+            network("10.0.1.0/24"),
+            network("10.0.0.0/24"),
+            network("10.0.0.128/25"),
+            network("10.0.2.7"),
+        ]);
         assert_eq!(ranges.0.len(), 2);
         assert!(ranges.contains(address("10.0.1.255")));
         assert!(!ranges.contains(address("10.0.2.6")));

@@ -98,7 +98,10 @@ impl Table {
 
     /// The slot at a place.
     #[must_use]
-    #[expect(clippy::indexing_slicing, reason = "a place is made from an index into the same table, whose size never changes")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a place is made from an index into the same table, whose size never changes"
+    )]
     pub fn slot(&self, place: Place) -> &Slot {
         &self.slots[place.0 as usize]
     }
@@ -109,7 +112,10 @@ impl Table {
     }
 
     /// The first slot of the set of a source.
-    #[expect(clippy::cast_possible_truncation, reason = "the low bits of the hash choose the set; the table is far below 2^32 slots")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the low bits of the hash choose the set; the table is far below 2^32 slots"
+    )]
     fn set(&self, source: Source) -> usize {
         let hash = SipHasher13::new_with_key(&self.secret).hash(&source.number().to_le_bytes());
         (hash as usize) & self.slots.len().saturating_sub(1) & !(WAYS - 1)

@@ -48,7 +48,8 @@ fn a_shop_whose_tills_all_ask_at_the_same_moment_is_served() {
     let policy = policy(PolicyConfig::default());
     for second in 0..3600_u64 {
         for _ in 0..300 {
-            let (_, served) = ask(&policy, at(second * 1000), Ipv4Addr::new(203, 0, 113, 1).into(), REQUEST_BYTES, ANSWER_BYTES);
+            let (_, served) =
+                ask(&policy, at(second * 1000), Ipv4Addr::new(203, 0, 113, 1).into(), REQUEST_BYTES, ANSWER_BYTES);
             assert!(served, "second {second}");
         }
     }

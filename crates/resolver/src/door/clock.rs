@@ -1,0 +1,35 @@
+//! The doors' clock: the one place where the data plane reads time.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::policy::Moment;
+use crate::question::Now;
+
+/// A clock that started when the doors did.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    started: Instant,
+}
+
+impl Clock {
+    #[expect(clippy::disallowed_methods, reason = "driver")]
+    pub(crate) fn start() -> Self {
+        Self { started: Instant::now() }
+    }
+
+    /// Time since the start; never goes backwards.
+    pub(crate) fn elapsed(self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub(crate) fn moment(self) -> Moment {
+        Moment::after(self.elapsed())
+    }
+
+    /// Wall-clock time, for what answers say about time. Before 1970 is 1970, after 2106 is 2106.
+    #[expect(clippy::disallowed_methods, reason = "driver")]
+    pub(crate) fn now() -> Now {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { unix_seconds: u32::try_from(since_1970.as_secs()).unwrap_or(u32::MAX) }
+    }
+}

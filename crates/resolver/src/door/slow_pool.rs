@@ -1,0 +1,74 @@
+//! The pool for answers that need the disk, a signature or long work: a bounded queue and a few threads.
+//!
+//! Handing a question in never waits; a full queue gives it back and the door answers "too busy". The threads end when the last
+//! [`SlowPool`] is gone and the queue is empty.
+
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::clock::Clock;
+use crate::answer::Answerer;
+use crate::question::{Action, OwnedQuestion};
+
+/// What a thread keeps of its answer buffer between questions, in bytes.
+const KEPT_ROOM_BYTES: usize = 64 * 1024;
+
+/// A question for the pool.
+pub(crate) struct Job {
+    pub(crate) question: OwnedQuestion,
+    /// When the question came in, on the doors' clock.
+    pub(crate) since: Duration,
+    /// Takes the answer: the action, and the bytes of a reply. Called once, on a thread of the pool.
+    pub(crate) reply: Box<dyn FnOnce(Action, &[u8]) + Send>,
+}
+
+/// The way into the pool.
+#[derive(Clone, Debug)]
+pub(crate) struct SlowPool {
+    queue: SyncSender<Job>,
+}
+
+impl SlowPool {
+    /// Starts a thread for each answerer.
+    pub(crate) fn start(
+        queue: usize,
+        answerers: Vec<Answerer>,
+        clock: Clock,
+    ) -> io::Result<(Self, Vec<JoinHandle<()>>)> {
+        let (sender, receiver) = sync_channel(queue);
+        let receiver = Arc::new(Mutex::new(receiver));
+        let threads = answerers.into_iter().enumerate().map(|(number, answerer)| {
+            let receiver = Arc::clone(&receiver);
+            thread::Builder::new().name(format!("slow-{number}")).spawn(move || work(&receiver, answerer, clock))
+        });
+        Ok((Self { queue: sender }, threads.collect::<io::Result<_>>()?))
+    }
+
+    /// Hands a question in; `false` when the queue is full.
+    pub(crate) fn submit(&self, job: Job) -> bool {
+        match self.queue.try_send(job) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+        }
+    }
+}
+
+fn work(queue: &Mutex<Receiver<Job>>, mut answerer: Answerer, clock: Clock) {
+    let mut room = Vec::new();
+    // The lock is held while waiting: the other threads wait for it instead of for the queue.
+    while let Ok(job) = { queue.lock().unwrap_or_else(PoisonError::into_inner).recv() } {
+        let action = answerer.answer_slowly(Clock::now(), &job.question, &mut room);
+        let length = match action {
+            Action::Reply { length, .. } => length.min(room.len()),
+            _ => 0,
+        };
+        let transport = job.question.origin.transport;
+        (job.reply)(action, room.get(..length).unwrap_or_default());
+        answerer.counters().took(transport, clock.elapsed().saturating_sub(job.since), 1);
+        room.clear();
+        room.shrink_to(KEPT_ROOM_BYTES);
+    }
+}
