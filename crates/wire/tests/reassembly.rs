@@ -249,15 +249,15 @@ fn a_flood_from_everywhere_stays_in_bounds_and_adjacent_parts_still_meet() {
     let limits = ReassemblyLimits { total_bytes: config::REASSEMBLY_TOTAL_BYTES.min, ..ReassemblyLimits::default() };
     let mut reassembly = Reassembly::new(limits);
     let honest = message(7, 900);
-    for source in 0..5000_u64 {
-        reassembly.push(START, peer(source, 1), &datagrams(&message(1, 900), 512)[0]);
+    for port in 0..5000 {
+        reassembly.push(START, peer(port.into(), port), &datagrams(&message(1, 900), 512)[0]);
         assert!(reassembly.memory_bytes() <= limits.total_bytes);
     }
-    reassembly.push(START, peer(9999, 2), &datagrams(&honest, 512)[0]);
-    for source in 0..20 {
-        reassembly.push(START, peer(source, 3), &datagrams(&message(1, 900), 512)[0]);
+    reassembly.push(START, peer(9999, 9999), &datagrams(&honest, 512)[0]);
+    for port in 0..20 {
+        reassembly.push(START, peer(port.into(), port), &datagrams(&message(1, 900), 512)[0]);
     }
-    let outcome = reassembly.push(START, peer(9999, 2), &datagrams(&honest, 512)[1]);
+    let outcome = reassembly.push(START, peer(9999, 9999), &datagrams(&honest, 512)[1]);
     assert!(matches!(outcome, Outcome::Complete(complete) if complete.message == honest));
 }
 

@@ -1,6 +1,8 @@
 //! Datagrams in any order, damaged, repeated and from anybody.
 
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use waymark_wire::frame::{
@@ -41,24 +43,26 @@ struct Sent {
     whole: Vec<u8>,
     parts: Vec<Vec<u8>>,
     peer: Peer,
-    /// Whether something else may have arrived under its name.
-    disturbed: bool,
 }
+
+/// What is sent, by number. The same for every script, and made once.
+static SENT: LazyLock<Vec<Sent>> =
+    LazyLock::new(|| (0..).zip(HANDLE_BYTES).map(|(number, bytes)| Sent::new(number, bytes)).collect());
 
 /// The code under test and what it was given.
 struct Bench {
     reassembly: Reassembly,
     now: Duration,
-    sent: Vec<Sent>,
+    /// By number of the message: whether something else may have arrived under its name.
+    disturbed: [bool; HANDLE_BYTES.len()],
 }
 
-/// Lengths of the handles asked for: messages of 1 to 40 parts.
-const HANDLE_BYTES: [usize; 8] = [3, 440, 500, 900, 1400, 2000, 6000, 19_000];
+/// Lengths of the handles asked for: messages of 1 to 60 parts, together larger than the smallest limits.
+const HANDLE_BYTES: [usize; 8] = [3, 440, 900, 1400, 6000, 19_000, 27_000, 50_000];
 
 impl Bench {
     fn new(limits: ReassemblyLimits) -> Self {
-        let sent = (0..).zip(HANDLE_BYTES).map(|(number, bytes)| Sent::new(number, bytes)).collect();
-        Self { reassembly: Reassembly::new(limits), now: Duration::from_secs(100), sent }
+        Self { reassembly: Reassembly::new(limits), now: Duration::from_secs(100), disturbed: Default::default() }
     }
 
     /// One step of the script; an error at its end.
@@ -88,28 +92,27 @@ impl Bench {
 
     /// A part as it was sent.
     fn genuine(&mut self, number: usize, part: usize) {
-        let Some(sent) = self.sent.get(number) else { return };
-        let (peer, datagram) = (sent.peer, sent.part(part));
-        self.push(peer, &datagram, Some(number));
+        let sent = &SENT[number];
+        self.push(sent.peer, &sent.part(part), Some(number));
     }
 
     /// A part with some bits of one byte turned over.
     fn damaged(&mut self, number: usize, part: usize, at: usize, bits: u8) {
-        let Some(sent) = self.sent.get_mut(number) else { return };
-        let (peer, mut datagram) = (sent.peer, sent.part(part));
+        let sent = &SENT[number];
+        let mut datagram = sent.part(part).into_owned();
         if let Some(byte) = datagram.get_mut(at) {
             *byte ^= bits;
         }
         // The request id may be what is damaged: then it is another message that is disturbed, of the same peer.
-        for each in self.sent.iter_mut().filter(|each| each.peer == peer) {
-            each.disturbed = true;
+        for (disturbed, each) in self.disturbed.iter_mut().zip(SENT.iter()) {
+            *disturbed |= each.peer == sent.peer;
         }
-        self.push(peer, &datagram, None);
+        self.push(sent.peer, &datagram, None);
     }
 
     /// Whatever arrives; `genuine` names the message it is a part of, unless it is none.
     fn push(&mut self, peer: Peer, datagram: &[u8], genuine: Option<usize>) {
-        let sent = genuine.and_then(|number| self.sent.get(number)).filter(|sent| !sent.disturbed);
+        let sent = genuine.filter(|number| !self.disturbed[*number]).map(|number| &SENT[number]);
         match self.reassembly.push(self.now, peer, datagram) {
             Outcome::Complete(whole) => {
                 check_form(&whole);
@@ -151,17 +154,19 @@ impl Sent {
         let splitter = DatagramSplitter::new(&whole, datagram_bytes, TruncatedBit::WhenSplit).expect("own message");
         let parts = splitter.map(|part| [&part.envelope[..], &whole[part.payload]].concat()).collect();
         let peer = Peer { source: u64::from(number % 3), address: address(1 + number / 4) };
-        Self { whole, parts, peer, disturbed: false }
+        Self { whole, parts, peer }
     }
 
-    /// One of the parts; above 128 with padding when it is the last.
-    fn part(&self, number: usize) -> Vec<u8> {
+    /// One of the parts; from 128 on with padding when it is the last.
+    fn part(&self, number: usize) -> Cow<'_, [u8]> {
         let at = number % self.parts.len();
-        let mut part = self.parts[at].clone();
-        if number >= 128 && at + 1 == self.parts.len() {
-            part.resize(part.len() + number, 0);
+        let part = &self.parts[at];
+        if number < 128 || at + 1 < self.parts.len() {
+            return part.into();
         }
-        part
+        let mut padded = part.clone();
+        padded.resize(part.len() + number, 0);
+        padded.into()
     }
 }
 
