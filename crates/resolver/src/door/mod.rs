@@ -10,7 +10,7 @@
 //! | `refusal` | the few answers a door gives itself |
 //! | `admission` | how many connections, how much memory |
 //!
-//! [`start`] opens all doors and gives [`Running`], which knows the actual addresses and stops the doors again: [`Running::drain`]
+//! [`bind`] takes the addresses, [`Bound::start`] begins to answer and gives [`Running`], which knows the actual addresses and stops the doors again: [`Running::drain`]
 //! takes no more questions, answers what is under way, and ends within a bound.
 
 mod admission;
@@ -32,9 +32,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
+use quinn::Endpoint;
+use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
@@ -217,43 +219,116 @@ impl Staff<'_> {
     }
 }
 
-/// Opens all doors. Call inside a tokio runtime with IO and time, on which TCP and QUIC then run; UDP and the slow pool have threads of
-/// their own.
+/// Opens all doors: [`bind`], then [`Bound::start`].
+///
+/// # Errors
+/// As those two.
+pub fn start(config: DoorsConfig, catalog: &Catalog, settings: &Arc<Settings>) -> Result<Running, StartError> {
+    bind(config)?.start(catalog, settings)
+}
+
+/// Takes all addresses. Call inside a tokio runtime with IO and time. What arrives from now on waits until [`Bound::start`].
 ///
 /// # Errors
 /// [`StartError`] names the address; doors opened before it are closed again.
-pub fn start(config: DoorsConfig, catalog: &Catalog, settings: &Arc<Settings>) -> Result<Running, StartError> {
+pub fn bind(config: DoorsConfig) -> Result<Bound, StartError> {
     let limits = config.limits.in_range();
-    let clock = Clock::start();
-    let mut staff = Staff { catalog, settings, counters: Vec::new() };
-    let (slow, slow_threads) =
-        SlowPool::start(limits.slow_queue, staff.hire(limits.slow_threads), clock).map_err(StartError::Threads)?;
-    let policy = SourcePolicy::new(config.policy, rand::random());
-    let shared = Arc::new(Shared { limits, policy, slow, own: Own::of(settings), clock });
-    let limits = &shared.limits;
-
-    // One more than the runtime's threads: one may be replaced while it still holds an answerer.
-    let on_runtime = Handle::current().metrics().num_workers().saturating_add(1);
-    let benches = Workbenches::new(staff.hire(on_runtime), limits.stream_batch, limits.room_bytes, clock);
-    let (tcp, quic) = (StreamDoor::new(&shared, &benches), StreamDoor::new(&shared, &benches));
-    let (tasks_stop, draining) = watch::channel(false);
-    let draining = Draining(draining);
-    let mut running = Running {
+    let mut bound = Bound {
         addresses: Addresses::default(),
-        stop: Stop { threads: Arc::default(), tasks: tasks_stop },
-        tasks: JoinSet::new(),
-        threads: Vec::new(),
-        slow_threads,
-        answers: Vec::new(),
         udp: Vec::new(),
-        tcp: Arc::clone(&tcp.counters),
-        quic: Arc::clone(&quic.counters),
+        tcp: Vec::new(),
+        quic: Vec::new(),
+        limits,
+        policy: config.policy,
     };
-    running.open_tcp(&config.tcp, &tcp, &draining)?;
-    running.open_quic(&config.quic, config.certificate.as_ref(), &quic, &draining)?;
-    running.open_udp(&config.udp, &mut staff, &shared)?;
-    running.answers = staff.counters;
-    Ok(running)
+    for address in config.tcp {
+        let fail = |source| StartError::Tcp { address, source };
+        let listener = tcp::listen(address).map_err(fail)?;
+        bound.addresses.tcp.push(listener.local_addr().map_err(fail)?);
+        bound.tcp.push(listener);
+    }
+    for address in config.quic {
+        let certificate = config.certificate.as_ref().ok_or(StartError::NoCertificate)?;
+        let fail = |source| StartError::Quic { address, source };
+        let endpoint = quic::listen(address, certificate, &bound.limits).map_err(fail)?;
+        bound.addresses.quic.push(endpoint.local_addr().map_err(|error| fail(error.into()))?);
+        bound.quic.push(endpoint);
+    }
+    for address in config.udp {
+        let sockets =
+            udp::bind(address, &bound.limits).map_err(|source| StartError::Udp { address, source })?;
+        bound.addresses.udp.push(sockets.address);
+        bound.udp.push(sockets);
+    }
+    Ok(bound)
+}
+
+/// Doors whose addresses are taken and which do not answer yet, so that what they will announce can name the actual ports.
+#[derive(Debug)]
+pub struct Bound {
+    addresses: Addresses,
+    udp: Vec<udp::UdpSockets>,
+    tcp: Vec<TcpListener>,
+    quic: Vec<Endpoint>,
+    limits: DoorLimits,
+    policy: PolicyConfig,
+}
+
+impl Bound {
+    /// The addresses that will answer, with the ports the system chose.
+    #[must_use]
+    pub const fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Begins to answer. TCP and QUIC run on the runtime this is called in; UDP and the slow pool have threads of their own.
+    ///
+    /// # Errors
+    /// [`StartError::Threads`] or [`StartError::Udp`] when the system has no more threads; everything is closed again.
+    pub fn start(self, catalog: &Catalog, settings: &Arc<Settings>) -> Result<Running, StartError> {
+        let Self { addresses, udp, tcp, quic, limits, policy } = self;
+        let clock = Clock::start();
+        let mut staff = Staff { catalog, settings, counters: Vec::new() };
+        let (slow, slow_threads) =
+            SlowPool::start(limits.slow_queue, staff.hire(limits.slow_threads), clock).map_err(StartError::Threads)?;
+        let policy = SourcePolicy::new(policy, rand::random());
+        let shared = Arc::new(Shared { limits, policy, slow, own: Own::of(settings), clock });
+        let limits = &shared.limits;
+
+        // One more than the runtime's threads: one may be replaced while it still holds an answerer.
+        let on_runtime = Handle::current().metrics().num_workers().saturating_add(1);
+        let benches = Workbenches::new(staff.hire(on_runtime), limits.stream_batch, limits.room_bytes, clock);
+        let (tcp_door, quic_door) = (StreamDoor::new(&shared, &benches), StreamDoor::new(&shared, &benches));
+        let (tasks_stop, draining) = watch::channel(false);
+        let draining = Draining(draining);
+        let mut running = Running {
+            addresses,
+            stop: Stop { threads: Arc::default(), tasks: tasks_stop },
+            tasks: JoinSet::new(),
+            threads: Vec::new(),
+            slow_threads,
+            answers: Vec::new(),
+            udp: Vec::new(),
+            tcp: Arc::clone(&tcp_door.counters),
+            quic: Arc::clone(&quic_door.counters),
+        };
+        for listener in tcp {
+            running.tasks.spawn(tcp::serve(listener, Arc::clone(&tcp_door), draining.clone()));
+        }
+        for endpoint in quic {
+            running.tasks.spawn(quic::serve(endpoint, Arc::clone(&quic_door), draining.clone()));
+        }
+        for sockets in udp {
+            let address = sockets.address;
+            let answerers = staff.hire(sockets.count());
+            let door = udp::open(sockets, answerers, &shared, &running.stop.threads)
+                .map_err(|source| StartError::Udp { address, source })?;
+            running.udp.extend(door.counters);
+            running.threads.extend(door.threads);
+        }
+        running.answers = staff.counters;
+        Ok(running)
+    }
 }
 
 impl Running {
@@ -288,58 +363,6 @@ impl Running {
         // Nobody can ask the slow pool any more: its threads end with the last question in the queue.
         let pool = timeout_at(deadline, join_all(std::mem::take(slow_threads))).await;
         if doors.is_ok() && pool.is_ok() { Drained::Finished } else { Drained::CutOff }
-    }
-
-    fn open_udp(
-        &mut self,
-        addresses: &[SocketAddr],
-        staff: &mut Staff<'_>,
-        shared: &Arc<Shared>,
-    ) -> Result<(), StartError> {
-        let threads = match shared.limits.udp_threads {
-            0 => thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
-        for &address in addresses {
-            let door = udp::open(address, staff.hire(threads), shared, &self.stop.threads)
-                .map_err(|source| StartError::Udp { address, source })?;
-            self.addresses.udp.push(door.address);
-            self.udp.extend(door.counters);
-            self.threads.extend(door.threads);
-        }
-        Ok(())
-    }
-
-    fn open_tcp(
-        &mut self,
-        addresses: &[SocketAddr],
-        door: &Arc<StreamDoor>,
-        draining: &Draining,
-    ) -> Result<(), StartError> {
-        for &address in addresses {
-            let fail = |source| StartError::Tcp { address, source };
-            let listener = tcp::listen(address).map_err(fail)?;
-            self.addresses.tcp.push(listener.local_addr().map_err(fail)?);
-            self.tasks.spawn(tcp::serve(listener, Arc::clone(door), draining.clone()));
-        }
-        Ok(())
-    }
-
-    fn open_quic(
-        &mut self,
-        addresses: &[SocketAddr],
-        certificate: Option<&Certificate>,
-        door: &Arc<StreamDoor>,
-        draining: &Draining,
-    ) -> Result<(), StartError> {
-        for &address in addresses {
-            let certificate = certificate.ok_or(StartError::NoCertificate)?;
-            let fail = |source| StartError::Quic { address, source };
-            let endpoint = quic::listen(address, certificate, &door.shared.limits).map_err(fail)?;
-            self.addresses.quic.push(endpoint.local_addr().map_err(|error| fail(error.into()))?);
-            self.tasks.spawn(quic::serve(endpoint, Arc::clone(door), draining.clone()));
-        }
-        Ok(())
     }
 }
 

@@ -17,7 +17,7 @@ mod socket;
 mod worker;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::{self, JoinHandle};
@@ -26,29 +26,53 @@ use self::family::{Ipv4, Ipv6};
 use self::worker::Worker;
 use super::Shared;
 use super::counters::DoorCounters;
+use super::limits::DoorLimits;
 use crate::answer::Answerer;
+
+/// The sockets of one UDP address, one for each thread to come.
+#[derive(Debug)]
+pub(super) struct UdpSockets {
+    pub(super) address: SocketAddr,
+    sockets: Vec<UdpSocket>,
+}
+
+impl UdpSockets {
+    /// How many threads there will be.
+    pub(super) const fn count(&self) -> usize {
+        self.sockets.len()
+    }
+}
 
 /// The threads of one UDP address.
 #[derive(Debug)]
 pub(super) struct UdpDoor {
-    pub(super) address: SocketAddr,
     pub(super) counters: Vec<Arc<DoorCounters>>,
     pub(super) threads: Vec<JoinHandle<()>>,
 }
 
-/// Opens the sockets of `address` and starts a thread for each answerer. The threads end soon after `draining` is set.
-pub(super) fn open(
-    address: SocketAddr,
-    answerers: Vec<Answerer>,
-    shared: &Arc<Shared>,
-    draining: &Arc<AtomicBool>,
-) -> io::Result<UdpDoor> {
-    let sockets = socket::bind(address, answerers.len(), shared.limits.udp_socket_bytes)?;
+/// Opens the sockets of `address`.
+pub(super) fn bind(address: SocketAddr, limits: &DoorLimits) -> io::Result<UdpSockets> {
+    let threads = match limits.udp_threads {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    let sockets = socket::bind(address, threads, limits.udp_socket_bytes)?;
     let address = match sockets.first() {
         Some(socket) => socket.local_addr()?,
         None => address,
     };
-    let mut door = UdpDoor { address, counters: Vec::new(), threads: Vec::new() };
+    Ok(UdpSockets { address, sockets })
+}
+
+/// Starts a thread for each socket and answerer. The threads end soon after `draining` is set.
+pub(super) fn open(
+    sockets: UdpSockets,
+    answerers: Vec<Answerer>,
+    shared: &Arc<Shared>,
+    draining: &Arc<AtomicBool>,
+) -> io::Result<UdpDoor> {
+    let UdpSockets { address, sockets } = sockets;
+    let mut door = UdpDoor { counters: Vec::new(), threads: Vec::new() };
     for (number, (socket, answerer)) in sockets.into_iter().zip(answerers).enumerate() {
         let counters = Arc::new(DoorCounters::new());
         door.counters.push(Arc::clone(&counters));
