@@ -10,18 +10,13 @@ mod error;
 pub mod fault;
 mod folder;
 mod format;
+mod log;
 pub mod medium;
 mod memory;
+mod open;
+mod records;
+mod state;
 mod types;
-
-/// Opens the store in a folder.
-///
-/// # Errors
-/// See [`OpenError`].
-pub fn open(options: &Options) -> Result<(std::sync::Arc<dyn Store>, Recovery), OpenError> {
-    options.validate()?;
-    todo!()
-}
 
 pub use blobs::{BlobReader, BlobWriter, Blobs};
 pub use check::check;
@@ -29,6 +24,7 @@ pub use engine::{Engine, Options, Recovery, State, StateFound, StateOp, Store, T
 pub use error::{CommitError, Damage, FollowError, OpenError, PushError, ReadError, StateError};
 pub use folder::{FolderLock, Identity};
 pub use memory::MemoryStore;
+pub use open::{open, open_on};
 pub use types::{
     Committed, DraftEntry, Entry, EntryKind, Group, Health, KeyRecord, Place, Position, Serial, Statistics, Timestamp,
 };

@@ -1,0 +1,144 @@
+//! Reading a segment from front to back through a window of memory.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::bytes::{memory, offset};
+use crate::error::{Damage, ReadError};
+use crate::format::frame::{self, GROUP_HEADER, GroupHeader, Seed};
+use crate::medium::MediumFile;
+
+/// Bytes read at once.
+const WINDOW_BYTES: usize = 1 << 20;
+
+/// Bytes searched at once for the beginning of a group; well below a window, so that the search seldom reads anew.
+const SEARCH_BYTES: usize = 64 << 10;
+
+/// A part of a segment's file in memory.
+#[derive(Debug)]
+pub(crate) struct Window {
+    /// The file, for reports.
+    pub(crate) path: PathBuf,
+    file: Arc<dyn MediumFile>,
+    seed: Seed,
+    base: u64,
+    /// File offset that is not read beyond.
+    end: u64,
+    /// File offset of the bytes held.
+    start: u64,
+    held: Vec<u8>,
+}
+
+impl Window {
+    /// A window on the segment in `file` whose first byte lies at place `base`; nothing at or after offset `end` is read.
+    pub(crate) fn new(path: PathBuf, file: Arc<dyn MediumFile>, seed: Seed, base: u64, end: u64) -> Self {
+        Self { path, file, seed, base, end, start: 0, held: Vec::new() }
+    }
+
+    /// Place of a file offset.
+    pub(crate) const fn place(&self, at: u64) -> u64 {
+        self.base + at
+    }
+
+    /// Up to `count` bytes from `at`; fewer only before the end.
+    ///
+    /// # Errors
+    /// A refusing disk.
+    pub(crate) fn bytes(&mut self, at: u64, count: usize) -> Result<&[u8], ReadError> {
+        let count = count.min(memory(self.end.saturating_sub(at)));
+        let held = at.checked_sub(self.start).map(memory).filter(|from| from + count <= self.held.len());
+        let from = match held {
+            Some(from) => from,
+            None => {
+                self.fill(at, count.max(WINDOW_BYTES))?;
+                0
+            }
+        };
+        let until = (from + count).min(self.held.len());
+        Ok(self.held.get(from..until).unwrap_or_default())
+    }
+
+    fn fill(&mut self, at: u64, count: usize) -> Result<(), ReadError> {
+        let count = count.min(memory(self.end.saturating_sub(at)));
+        self.held.resize(count, 0);
+        let got = self.file.read_at(&mut self.held, at).map_err(|error: io::Error| ReadError::io(&self.path, error))?;
+        self.held.truncate(got);
+        self.start = at;
+        Ok(())
+    }
+
+    /// Header of the group at `at`.
+    ///
+    /// # Errors
+    /// Damage as the inner, a refusing disk as the outer error.
+    pub(crate) fn group_header(&mut self, at: u64) -> Result<Result<GroupHeader, Damage>, ReadError> {
+        let (seed, place) = (self.seed, self.place(at));
+        Ok(frame::parse_group_header(self.bytes(at, GROUP_HEADER)?, seed, place))
+    }
+
+    /// The whole group at `at`, its checksum verified: header and bytes of the entries.
+    ///
+    /// # Errors
+    /// Damage as the inner, a refusing disk as the outer error.
+    pub(crate) fn group(&mut self, at: u64) -> Result<Result<(GroupHeader, &[u8]), Damage>, ReadError> {
+        let header = match self.group_header(at)? {
+            Ok(header) => header,
+            Err(what) => return Ok(Err(what)),
+        };
+        let (seed, place) = (self.seed, self.place(at));
+        Ok(frame::check_group(self.bytes(at, header.length)?, seed, place))
+    }
+
+    /// File offset of the first byte at or after `at` that is not zero.
+    ///
+    /// # Errors
+    /// A refusing disk.
+    pub(crate) fn first_not_zero(&mut self, mut at: u64) -> Result<Option<u64>, ReadError> {
+        loop {
+            let bytes = self.bytes(at, WINDOW_BYTES)?;
+            if bytes.is_empty() {
+                return Ok(None);
+            }
+            if let Some(found) = bytes.iter().position(|byte| *byte != 0) {
+                return Ok(Some(at + offset(found)));
+            }
+            at += offset(bytes.len());
+        }
+    }
+
+    /// File offset of the first whole group at or after `at`.
+    ///
+    /// # Errors
+    /// A refusing disk.
+    pub(crate) fn next_group(&mut self, mut at: u64) -> Result<Option<u64>, ReadError> {
+        const MAGIC: usize = frame::GROUP_MAGIC.len();
+        loop {
+            let bytes = self.bytes(at, SEARCH_BYTES)?;
+            if bytes.len() < MAGIC {
+                return Ok(None);
+            }
+            let last = at + offset(bytes.len() - MAGIC + 1);
+            let found = bytes.windows(MAGIC).position(|window| *window == frame::GROUP_MAGIC);
+            let Some(found) = found else {
+                at = last;
+                continue;
+            };
+            at += offset(found);
+            if self.group(at)?.is_ok() {
+                return Ok(Some(at));
+            }
+            at += 1;
+        }
+    }
+
+    /// Seed of the store's checksums.
+    pub(crate) const fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    /// File offset that is not read beyond.
+    pub(crate) const fn end(&self) -> u64 {
+        self.end
+    }
+}

@@ -1,0 +1,470 @@
+//! The sled engine: records in sled too, the literal small-node form.
+//!
+//! One sled tree, so that a group is one atomic batch: key `e serial(8, big-endian)` holds an entry as in a log segment, with the serial as its
+//! place; `k key` the serial of the key's latest entry; `m` the end of the sequence. Keys and end carry checksums as the small state's values do.
+//! sled's own flush asks for no more than `sync_file_range`, so each group is followed by a real flush of sled's files.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::ops::{Bound, ControlFlow};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use crate::blobs::Blobs;
+use crate::bytes::{Cursor, offset};
+use crate::engine::{Options, Recovery, State, StateFound, Store};
+use crate::error::{CommitError, Damage, FollowError, OpenError, ReadError, StateError};
+use crate::folder::{FolderLock, Identity, paths};
+use crate::format::frame::{Seed, encode_entry, parse_entry};
+use crate::medium::Medium;
+use crate::state::{open_sled, seal, unseal};
+use crate::types::{
+    Committed, Entry, EntryKind, Group, Health, KeyRecord, Place, Position, Serial, Statistics, Timestamp,
+};
+
+/// First byte of the keys of entries.
+pub(crate) const ENTRY_MARK: u8 = b'e';
+/// First byte of the keys of keys.
+pub(crate) const KEY_MARK: u8 = b'k';
+/// Key of the end of the sequence.
+pub(crate) const END_KEY: &[u8] = b"m";
+/// sled's file of everything small.
+const SLED_FILE: &str = "db";
+/// sled's folder of large values, one file each.
+const SLED_BLOBS: &str = "blobs";
+
+/// A store kept by sled.
+pub(crate) struct SledStore {
+    dir: PathBuf,
+    db: sled::Db,
+    file: File,
+    identity: Identity,
+    seed: Seed,
+    writer: Mutex<Writer>,
+    position: RwLock<Position>,
+    /// Keys of the group being committed with what they meant before it. Readers look here first, so nothing is seen before it is durable;
+    /// after a failed flush it stays for good.
+    pending: RwLock<HashMap<Box<[u8]>, Option<Latest>>>,
+    closed: AtomicBool,
+    health: AtomicU8,
+    state: Box<dyn State>,
+    blobs: Blobs,
+    _lock: FolderLock,
+}
+
+/// Latest entry of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Latest {
+    pub(crate) serial: Serial,
+    pub(crate) kind: EntryKind,
+}
+
+impl Latest {
+    fn encode(self, key: &[u8]) -> Vec<u8> {
+        let mut out = self.serial.0.to_le_bytes().to_vec();
+        out.push(self.kind.number());
+        seal(key, out)
+    }
+
+    /// Reads what is stored under `key`.
+    pub(crate) fn decode(key: &[u8], stored: &[u8]) -> Result<Self, Damage> {
+        let mut cursor = Cursor::new(unseal(key, stored)?);
+        let mut read = || Some(Self { serial: Serial(cursor.u64()?), kind: EntryKind::new(cursor.u8()?)? });
+        read().ok_or(Damage::Structure)
+    }
+}
+
+/// What committing needs to itself.
+#[derive(Debug, Default)]
+struct Writer {
+    entry: Vec<u8>,
+    /// Large values already flushed.
+    flushed: HashSet<OsString>,
+}
+
+impl std::fmt::Debug for SledStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SledStore").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+/// Key of the entry with this serial.
+pub(crate) fn entry_key(serial: Serial) -> [u8; 9] {
+    let [a, b, c, d, e, f, g, h] = serial.0.to_be_bytes();
+    [ENTRY_MARK, a, b, c, d, e, f, g, h]
+}
+
+fn key_key(key: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1 + key.len());
+    out.push(KEY_MARK);
+    out.extend_from_slice(key);
+    out
+}
+
+fn encode_end(position: Position) -> Vec<u8> {
+    let mut out = position.serial.0.to_le_bytes().to_vec();
+    out.extend_from_slice(&position.time.0.to_le_bytes());
+    seal(END_KEY, out)
+}
+
+/// Reads the end of the sequence.
+pub(crate) fn decode_end(stored: &[u8]) -> Result<Position, Damage> {
+    let mut cursor = Cursor::new(unseal(END_KEY, stored)?);
+    let mut read = || Some(Position { serial: Serial(cursor.u64()?), time: Timestamp(cursor.u64()?) });
+    read().ok_or(Damage::Structure)
+}
+
+impl SledStore {
+    /// Opens the records in sled.
+    ///
+    /// # Errors
+    /// sled can not open them, their end is damaged, or the disk refuses.
+    pub(crate) fn open(
+        medium: Arc<dyn Medium>,
+        options: &Options,
+        identity: Identity,
+        state: Box<dyn State>,
+        mut recovery: Recovery,
+        lock: FolderLock,
+    ) -> Result<(Self, Recovery), OpenError> {
+        let dir = paths::records(&options.dir);
+        let db = open_sled(&dir, options.record_cache_bytes)?;
+        let failed = |source| OpenError::Sled { dir: dir.clone(), source };
+        let position = match db.get(END_KEY).map_err(failed)? {
+            Some(stored) => decode_end(&stored).map_err(|what| OpenError::damaged(&dir, 0, what))?,
+            None if db.is_empty() => Position::default(),
+            None => return Err(OpenError::damaged(&dir, 0, Damage::Missing)),
+        };
+        let path = dir.join(SLED_FILE);
+        let file = File::open(&path).map_err(|error| OpenError::io(&path, error))?;
+        let applied = state.applied();
+        if applied > position.serial {
+            state.clear().map_err(|error| OpenError::io(&dir, io::Error::other(error)))?;
+            recovery.state = StateFound::Ahead { applied };
+        }
+        recovery.last = position;
+        let blobs = Blobs::new(medium, paths::blobs(&options.dir), identity.store_id);
+        let store = Self {
+            dir,
+            db,
+            file,
+            seed: Seed::of_store(&identity.store_id),
+            identity,
+            writer: Mutex::default(),
+            position: RwLock::new(position),
+            pending: RwLock::default(),
+            closed: AtomicBool::new(false),
+            health: AtomicU8::new(0),
+            state,
+            blobs,
+            _lock: lock,
+        };
+        // A process that ended before its flush may have left large values unflushed that sled found again.
+        store.flush_files(&mut HashSet::new()).map_err(|error| OpenError::io(&store.dir, error))?;
+        Ok((store, recovery))
+    }
+
+    fn failed(&self, error: sled::Error) -> ReadError {
+        match error {
+            sled::Error::Io(source) => ReadError::io(&self.dir, source),
+            _ => self.damaged(Damage::Sled),
+        }
+    }
+
+    fn damaged(&self, what: Damage) -> ReadError {
+        ReadError::damaged(&self.dir.join(SLED_FILE), 0, what)
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Latest durable entry of a key.
+    fn latest(&self, key: &[u8]) -> Result<Option<Latest>, ReadError> {
+        // Held over the look into sled: a commit that begins meanwhile waits with its changes.
+        let pending = self.pending.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = pending.get(key) {
+            return Ok(*before);
+        }
+        let key = key_key(key);
+        match self.db.get(&key).map_err(|error| self.failed(error))? {
+            Some(stored) => Latest::decode(&key, &stored).map(Some).map_err(|what| self.damaged(what)),
+            None => Ok(None),
+        }
+    }
+
+    fn entry<'b>(&self, serial: Serial, buffer: &'b mut Vec<u8>) -> Result<Entry<'b>, ReadError> {
+        let place = Place(serial.0);
+        if serial > self.last().serial || !serial.is_some() {
+            return Err(ReadError::NoSuchPlace(place));
+        }
+        let stored = self.db.get(entry_key(serial)).map_err(|error| self.failed(error))?;
+        let stored = stored.ok_or_else(|| self.damaged(Damage::Missing))?;
+        buffer.clear();
+        buffer.extend_from_slice(&stored);
+        let entry = parse_entry(buffer, self.seed, place).map_err(|what| self.damaged(what))?;
+        if entry.serial == serial { Ok(entry) } else { Err(self.damaged(Damage::SerialOrder)) }
+    }
+
+    /// The next key after `after`, with its latest durable entry.
+    fn next_key(&self, after: Bound<&[u8]>, prefix: &[u8]) -> Result<Option<(Vec<u8>, Latest)>, ReadError> {
+        let mut from = match after {
+            Bound::Excluded(key) => Bound::Excluded(key_key(key)),
+            Bound::Included(key) => Bound::Included(key_key(key)),
+            Bound::Unbounded => Bound::Included(vec![KEY_MARK]),
+        };
+        loop {
+            let mut range = self.db.range((from.clone(), Bound::Excluded(vec![KEY_MARK + 1])));
+            let Some(item) = range.next() else { return Ok(None) };
+            let (stored_key, _) = item.map_err(|error| self.failed(error))?;
+            let key = stored_key.get(1..).unwrap_or_default();
+            if !key.starts_with(prefix) {
+                return Ok(None);
+            }
+            // `None` where the key is first used by a group that is not durable.
+            if let Some(latest) = self.latest(key)? {
+                return Ok(Some((key.to_vec(), latest)));
+            }
+            from = Bound::Excluded(stored_key.to_vec());
+        }
+    }
+
+    /// Puts the group into sled; returns places and end.
+    fn apply(&self, writer: &mut Writer, time: Timestamp, group: &Group) -> Result<(Committed, Position), CommitError> {
+        let first = self.last().serial.next();
+        let mut batch = sled::Batch::default();
+        let mut places = Vec::with_capacity(group.len());
+        let mut keys = HashMap::new();
+        for (serial, draft) in (first.0..).map(Serial).zip(group.entries()) {
+            let place = Place(serial.0);
+            writer.entry.clear();
+            encode_entry(&mut writer.entry, self.seed, place, serial, time, &draft);
+            batch.insert(&entry_key(serial), writer.entry.as_slice());
+            if draft.kind.is_of_key() {
+                keys.insert(draft.key, Latest { serial, kind: draft.kind });
+            }
+            places.push(place);
+        }
+        let last = Serial(first.0 + offset(group.len()) - 1);
+        let position = Position { serial: last, time };
+        self.hold(keys.keys().copied())?;
+        for (key, latest) in keys {
+            let stored_key = key_key(key);
+            let value = latest.encode(&stored_key);
+            batch.insert(stored_key, value);
+        }
+        batch.insert(END_KEY, encode_end(position));
+        self.db.apply_batch(batch).map_err(|error| self.poisoned(&error))?;
+        Ok((Committed { first, last, places, time }, position))
+    }
+
+    /// Remembers what these keys mean until the group is durable.
+    fn hold<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) -> Result<(), CommitError> {
+        let mut before = HashMap::new();
+        for key in keys {
+            let latest = self.latest(key).map_err(|error| CommitError::Io(io::Error::other(error)))?;
+            before.insert(key.into(), latest);
+        }
+        *self.pending.write().unwrap_or_else(PoisonError::into_inner) = before;
+        Ok(())
+    }
+
+    /// sled keeps going after a failed write with pages nobody can take back, so any failure ends writing.
+    fn poisoned(&self, _error: &dyn std::error::Error) -> CommitError {
+        self.health.store(2, Ordering::Release);
+        CommitError::Poisoned
+    }
+
+    /// Makes sled's files durable, really: the one file of pages, and large values not flushed before.
+    fn flush_files(&self, flushed: &mut HashSet<OsString>) -> io::Result<()> {
+        let dir = self.dir.join(SLED_BLOBS);
+        let mut fresh = false;
+        let names = match std::fs::read_dir(&dir) {
+            Ok(names) => names.collect::<Result<Vec<_>, _>>()?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let present: HashSet<OsString> = names.iter().map(std::fs::DirEntry::file_name).collect();
+        for name in &present {
+            if !flushed.contains(name) {
+                // sled may have removed it since the folder was listed.
+                match File::open(dir.join(name)) {
+                    Ok(file) => file.sync_all()?,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(error),
+                }
+                fresh = true;
+            }
+        }
+        *flushed = present;
+        if fresh {
+            File::open(&dir)?.sync_all()?;
+        }
+        self.file.sync_all()
+    }
+}
+
+/// Whether the file system of `dir` has room for `bytes` more.
+fn has_room(dir: &Path, bytes: u64) -> io::Result<bool> {
+    let free = nix::sys::statvfs::statvfs(dir)?;
+    let free_bytes = u64::from(free.blocks_available()).saturating_mul(u64::from(free.fragment_size()));
+    Ok(free_bytes > bytes)
+}
+
+/// Room that must be free besides a group: sled writes segments of 512 KiB, and gives up for good when one does not fit.
+const SPARE_BYTES: u64 = 8 << 20;
+
+impl Store for SledStore {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn commit(&self, now: Timestamp, group: &Group) -> Result<Committed, CommitError> {
+        let mut writer = self.writer();
+        if self.health() == Health::Poisoned {
+            return Err(CommitError::Poisoned);
+        }
+        if self.closed.load(Ordering::Acquire) {
+            return Err(CommitError::Closed);
+        }
+        if group.is_empty() {
+            return Err(CommitError::EmptyGroup);
+        }
+        if self.last().serial.0 + offset(group.len()) > Serial::MAX.0.min(Place::END - 1) {
+            return Err(CommitError::Exhausted);
+        }
+        // sled does not survive a full disk, so it is not let to meet one.
+        match has_room(&self.dir, SPARE_BYTES + 4 * offset(group.bytes())) {
+            Ok(true) => {}
+            Ok(false) => {
+                self.health.store(1, Ordering::Release);
+                return Err(CommitError::DiskFull);
+            }
+            Err(error) => return Err(CommitError::Io(error)),
+        }
+        let time = now.max(self.last().time).min(Timestamp::MAX);
+        let (committed, position) = self.apply(&mut writer, time, group)?;
+        self.db.flush().map_err(|error| self.poisoned(&error))?;
+        self.flush_files(&mut writer.flushed).map_err(|error| self.poisoned(&error))?;
+        *self.position.write().unwrap_or_else(PoisonError::into_inner) = position;
+        self.pending.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.health.store(0, Ordering::Release);
+        Ok(committed)
+    }
+
+    fn read<'b>(&self, place: Place, buffer: &'b mut Vec<u8>) -> Result<Entry<'b>, ReadError> {
+        self.entry(Serial(place.0), buffer)
+    }
+
+    fn find(&self, key: &[u8]) -> Result<Option<Place>, ReadError> {
+        Ok(self.latest(key)?.map(|latest| Place(latest.serial.0)))
+    }
+
+    fn scan_keys(
+        &self,
+        after: &[u8],
+        prefix: &[u8],
+        visit: &mut dyn FnMut(&Entry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        let mut at = after.to_vec();
+        let mut from =
+            if after < prefix || after.is_empty() { Bound::Included(prefix) } else { Bound::Excluded(after) };
+        let mut buffer = Vec::new();
+        while let Some((key, latest)) = self.next_key(from, prefix)? {
+            if latest.kind == EntryKind::PUT {
+                let entry = self.entry(latest.serial, &mut buffer)?;
+                if entry.key != key {
+                    return Err(self.damaged(Damage::Disagrees));
+                }
+                if visit(&entry).is_break() {
+                    break;
+                }
+            }
+            at = key;
+            from = Bound::Excluded(&at);
+        }
+        Ok(())
+    }
+
+    fn scan_latest(
+        &self,
+        since: Serial,
+        visit: &mut dyn FnMut(&KeyRecord<'_>) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        let mut at;
+        let mut from = Bound::Unbounded;
+        while let Some((key, latest)) = self.next_key(from, &[])? {
+            let place = Place(latest.serial.0);
+            let record = KeyRecord { key: &key, serial: latest.serial, kind: latest.kind, place };
+            if latest.serial > since && visit(&record).is_break() {
+                break;
+            }
+            at = key;
+            from = Bound::Excluded(&at);
+        }
+        Ok(())
+    }
+
+    fn follow(
+        &self,
+        after: Serial,
+        visit: &mut dyn FnMut(&Entry<'_>) -> ControlFlow<()>,
+    ) -> Result<Serial, FollowError> {
+        let last = self.last().serial;
+        let mut done = after;
+        let mut buffer = Vec::new();
+        while done < last {
+            let entry = self.entry(done.next(), &mut buffer)?;
+            done = entry.serial;
+            if visit(&entry).is_break() {
+                break;
+            }
+        }
+        Ok(done)
+    }
+
+    fn last(&self) -> Position {
+        *self.position.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state(&self) -> &dyn State {
+        &*self.state
+    }
+
+    fn blobs(&self) -> &Blobs {
+        &self.blobs
+    }
+
+    fn health(&self) -> Health {
+        match self.health.load(Ordering::Acquire) {
+            0 => Health::Writable,
+            1 => Health::DiskFull,
+            _ => Health::Poisoned,
+        }
+    }
+
+    fn statistics(&self) -> Statistics {
+        Statistics {
+            log_bytes: self.db.size_on_disk().unwrap_or_default(),
+            segments: 1,
+            state_bytes: self.state.bytes(),
+            state_lag: self.last().serial.0.saturating_sub(self.state.applied().0),
+            ..Statistics::default()
+        }
+    }
+
+    fn close(&self) -> Result<(), StateError> {
+        self.closed.store(true, Ordering::Release);
+        self.state.flush()
+    }
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        // Nothing acknowledged depends on the state; if it can not be flushed, it is fed again.
+        let _ = self.close();
+    }
+}

@@ -1,0 +1,454 @@
+//! One suite over every engine: what the trait promises, each engine keeps.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test stops where it fails"
+)]
+#![allow(dead_code, reason = "the shared helpers serve several test programs")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use common::{Plain, Subject, body_of, live, puts, sequence};
+use proptest::prelude::{Strategy, any};
+use proptest::strategy::ValueTree;
+use waymark_store::{
+    CommitError, Engine, EntryKind, Group, Health, Place, ReadError, Serial, StateError, StateOp, Timestamp, Tree,
+};
+
+/// Runs each function below as a test of each engine.
+macro_rules! suite {
+    ($($name:ident),* $(,)?) => {
+        mod log_engine { $( #[test] fn $name() { super::$name(super::Subject::on_disk(super::Engine::Log)); } )* }
+        mod sled_engine { $( #[test] fn $name() { super::$name(super::Subject::on_disk(super::Engine::Sled)); } )* }
+        mod memory_engine { $( #[test] fn $name() { super::$name(super::Subject::in_memory()); } )* }
+    };
+}
+
+suite!(
+    numbers_entries_without_holes,
+    gives_back_every_field_of_an_entry,
+    finds_the_latest_entry_of_a_key,
+    keeps_tombstones_findable_and_out_of_scans,
+    leaves_notes_out_of_keys_and_in_the_sequence,
+    scans_in_key_order_by_prefix_and_after_a_key,
+    follows_from_any_serial_and_stops_when_told,
+    keeps_time_when_the_clock_is_set_back,
+    clamps_times_beyond_what_can_be_stored,
+    refuses_an_empty_group,
+    refuses_places_nothing_lies_at,
+    loads_each_latest_key_once_since_a_serial,
+    keeps_large_bodies_and_long_keys,
+    refuses_commits_after_close_and_reads_on,
+    applies_state_with_its_serial_in_one_step,
+    refuses_state_that_goes_backwards,
+    scans_state_by_tree_and_prefix,
+    clears_state,
+    replaces_blobs_whole,
+    agrees_with_a_plain_map_over_many_commits,
+    serves_readers_while_committing,
+);
+
+fn numbers_entries_without_holes(mut subject: Subject) {
+    let first = subject.store.commit(Timestamp(5), &puts(&[("a", "1"), ("b", "2")])).unwrap();
+    assert_eq!((first.first, first.last, first.time), (Serial(1), Serial(2), Timestamp(5)));
+    assert_eq!(first.places.len(), 2);
+    assert!(first.places.iter().all(|place| place.0 < Place::END));
+    subject.reopen();
+    let second = subject.store.commit(Timestamp(6), &puts(&[("c", "3")])).unwrap();
+    assert_eq!((second.first, second.last), (Serial(3), Serial(3)));
+    assert_eq!(subject.store.last().serial, Serial(3));
+    let serials: Vec<_> = sequence(&*subject.store).iter().map(|entry| entry.serial).collect();
+    assert_eq!(serials, [1, 2, 3]);
+}
+
+fn gives_back_every_field_of_an_entry(mut subject: Subject) {
+    let mut group = Group::new();
+    group.push(EntryKind::PUT, b"\x00key\xff", b"", Serial::NONE, b"").unwrap();
+    group.push(EntryKind::new(77).unwrap(), b"", b"someone", Serial(1), b"\x00\x01\x02").unwrap();
+    let committed = subject.store.commit(Timestamp(1_700_000_000_123), &group).unwrap();
+    subject.reopen();
+    let mut buffer = Vec::new();
+    let entry = subject.store.read(committed.places[1], &mut buffer).unwrap();
+    let expected = Plain {
+        serial: 2,
+        time: 1_700_000_000_123,
+        kind: 77,
+        previous: 1,
+        actor: b"someone".to_vec(),
+        key: Vec::new(),
+        body: vec![0, 1, 2],
+    };
+    assert_eq!(Plain::of(&entry), expected);
+    assert_eq!(entry.place, committed.places[1]);
+    assert_eq!(sequence(&*subject.store)[1], expected);
+    assert_eq!(body_of(&*subject.store, b"\x00key\xff"), Some(Vec::new()));
+}
+
+fn finds_the_latest_entry_of_a_key(mut subject: Subject) {
+    for round in 0..200 {
+        let body = format!("body {round} {}", "x".repeat(60));
+        let own = format!("own {round}");
+        subject.store.commit(Timestamp(round), &puts(&[("same", &body), (&own, "own")])).unwrap();
+        assert_eq!(body_of(&*subject.store, b"same").unwrap(), body.as_bytes());
+    }
+    subject.reopen();
+    assert!(body_of(&*subject.store, b"same").unwrap().starts_with(b"body 199 "));
+    for round in 0..200 {
+        assert_eq!(body_of(&*subject.store, format!("own {round}").as_bytes()).unwrap(), b"own");
+    }
+    assert_eq!(subject.store.find(b"absent").unwrap(), None);
+    assert_eq!(subject.store.find(b"").unwrap(), None);
+}
+
+fn keeps_tombstones_findable_and_out_of_scans(mut subject: Subject) {
+    subject.store.commit(Timestamp(1), &puts(&[("gone", "1"), ("here", "2")])).unwrap();
+    let mut group = Group::new();
+    group.push(EntryKind::DELETE, b"gone", b"", Serial(1), b"why").unwrap();
+    let deleted = subject.store.commit(Timestamp(2), &group).unwrap();
+    for _ in 0..2 {
+        assert_eq!(subject.store.find(b"gone").unwrap(), Some(deleted.places[0]));
+        let mut buffer = Vec::new();
+        let entry = subject.store.read(deleted.places[0], &mut buffer).unwrap();
+        assert_eq!((entry.kind, entry.previous, entry.body), (EntryKind::DELETE, Serial(1), b"why".as_slice()));
+        assert_eq!(live(&*subject.store), [(b"here".to_vec(), b"2".to_vec())]);
+        subject.reopen();
+    }
+}
+
+fn leaves_notes_out_of_keys_and_in_the_sequence(mut subject: Subject) {
+    let mut group = Group::new();
+    group.push(EntryKind::NOTE, b"key", b"", Serial::NONE, b"note").unwrap();
+    subject.store.commit(Timestamp(1), &group).unwrap();
+    subject.reopen();
+    assert_eq!(subject.store.find(b"key").unwrap(), None);
+    assert!(live(&*subject.store).is_empty());
+    assert_eq!(sequence(&*subject.store).len(), 1);
+}
+
+fn scans_in_key_order_by_prefix_and_after_a_key(mut subject: Subject) {
+    // Enough to spread over several segments, in an order that is not that of the keys.
+    for number in 0..300_u32 {
+        let number = number * 7919 % 300;
+        let key = format!("p{}/{number:03}", number % 3);
+        subject.store.commit(Timestamp(1), &puts(&[(&key, &"b".repeat(50))])).unwrap();
+    }
+    subject.reopen();
+    let keys = |after: &str, prefix: &str| {
+        let mut keys = Vec::new();
+        subject
+            .store
+            .scan_keys(after.as_bytes(), prefix.as_bytes(), &mut |entry| {
+                keys.push(String::from_utf8(entry.key.to_vec()).unwrap());
+                if keys.len() < 50 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })
+            .unwrap();
+        keys
+    };
+    let p1: Vec<_> = (0..300).filter(|n| n % 3 == 1).map(|n| format!("p1/{n:03}")).collect();
+    assert_eq!(keys("", "p1/"), p1[..50]);
+    assert_eq!(keys("p1/148", "p1/"), p1[50..]);
+    assert_eq!(keys("p1/147x", "p1/"), p1[49..99]);
+    assert_eq!(keys("p0", "p1/")[..3], p1[..3]);
+    assert_eq!(keys("p2", "p1/"), Vec::<String>::new());
+    assert_eq!(keys("", "q"), Vec::<String>::new());
+    assert_eq!(keys("", "")[0], "p0/000");
+    assert_eq!(live(&*subject.store).len(), 300);
+}
+
+fn follows_from_any_serial_and_stops_when_told(mut subject: Subject) {
+    for number in 0..120_u64 {
+        let body = "z".repeat(usize::try_from(number).unwrap());
+        subject.store.commit(Timestamp(number), &puts(&[("a", &body), ("b", &body), ("c", "")])).unwrap();
+    }
+    for _ in 0..2 {
+        for after in (0..=360).step_by(7) {
+            let mut seen = Vec::new();
+            let last = subject
+                .store
+                .follow(Serial(after), &mut |entry| {
+                    seen.push(entry.serial.0);
+                    if seen.len() < 10 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                })
+                .unwrap();
+            let expected: Vec<_> = (after + 1..=360).take(10).collect();
+            assert_eq!(last, Serial(expected.last().copied().unwrap_or(after)));
+            assert_eq!(seen, expected);
+        }
+        subject.reopen();
+    }
+    assert_eq!(subject.store.follow(Serial(999), &mut |_| panic!("nothing follows")).unwrap(), Serial(999));
+}
+
+fn keeps_time_when_the_clock_is_set_back(mut subject: Subject) {
+    subject.store.commit(Timestamp(5_000), &puts(&[("a", "1")])).unwrap();
+    let back = subject.store.commit(Timestamp(10), &puts(&[("b", "2")])).unwrap();
+    assert_eq!((back.first, back.time), (Serial(2), Timestamp(5_000)));
+    subject.reopen();
+    let again = subject.store.commit(Timestamp(20), &puts(&[("c", "3")])).unwrap();
+    assert_eq!((again.first, again.time), (Serial(3), Timestamp(5_000)));
+    let later = subject.store.commit(Timestamp(6_000), &puts(&[("d", "4")])).unwrap();
+    assert_eq!(later.time, Timestamp(6_000));
+    assert_eq!(subject.store.last().time, Timestamp(6_000));
+}
+
+fn clamps_times_beyond_what_can_be_stored(subject: Subject) {
+    let committed = subject.store.commit(Timestamp(u64::MAX), &puts(&[("a", "1")])).unwrap();
+    assert_eq!(committed.time, Timestamp::MAX);
+    assert_eq!(sequence(&*subject.store)[0].time, Timestamp::MAX.0);
+}
+
+fn refuses_an_empty_group(subject: Subject) {
+    assert!(matches!(subject.store.commit(Timestamp(1), &Group::new()), Err(CommitError::EmptyGroup)));
+    assert_eq!(subject.store.last().serial, Serial::NONE);
+}
+
+fn refuses_places_nothing_lies_at(subject: Subject) {
+    let committed = subject.store.commit(Timestamp(1), &puts(&[("a", "1")])).unwrap();
+    let mut buffer = Vec::new();
+    for place in [0, 1, committed.places[0].0 + 1, 4095, 4096, 1 << 40, Place::END - 1, u64::MAX] {
+        if Place(place) == committed.places[0] {
+            continue;
+        }
+        let read = subject.store.read(Place(place), &mut buffer);
+        assert!(
+            matches!(read, Err(ReadError::NoSuchPlace(_) | ReadError::Damaged { .. })),
+            "place {place} gave {read:?}"
+        );
+    }
+    assert!(subject.store.read(committed.places[0], &mut buffer).is_ok());
+}
+
+fn loads_each_latest_key_once_since_a_serial(mut subject: Subject) {
+    let filler = "f".repeat(100);
+    for number in 0..150_u32 {
+        let key = format!("key {:02}", number % 50);
+        subject.store.commit(Timestamp(1), &puts(&[(&key, &filler)])).unwrap();
+    }
+    let mut group = Group::new();
+    group.push(EntryKind::DELETE, b"key 07", b"", Serial(108), b"").unwrap();
+    subject.store.commit(Timestamp(2), &group).unwrap();
+    for _ in 0..2 {
+        for since in [0, 100, 120, 150, 151] {
+            let mut seen = Vec::new();
+            subject
+                .store
+                .scan_latest(Serial(since), &mut |record| {
+                    assert_eq!(subject.store.find(record.key).unwrap(), Some(record.place));
+                    seen.push((record.key.to_vec(), record.serial.0, record.kind));
+                    ControlFlow::Continue(())
+                })
+                .unwrap();
+            let expected: Vec<_> = (0..50_u64)
+                .map(|key| match key {
+                    7 => (b"key 07".to_vec(), 151, EntryKind::DELETE),
+                    key => (format!("key {key:02}").into_bytes(), 101 + key, EntryKind::PUT),
+                })
+                .filter(|(_, serial, _)| *serial > since)
+                .collect();
+            assert_eq!(seen, expected);
+        }
+        subject.reopen();
+    }
+}
+
+fn keeps_large_bodies_and_long_keys(mut subject: Subject) {
+    let key = vec![b'k'; waymark_store::config::MAX_KEY_BYTES];
+    let body: Vec<u8> = (0..1_500_000_u32).map(|n| (n % 251) as u8).collect();
+    let mut group = Group::new();
+    group.push(EntryKind::PUT, &key, &[b'a'; 255], Serial::NONE, &body).unwrap();
+    group.push(EntryKind::PUT, b"small", b"", Serial::NONE, b"s").unwrap();
+    subject.store.commit(Timestamp(1), &group).unwrap();
+    subject.store.commit(Timestamp(2), &puts(&[("after", "it")])).unwrap();
+    subject.reopen();
+    assert_eq!(body_of(&*subject.store, &key).unwrap(), body);
+    assert_eq!(body_of(&*subject.store, b"small").unwrap(), b"s");
+    assert_eq!(body_of(&*subject.store, b"after").unwrap(), b"it");
+    assert_eq!(sequence(&*subject.store).len(), 3);
+}
+
+fn refuses_commits_after_close_and_reads_on(mut subject: Subject) {
+    subject.store.commit(Timestamp(1), &puts(&[("a", "1")])).unwrap();
+    subject.store.close().unwrap();
+    subject.store.close().unwrap();
+    assert!(matches!(subject.store.commit(Timestamp(2), &puts(&[("b", "2")])), Err(CommitError::Closed)));
+    assert_eq!(body_of(&*subject.store, b"a").unwrap(), b"1");
+    subject.reopen();
+    assert_eq!(subject.store.last().serial, Serial(1));
+    assert_eq!(subject.store.health(), Health::Writable);
+}
+
+const NAMES: Tree = Tree(3);
+const MARKS: Tree = Tree(4);
+
+fn put<'a>(tree: Tree, key: &'a [u8], value: &'a [u8]) -> StateOp<'a> {
+    StateOp::Put { tree, key, value }
+}
+
+fn applies_state_with_its_serial_in_one_step(mut subject: Subject) {
+    subject.store.commit(Timestamp(1), &puts(&[("a", "1"), ("b", "2"), ("c", "3")])).unwrap();
+    let state = subject.store.state();
+    assert_eq!(state.applied(), Serial::NONE);
+    assert_eq!(subject.store.statistics().state_lag, 3);
+    state.apply(Serial(2), &[put(NAMES, b"x", b"1"), put(NAMES, b"y", b""), put(NAMES, b"x", b"2")]).unwrap();
+    state.apply(Serial(3), &[StateOp::Remove { tree: NAMES, key: b"y" }, put(MARKS, b"x", b"m")]).unwrap();
+    assert_eq!(subject.store.statistics().state_lag, 0);
+    subject.reopen();
+    let state = subject.store.state();
+    assert_eq!(state.applied(), Serial(3));
+    assert_eq!(state.get(NAMES, b"x").unwrap().unwrap(), b"2");
+    assert_eq!(state.get(NAMES, b"y").unwrap(), None);
+    assert_eq!(state.get(MARKS, b"x").unwrap().unwrap(), b"m");
+}
+
+fn refuses_state_that_goes_backwards(subject: Subject) {
+    subject.store.commit(Timestamp(1), &puts(&[("a", "1"), ("b", "2")])).unwrap();
+    let state = subject.store.state();
+    state.apply(Serial(2), &[put(NAMES, b"x", b"1")]).unwrap();
+    let refused = state.apply(Serial(1), &[put(NAMES, b"x", b"0")]);
+    assert!(matches!(refused, Err(StateError::Backwards { upto: Serial(1), applied: Serial(2) })));
+    assert_eq!(state.get(NAMES, b"x").unwrap().unwrap(), b"1");
+}
+
+fn scans_state_by_tree_and_prefix(subject: Subject) {
+    let state = subject.store.state();
+    let ops: Vec<_> = [(NAMES, "a/1"), (NAMES, "a/2"), (NAMES, "b/1"), (MARKS, "a/9"), (Tree(255), "z")]
+        .into_iter()
+        .map(|(tree, key)| put(tree, key.as_bytes(), b"v"))
+        .collect();
+    state.apply(Serial::NONE, &ops).unwrap();
+    let scan = |tree, prefix: &str, most: usize| {
+        let mut seen = Vec::new();
+        state
+            .scan(tree, prefix.as_bytes(), &mut |key, value| {
+                assert_eq!(value, b"v");
+                seen.push(String::from_utf8(key.to_vec()).unwrap());
+                if seen.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })
+            .unwrap();
+        seen
+    };
+    assert_eq!(scan(NAMES, "a/", 9), ["a/1", "a/2"]);
+    assert_eq!(scan(NAMES, "", 9), ["a/1", "a/2", "b/1"]);
+    assert_eq!(scan(NAMES, "", 1), ["a/1"]);
+    assert_eq!(scan(Tree(255), "", 9), ["z"]);
+    assert!(scan(Tree(5), "", 9).is_empty());
+}
+
+fn clears_state(mut subject: Subject) {
+    subject.store.commit(Timestamp(1), &puts(&[("a", "1")])).unwrap();
+    subject.store.state().apply(Serial(1), &[put(NAMES, b"x", b"1")]).unwrap();
+    subject.store.state().clear().unwrap();
+    subject.reopen();
+    assert_eq!(subject.store.state().applied(), Serial::NONE);
+    assert_eq!(subject.store.state().get(NAMES, b"x").unwrap(), None);
+}
+
+fn replaces_blobs_whole(mut subject: Subject) {
+    let content: Vec<u8> = (0..700_000_u32).map(|n| (n % 253) as u8).collect();
+    let blobs = subject.store.blobs();
+    assert_eq!(blobs.read_verified("index").unwrap(), None);
+    blobs.write_atomically("index", 1, b"old").unwrap();
+    blobs.write_atomically("empty", 9, b"").unwrap();
+    blobs.write_atomically("index", 2, &content).unwrap();
+    // Given up half-way: the one before stays.
+    let mut unfinished = blobs.create("index", 3).unwrap();
+    std::io::Write::write_all(&mut unfinished, &content).unwrap();
+    drop(unfinished);
+    subject.reopen();
+    let blobs = subject.store.blobs();
+    assert_eq!(blobs.read_verified("index").unwrap(), Some((2, content)));
+    assert_eq!(blobs.read_verified("empty").unwrap(), Some((9, Vec::new())));
+    blobs.remove("index").unwrap();
+    blobs.remove("index").unwrap();
+    assert_eq!(blobs.read_verified("index").unwrap(), None);
+}
+
+/// Commits what the numbers say and compares with a map at the end and after reopening.
+fn agrees_with_a_plain_map_over_many_commits(mut subject: Subject) {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let strategy = proptest::collection::vec((0..40_u8, 0..10_u8, 0..300_usize, any::<bool>()), 600);
+    let commands = strategy.new_tree(&mut runner).unwrap().current();
+    let mut map: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    let mut group = Group::new();
+    let mut count = 0;
+    for (key, kind, body, ends_group) in commands {
+        let key = format!("key {key}").into_bytes();
+        let body = vec![kind; body];
+        if kind == 0 {
+            group.push(EntryKind::DELETE, &key, b"d", Serial(1), b"").unwrap();
+            map.remove(&key);
+        } else {
+            group.push(EntryKind::PUT, &key, b"p", Serial::NONE, &body).unwrap();
+            map.insert(key, body);
+        }
+        count += 1;
+        if ends_group {
+            subject.store.commit(Timestamp(count), &group).unwrap();
+            group.clear();
+        }
+        if count % 200 == 0 {
+            subject.reopen();
+        }
+    }
+    if !group.is_empty() {
+        subject.store.commit(Timestamp(count), &group).unwrap();
+    }
+    for _ in 0..2 {
+        let expected: Vec<_> = map.clone().into_iter().collect();
+        assert_eq!(live(&*subject.store), expected);
+        for number in 0..40 {
+            let key = format!("key {number}").into_bytes();
+            assert_eq!(body_of(&*subject.store, &key), map.get(&key).cloned());
+        }
+        assert_eq!(sequence(&*subject.store).len() as u64, count);
+        subject.reopen();
+    }
+}
+
+fn serves_readers_while_committing(subject: Subject) {
+    let store = &*subject.store;
+    let rounds = 60_u64;
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(move || {
+            for round in 0..rounds {
+                store.commit(Timestamp(round), &puts(&[("same", &"x".repeat(200)), ("other", "y")])).unwrap();
+            }
+        });
+        for _ in 0..2 {
+            scope.spawn(move || {
+                let mut known = 0;
+                let mut buffer = Vec::new();
+                while known < rounds * 2 {
+                    // What is announced can be read, and never goes back.
+                    let last = store.last().serial;
+                    assert!(last.0 >= known);
+                    known = last.0;
+                    if let Some(place) = store.find(b"same").unwrap() {
+                        let entry = store.read(place, &mut buffer).unwrap();
+                        assert_eq!(entry.body, [b'x'; 200]);
+                        assert!(entry.serial.0 + 1 >= known, "{} after {known}", entry.serial);
+                    }
+                    let from = Serial(known.saturating_sub(4));
+                    let mut expected = from;
+                    store
+                        .follow(from, &mut |entry| {
+                            expected = expected.next();
+                            assert_eq!(entry.serial, expected);
+                            ControlFlow::Continue(())
+                        })
+                        .unwrap();
+                    assert!(expected >= last);
+                }
+            });
+        }
+        writer.join().unwrap();
+    });
+}
