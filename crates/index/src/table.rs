@@ -24,6 +24,9 @@ compile_error!("slots hold 64-bit addresses");
 /// Bytes one slot takes, its home included.
 pub(crate) const SLOT_BYTES: u64 = (size_of::<u64>() + size_of::<u32>()) as u64;
 
+/// Slots in a run of [`Table::scattered_entries`]: two cache lines, so that a loader misses once for a dozen entries.
+const RUN_SLOTS: usize = 16;
+
 /// Slots in a step of growth below which a table at least doubles.
 const SMALL_STEP_SLOTS: u64 = 1 << 16;
 
@@ -123,13 +126,30 @@ impl Table {
         None
     }
 
-    /// Every entry with its hash, in slot order. Writer only.
+    /// Every entry with its hash, in slot order: for filling a table at least as roomy. Writer only.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (SplitHash, Word)> {
-        (0..self.len()).filter_map(|at| {
-            let word = self.word(at);
-            let split = SplitHash { home: self.home_at(at), fingerprint: word.fingerprint() };
-            (!matches!(word, Word::EMPTY | Word::GONE)).then_some((split, word))
-        })
+        (0..self.len()).filter_map(|at| self.entry(at))
+    }
+
+    /// Every entry with its hash, in an order that fills a table of any size evenly: runs of [`RUN_SLOTS`] slots, each
+    /// run far from the one before. (Slot order would crowd all entries into the front of a table that still has to
+    /// grow, and take quadratic time.) Writer only.
+    pub(crate) fn scattered_entries(&self) -> impl Iterator<Item = (SplitHash, Word)> {
+        let runs = self.len().div_ceil(RUN_SLOTS);
+        let stride = scattering_stride(runs);
+        // Addition modulo `runs` by a stride that has no divisor in common with it: each run comes up once.
+        let starts = (0..runs).scan(0, move |run, _| {
+            let start = *run * RUN_SLOTS;
+            *run = (*run + stride) % runs;
+            Some(start)
+        });
+        starts.flat_map(|start| start..(start + RUN_SLOTS).min(self.len())).filter_map(|at| self.entry(at))
+    }
+
+    fn entry(&self, at: usize) -> Option<(SplitHash, Word)> {
+        let word = self.word(at);
+        let split = SplitHash { home: self.home_at(at), fingerprint: word.fingerprint() };
+        (!matches!(word, Word::EMPTY | Word::GONE)).then_some((split, word))
     }
 
     /// Makes every search end at once.
@@ -166,6 +186,20 @@ pub(crate) fn slots_for(entries: u64) -> u64 {
 pub(crate) fn slots_after(entries: u64) -> u64 {
     let needed = slots_for(entries);
     needed.saturating_add((needed / 4).max(needed.min(SMALL_STEP_SLOTS)))
+}
+
+/// The step from run to run of [`Table::scattered_entries`]: near the golden section of `runs`, which spreads any number
+/// of steps evenly, and without a common divisor.
+fn scattering_stride(runs: usize) -> usize {
+    let mut stride = (runs / 1000 * 618 + runs % 1000 * 618 / 1000).max(1);
+    while greatest_common_divisor(stride, runs) != 1 {
+        stride += 1;
+    }
+    stride
+}
+
+fn greatest_common_divisor(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
 /// A search under way: where it stands, and how far it may still go.
@@ -242,6 +276,18 @@ mod tests {
             assert!(entries * 5 <= slots * 4, "{entries} entries in {slots} slots");
         }
         assert_eq!(slots_for(u64::MAX), MAX_SLOTS);
+    }
+
+    #[test]
+    fn scattering_visits_every_run_once() {
+        for runs in [1, 2, 3, 4, 5, 7, 12, 618, 1000, 4096, 99_991] {
+            let stride = scattering_stride(runs);
+            let mut seen = vec![false; runs];
+            (0..runs).fold(0, |run, _| {
+                assert!(!std::mem::replace(&mut seen[run], true));
+                (run + stride) % runs
+            });
+        }
     }
 
     #[test]

@@ -74,8 +74,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Adds a cold entry whose key is known to have none yet: for loading a snapshot. In the order of
-    /// [`Writer::for_each_place`] this goes through memory front to back.
+    /// Adds a cold entry whose key is known to have none yet: for loading a snapshot.
     ///
     /// # Errors
     /// [`Full`] when the table would have to grow and cannot; nothing has changed then.
@@ -115,9 +114,10 @@ impl Writer {
         true
     }
 
-    /// Calls `f` with the hash and the place of every entry, in an order that makes loading them fast.
+    /// Calls `f` with the hash and the place of every entry, in an order in which loading them into
+    /// an index of any size is fast.
     pub fn for_each_place(&self, mut f: impl FnMut(u64, Place)) {
-        for (split, word) in self.table.entries() {
+        for (split, word) in self.table.scattered_entries() {
             match word.kind() {
                 // SAFETY: a resident word of the current table leads to a live record; only this writer retires it.
                 Kind::Resident(record) => f(split.join(), unsafe { record.view() }.place()),

@@ -143,6 +143,26 @@ fn the_budget_holds_while_a_reader_lets_go_of_nothing() {
 }
 
 #[test]
+fn memory_is_freed_though_some_reader_is_always_pinned() {
+    let (mut writer, shared) = index(1 << 20, 0);
+    let key = shared.hash_key().key(b"88.1/A");
+    let (mut one, mut other) = (shared.reader(), shared.reader());
+    let mut first = one.pin();
+    for number in 0..10 {
+        writer.put(key, b"body", place(number), None).unwrap();
+        writer.put(key, b"next", place(number), None).unwrap();
+        assert!(shared.statistics().waiting_bytes > 0);
+        writer.reclaim();
+        let second = other.pin();
+        drop(first);
+        writer.reclaim();
+        assert_eq!(shared.statistics().waiting_bytes, 0);
+        first = one.pin();
+        drop(second);
+    }
+}
+
+#[test]
 fn a_record_larger_than_the_budget_is_kept_cold_and_evicts_nothing() {
     let (mut writer, shared) = index(1000, 0);
     let (small, large) = (shared.hash_key().key(b"small"), shared.hash_key().key(b"large"));
@@ -205,7 +225,7 @@ fn a_snapshot_loads_into_an_equal_index() {
         let bytes = number.to_be_bytes();
         writer.put(shared.hash_key().key(&bytes), b"body", place(number), None).unwrap();
     }
-    let (mut loaded, loaded_shared) = index(10_000, 5_000);
+    let (mut loaded, loaded_shared) = index(10_000, 0);
     writer.for_each_place(|hash, place| loaded.put_cold(hash, place).unwrap());
     let mut reader = loaded_shared.reader();
     let pin = reader.pin();
@@ -215,6 +235,25 @@ fn a_snapshot_loads_into_an_equal_index() {
         let count = pin.cold_candidates(shared.hash_key().key(&bytes), &mut places);
         assert!(places[..count].contains(&place(number)));
     }
+}
+
+#[test]
+fn a_snapshot_fills_a_growing_table_evenly() {
+    let (mut writer, shared) = index(0, 0);
+    for number in 0..20_000_u64 {
+        writer.put_cold(shared.hash_key().hash(&number.to_be_bytes()), place(number)).unwrap();
+    }
+    // What makes the order good for a table of any size: no part of it favours a range of hashes.
+    let mut eighths = [0_u32; 8];
+    let mut seen = 0;
+    writer.for_each_place(|hash, _| {
+        eighths[usize::try_from(hash >> 29 & 7).unwrap()] += 1;
+        seen += 1;
+        if seen % 2000 == 0 {
+            let (least, most) = (eighths.iter().min().unwrap(), eighths.iter().max().unwrap());
+            assert!(most - least < 200, "after {seen}: {eighths:?}");
+        }
+    });
 }
 
 #[test]
