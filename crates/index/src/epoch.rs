@@ -57,6 +57,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
+    /// A clock without readers.
     pub(crate) fn new() -> Self {
         Self { now: AtomicU64::new(UNPINNED + 1), seats: Mutex::new(Vec::new()) }
     }
@@ -153,6 +154,8 @@ impl Limbo {
 }
 
 impl Garbage {
+    /// Frees the thing and counts it.
+    ///
     /// # Safety
     /// No reader can see the thing, and it is freed once.
     unsafe fn free(self, freed: &mut Freed) {

@@ -25,6 +25,7 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// The first handle.
     pub(crate) fn new(state: Arc<State>) -> Self {
         Self { state }
     }
@@ -100,6 +101,7 @@ impl Drop for Pin<'_> {
 }
 
 impl Pin<'_> {
+    /// The table of this moment.
     fn table(&self) -> &Table {
         // SAFETY: the root always leads to a table (`State::new`), and tables are freed through the limbo only: `Reader::pin`
         // entered the seat before this load and `drop` leaves it after the last use of `self`.

@@ -21,10 +21,12 @@ pub(crate) struct Residents {
     limbo: Limbo,
     /// How many things wait when the next look for free ones is due.
     next_reclaim: usize,
+    /// The figures of the whole index, exact; published after each change.
     pub(crate) figures: Statistics,
 }
 
 impl Residents {
+    /// No records yet.
     pub(crate) fn new(budget_bytes: u64) -> Self {
         Self {
             budget_bytes,

@@ -34,7 +34,9 @@ pub(crate) enum Kind {
 }
 
 impl Word {
+    /// See [`Kind::Empty`].
     pub(crate) const EMPTY: Self = Self(0);
+    /// See [`Kind::Gone`].
     pub(crate) const GONE: Self = Self(1);
 
     /// The word read from a slot.

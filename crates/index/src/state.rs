@@ -10,11 +10,15 @@ use crate::statistics::Counters;
 use crate::sync::{AtomicPtr, Mutex};
 use crate::table::Table;
 
+/// One index: readers hold it, so it is dropped after the last of them.
 pub(crate) struct State {
     /// The table in use. Never null; written by the writer only.
     pub(crate) root: AtomicPtr<Table>,
+    /// When memory can be given back.
     pub(crate) clock: Clock,
+    /// The writer's figures.
     pub(crate) counters: Counters,
+    /// How the keys of this index are hashed.
     pub(crate) hash_key: HashKey,
     /// What the writer left when it was dropped: readers may go on after it.
     estate: Mutex<Option<Estate>>,
@@ -27,6 +31,7 @@ struct Estate {
 }
 
 impl State {
+    /// An index whose readers find `table`, kept alive by the caller.
     pub(crate) fn new(hash_key: HashKey, table: &Arc<Table>) -> Self {
         Self {
             root: AtomicPtr::new(Arc::as_ptr(table).cast_mut()),

@@ -30,6 +30,7 @@ const RUN_SLOTS: usize = 16;
 /// Slots in a step of growth below which a table at least doubles.
 const SMALL_STEP_SLOTS: u64 = 1 << 16;
 
+/// Slots, and beside each the half of its entry's hash that chose its home.
 pub(crate) struct Table {
     slots: Box<[AtomicU64]>,
     homes: Box<[AtomicU32]>,
@@ -146,6 +147,7 @@ impl Table {
         starts.flat_map(|start| start..(start + RUN_SLOTS).min(self.len())).filter_map(|at| self.entry(at))
     }
 
+    /// The entry in a slot.
     fn entry(&self, at: usize) -> Option<(SplitHash, Word)> {
         let word = self.word(at);
         let split = SplitHash { home: self.home_at(at), fingerprint: word.fingerprint() };

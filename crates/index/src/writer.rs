@@ -30,6 +30,7 @@ pub struct Writer {
 }
 
 impl Writer {
+    /// What [`crate::new`] does.
     pub(crate) fn new(options: Options) -> (Self, Shared) {
         let slots = slots_for(EXPECTED_ENTRIES.clamp(options.expected_entries as u64));
         let table = Arc::new(Table::new(slots).unwrap_or_else(|_| Table::smallest()));
@@ -211,6 +212,7 @@ impl Writer {
         self.publish_figures();
     }
 
+    /// Makes the figures visible to everybody.
     fn publish_figures(&self) {
         self.state.counters.publish(&self.residents.figures);
     }

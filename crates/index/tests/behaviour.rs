@@ -1,5 +1,5 @@
 //! What callers may rely on, one promise each.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "tests")]
 
 use waymark_index::{Found, HashKey, Key, Options, Place, Shared, Writer};
 

@@ -1,5 +1,5 @@
 //! The index against a plain map: whatever is done to it, it holds what the map holds.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "tests")]
 
 use std::collections::HashMap;
 
