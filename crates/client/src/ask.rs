@@ -1,17 +1,18 @@
 //! One question, one deadline, several transports.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     task::JoinSet,
-    time::{Instant, sleep_until, timeout_at},
+    time::{Instant, sleep_until},
 };
 
 use crate::{
-    config::STAGGER,
+    config::{DEADLINE_MAX, STAGGER},
     error::{AskError, Failure},
     exchange::{self, Answer, Expected, Transport},
-    quic, tcp,
+    quic::Connectors,
+    tcp,
     trust::Trust,
     udp,
 };
@@ -44,10 +45,11 @@ impl Default for Options {
     }
 }
 
-/// Asks servers.
+/// Asks servers. Clones share the QUIC sessions they remember.
 #[derive(Clone, Debug, Default)]
 pub struct Client {
     options: Options,
+    connectors: Arc<Connectors>,
 }
 
 impl Client {
@@ -55,82 +57,136 @@ impl Client {
     #[must_use]
     pub fn new(mut options: Options) -> Self {
         options.stagger = STAGGER.clamp(options.stagger);
-        Self { options }
+        Self { options, connectors: Arc::default() }
     }
 
     /// Asks a server. `request` is a whole message, envelope first; it is sent under a request id of its own.
     ///
+    /// The server may receive the question several times: over UDP, and over more than one transport. That is right for resolutions
+    /// and site information. What must not happen twice (administration; messages of a session, whose counters a server takes once)
+    /// is asked with a single stream transport in [`Options::order`].
+    ///
+    /// Deadlines above [`DEADLINE_MAX`] are shortened to it. Dropping the future ends everything it started.
+    ///
     /// # Errors
     /// The request is no message, no transport fits, all failed, or the deadline passed.
     pub async fn ask(&self, server: &Server, request: &[u8], deadline: Duration) -> Result<Answer, AskError> {
+        let deadline = deadline.min(DEADLINE_MAX);
         let ends = Instant::now() + deadline;
-        let mut waiting: std::collections::VecDeque<Transport> =
-            self.options.order.iter().copied().filter(|transport| server.has(*transport)).collect();
-        if waiting.is_empty() {
+        let (request, expected) =
+            exchange::number(request, exchange::random_request_id()).map_err(AskError::Request)?;
+        let ways: VecDeque<Way> = self.options.order.iter().filter_map(|transport| server.way(*transport)).collect();
+        if ways.is_empty() {
             return Err(AskError::NoTransport);
         }
-        let (request, expected) = exchange::number(request, request_id()).map_err(AskError::Request)?;
-        let mut running = JoinSet::new();
-        let mut failures = Vec::new();
-        let mut next_start = Instant::now();
-        loop {
-            if (running.is_empty() || Instant::now() >= next_start)
-                && let Some(transport) = waiting.pop_front()
-            {
-                running.spawn(one(server.clone(), transport, request.clone(), expected));
-                next_start = Instant::now() + self.options.stagger;
-            }
-            if running.is_empty() {
-                return Err(AskError::Failed { failures });
-            }
-            tokio::select! {
-                ended = timeout_at(ends, running.join_next()) => match ended {
-                    Err(_) => return Err(AskError::Deadline { deadline, failures }),
-                    Ok(Some(Ok((_, Ok(answer))))) => return Ok(answer),
-                    Ok(Some(Ok((transport, Err(failure))))) => {
-                        failures.push((transport, failure));
-                        next_start = Instant::now();
-                    }
-                    // Nothing aborts the tasks but the end of this function, and they do not panic.
-                    Ok(Some(Err(_)) | None) => {}
-                },
-                () = sleep_until(next_start), if !waiting.is_empty() => {}
-            }
+        let mut race = Race {
+            question: Arc::new(Question { request, expected, connectors: Arc::clone(&self.connectors) }),
+            stagger: self.options.stagger,
+            ways,
+            running: JoinSet::new(),
+            failures: Vec::new(),
+            busy: None,
+        };
+        let ended = tokio::select! {
+            biased;
+            ended = race.run() => Some(ended),
+            () = sleep_until(ends) => None,
+        };
+        let Race { failures, busy, .. } = race;
+        match ended {
+            Some(Some(answer)) => Ok(answer),
+            // A server that is too busy has answered too, when nothing better came.
+            Some(None) => busy.ok_or(AskError::Failed { failures }),
+            None => busy.ok_or(AskError::Deadline { deadline, failures }),
         }
     }
+}
+
+/// One way to a server.
+#[derive(Debug)]
+enum Way {
+    Udp { server: SocketAddr, pads: bool },
+    Tcp { server: SocketAddr },
+    Quic { server: SocketAddr, name: String, trust: Trust },
 }
 
 impl Server {
-    fn has(&self, transport: Transport) -> bool {
+    fn way(&self, transport: Transport) -> Option<Way> {
         match transport {
-            Transport::Udp => self.udp.is_some(),
-            Transport::Tcp => self.tcp.is_some(),
-            Transport::Quic => self.quic.is_some(),
+            Transport::Udp => self.udp.map(|server| Way::Udp { server, pads: self.understands_padding }),
+            Transport::Tcp => self.tcp.map(|server| Way::Tcp { server }),
+            Transport::Quic => self.quic.as_ref().map(|(server, name, trust)| Way::Quic {
+                server: *server,
+                name: name.clone(),
+                trust: trust.clone(),
+            }),
         }
     }
 }
 
-async fn one(
-    server: Server,
-    transport: Transport,
+/// What all ways carry.
+struct Question {
     request: Vec<u8>,
     expected: Expected,
-) -> (Transport, Result<Answer, Failure>) {
-    let result = match (transport, server.udp, server.tcp, &server.quic) {
-        (Transport::Udp, Some(address), _, _) => {
-            udp::ask(address, server.understands_padding, &request, expected).await
-        }
-        (Transport::Tcp, _, Some(address), _) => tcp::ask(address, &request, expected).await,
-        (Transport::Quic, _, _, Some((address, name, trust))) => {
-            quic::ask(*address, name, trust, &request, expected).await
-        }
-        // `ask` starts only transports the server has.
-        _ => Err(Failure::Closed),
-    };
-    (transport, result)
+    connectors: Arc<Connectors>,
 }
 
-/// A request id nobody off the path can guess; neither 0 nor the id of answers to unreadable requests.
-fn request_id() -> u32 {
-    rand::random_range(1..u32::MAX)
+impl Way {
+    async fn ask(self, question: Arc<Question>) -> (Transport, Result<Answer, Failure>) {
+        let Question { request, expected, connectors } = &*question;
+        match self {
+            Self::Udp { server, pads } => (Transport::Udp, udp::ask(server, pads, request, *expected).await),
+            Self::Tcp { server } => (Transport::Tcp, tcp::ask(server, request, *expected).await),
+            Self::Quic { server, name, trust } => (
+                Transport::Quic,
+                match connectors.of(&trust) {
+                    Ok(connector) => connector.ask(server, &name, request, *expected).await,
+                    Err(failure) => Err(failure),
+                },
+            ),
+        }
+    }
+}
+
+/// The transports under way. Dropping it ends them.
+struct Race {
+    question: Arc<Question>,
+    stagger: Duration,
+    /// Not started yet.
+    ways: VecDeque<Way>,
+    running: JoinSet<(Transport, Result<Answer, Failure>)>,
+    failures: Vec<(Transport, Failure)>,
+    /// An answer that sends elsewhere.
+    busy: Option<Answer>,
+}
+
+impl Race {
+    /// Starts one way after the other until one brings the answer; `None` when all ended without.
+    async fn run(&mut self) -> Option<Answer> {
+        let mut next_start = Instant::now();
+        loop {
+            if (self.running.is_empty() || Instant::now() >= next_start)
+                && let Some(way) = self.ways.pop_front()
+            {
+                self.running.spawn(way.ask(Arc::clone(&self.question)));
+                next_start = Instant::now() + self.stagger;
+            }
+            tokio::select! {
+                ended = self.running.join_next() => match ended? {
+                    Ok((_, Ok(answer))) if answer.is_sent_elsewhere() => {
+                        self.busy = Some(answer);
+                        next_start = Instant::now();
+                    }
+                    Ok((_, Ok(answer))) => return Some(answer),
+                    Ok((transport, Err(failure))) => {
+                        self.failures.push((transport, failure));
+                        next_start = Instant::now();
+                    }
+                    // Nobody aborts a task while this runs.
+                    Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+                },
+                () = sleep_until(next_start), if !self.ways.is_empty() => {}
+            }
+        }
+    }
 }

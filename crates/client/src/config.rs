@@ -35,5 +35,15 @@ pub const PADDED_DATAGRAM_BYTES: usize = waymark_wire::frame::config::DATAGRAM_B
 /// Receive buffer of a UDP exchange in bytes: the largest UDP payload there is, since a server may use any size.
 pub const RECEIVE_BYTES: usize = 65_535;
 
+/// Room made for each read of a stream in bytes: some dozens of ordinary answers for one system call.
+pub const READ_BYTES: usize = 8 * 1024;
+
+/// Trusts a client remembers sessions of, so that a later question to the same server travels as early data; the one unused for
+/// longest goes first. Each holds the sessions of up to 256 servers. A program believes a few authorities, or the pins of a few nodes.
+pub const REMEMBERED_TRUSTS: usize = 16;
+
+/// Longest deadline of a question; longer ones are shortened. It keeps arithmetic on moments from overflowing, and nobody waits longer.
+pub const DEADLINE_MAX: Duration = Duration::from_secs(24 * 3600);
+
 /// Time a QUIC connection may stay silent, in both directions, before it is given up.
 pub const QUIC_IDLE: Duration = Duration::from_secs(30);

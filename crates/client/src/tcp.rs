@@ -2,16 +2,12 @@
 
 use std::{io, net::SocketAddr};
 
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::Instant,
-};
-use waymark_wire::frame::{TcpFrame, tcp_message_length};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::Instant};
 
 use crate::{
     error::Failure,
     exchange::{Answer, Expected, Transport},
+    stream::Arrived,
 };
 
 /// Asks on a connection of its own; the caller bounds the time by dropping the future.
@@ -21,7 +17,7 @@ pub(crate) async fn ask(server: SocketAddr, request: &[u8], expected: Expected) 
     connection.send(request).await?;
     loop {
         let message = connection.receive().await?;
-        // A server may first finish what another question of its own is about; only ours counts.
+        // Whatever else the server says on this connection, only the answer counts.
         if expected.answered_by(&message) {
             let elapsed = started.elapsed();
             return Ok(Answer { message, transport: Transport::Tcp, packets_sent: 0, packets_received: 0, elapsed });
@@ -30,24 +26,28 @@ pub(crate) async fn ask(server: SocketAddr, request: &[u8], expected: Expected) 
 }
 
 /// A connection with messages back to back in both directions.
+///
+/// The server closes after an answer unless the request asked to keep the connection ([`waymark_wire::keep_open`]).
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
-    received: Vec<u8>,
+    arrived: Arrived,
 }
 
 impl Connection {
-    /// Connects.
+    /// Connects. The caller bounds the time by dropping the future.
     ///
     /// # Errors
     /// What the system says.
     pub async fn open(server: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(server).await?;
+        // Requests are written whole; waiting to fill a segment only delays them.
         stream.set_nodelay(true)?;
-        Ok(Self { stream, received: Vec::new() })
+        Ok(Self { stream, arrived: Arrived::default() })
     }
 
-    /// Sends whole messages, one or several.
+    /// Sends whole messages, one or several. Who sends much without receiving waits for a server that waits the same way; and a
+    /// future that is dropped may leave half a message behind, after which the connection is of no use.
     ///
     /// # Errors
     /// What the system says.
@@ -60,28 +60,6 @@ impl Connection {
     /// # Errors
     /// The server closed, or sent what cannot be a message.
     pub async fn receive(&mut self) -> Result<Vec<u8>, Failure> {
-        next_message(&mut self.stream, &mut self.received).await
-    }
-}
-
-/// Reads until `received` starts with a whole message and takes it out.
-pub(crate) async fn next_message(
-    stream: &mut (impl AsyncRead + Unpin),
-    received: &mut Vec<u8>,
-) -> Result<Vec<u8>, Failure> {
-    loop {
-        match tcp_message_length(received) {
-            TcpFrame::Complete(length) => {
-                let rest = received.split_off(length);
-                return Ok(std::mem::replace(received, rest));
-            }
-            TcpFrame::NeedMore(more) => {
-                received.reserve(more);
-                if stream.read_buf(received).await? == 0 {
-                    return Err(Failure::Closed);
-                }
-            }
-            TcpFrame::Bad(error) => return Err(Failure::NotAMessage(error)),
-        }
+        self.arrived.next_message(&mut self.stream).await
     }
 }
