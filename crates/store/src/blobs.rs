@@ -232,6 +232,11 @@ impl BlobReader {
         self.version
     }
 
+    /// File offset reached.
+    pub(crate) const fn offset(&self) -> u64 {
+        self.at
+    }
+
     /// The next piece of the content, `None` after the last.
     ///
     /// # Errors

@@ -21,13 +21,18 @@ use crate::state::SledState;
 pub fn open(options: &Options) -> Result<(Arc<dyn Store>, Recovery), OpenError> {
     options.validate()?;
     let dir = &options.dir;
-    let medium: Arc<dyn Medium> = Arc::new(Disk);
     if options.create {
-        make_dir(&*medium, dir)?;
+        make_dir(&Disk, dir)?;
     } else if !dir.is_dir() {
         return Err(OpenError::NoStore { dir: dir.clone() });
     }
-    let lock = FolderLock::take(dir)?;
+    open_locked(options, FolderLock::take(dir)?)
+}
+
+/// Opens the store in a folder whose lock is held.
+pub(crate) fn open_locked(options: &Options, lock: FolderLock) -> Result<(Arc<dyn Store>, Recovery), OpenError> {
+    let dir = &options.dir;
+    let medium: Arc<dyn Medium> = Arc::new(Disk);
     let create = options.create.then_some(options.now);
     let (identity, created) = identify(&medium, dir, options.engine, create)?;
     let (state, found) = open_state(&paths::state(dir), options.state_cache_bytes)?;

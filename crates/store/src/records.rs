@@ -117,6 +117,32 @@ pub(crate) fn decode_end(stored: &[u8]) -> Result<Position, Damage> {
     read().ok_or(Damage::Structure)
 }
 
+/// Makes the table of keys anew from the entries.
+///
+/// # Errors
+/// sled can not open its files or fails.
+pub(crate) fn rebuild_keys(dir: &Path, cache_bytes: u64, identity: &Identity) -> Result<(), OpenError> {
+    let db = open_sled(dir, cache_bytes)?;
+    let failed = |source| OpenError::Sled { dir: dir.to_owned(), source };
+    for item in db.scan_prefix([KEY_MARK]).keys() {
+        db.remove(item.map_err(failed)?).map_err(failed)?;
+    }
+    let seed = Seed::of_store(&identity.store_id);
+    for item in db.scan_prefix([ENTRY_MARK]) {
+        let (stored_key, stored) = item.map_err(failed)?;
+        let serial = stored_key.get(1..).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
+        let serial = Serial(serial.unwrap_or_default());
+        // A damaged entry is found by its serial, and by a check; it can not say which key it had.
+        let Ok(entry) = parse_entry(&stored, seed, Place(serial.0)) else { continue };
+        if entry.kind.is_of_key() {
+            let key = key_key(entry.key);
+            let value = Latest { serial, kind: entry.kind }.encode(&key);
+            db.insert(key, value).map_err(failed)?;
+        }
+    }
+    db.flush().map(|_| ()).map_err(failed)
+}
+
 impl SledStore {
     /// Opens the records in sled.
     ///
@@ -369,7 +395,7 @@ impl Store for SledStore {
         prefix: &[u8],
         visit: &mut dyn FnMut(&Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), ReadError> {
-        let mut at = after.to_vec();
+        let mut at;
         let mut from =
             if after < prefix || after.is_empty() { Bound::Included(prefix) } else { Bound::Excluded(after) };
         let mut buffer = Vec::new();

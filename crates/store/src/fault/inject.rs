@@ -65,6 +65,8 @@ struct Rule {
 struct Plan {
     rules: Vec<Rule>,
     counts: Vec<(Operation, u64)>,
+    /// Changes that still pass before the power fails, `None` when it does not.
+    power: Option<u64>,
 }
 
 /// Another medium, with faults.
@@ -92,9 +94,23 @@ impl FaultMedium {
         self.rule(Rule { operation, path_part: path_part.to_owned(), passes: 0, fault, once: false });
     }
 
+    /// Lets `changes` more operations that change anything pass; from then on everything fails, as for a process whose machine has lost its
+    /// power.
+    pub fn cut_power_after(&self, changes: u64) {
+        lock(&self.plan).power = Some(changes);
+    }
+
+    /// Whether the power has failed.
+    #[must_use]
+    pub fn is_dark(&self) -> bool {
+        lock(&self.plan).power == Some(0)
+    }
+
     /// Ends all faults.
     pub fn heal(&self) {
-        lock(&self.plan).rules.clear();
+        let mut plan = lock(&self.plan);
+        plan.rules.clear();
+        plan.power = None;
     }
 
     /// How often that operation was asked for.
@@ -126,6 +142,11 @@ fn draw(plan: &Mutex<Plan>, operation: Operation, path: &Path) -> Option<Fault> 
     match plan.counts.iter_mut().find(|(counted, _)| *counted == operation) {
         Some((_, count)) => *count += 1,
         None => plan.counts.push((operation, 1)),
+    }
+    match &mut plan.power {
+        Some(0) => return Some(Fault::Error(io::ErrorKind::BrokenPipe)),
+        Some(left) if !matches!(operation, Operation::Read | Operation::Open) => *left -= 1,
+        _ => {}
     }
     let text = path.to_string_lossy();
     let concerns = |rule: &Rule| rule.operation == operation && text.contains(&rule.path_part);

@@ -1,7 +1,5 @@
 //! Segment headers and the names of segment files.
 
-use std::path::Path;
-
 use crate::bytes::{Cursor, put_u48};
 use crate::error::Damage;
 use crate::types::{Place, Serial, Timestamp};
@@ -132,9 +130,4 @@ pub(crate) fn open_head(bytes: &[u8], magic: [u8; 8]) -> Result<(u32, [u8; 16], 
     cursor.take(16).ok_or(Damage::CutShort)?;
     let store_id = cursor.array().ok_or(Damage::CutShort)?;
     Ok((version, store_id, cursor))
-}
-
-/// The last part of a path as text, where it is text.
-pub(crate) fn file_name(path: &Path) -> &str {
-    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }

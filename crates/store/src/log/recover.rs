@@ -376,7 +376,7 @@ impl Opening<'_> {
     }
 
     fn found(&mut self, file: &Path, offset: u64, part: Part, what: Damage, serial: Option<Serial>) {
-        let remedy = if part == Part::Run { Remedy::NextStart } else { Remedy::Restore };
-        self.recovery.damage.push(Finding { file: file.to_owned(), offset, part, what, serial, remedy });
+        let remedy = Remedy::of(part);
+        self.recovery.damage.push(Finding { file: file.to_owned(), offset, part, what, serial, key: None, remedy });
     }
 }

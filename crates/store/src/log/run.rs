@@ -153,6 +153,8 @@ pub(crate) struct RunCursor {
     /// Offset in `block` of the next key, and how many are left.
     position: usize,
     left: u32,
+    /// Offset in `block` after its first key.
+    first_end: usize,
     key: Vec<u8>,
 }
 
@@ -168,7 +170,7 @@ impl RunCursor {
                 run.index.partition_point(|block| *block.first <= *key).saturating_sub(1)
             }
         };
-        Self { run, next_block: start, block: Vec::new(), position: 0, left: 0, key: Vec::new() }
+        Self { run, next_block: start, block: Vec::new(), position: 0, left: 0, first_end: 0, key: Vec::new() }
     }
 
     /// The next key into `key`, and its entry; `None` after the last.
@@ -189,11 +191,31 @@ impl RunCursor {
         let mut cursor = Cursor::new(payload);
         let at = decode_key(&mut cursor, &mut self.key)
             .map_err(|what| self.run.damaged(self.next_block.saturating_sub(1), what))?;
+        let is_first = self.position == 0;
         self.position += payload.len() - cursor.rest().len();
+        if is_first {
+            self.first_end = self.position;
+        }
         self.left -= 1;
         key.clear();
         key.extend_from_slice(&self.key);
         Ok(Some(at))
+    }
+}
+
+impl RunCursor {
+    /// File offset of the block the last key came from.
+    pub(crate) fn offset(&self) -> u64 {
+        self.held().map_or(0, |block| block.offset)
+    }
+
+    /// Whether the last key, where it is the first of its block, is the one the sparse index names.
+    pub(crate) fn agrees_with_index(&self) -> bool {
+        self.position != self.first_end || self.held().is_some_and(|block| *block.first == *self.key)
+    }
+
+    fn held(&self) -> Option<&BlockAt> {
+        self.run.index.get(self.next_block.checked_sub(1)?)
     }
 }
 
