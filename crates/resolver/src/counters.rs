@@ -342,7 +342,10 @@ fn add(to: &AtomicU64, count: u64) {
     to.store(to.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
 }
 
-#[expect(clippy::indexing_slicing, reason = "every index is a variant of the enum the array is sized by, or a bucket below its length")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "every index is a variant of the enum the array is sized by, or a bucket below its length"
+)]
 fn cell<T, const N: usize>(cells: &[T; N], at: usize) -> &T {
     &cells[at]
 }

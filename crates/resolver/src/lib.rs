@@ -1,4 +1,17 @@
-//! The data plane: `answer_batch` and the doors that call it.
+//! The data plane: one synchronous function that answers, and the doors that call it.
+//!
+//! ```text
+//! door::udp ──┐                                   ┌─> Reply ────> back to the door
+//! door::tcp ──┼─> policy ─> Answerer::answer_batch┼─> Drop
+//! door::quic ─┘                                   └─> Continue ─> slow pool ─> Answerer::answer_slowly ─> Reply
+//! ```
+//! - [`Question`] and [`Action`] are all that doors and answers know of each other.
+//! - [`Answerer`] decides and writes; it reads through a [`waymark_catalog::Reader`] and changes nothing.
+//! - [`Settings`] say who this node is; they never change while it runs.
+//! - [`ThreadCounters`] count each exit once; [`differences`] lists where answers differ from the reference server's.
+//!
+//! Absent: challenges that are remembered, sessions, administration (refused with a definite code until they come), recursion, and every
+//! write. Nothing here reads a clock but the doors.
 #![forbid(unsafe_code)]
 
 pub mod answer;

@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use waymark_catalog::Lookup;
 use waymark_ident::{Handle, MAX_KEY_BYTES};
 use waymark_wire::crypto::signed_message::CertifyError;
 use waymark_wire::request::ResolutionBody;
@@ -89,7 +88,13 @@ impl Answerer {
 
     /// Signs the answer in `room`. One that its signature makes too long becomes an error, signed; one that cannot be signed becomes an
     /// error that is not, and then the code is another than before.
-    fn certify(&mut self, key: &NodeKey, asked: &mut Asked<'_>, frame: &Frame, room: &mut Vec<u8>) -> Option<ResponseCode> {
+    fn certify(
+        &mut self,
+        key: &NodeKey,
+        asked: &mut Asked<'_>,
+        frame: &Frame,
+        room: &mut Vec<u8>,
+    ) -> Option<ResponseCode> {
         let mut code = None;
         let mut signed = key.certify(room);
         if let Err(CertifyError::NotAMessage(_)) = signed {

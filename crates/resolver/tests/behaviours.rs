@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use support::{Shelf, answerer, ask, ask_slowly, origin, read_json, reference_site, settings, test_key};
-use waymark_resolver::{Answerer, Transport};
+use waymark_resolver::Transport;
 use waymark_wire::crypto::signed_message::verify_certified;
 use waymark_wire::frame::{DatagramSplitter, TruncatedBit};
 use waymark_wire::{Envelope, Message, OpFlags, ResponseCode};
@@ -53,7 +53,9 @@ fn answers_the_recorded_requests_as_the_reference_but_for_the_listed_differences
                 (None, false) => (),
                 (Some(_), true) => assert!(seen.insert(label), "{name} is listed twice"),
                 (Some(what), false) => problems.push(format!("{name} over {}: {what}", transport.name())),
-                (None, true) => problems.push(format!("{name} over {} is listed and does not differ", transport.name())),
+                (None, true) => {
+                    problems.push(format!("{name} over {} is listed and does not differ", transport.name()))
+                }
             }
         }
     }
@@ -137,7 +139,11 @@ fn differs(expected: &Value, answer: &[u8]) -> Option<String> {
         assert_eq!(expected_credential(&message), Ok(()), "the signature is that of our key");
         return (hex::encode(message.body) != expected).then(|| format!("body {}", hex::encode(message.body)));
     }
-    assert_eq!(header.response_code, ResponseCode::AUTHENTICATION_NEEDED, "only challenges are recorded without content");
+    assert_eq!(
+        header.response_code,
+        ResponseCode::AUTHENTICATION_NEEDED,
+        "only challenges are recorded without content"
+    );
     None
 }
 

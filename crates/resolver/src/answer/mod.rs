@@ -29,12 +29,12 @@ use waymark_catalog::{Catalog, ColdReader, Lookup, Reader};
 use waymark_ident::MAX_KEY_BYTES;
 use waymark_wire::NoRoom;
 
-use self::reply::{Frame, Reply, write_busy, write_reply};
+use self::reply::{Frame, Reply, write_reply};
 use self::resolve::{Data, Resolution, Stop, resolve};
 use self::understand::{Asked, Understood, understand};
 use crate::config::FAST_COMPARISONS;
 use crate::counters::{OpClass, Outcome, ThreadCounters};
-use crate::question::{Action, DropReason, Now, Question, SlowReason};
+use crate::question::{Action, Now, Question, SlowReason};
 use crate::settings::Settings;
 
 /// Questions that go through the passes together; longer batches are cut. Their keys take 128 KiB, within a second-level cache.
@@ -117,32 +117,6 @@ impl Answerer {
                 }
             };
         }
-    }
-
-    /// Answers "too busy" with this text, in at most `at_most` bytes, without looking anything up: for a door whose queue is full, or
-    /// whose source has used up its share. Leaves [`Action::Reply`], or [`Action::Drop`] when the request names nobody to answer or
-    /// is smaller than the smallest answer.
-    pub fn answer_busy(&mut self, now: Now, question: &mut Question<'_>, text: &'static str, at_most: usize) {
-        let transport = question.origin.transport;
-        let written = match understand(question.request, &question.origin, &self.settings) {
-            Understood::Drop(reason) => Err(reason),
-            Understood::Reply(asked, _) | Understood::Resolve(asked, ..) => {
-                let frame = Frame::new(&self.settings, now.unix_seconds);
-                let written = write_busy(&asked, &frame, text, at_most, question.room);
-                written.map(|written| (asked, written)).ok_or(DropReason::BudgetSpent)
-            }
-        };
-        question.action = match written {
-            Ok((asked, written)) => {
-                let class = OpClass::of(asked.head.header.op);
-                self.counters.answered(transport, class, Outcome::of(written.code));
-                Action::Reply { length: written.length, keep_open: asked.keep_open }
-            }
-            Err(reason) => {
-                self.counters.dropped(transport, reason);
-                Action::Drop(reason)
-            }
-        };
     }
 
     /// The counters this answerer adds to. Only who holds the answerer may add.

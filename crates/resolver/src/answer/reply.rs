@@ -7,9 +7,8 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use waymark_catalog::Stored;
 use waymark_wire::limits::MAX_MESSAGE_BYTES;
-use waymark_wire::message::Head;
 use waymark_wire::response::{OwnIdentity, ResponseWriter, digest_for, respond_to};
-use waymark_wire::{EncodeValue, Envelope, NoRoom, OpFlags, ResponseCode, Sink, ValueRef, Values, Version};
+use waymark_wire::{EncodeValue, Envelope, NoRoom, ResponseCode, Sink, ValueRef, Values, Version};
 
 use super::select::Filter;
 use super::site_values::{Offered, offered};
@@ -142,21 +141,6 @@ pub(crate) fn write_reply(
     Ok(Written { length, code: reply.code() })
 }
 
-/// Writes "too busy" in at most `at_most` bytes, leaving out the request digest and, where it must, the text; `None` when even that
-/// takes more.
-pub(crate) fn write_busy(asked: &Asked<'_>, frame: &Frame, text: &str, at_most: usize, room: &mut [u8]) -> Option<Written> {
-    let code = ResponseCode::SERVER_TOO_BUSY;
-    let mut head: Head = respond_to(&asked.head, &frame.own, code, frame.expiration);
-    head.header.flags = head.header.flags.without(OpFlags::CERT);
-    let limit = at_most.min(room.len());
-    let mut write = |text: &[u8]| {
-        let room = room.get_mut(..limit)?;
-        let length = ResponseWriter::begin(room, &head, None).error(text).ok()?;
-        Some(Written { length, code })
-    };
-    write(text.as_bytes()).or_else(|| write(b""))
-}
-
 impl EncodeValue for Offered<'_> {
     fn put_value(&self, out: &mut (impl Sink + ?Sized)) {
         match self {
@@ -176,7 +160,10 @@ impl EncodeValue for Offered<'_> {
     }
 }
 
-/// A record that has no values, for names that have no record.
+/// The values of a record; none for a name without a record. `None` when they do not read back.
 pub(crate) fn values_of<'a>(record: Option<&Stored<'a>>) -> Option<Values<'a>> {
-    record.map_or(Some(Values::default()), |record| record.values().ok())
+    match record {
+        Some(record) => record.values().ok(),
+        None => Some(Values::default()),
+    }
 }

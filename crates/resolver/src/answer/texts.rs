@@ -29,7 +29,8 @@ pub(crate) const HANDLE_TOO_LONG: &str = "Handle is longer than 2048 bytes";
 /// Index and type lists that ask for too much work.
 pub(crate) const FILTER_TOO_LONG: &str = "Too many indexes and types for this many values";
 /// A client too old to follow a prefix referral itself.
-pub(crate) const REFERRAL_NOT_FOLLOWED: &str = "Another service serves this prefix; this server does not ask it for clients before 2.10";
+pub(crate) const REFERRAL_NOT_FOLLOWED: &str =
+    "Another service serves this prefix; this server does not ask it for clients before 2.10";
 /// A stored record that does not read back.
 pub(crate) const DAMAGED: &str = "The stored record cannot be read";
 /// An answer over the limit of the protocol.

@@ -139,9 +139,7 @@ fn understand_body<'q>(message: &Message<'q>, origin: &Origin, settings: &'q Set
     match body {
         RequestBody::Resolution(resolution) => match Handle::new(resolution.handle) {
             Ok(handle) => Understood::Resolve(asked, handle, resolution),
-            Err(_) => {
-                Understood::Reply(asked, Reply::error(ResponseCode::INVALID_HANDLE, texts::HANDLE_TOO_LONG))
-            }
+            Err(_) => Understood::Reply(asked, Reply::error(ResponseCode::INVALID_HANDLE, texts::HANDLE_TOO_LONG)),
         },
         RequestBody::SiteInfo { .. } => {
             Understood::Reply(asked, Reply::Site { data: settings.sites.for_asker(origin) })

@@ -1,6 +1,15 @@
 //! What the tests of this crate share: the data a reference server held when its answers were recorded, loaded into a catalog on disk, and
 //! the way to ask it.
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "each test file uses its own part, and a test may fail by panicking"
+)]
 
 use std::fs;
 use std::net::SocketAddr;
@@ -13,8 +22,12 @@ use waymark_resolver::{
     Action, AdministrationDoors, Answerer, NodeKey, Now, Origin, OwnedQuestion, Question, Settings, SiteSet,
     SiteSetOptions, ThreadCounters, Transport,
 };
+use waymark_wire::limits::ResponseLimits;
+use waymark_wire::message::Head;
+use waymark_wire::request::RequestWriter;
+use waymark_wire::response::{Response, ResponseBody};
 use waymark_wire::types::HS_SITE;
-use waymark_wire::{Permissions, Reader, Ttl, ValueBuf, ValueRef};
+use waymark_wire::{OpFlags, Permissions, Reader, Ttl, ValueBuf, ValueRef};
 
 /// The time of every answer of these tests.
 pub const NOW: Now = Now { unix_seconds: 1_800_000_000 };
@@ -59,6 +72,7 @@ impl Shelf {
 
     fn open(folder: &Path, warm: Warm) -> Catalog {
         let mut options = Options::new(waymark_store::Options::new(folder.join("data")));
+        options.store.segment_bytes = 1 << 20;
         options.limits.handle_bytes = 2_048;
         options.limits.long_handles = LongHandles::Warn;
         options.limits.value_bytes = 261_120;
@@ -94,6 +108,8 @@ impl Shelf {
     pub fn of_the_reference() -> Self {
         let shelf = Self::empty();
         let fixtures = read_json("fixtures.json");
+        // One of the records is of a prefix the reference held without serving it: written while `0.NA` lives here.
+        shelf.home("0.NA");
         let mut commands: Vec<Command> = Vec::new();
         for name in fixtures["homed_prefixes"].as_array().unwrap() {
             commands.push(Command::Home { name: HomeName::parse(name.as_str().unwrap().as_bytes()).unwrap() });
@@ -107,6 +123,7 @@ impl Shelf {
         commands.push(put("88.111.1/many2100", ValueSet::from_bufs(&many).unwrap()));
         let big: Vec<u8> = (b'a'..=b'z').cycle().take(200_000).collect();
         commands.push(put("88.111.1/big200k", ValueSet::from_bufs(&[old_value(1, "BLOB", &big)]).unwrap()));
+        commands.push(Command::Unhome { name: HomeName::parse(b"0.NA").unwrap() });
         shelf.write(commands);
         shelf
     }
@@ -247,4 +264,75 @@ pub fn ask_slowly(answerer: &mut Answerer, origin: Origin, request: &[u8]) -> En
         Action::Drop(reason) => Ending::Dropped(reason),
         other => panic!("the slow path left {other:?}"),
     }
+}
+
+/// The request id of requests made by [`request`].
+pub const REQUEST_ID: u32 = 0x0102_0304;
+
+/// The writer of a request with these flags, current version, no session.
+pub fn request(flags: OpFlags) -> RequestWriter<Vec<u8>> {
+    RequestWriter::new(Vec::new(), Head::request(REQUEST_ID, flags, 0))
+}
+
+/// A resolution of all values the public may read.
+pub fn resolution(handle: &str) -> Vec<u8> {
+    request(OpFlags::USUAL).resolution(handle.as_bytes(), &[], &[], None)
+}
+
+/// A resolution of all values with these flags.
+pub fn resolution_with(flags: OpFlags, handle: &str) -> Vec<u8> {
+    request(flags).resolution(handle.as_bytes(), &[], &[], None)
+}
+
+/// What an answer says, without its frame.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Said {
+    /// 1 to a resolution: handle, and index and type of each value.
+    Values(String, Vec<(u32, String)>),
+    /// 302 or 303, with index and type of each value.
+    Referral(u32, Vec<(u32, String)>),
+    /// 402.
+    Challenge,
+    /// Another code with its text.
+    Code(u32, String),
+    /// 1 to anything else.
+    Success,
+}
+
+impl Said {
+    pub fn code(code: u32) -> Self {
+        Self::Code(code, String::new())
+    }
+
+    pub fn values(handle: &str, values: &[(u32, &str)]) -> Self {
+        Self::Values(handle.into(), values.iter().map(|(index, kind)| (*index, (*kind).into())).collect())
+    }
+
+    pub fn referral(code: u32, values: &[(u32, &str)]) -> Self {
+        Self::Referral(code, values.iter().map(|(index, kind)| (*index, (*kind).into())).collect())
+    }
+}
+
+/// Reads an answer, which must be well formed.
+pub fn said(answer: &[u8]) -> Said {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let list = |values: waymark_wire::Values<'_>| {
+        values.into_iter().map(|value| (value.index, text(value.kind))).collect::<Vec<_>>()
+    };
+    let response = Response::parse(answer, ResponseLimits::WHOLE_MESSAGE).unwrap();
+    match response.body {
+        ResponseBody::Resolution { handle, values } => Said::Values(text(handle), list(values)),
+        ResponseBody::Referral { handle, values } => {
+            assert!(handle.is_empty(), "the values say whom to ask");
+            Said::Referral(response.code.0, list(values.unwrap()))
+        }
+        ResponseBody::Challenge { .. } => Said::Challenge,
+        ResponseBody::Error { message } => Said::Code(response.code.0, text(message)),
+        _ => Said::Success,
+    }
+}
+
+/// Asks over TCP and reads the answer.
+pub fn hear(answerer: &mut Answerer, request: &[u8]) -> Said {
+    said(&ask(answerer, origin(Transport::Tcp), request).answer())
 }

@@ -1,0 +1,197 @@
+//! The promise of `answer_batch`: it allocates nothing, whatever is asked.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    reason = "a test may fail by panicking"
+)]
+#![expect(unsafe_code, reason = "counting allocations takes an allocator, which cannot be written without")]
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use support::{NOW, Shelf, answerer, old_value, origin, request, resolution, resolution_with, settings, value_for};
+use waymark_resolver::{Action, DropReason, Question, SlowReason, Transport};
+use waymark_wire::{Message, OpFlags, Version};
+
+thread_local! {
+    /// Allocations and reallocations of this thread; `const`, so that counting allocates nothing itself.
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: every call is handed on to the system's allocator as it came; counting touches nothing but a thread-local number.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller keeps the contract of `GlobalAlloc::alloc`, which is that of `System`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: `pointer` came from `System`, as all memory of this allocator does.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: as for `dealloc` and `alloc`.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+fn count() {
+    // A thread that is ending has no number left to count with.
+    let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// What a request must lead to, so that each way through the code is known to be taken.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Expect {
+    Code(u32),
+    Drop(DropReason),
+    Slow(SlowReason),
+    Room,
+}
+
+fn of_version(version: Version, flags: OpFlags, handle: &str) -> Vec<u8> {
+    let mut head = waymark_wire::message::Head::request(7, flags, 0);
+    head.envelope.version = version;
+    head.envelope.suggested = version;
+    waymark_wire::request::RequestWriter::new(Vec::new(), head).resolution(handle.as_bytes(), &[], &[], None)
+}
+
+/// A message of this operation and body.
+fn of_operation(operation: u32) -> Vec<u8> {
+    let mut bytes = request(OpFlags::USUAL).site_info();
+    bytes[20..24].copy_from_slice(&operation.to_be_bytes());
+    bytes
+}
+
+/// A request for every way through the code.
+fn requests() -> Vec<(&'static str, Vec<u8>, Expect)> {
+    let digest = OpFlags::USUAL.with(OpFlags::RRDG);
+    let cut = |length: usize| resolution("88.1/a")[..length].to_vec();
+    let mut response = resolution("88.1/a");
+    response[27] = 1;
+    let mut with_session = resolution("88.1/a");
+    with_session[7] = 9;
+    let mut encrypted = resolution("88.1/a");
+    encrypted[2] |= 0x40;
+    let long_list: Vec<u32> = (0..40_000).collect();
+    vec![
+        ("hit", resolution("88.1/a"), Expect::Code(1)),
+        ("hit in another case", resolution("88.1/A"), Expect::Code(1)),
+        ("index filter", request(OpFlags::USUAL).resolution(b"88.1/a", &[2], &[], None), Expect::Code(1)),
+        ("type filter", request(OpFlags::USUAL).resolution(b"88.1/a", &[], &[b"URL."], None), Expect::Code(1)),
+        ("dialect", request(OpFlags::USUAL).resolution(b"88.1/a", &[], &[], Some(b"")), Expect::Code(1)),
+        ("public values only", resolution("88.1/restricted"), Expect::Code(1)),
+        ("challenge", resolution_with(OpFlags::RECU, "88.1/restricted"), Expect::Code(402)),
+        ("old challenge", of_version(Version::new(2, 0), OpFlags::RECU, "88.1/restricted"), Expect::Code(402)),
+        ("readable by nobody", resolution_with(OpFlags::RECU, "88.1/nobody"), Expect::Code(401)),
+        ("no value matches", request(OpFlags::USUAL).resolution(b"88.1/a", &[9], &[], None), Expect::Code(200)),
+        ("miss", resolution("88.1/none"), Expect::Code(100)),
+        ("digest SHA-256", resolution_with(digest, "88.1/a"), Expect::Code(1)),
+        ("digest SHA-1", of_version(Version::new(2, 3), digest, "88.1/a"), Expect::Code(1)),
+        ("digest of a miss", resolution_with(digest, "88.1/none"), Expect::Code(100)),
+        ("site", request(OpFlags::USUAL).site_info(), Expect::Code(1)),
+        ("site with digest", request(digest).site_info(), Expect::Code(1)),
+        ("sites in a stored record", resolution("0.NA/88.1"), Expect::Code(1)),
+        ("sites without a record", resolution("88.2"), Expect::Code(1)),
+        ("status", resolution("0.SITE/status"), Expect::Code(200)),
+        ("prefix referral", resolution("0.NA/88.9.1"), Expect::Code(303)),
+        ("prefix referral unwelcome", resolution_with(OpFlags::DNRF, "0.NA/88.9.1"), Expect::Code(100)),
+        ("prefix referral, old client", of_version(Version::new(2, 9), digest, "0.NA/88.9.1"), Expect::Code(2)),
+        ("delegated", resolution("88.7/x"), Expect::Code(302)),
+        ("foreign", resolution("10.1000/1"), Expect::Code(301)),
+        ("empty name", resolution(""), Expect::Code(301)),
+        ("not UTF-8", request(OpFlags::USUAL).resolution(b"88.1/\xff\xfe", &[], &[], None), Expect::Code(100)),
+        ("handle too long", resolution(&"a".repeat(3_000)), Expect::Code(102)),
+        ("operation 0", of_operation(0), Expect::Code(4)),
+        ("unknown operation", of_operation(77), Expect::Code(5)),
+        ("administration", of_operation(105), Expect::Code(4)),
+        ("session setup", of_operation(400), Expect::Code(5)),
+        ("session end", of_operation(401), Expect::Code(500)),
+        ("answer to no challenge", of_operation(200), Expect::Code(405)),
+        ("unknown session", with_session, Expect::Code(500)),
+        ("encrypted", encrypted, Expect::Code(501)),
+        ("cut in the header", cut(40), Expect::Code(4)),
+        ("cut in the body", cut(50), Expect::Code(4)),
+        ("shorter than an envelope", cut(19), Expect::Drop(DropReason::TooShort)),
+        ("a response", response, Expect::Drop(DropReason::Response)),
+        ("certified", resolution_with(OpFlags::CERT, "88.1/a"), Expect::Slow(SlowReason::Sign)),
+        (
+            "long filter",
+            request(OpFlags::USUAL).resolution(b"88.1/a", &long_list, &[], None),
+            Expect::Slow(SlowReason::LongFilter),
+        ),
+        ("large", resolution("88.1/large"), Expect::Room),
+    ]
+}
+
+fn shelf() -> Shelf {
+    let shelf = Shelf::empty();
+    for name in ["88.1", "88.2", "0.NA/0.NA/88"] {
+        shelf.home(name);
+    }
+    shelf.put(
+        "88.1/a",
+        &[old_value(1, "URL", b"https://example.org/a"), old_value(2, "URL.ALT", b"https://example.org/b")],
+    );
+    shelf.put("88.1/restricted", &[old_value(1, "URL", b"x"), value_for(0x0c, 2, "HS_SECKEY", b"secret")]);
+    shelf.put("88.1/nobody", &[old_value(1, "URL", b"x"), value_for(0x04, 2, "HIDDEN", b"x")]);
+    shelf.put("88.1/large", &[old_value(1, "BLOB", &[7; 10_000])]);
+    shelf.put("0.NA/88.1", &[old_value(2, "DESC", b"ours")]);
+    shelf.put("0.NA/88.9", &[old_value(1, "HS_SITE.PREFIX", b"elsewhere")]);
+    shelf.put("0.NA/88.7", &[old_value(1, "HS_SITE", b"elsewhere")]);
+    shelf
+}
+
+#[test]
+fn answering_allocates_nothing_whatever_is_asked() {
+    let shelf = shelf();
+    let sites = vec![support::site_at([192, 0, 2, 1].into(), 1, true)];
+    let mut answerer = answerer(&shelf.catalog, settings(sites));
+    let requests = requests();
+    let mut rooms = vec![vec![0; 4_096]; requests.len()];
+    let mut check = |label: &str, questions: &mut [Question<'_>]| {
+        let before = ALLOCATIONS.get();
+        answerer.answer_batch(NOW, questions);
+        assert_eq!(ALLOCATIONS.get() - before, 0, "{label} allocates");
+    };
+    for ((label, bytes, expect), room) in requests.iter().zip(&mut rooms) {
+        let mut questions = [Question::new(origin(Transport::Udp), bytes, room)];
+        check(label, &mut questions);
+        let action = questions[0].action;
+        assert_eq!(ending(action, room), *expect, "{label}");
+    }
+    let mut together: Vec<Question<'_>> = requests
+        .iter()
+        .zip(&mut rooms)
+        .map(|((_, bytes, _), room)| Question::new(origin(Transport::Udp), bytes, room))
+        .collect();
+    check("a batch of everything", &mut together);
+    let actions: Vec<Action> = together.iter().map(|question| question.action).collect();
+    drop(together);
+    for (((label, _, expect), room), action) in requests.iter().zip(&rooms).zip(actions) {
+        assert_eq!(ending(action, room), *expect, "{label}, in a batch");
+    }
+}
+
+fn ending(action: Action, room: &[u8]) -> Expect {
+    match action {
+        Action::Reply { length, .. } => Expect::Code(Message::parse(&room[..length]).unwrap().header.response_code.0),
+        Action::Drop(reason) => Expect::Drop(reason),
+        Action::Continue(reason) => Expect::Slow(reason),
+        Action::NeedsRoom(_) => Expect::Room,
+        Action::Pending => panic!("left pending"),
+    }
+}
