@@ -16,6 +16,7 @@ mod memory;
 mod open;
 mod rebuild;
 mod records;
+mod sled_disk;
 mod state;
 mod types;
 

@@ -11,6 +11,7 @@ use crate::log::recover::open_log;
 use crate::medium::{Disk, Medium};
 use crate::memory::MemoryState;
 use crate::records::SledStore;
+use crate::sled_disk::remove_mark;
 use crate::state::SledState;
 
 /// Opens the store in the folder of `options`, and makes it when there is none and `options.create` says so. The folder stays locked until the
@@ -78,6 +79,7 @@ fn open_state(dir: &Path, cache_bytes: u64) -> Result<(SledState, StateFound), O
             },
         ) => {
             let to = set_aside(dir)?;
+            remove_mark(dir).map_err(|error| OpenError::io(dir, error))?;
             let state = SledState::open(dir, cache_bytes)?;
             Ok((state, StateFound::SetAside { to }))
         }

@@ -16,6 +16,7 @@ use crate::log::window::Window;
 use crate::medium::{Disk, Medium};
 use crate::open::open_locked;
 use crate::records::rebuild_keys;
+use crate::sled_disk::remove_mark;
 use crate::types::{Serial, Timestamp};
 
 /// Throws away everything derived from the records (key runs, damaged segment headers, the small state, blobs), remakes what this crate can,
@@ -33,7 +34,9 @@ pub fn rebuild(options: &Options) -> Result<(Arc<dyn Store>, Recovery), OpenErro
     }
     let lock = FolderLock::take(dir)?;
     let identity = Identity::load(&Disk, dir)?.ok_or_else(|| OpenError::NoStore { dir: dir.clone() })?;
-    remove_dir(&paths::state(dir))?;
+    let state = paths::state(dir);
+    remove_mark(&state).map_err(|error| OpenError::io(&state, error))?;
+    remove_dir(&state)?;
     remove_dir(&paths::blobs(dir))?;
     match identity.engine {
         Engine::Log => rebuild_log(&Disk, &paths::log(dir), &identity.store_id)?,

@@ -4,9 +4,7 @@
 //! place; `k key` the serial of the key's latest entry; `m` the end of the sequence. Keys and end carry checksums as the small state's values do.
 //! sled's own flush asks for no more than `sync_file_range`, so each group is followed by a real flush of sled's files.
 
-use std::collections::{HashMap, HashSet};
-use std::ffi::OsString;
-use std::fs::File;
+use std::collections::HashMap;
 use std::io;
 use std::ops::{Bound, ControlFlow};
 use std::path::{Path, PathBuf};
@@ -15,12 +13,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::blobs::Blobs;
 use crate::bytes::{Cursor, offset};
+use crate::check::Part;
 use crate::engine::{Options, Recovery, State, StateFound, Store};
 use crate::error::{CommitError, Damage, FollowError, OpenError, ReadError, StateError};
 use crate::folder::{FolderLock, Identity, paths};
 use crate::format::frame::{Seed, encode_entry, parse_entry};
 use crate::medium::Medium;
-use crate::state::{open_sled, seal, unseal};
+use crate::sled_disk::{SLED_FILE, SledFiles, gone_back, open_sled, write_mark};
+use crate::state::{seal, unseal};
 use crate::types::{
     Committed, Entry, EntryKind, Group, Health, KeyRecord, Place, Position, Serial, Statistics, Timestamp,
 };
@@ -31,16 +31,10 @@ pub(crate) const ENTRY_MARK: u8 = b'e';
 pub(crate) const KEY_MARK: u8 = b'k';
 /// Key of the end of the sequence.
 pub(crate) const END_KEY: &[u8] = b"m";
-/// sled's file of everything small.
-const SLED_FILE: &str = "db";
-/// sled's folder of large values, one file each.
-const SLED_BLOBS: &str = "blobs";
-
 /// A store kept by sled.
 pub(crate) struct SledStore {
     dir: PathBuf,
     db: sled::Db,
-    file: File,
     identity: Identity,
     seed: Seed,
     writer: Mutex<Writer>,
@@ -78,11 +72,10 @@ impl Latest {
 }
 
 /// What committing needs to itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Writer {
     entry: Vec<u8>,
-    /// Large values already flushed.
-    flushed: HashSet<OsString>,
+    files: SledFiles,
 }
 
 impl std::fmt::Debug for SledStore {
@@ -164,8 +157,11 @@ impl SledStore {
             None if db.is_empty() => Position::default(),
             None => return Err(OpenError::damaged(&dir, 0, Damage::Missing)),
         };
-        let path = dir.join(SLED_FILE);
-        let file = File::open(&path).map_err(|error| OpenError::io(&path, error))?;
+        let mut files = SledFiles::open(&dir)?;
+        // A process that ended before its flush may have left what sled found again but the disk does not hold yet.
+        files.flush().map_err(|error| OpenError::io(&dir, error))?;
+        let lost = gone_back(&dir, position.serial, Part::Records).map_err(|error| OpenError::io(&dir, error))?;
+        recovery.damage.extend(lost);
         let applied = state.applied();
         if applied > position.serial {
             state.clear().map_err(|error| OpenError::io(&dir, io::Error::other(error)))?;
@@ -176,10 +172,9 @@ impl SledStore {
         let store = Self {
             dir,
             db,
-            file,
             seed: Seed::of_store(&identity.store_id),
             identity,
-            writer: Mutex::default(),
+            writer: Mutex::new(Writer { entry: Vec::new(), files }),
             position: RwLock::new(position),
             pending: RwLock::default(),
             closed: AtomicBool::new(false),
@@ -188,8 +183,6 @@ impl SledStore {
             blobs,
             _lock: lock,
         };
-        // A process that ended before its flush may have left large values unflushed that sled found again.
-        store.flush_files(&mut HashSet::new()).map_err(|error| OpenError::io(&store.dir, error))?;
         Ok((store, recovery))
     }
 
@@ -303,34 +296,6 @@ impl SledStore {
         self.health.store(2, Ordering::Release);
         CommitError::Poisoned
     }
-
-    /// Makes sled's files durable, really: the one file of pages, and large values not flushed before.
-    fn flush_files(&self, flushed: &mut HashSet<OsString>) -> io::Result<()> {
-        let dir = self.dir.join(SLED_BLOBS);
-        let mut fresh = false;
-        let names = match std::fs::read_dir(&dir) {
-            Ok(names) => names.collect::<Result<Vec<_>, _>>()?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(error),
-        };
-        let present: HashSet<OsString> = names.iter().map(std::fs::DirEntry::file_name).collect();
-        for name in &present {
-            if !flushed.contains(name) {
-                // sled may have removed it since the folder was listed.
-                match File::open(dir.join(name)) {
-                    Ok(file) => file.sync_all()?,
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(error),
-                }
-                fresh = true;
-            }
-        }
-        *flushed = present;
-        if fresh {
-            File::open(&dir)?.sync_all()?;
-        }
-        self.file.sync_all()
-    }
 }
 
 /// Whether the file system of `dir` has room for `bytes` more.
@@ -374,9 +339,12 @@ impl Store for SledStore {
         let time = now.max(self.last().time).min(Timestamp::MAX);
         let (committed, position) = self.apply(&mut writer, time, group)?;
         self.db.flush().map_err(|error| self.poisoned(&error))?;
-        self.flush_files(&mut writer.flushed).map_err(|error| self.poisoned(&error))?;
+        writer.files.flush().map_err(|error| self.poisoned(&error))?;
+        // Both in one step for those who look a key up: an end that is announced has its keys findable.
+        let mut pending = self.pending.write().unwrap_or_else(PoisonError::into_inner);
         *self.position.write().unwrap_or_else(PoisonError::into_inner) = position;
-        self.pending.write().unwrap_or_else(PoisonError::into_inner).clear();
+        pending.clear();
+        drop(pending);
         self.health.store(0, Ordering::Release);
         Ok(committed)
     }
@@ -483,7 +451,13 @@ impl Store for SledStore {
     }
 
     fn close(&self) -> Result<(), StateError> {
+        // After the commit under way, if there is one.
+        let writer = self.writer();
         self.closed.store(true, Ordering::Release);
+        if self.health() != Health::Poisoned {
+            write_mark(&self.dir, self.last().serial).map_err(StateError::Io)?;
+        }
+        drop(writer);
         self.state.flush()
     }
 }

@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use crate::bytes::Cursor;
 use crate::engine::{State, StateOp, Tree};
 use crate::error::{Damage, OpenError, StateError};
+use crate::sled_disk::{SledFiles, mark_path, open_sled, read_mark, remove_mark, write_mark};
 use crate::types::Serial;
 
 /// Version of the state this program writes, and the only one it reads; another one is set aside and fed again.
@@ -25,6 +26,7 @@ const VALUE_MARK: u8 = 1;
 pub(crate) struct SledState {
     dir: PathBuf,
     db: sled::Db,
+    files: Mutex<SledFiles>,
     /// Held by whoever applies.
     summary: Mutex<Summary>,
     applied: RwLock<Serial>,
@@ -109,16 +111,6 @@ fn value_key(tree: Tree, key: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Opens sled, whose faults on damaged files include panics.
-pub(crate) fn open_sled(dir: &Path, cache_bytes: u64) -> Result<sled::Db, OpenError> {
-    let fail = |source| OpenError::Sled { dir: dir.to_owned(), source };
-    let opened = catch_unwind(AssertUnwindSafe(|| sled::Config::new().path(dir).cache_capacity(cache_bytes).open()));
-    match opened {
-        Ok(opened) => opened.map_err(fail),
-        Err(_) => Err(OpenError::damaged(dir, 0, Damage::Sled)),
-    }
-}
-
 impl SledState {
     /// Opens the state in `dir` and verifies all of it: 1 million values take about a second.
     ///
@@ -133,8 +125,13 @@ impl SledState {
                 StateError::Damaged(what) => OpenError::damaged(dir, 0, what),
                 _ => OpenError::damaged(dir, 0, Damage::Sled),
             })?;
+        let mark = read_mark(dir).map_err(|error| OpenError::io(dir, error))?;
+        if mark.map_err(|what| OpenError::damaged(&mark_path(dir), 0, what))? > summary.applied {
+            return Err(OpenError::damaged(dir, 0, Damage::Missing));
+        }
+        let files = Mutex::new(SledFiles::open(dir)?);
         let applied = RwLock::new(summary.applied);
-        Ok(Self { dir: dir.to_owned(), db, summary: Mutex::new(summary), applied })
+        Ok(Self { dir: dir.to_owned(), db, files, summary: Mutex::new(summary), applied })
     }
 
     fn summary(&self) -> MutexGuard<'_, Summary> {
@@ -241,6 +238,7 @@ impl State for SledState {
 
     fn clear(&self) -> Result<(), StateError> {
         let mut summary = self.summary();
+        remove_mark(&self.dir).map_err(StateError::Io)?;
         // The summary goes first: what a crash leaves of the values then counts as damage, not as a state.
         self.db.remove(SUMMARY_KEY).map_err(StateError::Sled)?;
         self.db.clear().map_err(StateError::Sled)?;
@@ -250,7 +248,11 @@ impl State for SledState {
     }
 
     fn flush(&self) -> Result<(), StateError> {
-        self.db.flush().map(|_| ()).map_err(StateError::Sled)
+        let applied = self.applied();
+        // One at a time, so that an older mark never follows a newer one.
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        self.db.flush().map_err(StateError::Sled)?;
+        files.flush().and_then(|()| write_mark(&self.dir, applied)).map_err(StateError::Io)
     }
 
     fn bytes(&self) -> u64 {

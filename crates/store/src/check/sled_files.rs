@@ -14,7 +14,8 @@ use crate::error::{Damage, OpenError, StateError};
 use crate::folder::paths;
 use crate::format::frame::{Seed, parse_entry};
 use crate::records::{END_KEY, ENTRY_MARK, KEY_MARK, Latest, decode_end, entry_key};
-use crate::state::{open_sled, verify};
+use crate::sled_disk::{SLED_FILE, gone_back, open_sled};
+use crate::state::verify;
 use crate::types::{Place, Position, Serial};
 
 /// Folder of the copies, removed afterwards.
@@ -33,13 +34,13 @@ pub(super) fn check_sled(checker: &mut Checker<'_>, engine: Engine) -> Result<()
 /// A damage in sled: key concerned, serial, kind.
 type Wrong = (Option<Vec<u8>>, Option<Serial>, Damage);
 
-/// Copies sled's folder and runs `look` on the copy; what it finds is reported under the original's name.
+/// Copies sled's folder and runs `look` on the copy, which returns the serial it holds; what it finds is reported under the original's name.
 fn on_copy(
     checker: &mut Checker<'_>,
     dir: &Path,
     part: Part,
     cache_bytes: u64,
-    look: fn(&mut Checker<'_>, &sled::Db, &mut Vec<Wrong>),
+    look: fn(&mut Checker<'_>, &sled::Db, &mut Vec<Wrong>) -> Serial,
 ) -> Result<(), OpenError> {
     if !dir.is_dir() {
         return Ok(());
@@ -56,15 +57,19 @@ fn on_copy(
         Ok(db) => {
             // sled panics on some damage.
             let looked = catch_unwind(AssertUnwindSafe(|| look(checker, &db, &mut wrong)));
-            if looked.is_err() {
-                wrong.push((None, None, Damage::Sled));
+            match looked {
+                Ok(serial) => {
+                    let lost = gone_back(dir, serial, part).map_err(|error| OpenError::io(dir, error))?;
+                    lost.into_iter().for_each(|finding| checker.found(finding));
+                }
+                Err(_) => wrong.push((None, None, Damage::Sled)),
             }
             drop(catch_unwind(AssertUnwindSafe(move || drop(db))));
         }
         Err(_) => wrong.push((None, None, Damage::Sled)),
     }
     for (key, serial, what) in wrong {
-        let file = dir.join("db");
+        let file = dir.join(SLED_FILE);
         checker.found(Finding { file, offset: 0, part, what, serial, key, remedy: Remedy::of(part) });
     }
     remove()
@@ -85,23 +90,27 @@ fn copy_dir(from: &Path, to: &Path) -> io::Result<u64> {
     Ok(bytes)
 }
 
-fn check_state(checker: &mut Checker<'_>, db: &sled::Db, wrong: &mut Vec<Wrong>) {
+fn check_state(checker: &mut Checker<'_>, db: &sled::Db, wrong: &mut Vec<Wrong>) -> Serial {
     let mut keys = Vec::new();
     let verified = verify(db, &mut |key, what| keys.push((Some(key.to_vec()), None, what)));
     checker.summary.state_values += offset(db.len());
     match verified {
-        Ok(summary) if summary.applied > checker.summary.last => {
-            wrong.push((None, Some(summary.applied), Damage::Disagrees));
+        Ok(summary) => {
+            if summary.applied > checker.summary.last {
+                wrong.push((None, Some(summary.applied), Damage::Disagrees));
+            }
+            return summary.applied;
         }
-        Ok(_) => {}
         Err(StateError::Damaged(what)) if keys.is_empty() => wrong.push((None, None, what)),
         Err(StateError::Damaged(_)) => wrong.append(&mut keys),
         Err(_) => wrong.push((None, None, Damage::Sled)),
     }
+    // Damaged anyhow: nothing to add about what it lost.
+    Serial::MAX
 }
 
 /// Checks that entries are whole and without holes, and that keys name the latest of theirs.
-fn check_records(checker: &mut Checker<'_>, db: &sled::Db, wrong: &mut Vec<Wrong>) {
+fn check_records(checker: &mut Checker<'_>, db: &sled::Db, wrong: &mut Vec<Wrong>) -> Serial {
     let end = match db.get(END_KEY) {
         Ok(Some(stored)) => decode_end(&stored),
         Ok(None) if db.is_empty() => Ok(Position::default()),
@@ -140,6 +149,7 @@ fn check_records(checker: &mut Checker<'_>, db: &sled::Db, wrong: &mut Vec<Wrong
         }
     }
     check_keys(db, latest, wrong);
+    end.serial
 }
 
 fn check_keys(db: &sled::Db, mut latest: HashMap<Vec<u8>, Latest>, wrong: &mut Vec<Wrong>) {
