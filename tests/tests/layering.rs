@@ -20,6 +20,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "waymark-ident",
             "waymark-wire",
+            "waymark-index",
             "waymark-store",
             "waymark-catalog",
             "waymark-client",

@@ -96,7 +96,8 @@ pub fn fingerprint(certificate: &CertificateDer<'_>) -> String {
 }
 
 fn make_development(chain: &Path, key: &Path) -> Result<(), Problem> {
-    let failed = |cause: &dyn std::fmt::Display| Problem::new("certificate-not-made", Exit::Failed).with("cause", cause);
+    let failed =
+        |cause: &dyn std::fmt::Display| Problem::new("certificate-not-made", Exit::Failed).with("cause", cause);
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     let mut parameters = rcgen::CertificateParams::new(names).map_err(|cause| failed(&cause))?;
     parameters.distinguished_name.push(rcgen::DnType::CommonName, "Waymark development certificate");
@@ -105,8 +106,9 @@ fn make_development(chain: &Path, key: &Path) -> Result<(), Problem> {
     let pair = rcgen::KeyPair::generate().map_err(|cause| failed(&cause))?;
     let certificate = parameters.self_signed(&pair).map_err(|cause| failed(&cause))?;
     let write = |path: &Path, text: &str| {
-        write_private(path, text.as_bytes())
-            .map_err(|cause| Problem::new("file-not-written", Exit::Failed).with("path", path.display()).with("cause", cause))
+        write_private(path, text.as_bytes()).map_err(|cause| {
+            Problem::new("file-not-written", Exit::Failed).with("path", path.display()).with("cause", cause)
+        })
     };
     write(chain, &certificate.pem())?;
     write(key, &pair.serialize_pem())

@@ -1,1 +1,29 @@
 //! Configuration, wiring and the two binaries.
+//!
+//! ```text
+//! waymarkd ── config ── daemon ─┬─ catalog (data folder)
+//!                               ├─ doors (udp, tcp, quic)
+//!                               └─ http (/metrics /healthz /readyz /status)
+//! waymark ── cli ─┬─ resolve, load, status      ask a running node
+//!                 ├─ import, export, prefix, store   work on a data folder
+//!                 └─ demo                        both
+//! ```
+//!
+//! Drivers live here: clocks are read, signals taken, files opened, people addressed ([`texts`]). Decisions live below.
+#![forbid(unsafe_code)]
+
+pub mod certificate;
+pub mod cli;
+pub mod config;
+pub mod daemon;
+mod demo;
+mod doors;
+mod http;
+pub mod listen;
+pub mod load;
+mod logs;
+pub mod metrics_page;
+pub mod problem;
+pub mod sites;
+pub mod status;
+pub mod texts;

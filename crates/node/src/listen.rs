@@ -67,7 +67,8 @@ impl Listening {
     /// The one line printed at start: what listens where, and the fingerprint a client may pin.
     pub fn line(&self) -> String {
         let mut words = vec!["listening".to_owned()];
-        for (scheme, addresses) in [("udp", &self.udp), ("tcp", &self.tcp), ("quic", &self.quic), ("http", &self.http)] {
+        for (scheme, addresses) in [("udp", &self.udp), ("tcp", &self.tcp), ("quic", &self.quic), ("http", &self.http)]
+        {
             words.extend(addresses.iter().map(|address| format!("{scheme}://{address}")));
         }
         if !self.quic.is_empty() {
@@ -81,7 +82,8 @@ impl Listening {
 pub fn reachable(address: SocketAddr) -> SocketAddr {
     let mut address = address;
     if address.ip().is_unspecified() {
-        let loopback = if address.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
+        let loopback =
+            if address.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
         address.set_ip(loopback);
     }
     address

@@ -68,3 +68,31 @@ impl Problem {
         format!("error[{}]: {}", self.code, texts.text(self.code, &arguments))
     }
 }
+
+/// Several problems found together; at least one.
+#[derive(Debug)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.0.iter()
+    }
+
+    /// How the command ends: as the first says.
+    pub fn exit(&self) -> Exit {
+        self.0.first().map_or(Exit::Failed, Problem::exit)
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}
+
+impl From<Vec<Problem>> for Problems {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self(problems)
+    }
+}

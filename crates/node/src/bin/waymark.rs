@@ -1,2 +1,6 @@
-//! The `waymark` binary.
-fn main() {}
+//! `waymark`: everything a person types.
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    waymark_node::cli::tool(std::env::args_os().collect())
+}

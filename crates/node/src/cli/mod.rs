@@ -12,10 +12,27 @@ use crate::{
     texts::{Language, Texts},
 };
 
+mod export;
+pub(crate) mod import;
+mod load;
+mod prefix;
+pub(crate) mod present;
+pub(crate) mod resolve;
+mod run;
 pub mod server_url;
+mod status;
+mod store;
 pub mod terminal;
 
+pub use run::{daemon, tool};
 pub use server_url::ServerUrl;
+
+/// How output is shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shown {
+    /// Whether colours are wanted.
+    pub(crate) colours: bool,
+}
 
 /// A language by its tag, for `--lang`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -51,7 +68,13 @@ pub struct Daemon {
 
 /// The command line of `waymark`.
 #[derive(Debug, Parser)]
-#[command(name = "waymark", version, subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(
+    name = "waymark",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
 pub struct Tool {
     #[arg(long, global = true, value_enum, value_name = "LANGUAGE")]
     pub(crate) lang: Option<LanguageFlag>,
@@ -163,6 +186,8 @@ pub(crate) struct Export {
     pub(crate) form: FileForm,
     #[arg(long, value_name = "PREFIX")]
     pub(crate) prefix: Option<String>,
+    #[arg(long, value_name = "DIR")]
+    pub(crate) files_to: Option<PathBuf>,
 }
 
 /// `waymark status`.
@@ -309,7 +334,11 @@ pub fn language_of(arguments: &[std::ffi::OsString]) -> Language {
 }
 
 /// Parses a command line; prints help or what is wrong with it and gives the exit code when there is nothing to run.
-pub fn parse<T: CommandFactory + FromArgMatches>(arguments: &[std::ffi::OsString], texts: &Texts, path: &str) -> Result<T, Exit> {
+pub fn parse<T: CommandFactory + FromArgMatches>(
+    arguments: &[std::ffi::OsString],
+    texts: &Texts,
+    path: &str,
+) -> Result<T, Exit> {
     let command = with_help(T::command(), texts, path);
     let parsed = command.try_get_matches_from(arguments).and_then(|matches| T::from_arg_matches(&matches));
     parsed.map_err(|error| {
@@ -327,7 +356,9 @@ mod tests {
         if command.get_about().is_none() {
             missing.push(path.to_owned());
         }
-        for argument in command.get_arguments().filter(|argument| !["help", "version"].contains(&argument.get_id().as_str())) {
+        for argument in
+            command.get_arguments().filter(|argument| !["help", "version"].contains(&argument.get_id().as_str()))
+        {
             if argument.get_help().is_none() {
                 missing.push(format!("{path}-{}", argument.get_id()));
             }
@@ -343,7 +374,9 @@ mod tests {
             let texts = Texts::new(language);
             let mut missing = Vec::new();
             // Doc comments of the enum serve readers of the code; help must come from the texts.
-            for path in ["help-resolve", "help-import", "help-export", "help-status", "help-load", "help-demo", "help-config"] {
+            for path in
+                ["help-resolve", "help-import", "help-export", "help-status", "help-load", "help-demo", "help-config"]
+            {
                 assert!(texts.find(path, &[]).is_some(), "{path} has no text");
             }
             every_argument_has_help(&with_help(Tool::command(), &texts, "help"), "help", &mut missing);

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arrayvec::ArrayVec;
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
@@ -34,9 +35,33 @@ pub(crate) struct Socket {
     padded: Option<usize>,
     /// Datagrams made and not taken by the system yet.
     unsent: Vec<Vec<u8>>,
+}
+
+/// What the sockets of one thread share: headers and buffers of a batch.
+struct Desk {
     send_headers: MultiHeaders<SockaddrStorage>,
     receive_headers: MultiHeaders<SockaddrStorage>,
     buffers: Vec<[u8; ROOM]>,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self {
+            send_headers: MultiHeaders::preallocate(BATCH, None),
+            receive_headers: MultiHeaders::preallocate(BATCH, None),
+            buffers: vec![[0; ROOM]; BATCH],
+        }
+    }
+
+    /// Receives a batch without waiting; gives the lengths of its datagrams, which lie in the buffers.
+    fn receive(&mut self, socket: &UdpSocket) -> Result<ArrayVec<usize, BATCH>, Errno> {
+        let mut slices: Vec<[IoSliceMut<'_>; 1]> =
+            self.buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]).collect();
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let results = recvmmsg(socket.as_raw_fd(), &mut self.receive_headers, slices.iter_mut(), flags, None)?;
+        // A batch has at most as many datagrams as there are headers.
+        Ok(results.map(|result| result.bytes).collect())
+    }
 }
 
 impl Socket {
@@ -51,20 +76,11 @@ impl Socket {
         let socket = UdpSocket::bind(from)?;
         socket.connect(server)?;
         socket.set_nonblocking(true)?;
-        Ok(Self {
-            socket,
-            questions,
-            pace,
-            padded,
-            unsent: Vec::new(),
-            send_headers: MultiHeaders::preallocate(BATCH, None),
-            receive_headers: MultiHeaders::preallocate(BATCH, None),
-            buffers: vec![[0; ROOM]; BATCH],
-        })
+        Ok(Self { socket, questions, pace, padded, unsent: Vec::new() })
     }
 
     /// Makes the questions that are due and hands them to the system.
-    fn ask(&mut self, now: Duration, tally: &mut Tally) -> io::Result<()> {
+    fn ask(&mut self, desk: &mut Desk, now: Duration, tally: &mut Tally) -> io::Result<()> {
         while self.unsent.len() < BATCH
             && let Some(since) = self.pace.due(now)
         {
@@ -88,7 +104,7 @@ impl Socket {
         }
         let slices: Vec<[IoSlice<'_>; 1]> = self.unsent.iter().map(|datagram| [IoSlice::new(datagram)]).collect();
         let addresses: [Option<SockaddrStorage>; BATCH] = [None; BATCH];
-        let headers = &mut self.send_headers;
+        let headers = &mut desk.send_headers;
         let flags = MsgFlags::MSG_DONTWAIT;
         let sent = match sendmmsg(self.socket.as_raw_fd(), headers, &slices, addresses, [], flags) {
             Ok(results) => results.count(),
@@ -101,18 +117,13 @@ impl Socket {
     }
 
     /// Takes what has arrived; `false` when there was nothing.
-    fn take(&mut self, now: Duration, tally: &mut Tally) -> io::Result<bool> {
-        let mut slices: Vec<[IoSliceMut<'_>; 1]> =
-            self.buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]).collect();
-        let headers = &mut self.receive_headers;
-        let results = match recvmmsg(self.socket.as_raw_fd(), headers, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None) {
-            Ok(results) => results,
+    fn take(&mut self, desk: &mut Desk, now: Duration, tally: &mut Tally) -> io::Result<bool> {
+        let lengths = match desk.receive(&self.socket) {
+            Ok(lengths) => lengths,
             Err(Errno::EAGAIN) => return Ok(false),
             Err(error) => return Err(error.into()),
         };
-        let lengths: Vec<usize> = results.map(|result| result.bytes).collect();
-        drop(slices);
-        for (length, buffer) in lengths.iter().zip(&self.buffers) {
+        for (length, buffer) in lengths.iter().zip(&desk.buffers) {
             let Some(datagram) = buffer.get(..*length) else { continue };
             let Ok(envelope) = Envelope::parse(datagram) else { continue };
             tally.packets += 1;
@@ -141,6 +152,7 @@ fn response_code(datagram: &[u8], sequence: u32) -> u32 {
 pub(crate) fn run(mut sockets: Vec<Socket>, length: Duration) -> io::Result<Tally> {
     let started = Instant::now();
     let mut tally = Tally::default();
+    let mut desk = Desk::new();
     let mut last_look = Duration::ZERO;
     loop {
         let now = started.elapsed();
@@ -150,9 +162,9 @@ pub(crate) fn run(mut sockets: Vec<Socket>, length: Duration) -> io::Result<Tall
         }
         let mut busy = false;
         for socket in &mut sockets {
-            busy |= socket.take(started.elapsed(), &mut tally)?;
+            busy |= socket.take(&mut desk, started.elapsed(), &mut tally)?;
             if asking {
-                socket.ask(started.elapsed(), &mut tally)?;
+                socket.ask(&mut desk, started.elapsed(), &mut tally)?;
             }
         }
         if now > last_look + NAP {

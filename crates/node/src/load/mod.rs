@@ -106,7 +106,8 @@ impl Plan {
     fn questions(&self, worker: u32) -> Result<Questions, LoadError> {
         let seed = self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(u64::from(worker));
         let chooser = Chooser::new(self.names.clone(), self.zipf, self.absent_percent, seed)?;
-        let slots = if self.rate.is_some() { MOST_SLOTS } else { usize::try_from(self.outstanding).unwrap_or(MOST_SLOTS) };
+        let slots =
+            if self.rate.is_some() { MOST_SLOTS } else { usize::try_from(self.outstanding).unwrap_or(MOST_SLOTS) };
         let keep_open = !matches!(self.target, Target::Udp { .. });
         Ok(Questions::new(chooser, slots, keep_open))
     }

@@ -37,7 +37,8 @@ impl Names {
     /// # Errors
     /// There is none.
     pub fn list(text: &str) -> Result<Self, NamesError> {
-        let names: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        let names: Vec<String> =
+            text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
         if names.is_empty() { Err(NamesError::Empty) } else { Ok(Self::List(names)) }
     }
 
@@ -106,7 +107,12 @@ impl Chooser {
     ///
     /// # Errors
     /// An exponent the distribution does not know (negative, or no number).
-    pub fn new(names: Names, exponent: Option<f64>, absent_percent: u8, seed: u64) -> Result<Self, rand_distr::ZipfError> {
+    pub fn new(
+        names: Names,
+        exponent: Option<f64>,
+        absent_percent: u8,
+        seed: u64,
+    ) -> Result<Self, rand_distr::ZipfError> {
         #[expect(clippy::cast_precision_loss, reason = "a rank beyond 2^53 is not a name anybody draws")]
         let zipf = exponent.map(|exponent| rand_distr::Zipf::new(names.len() as f64, exponent)).transpose()?;
         Ok(Self { names, zipf, absent_percent, random: StdRng::seed_from_u64(seed) })
@@ -116,7 +122,11 @@ impl Chooser {
     pub fn next(&mut self, into: &mut String) -> bool {
         let at = match &self.zipf {
             None => self.random.random_range(0..self.names.len()),
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "ranks lie from 1 to the count")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "ranks lie from 1 to the count"
+            )]
             Some(zipf) => (self.random.sample(zipf) as u64).saturating_sub(1),
         };
         self.names.write(at, into);
@@ -158,7 +168,12 @@ mod tests {
         let ask = |seed| {
             let mut chooser = Chooser::new(Names::pattern("p/{}", 1000).unwrap(), Some(1.0), 20, seed).unwrap();
             let mut name = String::new();
-            (0..50).map(|_| { chooser.next(&mut name); name.clone() }).collect::<Vec<_>>()
+            (0..50)
+                .map(|_| {
+                    chooser.next(&mut name);
+                    name.clone()
+                })
+                .collect::<Vec<_>>()
         };
         assert_eq!(ask(7), ask(7));
         assert_ne!(ask(7), ask(8));
@@ -176,7 +191,12 @@ mod tests {
     fn zipf_prefers_few_names() {
         let mut chooser = Chooser::new(Names::pattern("{}", 1_000).unwrap(), Some(1.0), 0, 1).unwrap();
         let mut name = String::new();
-        let top = (0..10_000).filter(|_| { chooser.next(&mut name); name.parse::<u32>().unwrap() < 10 }).count();
+        let top = (0..10_000)
+            .filter(|_| {
+                chooser.next(&mut name);
+                name.parse::<u32>().unwrap() < 10
+            })
+            .count();
         assert!(top > 3_000, "{top}");
     }
 }

@@ -72,7 +72,12 @@ impl Questions {
         let id = (slot.uses.max(1) << SLOT_BITS) ^ at;
         let flags = if self.keep_open { OpFlags::USUAL.with(OpFlags::KPAL) } else { OpFlags::USUAL };
         // Servers do not check the expiration of a request.
-        RequestWriter::new(into, Head::request(id, flags, u32::MAX >> 1)).resolution(self.name.as_bytes(), &[], &[], None);
+        RequestWriter::new(into, Head::request(id, flags, u32::MAX >> 1)).resolution(
+            self.name.as_bytes(),
+            &[],
+            &[],
+            None,
+        );
         true
     }
 

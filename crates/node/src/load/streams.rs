@@ -1,9 +1,6 @@
 //! Load over TCP and QUIC: connections that stay open, many questions under way on each.
 
-use std::{
-    net::SocketAddr,
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 use waymark_client::{Failure, Trust, quic, tcp};

@@ -142,6 +142,10 @@ mod tests {
             for marker in ["Problem::new(\"", ".text(\"", ".say(\"", ".warn(\""] {
                 for part in text.split(marker).skip(1) {
                     let code = part.split('"').next().unwrap();
+                    // Keys of options have a point, codes never do.
+                    if code.contains('.') {
+                        continue;
+                    }
                     used += 1;
                     assert!(known.contains_key(code), "{} uses {code}, which has no text", file.display());
                 }

@@ -1,0 +1,279 @@
+//! `waymark import`: brings identifiers from a file into a data folder.
+
+use std::{
+    fs::File,
+    io::{BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _},
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use tokio::time::Instant;
+use waymark_catalog::{
+    Catalog,
+    import::{self, Format, ImportOptions, Problem as Rejected, Progress, Summary},
+};
+
+use super::{FileForm, Import, present::safe, run::folder_config, store::data_failed, terminal::grouped};
+use crate::{
+    config::Config,
+    daemon::{Signals, chain, open_catalog, stop_asked},
+    problem::{Exit, Problem, Problems},
+    texts::Texts,
+};
+
+/// Bytes of the beginning of a file that tell its form.
+const BEGINNING: usize = 4_096;
+
+/// Imports, shows progress, lists what was refused. The first signal finishes what is under way; a later run continues.
+pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Problems> {
+    let config = folder_config(&arguments.folder)?;
+    let data = config.data();
+    let unreadable = |path: &Path, cause: &dyn std::fmt::Display| {
+        Problem::new("file-unreadable", Exit::Usage).with("path", path.display()).with("cause", cause)
+    };
+    let mut file = File::open(&arguments.file).map_err(|cause| unreadable(&arguments.file, &cause))?;
+    let length = file.metadata().map_err(|cause| unreadable(&arguments.file, &cause))?.len();
+    let mut options =
+        ImportOptions::new(form(arguments.form, &mut file).map_err(|cause| unreadable(&arguments.file, &cause))?);
+    options.home = arguments.home;
+    options.dry_run = arguments.dry_run;
+    options.files.clone_from(&arguments.files_from);
+    if !arguments.from_start {
+        let stream = import::stream_id(&mut file, &options).map_err(|cause| unreadable(&arguments.file, &cause))?;
+        options.stream = Some(stream);
+    }
+    let rejects = arguments.rejects.clone().unwrap_or_else(|| rejects_beside(&arguments.file));
+    let catalog = open_catalog(&config, &data).await?;
+    let shown = Display { json: arguments.json, bar: bar(length, arguments.json), started: Instant::now() };
+    let stopped = stop_on_signal()?;
+    let (catalog, summary, shown) = tokio::task::spawn_blocking(move || {
+        let summary = import_file(&catalog, file, &options, &rejects, &shown, &stopped);
+        (catalog, summary.map(|summary| (summary, rejects)), shown)
+    })
+    .await
+    .map_err(|cause| data_failed(&data, &cause.to_string()))?;
+    shown.bar.finish_and_clear();
+    let closed = tokio::task::spawn_blocking(move || catalog.shutdown()).await;
+    let (summary, rejects) = summary?;
+    show(&summary, &rejects, &shown, arguments.dry_run, texts);
+    closed
+        .map_err(|cause| data_failed(&data, &cause.to_string()))?
+        .map_err(|cause| data_failed(&data, &chain(&cause)))?;
+    Ok(if summary.is_clean() { Exit::Done } else { Exit::Partly })
+}
+
+/// Imports a text the program holds itself, homing its prefixes; gives the number of records in the data folder's words: created.
+pub(crate) async fn import_text(config: &Config, data: &Path, text: &'static str) -> Result<u64, Problem> {
+    let catalog = open_catalog(config, data).await?;
+    let imported = tokio::task::spawn_blocking(move || {
+        let mut options = ImportOptions::new(Format::JsonLines);
+        options.home = true;
+        let summary = import::run(&catalog, text.as_bytes(), &options, None, &mut |_| ControlFlow::Continue(()));
+        let closed = catalog.shutdown();
+        let summary = summary.map_err(|error| chain(&error))?;
+        closed.map_err(|error| chain(&error))?;
+        Ok::<_, String>(summary.created)
+    })
+    .await
+    .map_err(|cause| data_failed(data, &cause.to_string()))?;
+    imported.map_err(|cause| Problem::new("import-failed", Exit::Failed).with("cause", cause))
+}
+
+fn import_file(
+    catalog: &Catalog,
+    file: File,
+    options: &ImportOptions,
+    rejects: &Path,
+    shown: &Display,
+    stopped: &AtomicBool,
+) -> Result<Summary, Problem> {
+    let mut list = RejectList { path: rejects.to_owned(), file: None };
+    let input = BufReader::with_capacity(1 << 20, file);
+    let mut progress = |progress: &Progress| {
+        shown.progress(progress);
+        if stopped.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let summary = import::run(catalog, input, options, Some(&mut list), &mut progress);
+    let flushed = list.flush();
+    let summary = summary.map_err(|error| Problem::new("import-failed", Exit::Failed).with("cause", chain(&error)))?;
+    flushed.map_err(|cause| {
+        Problem::new("file-not-written", Exit::Failed).with("path", rejects.display()).with("cause", cause)
+    })?;
+    Ok(summary)
+}
+
+/// The reject file, made with the first reject: a clean import leaves none.
+struct RejectList {
+    path: PathBuf,
+    file: Option<BufWriter<File>>,
+}
+
+impl std::io::Write for RejectList {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => self.file.insert(BufWriter::new(File::create(&self.path)?)),
+        };
+        file.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), std::io::Write::flush)
+    }
+}
+
+fn rejects_beside(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".rejects.jsonl");
+    PathBuf::from(name)
+}
+
+/// The form asked for, or the one the file's beginning shows; leaves the file at its start.
+fn form(asked: FileForm, file: &mut File) -> std::io::Result<Format> {
+    match asked {
+        FileForm::Jsonl => Ok(Format::JsonLines),
+        FileForm::Batch => Ok(Format::Batch),
+        FileForm::Auto => {
+            let mut beginning = Vec::new();
+            file.take(BEGINNING as u64).read_to_end(&mut beginning)?;
+            file.seek(SeekFrom::Start(0))?;
+            Ok(Format::detect(&beginning))
+        }
+    }
+}
+
+/// Turns the first SIGINT or SIGTERM into a request to finish what is under way.
+fn stop_on_signal() -> Result<Arc<AtomicBool>, Problem> {
+    let stopped = Arc::new(AtomicBool::new(false));
+    let mut signals = Signals::take().map_err(|cause| Problem::new("signals", Exit::Failed).with("cause", cause))?;
+    let seen = Arc::clone(&stopped);
+    tokio::spawn(async move {
+        stop_asked(&mut signals).await;
+        seen.store(true, Ordering::Relaxed);
+    });
+    Ok(stopped)
+}
+
+/// How an import shows itself while it runs.
+struct Display {
+    json: bool,
+    bar: ProgressBar,
+    started: Instant,
+}
+
+impl Display {
+    fn progress(&self, progress: &Progress) {
+        if self.json {
+            let line = json!({
+                "event": "progress", "line": progress.lines, "bytes": progress.bytes,
+                "acknowledged": progress.done, "refused": progress.failed,
+            });
+            print_now(&line.to_string());
+        }
+        self.bar.set_position(progress.bytes);
+        self.bar.set_message(format!("{} ({} / s)", grouped(progress.done), grouped(self.rate(progress.done))));
+    }
+
+    fn rate(&self, done: u64) -> u64 {
+        let milliseconds = self.started.elapsed().as_millis().max(1);
+        u64::try_from(u128::from(done) * 1_000 / milliseconds).unwrap_or(u64::MAX)
+    }
+}
+
+/// Prints a line that a reader sees at once, even through a pipe.
+fn print_now(line: &str) {
+    let mut out = std::io::stdout().lock();
+    // A reader that went away is no reason to stop an import.
+    let _written = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn bar(length: u64, json: bool) -> ProgressBar {
+    if json {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  {msg}  {eta}");
+    ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn show(summary: &Summary, rejects: &Path, shown: &Display, dry_run: bool, texts: &Texts) {
+    let progress = &summary.progress;
+    if shown.json {
+        let line = json!({
+            "event": "done", "dry_run": dry_run, "stopped": summary.stopped, "lines": progress.lines, "acknowledged": progress.done,
+            "created": summary.created, "replaced": summary.replaced, "changed": summary.changed,
+            "deleted": summary.deleted, "same": summary.same, "homed": summary.homed, "unhomed": summary.unhomed,
+            "long_handles": summary.long_handles, "refused": progress.failed, "not_served": summary.not_served,
+            "resumed_at_line": summary.resumed.map(|(_, line)| line),
+            "notices": summary.notices.iter().map(|notice| notice.code()).collect::<Vec<_>>(),
+            "rejects": (progress.failed > 0).then(|| rejects.display().to_string()),
+            "per_second": shown.rate(progress.done),
+        });
+        print_now(&line.to_string());
+        return;
+    }
+    if let Some((_, line)) = summary.resumed {
+        println!("{}", texts.text("import-resumed", &[("line", grouped(line).into())]));
+    }
+    for notice in &summary.notices {
+        println!("{}", texts.text(&format!("notice-{}", notice.code()), &[]));
+    }
+    let code = if dry_run { "import-checked" } else { "import-done" };
+    let values = [
+        ("lines", grouped(progress.lines).into()),
+        ("done", grouped(progress.done).into()),
+        ("rate", grouped(shown.rate(progress.done)).into()),
+        ("created", grouped(summary.created).into()),
+        ("changed", grouped(summary.replaced + summary.changed + summary.deleted).into()),
+        ("same", grouped(summary.same).into()),
+        ("homed", grouped(summary.homed).into()),
+        ("refused", grouped(progress.failed).into()),
+    ];
+    println!("{}", texts.text(code, &values));
+    if summary.long_handles > 0 {
+        println!("{}", texts.text("import-long-handles", &[("count", grouped(summary.long_handles).into())]));
+    }
+    if summary.stopped {
+        println!("{}", texts.text("import-stopped", &[]));
+    }
+    show_refused(summary, rejects, texts);
+}
+
+fn show_refused(summary: &Summary, rejects: &Path, texts: &Texts) {
+    for problem in &summary.problems {
+        println!("  {}", safe(&described(problem, texts)));
+    }
+    if !summary.not_served.is_empty() {
+        println!("{}", texts.text("import-not-served", &[]));
+        for (prefix, count) in &summary.not_served {
+            println!("  {} ({})", safe(prefix), grouped(*count));
+        }
+    }
+    if summary.progress.failed > 0 {
+        println!("{}", texts.text("import-rejects", &[("path", rejects.display().to_string().into())]));
+    }
+}
+
+/// A refused line in the user's language: line, handle, field, cause with its code.
+fn described(problem: &Rejected, texts: &Texts) -> String {
+    let cause = problem.cause.to_string();
+    let code = problem.cause.code();
+    let meaning = texts.find(&format!("cause-{code}"), &[]).unwrap_or_default();
+    texts.text(
+        "import-problem",
+        &[
+            ("line", problem.line.to_string().into()),
+            ("handle", problem.subject.as_deref().unwrap_or("-").into()),
+            ("field", if problem.field.is_empty() { "-" } else { &problem.field }.into()),
+            ("code", code.into()),
+            ("meaning", meaning.into()),
+            ("cause", cause.into()),
+        ],
+    )
+}

@@ -1,0 +1,110 @@
+//! From a command line to its exit code.
+
+use std::{ffi::OsString, process::ExitCode};
+
+use tokio::runtime::Runtime;
+
+use super::{
+    Command, Daemon, Folder, Shown, Tool, export, import, language_of, load, parse, prefix, resolve, status, store,
+    terminal,
+};
+use crate::{
+    config::{Config, OPTIONS, render, schema::Value},
+    daemon, demo, logs,
+    problem::{Exit, Problem, Problems},
+    texts::Texts,
+};
+
+/// Runs `waymark` with these arguments, the program's name first.
+pub fn tool(arguments: Vec<OsString>) -> ExitCode {
+    let texts = Texts::new(language_of(&arguments));
+    let tool: Tool = match parse(&arguments, &texts, "help") {
+        Ok(tool) => tool,
+        Err(exit) => return code(exit),
+    };
+    let shown = Shown { colours: terminal::colours() };
+    let ended = runtime().and_then(|runtime| runtime.block_on(command(&tool.command, &texts, shown)));
+    finish(ended, &texts)
+}
+
+async fn command(command: &Command, texts: &Texts, shown: Shown) -> Result<Exit, Problems> {
+    match command {
+        Command::Resolve(arguments) => Ok(resolve::run(arguments, texts, shown).await?),
+        Command::Load(arguments) => Ok(load::run(arguments, texts).await?),
+        Command::Import(arguments) => import::run(arguments, texts).await,
+        Command::Export(arguments) => export::run(arguments, texts).await,
+        Command::Status(arguments) => status::run(arguments, texts, shown).await,
+        Command::Store(command) => store::run(command, texts, shown).await,
+        Command::Prefix(command) => prefix::run(command, texts).await,
+        Command::Demo(arguments) => Ok(demo::run(arguments, texts, shown).await?),
+        Command::Config => {
+            print!("{}", render::file(OPTIONS));
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// Runs `waymarkd` with these arguments, the program's name first.
+pub fn daemon(arguments: Vec<OsString>) -> ExitCode {
+    let mut texts = Texts::new(language_of(&arguments));
+    let daemon: Daemon = match parse(&arguments, &texts, "help-daemon") {
+        Ok(daemon) => daemon,
+        Err(exit) => return code(exit),
+    };
+    let mut config = match Config::load(daemon.config.as_deref()) {
+        Ok(config) => config,
+        Err(problems) => return report(&problems.into(), &texts),
+    };
+    if daemon.lang.is_none()
+        && let Some(language) = config.language()
+    {
+        texts = Texts::new(language);
+    }
+    if let Some(data) = &daemon.data {
+        config.set("node.data", Value::Text(data.display().to_string()));
+    }
+    let problems = config.unusable_files();
+    if !problems.is_empty() {
+        return report(&problems.into(), &texts);
+    }
+    if daemon.check_config {
+        println!("{}", texts.text("config-good", &[]));
+        return code(Exit::Done);
+    }
+    logs::start(&config);
+    let data = config.data();
+    let ended = runtime().and_then(|runtime| Ok(runtime.block_on(daemon::run(&config, &data))?));
+    finish(ended, &texts)
+}
+
+/// The configuration a command on a data folder works with, its data folder included.
+pub(super) fn folder_config(folder: &Folder) -> Result<Config, Problems> {
+    let mut config = Config::load(folder.config.as_deref())?;
+    if let Some(data) = &folder.data {
+        config.set("node.data", Value::Text(data.display().to_string()));
+    }
+    Ok(config)
+}
+
+fn runtime() -> Result<Runtime, Problems> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    Ok(runtime.map_err(|cause| Problem::new("runtime", Exit::Failed).with("cause", cause))?)
+}
+
+fn finish(ended: Result<Exit, Problems>, texts: &Texts) -> ExitCode {
+    match ended {
+        Ok(exit) => code(exit),
+        Err(problems) => report(&problems, texts),
+    }
+}
+
+fn report(problems: &Problems, texts: &Texts) -> ExitCode {
+    for problem in problems.iter() {
+        eprintln!("{}", problem.render(texts));
+    }
+    code(problems.exit())
+}
+
+fn code(exit: Exit) -> ExitCode {
+    ExitCode::from(exit as u8)
+}

@@ -1,0 +1,158 @@
+//! `waymark store`: check, repair and describe stored data.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{
+    Shown, Store, StoreFolder,
+    run::folder_config,
+    terminal::{Tone, grouped, toned},
+};
+use crate::{
+    config::Config,
+    daemon::{chain, open_catalog},
+    problem::{Exit, Problem, Problems},
+    texts::Texts,
+};
+
+/// Findings shown to a person one by one; the rest is counted.
+const MOST_SHOWN: u64 = 1_000;
+
+pub(crate) async fn run(command: &Store, texts: &Texts, shown: Shown) -> Result<Exit, Problems> {
+    match command {
+        Store::Check(arguments) => check(arguments, texts, shown).await,
+        Store::Rebuild(arguments) => rebuild(arguments, texts).await,
+        Store::Info(arguments) => {
+            let config = folder_config(&arguments.folder)?;
+            let data = existing(&config)?;
+            describe(&config, &data, arguments.json, texts).await
+        }
+    }
+}
+
+/// The data folder, which must be there: commands that look never make one.
+pub(crate) fn existing(config: &Config) -> Result<std::path::PathBuf, Problem> {
+    let data = config.data();
+    if data.is_dir() {
+        Ok(data)
+    } else {
+        Err(Problem::new("data-missing", Exit::Unavailable).with("path", data.display()))
+    }
+}
+
+async fn check(arguments: &StoreFolder, texts: &Texts, shown: Shown) -> Result<Exit, Problems> {
+    let config = folder_config(&arguments.folder)?;
+    let data = existing(&config)?;
+    let (folder, as_json) = (data.clone(), arguments.json);
+    let checked = tokio::task::spawn_blocking(move || {
+        let mut count = 0;
+        waymark_store::check(&folder, &mut |finding| {
+            count += 1;
+            if as_json {
+                println!(
+                    "{}",
+                    json!({
+                        "file": finding.file,
+                        "offset": finding.offset,
+                        "part": format!("{:?}", finding.part),
+                        "what": finding.what.to_string(),
+                        "serial": finding.serial.map(|serial| serial.0),
+                        "remedy": finding.remedy.to_string(),
+                    })
+                );
+            } else if count <= MOST_SHOWN {
+                println!("{finding}");
+            }
+        })
+    })
+    .await;
+    let checked = checked.map_err(|cause| data_failed(&data, &cause.to_string()))?;
+    let summary = checked.map_err(|cause| data_failed(&data, &chain(&cause)))?;
+    let good = summary.findings == 0;
+    if as_json {
+        println!(
+            "{}",
+            json!({
+                "findings": summary.findings, "bytes": summary.bytes, "entries": summary.entries,
+                "segments": summary.segments, "runs": summary.runs, "blobs": summary.blobs,
+                "state_values": summary.state_values, "last_serial": summary.last.0,
+            })
+        );
+    } else {
+        let code = if good { "check-good" } else { "check-bad" };
+        let values = [
+            ("bytes", grouped(summary.bytes).into()),
+            ("entries", grouped(summary.entries).into()),
+            ("findings", grouped(summary.findings).into()),
+        ];
+        println!("{}", toned(&texts.text(code, &values), if good { Tone::Good } else { Tone::Bad }, shown.colours));
+    }
+    Ok(if good { Exit::Done } else { Exit::Damaged })
+}
+
+async fn rebuild(arguments: &StoreFolder, texts: &Texts) -> Result<Exit, Problems> {
+    let config = folder_config(&arguments.folder)?;
+    let data = existing(&config)?;
+    let options = config.catalog(&data);
+    let rebuilt = tokio::task::spawn_blocking(move || todo_rebuild(&options)).await;
+    let rebuilt = rebuilt.map_err(|cause| data_failed(&data, &cause.to_string()))?;
+    let rebuilt = rebuilt.map_err(|cause| data_failed(&data, &chain(&cause)))?;
+    if arguments.json {
+        println!("{}", json!({ "identifiers": rebuilt.entries, "serial": rebuilt.serial.0 }));
+    } else {
+        let values = [("identifiers", grouped(rebuilt.entries).into()), ("serial", grouped(rebuilt.serial.0).into())];
+        println!("{}", texts.text("rebuilt", &values));
+    }
+    Ok(Exit::Done)
+}
+
+/// Opens the folder and says what it holds.
+pub(crate) async fn describe(config: &Config, data: &Path, as_json: bool, texts: &Texts) -> Result<Exit, Problems> {
+    let data = existing_at(data)?;
+    let catalog = open_catalog(config, &data).await?;
+    let figures = catalog.statistics();
+    let facts = [
+        ("identifiers", "status-identifiers", figures.index.entries),
+        ("prefixes", "status-prefixes", figures.prefixes as u64),
+        ("serial", "status-serial", figures.serial.0),
+        ("log_bytes", "status-log", figures.store.log_bytes),
+        ("segments", "info-segments", figures.store.segments),
+        ("runs", "info-runs", figures.store.runs),
+        ("state_bytes", "status-state-bytes", figures.store.state_bytes),
+        ("state_lag", "info-state-lag", figures.store.state_lag),
+    ];
+    if as_json {
+        let object: serde_json::Map<_, _> =
+            facts.iter().map(|(name, _, value)| ((*name).to_owned(), json!(value))).collect();
+        println!("{}", serde_json::Value::Object(object));
+    } else {
+        for (_, code, value) in facts {
+            println!("{:<24} {}", texts.text(code, &[]), grouped(value));
+        }
+    }
+    let closed = tokio::task::spawn_blocking(move || catalog.shutdown()).await;
+    closed
+        .map_err(|cause| data_failed(&data, &cause.to_string()))?
+        .map_err(|cause| data_failed(&data, &chain(&cause)))?;
+    Ok(Exit::Done)
+}
+
+fn existing_at(data: &Path) -> Result<std::path::PathBuf, Problem> {
+    if data.is_dir() {
+        Ok(data.to_owned())
+    } else {
+        Err(Problem::new("data-missing", Exit::Unavailable).with("path", data.display()))
+    }
+}
+
+pub(crate) fn data_failed(data: &Path, cause: &str) -> Problem {
+    Problem::new("data-not-opened", Exit::Unavailable).with("path", data.display()).with("cause", cause)
+}
+struct R {
+    entries: u64,
+    serial: waymark_store::Serial,
+}
+fn todo_rebuild(_o: &waymark_catalog::Options) -> Result<R, waymark_catalog::OpenError> {
+    todo!()
+}

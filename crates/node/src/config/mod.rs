@@ -1,0 +1,346 @@
+//! Configuration: a file's text, checked against the one table of options, becomes values that cannot be wrong.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use waymark_catalog::config::{LongHandles, RecordLimits, WriterLimits};
+use waymark_ident::CaseRule;
+use waymark_resolver::policy::Network;
+use waymark_store::Engine;
+
+use crate::{
+    certificate,
+    problem::{Exit, Problem},
+    texts::Language,
+};
+
+pub mod load;
+pub mod options;
+pub mod render;
+pub mod schema;
+
+pub use load::Values;
+pub use options::OPTIONS;
+
+/// Data folder unless configured.
+pub const DEFAULT_DATA: &str = "waymark-data";
+
+/// Bytes of a MiB.
+const MEBI: u64 = 1 << 20;
+
+/// The configuration of a node, every value checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    values: Values,
+}
+
+impl Config {
+    /// All defaults.
+    pub fn defaults() -> Self {
+        Self { values: Values::defaults(OPTIONS) }
+    }
+
+    /// Reads a file, or takes the defaults without one.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn load(path: Option<&Path>) -> Result<Self, Vec<Problem>> {
+        let Some(path) = path else { return Ok(Self::defaults()) };
+        let text = std::fs::read_to_string(path).map_err(|cause| {
+            vec![Problem::new("config-unreadable", Exit::Usage).with("path", path.display()).with("cause", cause)]
+        })?;
+        Self::read(&text)
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn read(text: &str) -> Result<Self, Vec<Problem>> {
+        let config = Self { values: load::read(OPTIONS, text)? };
+        let problems = config.contradictions();
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// The checked values by key.
+    pub fn values(&self) -> &Values {
+        &self.values
+    }
+
+    /// Replaces a value by one of the command line or of a caller that knows the key's kind.
+    pub fn set(&mut self, key: &'static str, value: schema::Value) {
+        self.values.set(key, value);
+    }
+
+    /// Settings that are each allowed and make no sense together.
+    fn contradictions(&self) -> Vec<Problem> {
+        let values = &self.values;
+        let mut problems = Vec::new();
+        let mut refuse = |first: &str, second: &str, cause: &str| {
+            problems.push(
+                Problem::new("config-combination", Exit::Usage)
+                    .with("first", first)
+                    .with("second", second)
+                    .with("cause", cause),
+            );
+        };
+        if values.text("quic.certificate").is_empty() != values.text("quic.private_key").is_empty() {
+            refuse("quic.certificate", "quic.private_key", "set both or none");
+        }
+        if ["listen.udp", "listen.tcp", "listen.quic"].iter().all(|key| values.list(key).is_empty()) {
+            refuse("listen.udp", "listen.tcp, listen.quic", "every door is closed");
+        }
+        if values.number("stream.connections_per_source") > values.number("stream.connections") {
+            refuse("stream.connections_per_source", "stream.connections", "one source may have more than all together");
+        }
+        if values.number("udp.reassembly_source_bytes") > values.number("udp.reassembly_total_bytes") {
+            refuse(
+                "udp.reassembly_source_bytes",
+                "udp.reassembly_total_bytes",
+                "one source may have more than all together",
+            );
+        }
+        if values.number("udp.reassembly_message_bytes") > values.number("udp.reassembly_source_bytes") {
+            refuse(
+                "udp.reassembly_message_bytes",
+                "udp.reassembly_source_bytes",
+                "no message of that size would ever fit",
+            );
+        }
+        if values.number("names.max_value_bytes") > values.number("names.max_record_bytes") {
+            refuse("names.max_value_bytes", "names.max_record_bytes", "no value of that size would ever fit");
+        }
+        for (one, other) in [("listen.udp", "listen.quic"), ("listen.tcp", "listen.http")] {
+            let others = values.list(other);
+            for address in values.list(one).iter().filter(|address| others.contains(address)) {
+                if !address.ends_with(":0") {
+                    refuse(one, other, address);
+                }
+            }
+        }
+        problems
+    }
+
+    /// Files the configuration names that cannot be read.
+    pub fn unusable_files(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for key in ["site.file", "site.key_file", "quic.certificate", "quic.private_key"] {
+            let Some(path) = self.path(key) else { continue };
+            if let Err(cause) = std::fs::File::open(&path) {
+                problems.push(
+                    Problem::new("config-file-missing", Exit::Usage)
+                        .with("key", key)
+                        .with("path", path.display())
+                        .with("cause", cause),
+                );
+            }
+        }
+        problems
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        PathBuf::from(self.values.text("node.data"))
+    }
+
+    /// The language asked for; `None` follows the environment.
+    pub fn language(&self) -> Option<Language> {
+        Language::from_tag(self.values.text("node.language"))
+    }
+
+    /// Addresses of one door.
+    pub fn addresses(&self, key: &str) -> Vec<SocketAddr> {
+        // The items were checked when the file was read.
+        self.values.list(key).iter().filter_map(|item| item.parse().ok()).collect()
+    }
+
+    /// IP addresses of a list.
+    pub fn ip_addresses(&self, key: &str) -> Vec<IpAddr> {
+        self.values.list(key).iter().filter_map(|item| item.parse().ok()).collect()
+    }
+
+    /// Networks of a list.
+    pub fn networks(&self, key: &str) -> Vec<Network> {
+        self.values.list(key).iter().filter_map(|item| item.parse().ok()).collect()
+    }
+
+    /// A path; `None` when it is empty.
+    pub fn path(&self, key: &str) -> Option<PathBuf> {
+        Some(self.values.text(key)).filter(|text| !text.is_empty()).map(PathBuf::from)
+    }
+
+    /// A number as a length.
+    pub fn count(&self, key: &str) -> usize {
+        usize::try_from(self.values.number(key)).unwrap_or(usize::MAX)
+    }
+
+    /// Where the QUIC certificate comes from.
+    pub fn certificate(&self, data: &Path) -> certificate::Source {
+        match (self.path("quic.certificate"), self.path("quic.private_key")) {
+            (Some(chain), Some(key)) => certificate::Source::Files { chain, key },
+            _ => certificate::Source::Development { data: data.to_owned() },
+        }
+    }
+
+    /// How to open the catalog of a data folder.
+    pub fn catalog(&self, data: &Path) -> waymark_catalog::Options {
+        let mebibytes = |key: &str| self.values.number(key).saturating_mul(MEBI);
+        let mut store = waymark_store::Options::new(data);
+        store.engine = Engine::from_name(self.values.text("store.engine")).unwrap_or_default();
+        store.now = waymark_catalog::machine_time();
+        store.segment_bytes = mebibytes("store.segment_mib");
+        store.open_segments = self.values.number("store.open_segments");
+        store.state_cache_bytes = mebibytes("store.state_cache_mib");
+        store.record_cache_bytes = mebibytes("store.record_cache_mib");
+        let mut options = waymark_catalog::Options::new(store);
+        options.case =
+            if self.values.flag("names.case_sensitive") { CaseRule::SuffixSensitive } else { CaseRule::Insensitive };
+        options.resident_budget_bytes = mebibytes("store.resident_mib");
+        options.expected_entries = self.values.number("store.expected_identifiers");
+        options.limits = RecordLimits {
+            handle_bytes: self.count("names.max_handle_bytes"),
+            long_handles: if self.values.text("names.long_handles") == "warn" {
+                LongHandles::Warn
+            } else {
+                LongHandles::Refuse
+            },
+            value_bytes: self.count("names.max_value_bytes"),
+            values: self.count("names.max_values"),
+            record_bytes: self.count("names.max_record_bytes"),
+        };
+        options.writer = WriterLimits {
+            queue_submissions: self.count("write.queue_submissions"),
+            queue_bytes: usize::try_from(mebibytes("write.queue_mib")).unwrap_or(usize::MAX),
+            group_commands: self.count("write.group_commands"),
+            group_bytes: usize::try_from(mebibytes("write.group_mib")).unwrap_or(usize::MAX),
+        };
+        options
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        schema::{Kind, Value},
+        *,
+    };
+
+    #[test]
+    fn every_default_lies_in_its_own_range() {
+        for option in OPTIONS {
+            let text = format!("[{}]\n{} = {}\n", option.section(), option.name(), option.default_text());
+            let read = load::read(OPTIONS, &text);
+            assert!(read.is_ok(), "{}: {read:?}", option.key);
+        }
+    }
+
+    #[test]
+    fn keys_are_unique_and_sections_stand_together() {
+        let mut seen = Vec::new();
+        for option in OPTIONS {
+            assert!(!seen.contains(&option.key), "{}", option.key);
+            seen.push(option.key);
+        }
+        let mut sections: Vec<&str> = OPTIONS.iter().map(schema::Spec::section).collect();
+        sections.dedup();
+        let count = sections.len();
+        sections.sort_unstable();
+        sections.dedup();
+        assert_eq!(sections.len(), count);
+    }
+
+    #[test]
+    fn every_key_is_read_by_the_sources_with_its_kind() {
+        let mut text = String::new();
+        for file in ["mod.rs", "../daemon.rs", "../doors.rs", "../logs.rs", "../status.rs"] {
+            let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/config")).join(file);
+            text.push_str(&std::fs::read_to_string(path).unwrap_or_default());
+        }
+        for option in OPTIONS {
+            assert!(text.contains(&format!("\"{}\"", option.key)), "{} is never read", option.key);
+        }
+    }
+
+    #[test]
+    fn contradictions_are_reported_together() {
+        let text = "[quic]\ncertificate = \"x\"\n[listen]\nudp = []\ntcp = []\nquic = []\n[stream]\nconnections = 1\n";
+        let problems = Config::read(text).unwrap_err();
+        assert_eq!(problems.len(), 3, "{problems:?}");
+        assert!(problems.iter().all(|problem| problem.code() == "config-combination"));
+    }
+
+    #[test]
+    fn one_port_for_two_doors_is_refused() {
+        let text = "[listen]\nudp = [\"127.0.0.1:5\"]\nquic = [\"127.0.0.1:5\"]\n";
+        assert_eq!(Config::read(text).unwrap_err().len(), 1);
+        let free = "[listen]\nudp = [\"127.0.0.1:0\"]\nquic = [\"127.0.0.1:0\"]\n";
+        assert!(Config::read(free).is_ok());
+    }
+
+    #[test]
+    fn the_shipped_file_is_the_table_of_options() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/waymark.toml");
+        let made = render::file(OPTIONS);
+        if std::env::var_os("WAYMARK_WRITE_CONFIG").is_some() {
+            std::fs::write(path, &made).unwrap();
+        }
+        let shipped = std::fs::read_to_string(path).unwrap();
+        assert!(shipped == made, "config/waymark.toml differs from `waymark config`: write its output there");
+        assert!(Config::read(&shipped).is_ok());
+    }
+
+    #[test]
+    fn every_shipped_file_is_good() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config");
+        let mut read = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                assert!(Config::load(Some(&path)).is_ok(), "{}", path.display());
+                read += 1;
+            }
+        }
+        assert!(read >= 4);
+    }
+
+    #[test]
+    fn the_shipped_file_works_with_every_line_switched_on() {
+        let shipped = render::file(OPTIONS);
+        let on: Vec<&str> = shipped
+            .lines()
+            .map(|line| {
+                line.strip_prefix("# ").filter(|line| line.contains(" = ") && !line.contains(": ")).unwrap_or(line)
+            })
+            .collect();
+        let config = Config::read(&on.join("\n")).unwrap();
+        for option in OPTIONS {
+            if let Kind::Number { default, .. } = option.kind {
+                assert_eq!(config.values().number(option.key), default, "{}", option.key);
+            }
+        }
+    }
+
+    #[test]
+    fn the_readme_holds_the_table_of_options() {
+        const MARKS: [&str; 2] = ["<!-- options -->\n", "<!-- /options -->"];
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+        let readme = std::fs::read_to_string(path).unwrap();
+        let (before, rest) = readme.split_once(MARKS[0]).unwrap();
+        let (table, after) = rest.split_once(MARKS[1]).unwrap();
+        let made = render::markdown(OPTIONS);
+        if std::env::var_os("WAYMARK_WRITE_CONFIG").is_some() {
+            std::fs::write(path, format!("{before}{}{made}{}{after}", MARKS[0], MARKS[1])).unwrap();
+        } else {
+            assert!(table == made, "README.md: the table of options is not that of the program");
+        }
+    }
+
+    #[test]
+    fn a_value_can_be_replaced() {
+        let mut config = Config::defaults();
+        config.set("node.data", Value::Text("elsewhere".into()));
+        assert_eq!(config.data(), PathBuf::from("elsewhere"));
+    }
+}

@@ -1,0 +1,334 @@
+//! The node: opened from a configuration, stopped in order. What `waymarkd` runs, and the demo too.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use waymark_catalog::{Catalog, Opened};
+use waymark_resolver::{
+    AdministrationDoors, NodeKey, Settings, SiteSet, SiteSetOptions,
+    door::{self, Drained, Running},
+};
+use waymark_wire::Ttl;
+
+use crate::{
+    certificate::{self, write_private},
+    config::Config,
+    doors, http,
+    listen::Listening,
+    problem::{Exit, Problem},
+    sites::{self, SiteFacts},
+    status::Watched,
+};
+
+/// The node's private key within the data folder.
+const KEY_FILE: &str = "node-key.bin";
+
+/// An open node.
+pub struct Node {
+    catalog: Catalog,
+    doors: Arc<Mutex<Option<Running>>>,
+    watched: Arc<Watched>,
+    listening: Listening,
+    data: PathBuf,
+    drain: Duration,
+    certificate: Option<ShownCertificate>,
+    pages: watch::Sender<bool>,
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("listening", &self.listening).finish_non_exhaustive()
+    }
+}
+
+/// The certificate of the QUIC door and where a newer one would be read from.
+struct ShownCertificate {
+    source: certificate::Source,
+    shown: door::Certificate,
+}
+
+impl Node {
+    /// Opens the data folder and the doors, writes `listen.json`.
+    ///
+    /// # Errors
+    /// What cannot be opened, by name; what was opened before it is closed again.
+    pub async fn start(config: &Config, data: &Path) -> Result<Self, Problem> {
+        let catalog = open_catalog(config, data).await?;
+        let key = Arc::new(node_key(config, data).await?);
+        let (certificate, fingerprint) = show_certificate(config, data)?;
+        let watched = Arc::new(Watched::new(catalog.clone()));
+        let (pages, pages_stop) = watch::channel(false);
+        let http = http::serve(&config.addresses("listen.http"), Arc::clone(&watched), &pages_stop).await.map_err(
+            |cause| Problem::new("listen-failed", Exit::Failed).with("what", "listen.http").with("cause", cause),
+        )?;
+
+        let shown = certificate.as_ref().map(|certificate| certificate.shown.clone());
+        let bound = door::bind(doors::settings(config, shown)).map_err(|error| not_opened(&error))?;
+        let listening = Listening {
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            udp: bound.addresses().udp.clone(),
+            tcp: bound.addresses().tcp.clone(),
+            quic: bound.addresses().quic.clone(),
+            http,
+            quic_fingerprint: fingerprint,
+        };
+        let settings = Arc::new(settings(config, key, &listening)?);
+        let running = bound.start(&catalog, &settings).map_err(|error| not_opened(&error))?;
+        let doors = Arc::new(Mutex::new(Some(running)));
+        watched.doors_opened(Arc::clone(&doors), listening.clone());
+        listening.write(data).map_err(|cause| {
+            Problem::new("file-not-written", Exit::Failed)
+                .with("path", Listening::path(data).display())
+                .with("cause", cause)
+        })?;
+        let drain = Duration::from_secs(config.values().number("node.stop_seconds"));
+        Ok(Self { catalog, doors, watched, listening, data: data.to_owned(), drain, certificate, pages })
+    }
+
+    /// Where it listens.
+    pub fn listening(&self) -> &Listening {
+        &self.listening
+    }
+
+    /// Reads the QUIC certificate again; connections that are open keep the old one.
+    ///
+    /// # Errors
+    /// The files cannot be used; the old certificate stays.
+    pub fn reload_certificate(&self) -> Result<Option<String>, Problem> {
+        let Some(ShownCertificate { source, shown }) = &self.certificate else { return Ok(None) };
+        let read = source.load()?;
+        shown.replace(read.chain, read.key).map_err(|cause| mismatch(&cause))?;
+        Ok(Some(read.fingerprint))
+    }
+
+    /// Stops: no more questions, what is under way is answered, the data folder is closed. `again` cuts the waiting short.
+    ///
+    /// # Errors
+    /// The data folder could not be closed in order; the next start takes longer.
+    pub async fn stop(self, again: impl Future<Output = ()>) -> Result<(), Problem> {
+        self.watched.stopping();
+        let running = self.doors.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(running) = running {
+            tokio::select! {
+                drained = running.drain(self.drain) => {
+                    if drained == Drained::CutOff {
+                        tracing::warn!("some questions were cut off: node.stop_seconds is over");
+                    }
+                }
+                () = again => tracing::warn!("stopping at once"),
+            }
+        }
+        if let Err(cause) = Listening::remove(&self.data) {
+            tracing::warn!(%cause, "listen.json could not be removed");
+        }
+        self.pages.send_replace(true);
+        let catalog = self.catalog;
+        let closed = tokio::task::spawn_blocking(move || catalog.shutdown()).await;
+        match closed {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(cause)) => Err(Problem::new("data-not-closed", Exit::Failed).with("cause", chain(&cause))),
+            Err(cause) => Err(Problem::new("data-not-closed", Exit::Failed).with("cause", cause)),
+        }
+    }
+}
+
+/// Opens the catalog of a data folder where waiting is allowed, and reports what was found.
+///
+/// # Errors
+/// The folder is in use, is none of ours, or cannot be read.
+pub async fn open_catalog(config: &Config, data: &Path) -> Result<Catalog, Problem> {
+    let options = config.catalog(data);
+    let opened = tokio::task::spawn_blocking(move || waymark_catalog::open(&options)).await;
+    let opened = opened.map_err(|cause| {
+        Problem::new("data-not-opened", Exit::Failed).with("path", data.display()).with("cause", cause)
+    })?;
+    let Opened { catalog, recovery } = opened.map_err(|cause| data_problem(data, &cause))?;
+    report(&recovery);
+    Ok(catalog)
+}
+
+fn data_problem(data: &Path, cause: &waymark_catalog::OpenError) -> Problem {
+    let code = match cause {
+        waymark_catalog::OpenError::Store(waymark_store::OpenError::Locked { .. }) => "data-in-use",
+        _ => "data-not-opened",
+    };
+    Problem::new(code, Exit::Unavailable).with("path", data.display()).with("cause", chain(cause))
+}
+
+/// An error and its causes in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+fn report(recovery: &waymark_catalog::Recovery) {
+    tracing::info!(
+        identifiers = recovery.entries,
+        prefixes = recovery.prefixes,
+        serial = recovery.store.last.serial.0,
+        snapshot = recovery.snapshot.map(|serial| serial.0),
+        "data opened"
+    );
+    if let Some(torn) = &recovery.store.torn {
+        tracing::warn!(
+            file = %torn.file.display(), offset = torn.offset, bytes = torn.bytes, kept = %torn.kept.display(),
+            "the log ended inside a group that was never acknowledged; it was cut and kept aside"
+        );
+    }
+    for finding in &recovery.store.damage {
+        tracing::error!(%finding, "stored data is damaged; run waymark store check");
+    }
+    if let Some(cause) = &recovery.snapshot_problem {
+        tracing::warn!(%cause, "the index snapshot was not used; all keys were read");
+    }
+    if recovery.state_rebuilt {
+        tracing::warn!("the queryable state was made anew from the log");
+    }
+    if let Some(cause) = &recovery.state_problem {
+        tracing::error!(%cause, "the queryable state stays behind the log");
+    }
+}
+
+/// The key that signs answers: the configured one, else that of the data folder, made at first start.
+async fn node_key(config: &Config, data: &Path) -> Result<NodeKey, Problem> {
+    let configured = config.path("site.key_file");
+    let path = configured.clone().unwrap_or_else(|| data.join(KEY_FILE));
+    let unusable = |cause: &dyn std::fmt::Display| {
+        Problem::new("key-unusable", Exit::Usage).with("path", path.display()).with("cause", cause)
+    };
+    match fs::read(&path) {
+        Ok(file) => NodeKey::open(&file, None).map_err(|cause| unusable(&chain(&cause))),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound && configured.is_none() => {
+            let made = tokio::task::spawn_blocking(NodeKey::generate).await.map_err(|cause| unusable(&cause))?;
+            let key = made.map_err(|cause| unusable(&chain(&cause)))?;
+            let file = key.to_file().ok_or_else(|| unusable(&"the key has no file form"))?;
+            write_private(&path, &file).map_err(|cause| {
+                Problem::new("file-not-written", Exit::Failed).with("path", path.display()).with("cause", cause)
+            })?;
+            Ok(key)
+        }
+        Err(cause) => Err(unusable(&cause)),
+    }
+}
+
+fn show_certificate(config: &Config, data: &Path) -> Result<(Option<ShownCertificate>, String), Problem> {
+    if config.addresses("listen.quic").is_empty() {
+        return Ok((None, String::new()));
+    }
+    let source = config.certificate(data);
+    let read = source.load()?;
+    let shown = door::Certificate::new(read.chain, read.key).map_err(|cause| mismatch(&cause))?;
+    if read.is_development {
+        tracing::warn!(fingerprint = %read.fingerprint, "QUIC shows a development certificate; clients must pin it");
+    }
+    Ok((Some(ShownCertificate { source, shown }), read.fingerprint))
+}
+
+fn mismatch(cause: &dyn std::fmt::Display) -> Problem {
+    Problem::new("certificate-mismatch", Exit::Usage).with("cause", cause)
+}
+
+fn not_opened(error: &door::StartError) -> Problem {
+    Problem::new("doors-not-opened", Exit::Failed).with("cause", chain(error))
+}
+
+fn settings(config: &Config, key: Arc<NodeKey>, listening: &Listening) -> Result<Settings, Problem> {
+    let values = config.values();
+    let facts = SiteFacts {
+        description: values.text("site.description").to_owned(),
+        serial: u16::try_from(values.number("site.serial")).unwrap_or(u16::MAX),
+        is_primary: values.flag("site.primary"),
+        addresses: config.ip_addresses("site.addresses"),
+        public_key: key.public_key().as_bytes().to_vec(),
+    };
+    let data = match config.path("site.file") {
+        Some(path) => sites::read(&path)?,
+        None => sites::make(&facts, listening),
+    };
+    let ttl = i32::try_from(values.number("site.ttl_seconds")).unwrap_or(i32::MAX);
+    let timestamp = u32::try_from(waymark_catalog::machine_time().0 / 1_000).unwrap_or(u32::MAX);
+    let sites = SiteSet::new(SiteSetOptions { sites: data, own_position: 0, ttl: Ttl::Relative(ttl), timestamp });
+    Ok(Settings {
+        sites: sites.map_err(|cause| Problem::new("site-unusable", Exit::Usage).with("cause", chain(&cause)))?,
+        administration: AdministrationDoors::default(),
+        node_key: Some(key),
+        answer_lifetime_seconds: u32::try_from(values.number("site.answer_lifetime_seconds")).unwrap_or(u32::MAX),
+    })
+}
+
+/// Waits for the signal to stop: SIGTERM or SIGINT. Each call waits for one more.
+pub async fn stop_asked(signals: &mut Signals) {
+    tokio::select! {
+        _ = signals.terminate.recv() => {}
+        _ = signals.interrupt.recv() => {}
+    }
+}
+
+/// The signals a node listens to. Made before the doors open, so that none is missed.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    /// Takes over SIGTERM, SIGINT and SIGHUP.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn take() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for SIGHUP.
+    pub async fn hung_up(&mut self) {
+        let _signal = self.hang_up.recv().await;
+    }
+}
+
+/// Runs the daemon until it is told to stop.
+///
+/// # Errors
+/// The node cannot be opened, or not closed in order.
+pub async fn run(config: &Config, data: &Path) -> Result<Exit, Problem> {
+    let mut signals = Signals::take().map_err(|cause| Problem::new("signals", Exit::Failed).with("cause", cause))?;
+    let node = Node::start(config, data).await?;
+    println!("{}", node.listening().line());
+    loop {
+        let Signals { terminate, interrupt, hang_up } = &mut signals;
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => match node.reload_certificate() {
+                Ok(fingerprint) => tracing::info!(?fingerprint, "certificate read again"),
+                Err(problem) => tracing::error!(code = problem.code(), "the certificate was not taken; the old one stays"),
+            },
+        }
+    }
+    tracing::info!("stopping: answering what is under way");
+    node.stop(stop_asked(&mut signals)).await?;
+    Ok(Exit::Done)
+}

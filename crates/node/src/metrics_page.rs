@@ -1,0 +1,294 @@
+//! Figures for scrapers, in the Prometheus text form.
+//!
+//! Answering threads keep plain counters of their own; nothing of this page runs unless somebody scrapes. Each scrape makes a registry,
+//! puts the sums in and renders it, so there is no state here that could be wrong. Names are constants, listed in [`NAMES`] with what they
+//! mean; dashboards and alerts are checked against that list.
+
+use metrics::{counter, describe_counter, describe_gauge, gauge, with_local_recorder};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use waymark_catalog::{NotWritable, Statistics};
+use waymark_resolver::{
+    CounterSnapshot, DropReason, OpClass, Outcome, SlowReason, Transport,
+    counters::LATENCY_BOUNDS_NANOS,
+    door::{DoorEvent, DoorSnapshot},
+};
+
+/// Answers by transport, operation and outcome.
+pub const ANSWERS: &str = "waymark_resolver_answers_total";
+/// Requests that got no answer, by transport and reason.
+pub const DROPS: &str = "waymark_resolver_drops_total";
+/// Requests that left the fast path, by transport and reason.
+pub const SLOW: &str = "waymark_resolver_slow_total";
+/// Answers made again in a larger room, by transport.
+pub const ROOM: &str = "waymark_resolver_larger_room_total";
+/// Answers up to a latency, by transport (`le`, in seconds, cumulative).
+pub const LATENCY: &str = "waymark_resolver_answer_seconds_bucket";
+/// Answers whose latency was taken, by transport.
+pub const LATENCY_COUNT: &str = "waymark_resolver_answer_seconds_count";
+/// Sum of their latencies, by transport.
+pub const LATENCY_SUM: &str = "waymark_resolver_answer_nanoseconds_total";
+/// Everything else doors count, by transport and event.
+pub const DOOR: &str = "waymark_resolver_door_events_total";
+/// Open connections, by transport.
+pub const CONNECTIONS: &str = "waymark_resolver_connections";
+/// Identifiers in the index.
+pub const ENTRIES: &str = "waymark_index_entries";
+/// Identifiers whose record is in memory.
+pub const RESIDENT: &str = "waymark_index_resident_entries";
+/// Bytes of the index table.
+pub const TABLE_BYTES: &str = "waymark_index_table_bytes";
+/// Bytes of records in memory.
+pub const RECORD_BYTES: &str = "waymark_index_record_bytes";
+/// Records moved out of memory to make room.
+pub const EVICTED: &str = "waymark_index_evicted_total";
+/// Bytes of the record log.
+pub const LOG_BYTES: &str = "waymark_store_log_bytes";
+/// Segment files of the log.
+pub const SEGMENTS: &str = "waymark_store_segments";
+/// Sorted key runs.
+pub const RUNS: &str = "waymark_store_runs";
+/// Bytes of the key runs.
+pub const RUN_BYTES: &str = "waymark_store_run_bytes";
+/// Failures to make a key run.
+pub const RUN_FAILURES: &str = "waymark_store_run_failures_total";
+/// Bytes of the queryable state.
+pub const STATE_BYTES: &str = "waymark_store_state_bytes";
+/// Serials the state is behind the log.
+pub const STATE_LAG: &str = "waymark_store_state_lag_serials";
+/// Last visible serial.
+pub const SERIAL: &str = "waymark_catalog_serial";
+/// Prefixes served.
+pub const PREFIXES: &str = "waymark_catalog_prefixes";
+/// 1 while writes are taken, otherwise 0.
+pub const WRITABLE: &str = "waymark_catalog_writable";
+/// 1 for the reason why writes are not taken.
+pub const NOT_WRITABLE: &str = "waymark_catalog_not_writable";
+/// Submissions waiting for the writer.
+pub const QUEUED: &str = "waymark_catalog_queued_submissions";
+/// Bytes of them.
+pub const QUEUED_BYTES: &str = "waymark_catalog_queued_bytes";
+/// Groups committed.
+pub const GROUPS: &str = "waymark_catalog_groups_total";
+/// Entries committed.
+pub const COMMITTED: &str = "waymark_catalog_entries_total";
+/// Commands refused.
+pub const REFUSED: &str = "waymark_catalog_refused_total";
+/// Groups that could not be committed.
+pub const FAILED_GROUPS: &str = "waymark_catalog_failed_groups_total";
+/// Times the state could not be fed.
+pub const STATE_FAILURES: &str = "waymark_catalog_state_failures_total";
+/// Records of answers that were not kept since the queue was full.
+pub const ANSWER_RECORDS_LOST: &str = "waymark_node_answer_records_lost_total";
+/// Seconds since the node was ready.
+pub const UPTIME: &str = "waymark_node_uptime_seconds";
+
+/// Every name and what it means.
+pub const NAMES: &[(&str, &str)] = &[
+    (ANSWERS, "Answers by transport, operation and outcome"),
+    (DROPS, "Requests that got no answer, by transport and reason"),
+    (SLOW, "Requests that left the fast path, by transport and reason"),
+    (ROOM, "Answers made again in a larger room, by transport"),
+    (
+        LATENCY,
+        "Answers up to a latency in seconds (le), by transport; from having the request to handing over the answer",
+    ),
+    (LATENCY_COUNT, "Answers whose latency was taken, by transport"),
+    (LATENCY_SUM, "Sum of their latencies in nanoseconds, by transport"),
+    (DOOR, "Packets, bytes, connections and refusals, by transport and event"),
+    (CONNECTIONS, "Open connections, by transport"),
+    (ENTRIES, "Identifiers in the index"),
+    (RESIDENT, "Identifiers whose record is in memory"),
+    (TABLE_BYTES, "Bytes of the index table"),
+    (RECORD_BYTES, "Bytes of records in memory"),
+    (EVICTED, "Records moved out of memory to make room"),
+    (LOG_BYTES, "Bytes of the record log"),
+    (SEGMENTS, "Segment files of the record log"),
+    (RUNS, "Sorted key runs"),
+    (RUN_BYTES, "Bytes of the sorted key runs"),
+    (RUN_FAILURES, "Failures to make a key run; each is tried again"),
+    (STATE_BYTES, "Bytes of the queryable state"),
+    (STATE_LAG, "Serials the queryable state is behind the log"),
+    (SERIAL, "Last visible serial"),
+    (PREFIXES, "Prefixes served"),
+    (WRITABLE, "1 while writes are taken, otherwise 0"),
+    (NOT_WRITABLE, "1 for the reason why writes are not taken"),
+    (QUEUED, "Submissions waiting for the writer"),
+    (QUEUED_BYTES, "Bytes of the submissions waiting for the writer"),
+    (GROUPS, "Groups committed"),
+    (COMMITTED, "Entries committed"),
+    (REFUSED, "Commands refused"),
+    (FAILED_GROUPS, "Groups that could not be committed"),
+    (STATE_FAILURES, "Times the queryable state could not be fed"),
+    (ANSWER_RECORDS_LOST, "Records of answers not kept since their queue was full"),
+    (UPTIME, "Seconds since the node was ready"),
+];
+
+/// Everything a page is made from.
+#[derive(Debug)]
+pub struct Figures {
+    /// Of the answering threads.
+    pub answers: CounterSnapshot,
+    /// Of each door.
+    pub doors: Vec<(Transport, DoorSnapshot)>,
+    /// Of the catalog and what lies below.
+    pub catalog: Statistics,
+    /// Why writes are not taken, if so.
+    pub not_writable: Option<NotWritable>,
+    /// Answer records lost.
+    pub answer_records_lost: u64,
+    /// Seconds since the node was ready.
+    pub uptime_seconds: u64,
+}
+
+/// The page of these figures.
+pub fn render(figures: &Figures) -> String {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    with_local_recorder(&recorder, || {
+        for (name, meaning) in NAMES {
+            if is_counter(name) {
+                describe_counter!(*name, *meaning);
+            } else {
+                describe_gauge!(*name, *meaning);
+            }
+        }
+        put_answers(&figures.answers);
+        for (transport, door) in &figures.doors {
+            put_door(*transport, door);
+        }
+        put_catalog(&figures.catalog, figures.not_writable);
+        counter!(ANSWER_RECORDS_LOST).absolute(figures.answer_records_lost);
+        put(UPTIME, figures.uptime_seconds);
+    });
+    recorder.handle().render()
+}
+
+/// Counters end in `_total`, gauges never do; the two series of a histogram count as well.
+fn is_counter(name: &str) -> bool {
+    name.ends_with("_total") || [LATENCY, LATENCY_COUNT].contains(&name)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the text form holds floats; 2^53 is beyond every figure here")]
+fn put(name: &'static str, value: u64) {
+    gauge!(name).set(value as f64);
+}
+
+fn put_answers(answers: &CounterSnapshot) {
+    for transport in Transport::ALL {
+        let on = transport.name();
+        for class in OpClass::ALL {
+            for outcome in Outcome::ALL {
+                let count = answers.answered(transport, class, outcome);
+                if count > 0 || (class == OpClass::Resolution && outcome == Outcome::Success) {
+                    counter!(ANSWERS, "transport" => on, "operation" => class.name(), "outcome" => outcome.name())
+                        .absolute(count);
+                }
+            }
+        }
+        for reason in DropReason::ALL {
+            counter!(DROPS, "transport" => on, "reason" => reason.name()).absolute(answers.dropped(transport, reason));
+        }
+        for reason in SlowReason::ALL {
+            counter!(SLOW, "transport" => on, "reason" => reason.name()).absolute(answers.continued(transport, reason));
+        }
+        counter!(ROOM, "transport" => on).absolute(answers.needed_room(transport));
+        put_latency(answers, transport);
+    }
+}
+
+fn put_latency(answers: &CounterSnapshot, transport: Transport) {
+    let on = transport.name();
+    let mut below = 0;
+    let bounds = LATENCY_BOUNDS_NANOS.iter().map(|nanos| seconds(*nanos)).chain(["+Inf".to_owned()]);
+    for (count, bound) in answers.latency(transport).iter().zip(bounds) {
+        below += count;
+        counter!(LATENCY, "transport" => on, "le" => bound).absolute(below);
+    }
+    counter!(LATENCY_COUNT, "transport" => on).absolute(below);
+    counter!(LATENCY_SUM, "transport" => on).absolute(answers.latency_nanos(transport));
+}
+
+/// Nanoseconds as seconds without rounding: `0.000005`.
+fn seconds(nanos: u64) -> String {
+    let text = format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn put_door(transport: Transport, door: &DoorSnapshot) {
+    for event in DoorEvent::ALL {
+        counter!(DOOR, "transport" => transport.name(), "event" => event.name()).absolute(door.get(event));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a count of connections")]
+    gauge!(CONNECTIONS, "transport" => transport.name()).set(door.open_connections() as f64);
+}
+
+fn put_catalog(figures: &Statistics, not_writable: Option<NotWritable>) {
+    let (index, store) = (&figures.index, &figures.store);
+    for (name, value) in [
+        (ENTRIES, index.entries),
+        (RESIDENT, index.resident),
+        (TABLE_BYTES, index.table_bytes),
+        (RECORD_BYTES, index.arena_bytes),
+        (LOG_BYTES, store.log_bytes),
+        (SEGMENTS, store.segments),
+        (RUNS, store.runs),
+        (RUN_BYTES, store.run_bytes),
+        (STATE_BYTES, store.state_bytes),
+        (STATE_LAG, store.state_lag),
+        (SERIAL, figures.serial.0),
+        (PREFIXES, figures.prefixes as u64),
+        (WRITABLE, u64::from(not_writable.is_none())),
+        (QUEUED, figures.queued_submissions as u64),
+        (QUEUED_BYTES, figures.queued_bytes as u64),
+    ] {
+        put(name, value);
+    }
+    for reason in [NotWritable::DiskFull, NotWritable::Poisoned, NotWritable::IndexFull] {
+        let holds = f64::from(u8::from(not_writable == Some(reason)));
+        gauge!(NOT_WRITABLE, "reason" => reason_name(reason)).set(holds);
+    }
+    for (name, value) in [
+        (EVICTED, index.evicted_total),
+        (RUN_FAILURES, store.run_failures),
+        (GROUPS, figures.groups_total),
+        (COMMITTED, figures.entries_total),
+        (REFUSED, figures.refused_total),
+        (FAILED_GROUPS, figures.failed_groups_total),
+        (STATE_FAILURES, figures.state_failures_total),
+    ] {
+        counter!(name).absolute(value);
+    }
+}
+
+/// The name of a reason in labels and JSON.
+pub fn reason_name(reason: NotWritable) -> &'static str {
+    match reason {
+        NotWritable::DiskFull => "disk_full",
+        NotWritable::Poisoned => "poisoned",
+        NotWritable::IndexFull => "index_full",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_one_form() {
+        for (name, meaning) in NAMES {
+            assert!(name.starts_with("waymark_") && !meaning.is_empty());
+            assert!(name.chars().all(|character| character.is_ascii_lowercase() || character == '_'), "{name}");
+        }
+        let mut names: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), NAMES.len());
+    }
+
+    #[test]
+    fn seconds_are_exact() {
+        assert_eq!(seconds(1_000), "0.000001");
+        assert_eq!(seconds(1_000_000_000), "1");
+        assert_eq!(seconds(200_000_000), "0.2");
+    }
+}

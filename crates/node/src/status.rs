@@ -1,0 +1,138 @@
+//! How a node is, for people and programs.
+
+use std::{
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use serde::{Deserialize, Serialize};
+use waymark_catalog::Catalog;
+use waymark_resolver::{CounterSnapshot, Transport, door::Running};
+
+use crate::{
+    listen::Listening,
+    metrics_page::{Figures, reason_name},
+};
+
+/// The doors, gone once the node stops.
+pub(crate) type SharedDoors = Arc<Mutex<Option<Running>>>;
+
+/// What the pages look at. Doors and addresses are known a moment after the pages answer.
+pub struct Watched {
+    catalog: Catalog,
+    since: Instant,
+    stopping: AtomicBool,
+    doors: OnceLock<SharedDoors>,
+    listening: OnceLock<Listening>,
+}
+
+impl std::fmt::Debug for Watched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watched").field("catalog", &self.catalog).finish_non_exhaustive()
+    }
+}
+
+/// The status of a running node, as `/status` gives it and `waymark status` shows it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NodeStatus {
+    /// Version of the program.
+    pub version: String,
+    /// Seconds since the node was ready.
+    pub uptime_seconds: u64,
+    /// Whether the node is stopping.
+    pub stopping: bool,
+    /// Why writes are not taken; absent while they are.
+    pub not_writable: Option<String>,
+    /// Where it listens.
+    pub listening: Listening,
+    /// Identifiers.
+    pub identifiers: u64,
+    /// Of these, answered from memory.
+    pub resident: u64,
+    /// Prefixes served.
+    pub prefixes: u64,
+    /// Last visible serial.
+    pub serial: u64,
+    /// Bytes of the record log.
+    pub log_bytes: u64,
+    /// Bytes of the queryable state.
+    pub state_bytes: u64,
+    /// Serials the state is behind the log.
+    pub state_lag: u64,
+    /// Bytes of memory for index and records.
+    pub index_bytes: u64,
+    /// Answers by transport since the start.
+    pub answers: Vec<(String, u64)>,
+}
+
+impl Watched {
+    /// Looks at a catalog.
+    #[expect(clippy::disallowed_methods, reason = "the moment the node was ready; shown as uptime, decides nothing")]
+    pub fn new(catalog: Catalog) -> Self {
+        Self {
+            catalog,
+            since: Instant::now(),
+            stopping: AtomicBool::new(false),
+            doors: OnceLock::new(),
+            listening: OnceLock::new(),
+        }
+    }
+
+    /// The doors are open.
+    pub(crate) fn doors_opened(&self, doors: SharedDoors, listening: Listening) {
+        // Doors open once in the life of a node.
+        let _first = self.doors.set(doors);
+        let _first = self.listening.set(listening);
+    }
+
+    /// The node begins to stop.
+    pub fn stopping(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    /// Everything for the metrics page.
+    pub fn figures(&self) -> Figures {
+        let doors = self.doors.get().and_then(|doors| {
+            let running = doors.lock().unwrap_or_else(PoisonError::into_inner);
+            running.as_ref().map(Running::counters)
+        });
+        Figures {
+            doors: doors.as_ref().map_or_else(Vec::new, |doors| {
+                vec![(Transport::Udp, doors.udp), (Transport::Tcp, doors.tcp), (Transport::Quic, doors.quic)]
+            }),
+            answers: doors.map_or_else(|| CounterSnapshot::sum([]), |doors| doors.answers),
+            catalog: self.catalog.statistics(),
+            not_writable: self.catalog.health().reason,
+            answer_records_lost: 0,
+            uptime_seconds: self.since.elapsed().as_secs(),
+        }
+    }
+
+    /// The status as it is now.
+    pub fn status(&self) -> NodeStatus {
+        let figures = self.figures();
+        let catalog = &figures.catalog;
+        NodeStatus {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_seconds: figures.uptime_seconds,
+            stopping: self.stopping.load(Ordering::Acquire),
+            not_writable: figures.not_writable.map(|reason| reason_name(reason).to_owned()),
+            listening: self.listening.get().cloned().unwrap_or_default(),
+            identifiers: catalog.index.entries,
+            resident: catalog.index.resident,
+            prefixes: catalog.prefixes as u64,
+            serial: catalog.serial.0,
+            log_bytes: catalog.store.log_bytes,
+            state_bytes: catalog.store.state_bytes,
+            state_lag: catalog.store.state_lag,
+            index_bytes: catalog.index.table_bytes + catalog.index.arena_bytes,
+            answers: Transport::ALL
+                .into_iter()
+                .map(|transport| (transport.name().to_owned(), figures.answers.answered_in_all(transport)))
+                .collect(),
+        }
+    }
+}
