@@ -1,5 +1,13 @@
 //! The QUIC door on real sockets, asked by a plain quinn client.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, unreachable_pub, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    unreachable_pub,
+    missing_docs,
+    reason = "a test may fail by panicking, and is documented by its name"
+)]
 
 mod doors;
 
@@ -278,8 +286,7 @@ async fn under_load_a_new_peer_must_show_that_it_receives() {
 async fn a_replaced_certificate_is_shown_to_new_connections_and_disturbs_no_open_one() {
     let first = Identity::new();
     let certificate = first.certificate();
-    let config =
-        DoorsConfig { udp: vec![], tcp: vec![], certificate: Some(certificate.clone()), ..everywhere() };
+    let config = DoorsConfig { udp: vec![], tcp: vec![], certificate: Some(certificate.clone()), ..everywhere() };
     let node = Node::start(config);
     let old = Client::trusting(&first, ALPN).connect(node.quic()).await.unwrap();
 

@@ -1,12 +1,21 @@
 //! The TCP door on real sockets, with both kinds of clients there are.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, unreachable_pub, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    unreachable_pub,
+    missing_docs,
+    reason = "a test may fail by panicking, and is documented by its name"
+)]
 
 mod doors;
 
 use std::time::Duration;
 
 use doors::{
-    Answer, Node, PATIENCE, connect, everywhere, read_message, read_to_end, request, request_keeping, request_of, shelf, until,
+    Answer, Node, PATIENCE, connect, everywhere, read_message, read_to_end, request, request_keeping, request_of,
+    shelf, until,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -69,8 +78,7 @@ async fn a_client_that_asks_to_keep_the_connection_can_end_it_with_a_question_th
 async fn questions_sent_together_are_all_answered_in_order() {
     let node = node();
     let handles = ["1/small", "1/huge", "1/middle", "1/absent", "1/large"];
-    let together: Vec<u8> =
-        (0..500_u32).flat_map(|id| request(id, handles[id as usize % 5])).collect();
+    let together: Vec<u8> = (0..500_u32).flat_map(|id| request(id, handles[id as usize % 5])).collect();
     let mut stream = TcpStream::connect(node.tcp()).await.unwrap();
     let (mut reader, mut writer) = stream.split();
     let sending = async {
@@ -86,9 +94,8 @@ async fn questions_sent_together_are_all_answered_in_order() {
 async fn cold_and_resident_records_keep_the_order_of_their_questions() {
     let shelf = shelf().reopened_cold();
     let node = Node::over(shelf, tcp(DoorLimits::default()));
-    let together: Vec<u8> = (0..60_u32)
-        .flat_map(|id| request(id, ["1/small", "1/absent", "1/huge"][id as usize % 3]))
-        .collect();
+    let together: Vec<u8> =
+        (0..60_u32).flat_map(|id| request(id, ["1/small", "1/absent", "1/huge"][id as usize % 3])).collect();
     let mut stream = connect(node.tcp(), &together).await;
     let answers = answers(&read_to_end(&mut stream).await);
     assert_eq!(answers.iter().map(|answer| answer.id).collect::<Vec<_>>(), (0..60).collect::<Vec<_>>());

@@ -1,5 +1,13 @@
 //! The UDP door on real sockets.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, unreachable_pub, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    unreachable_pub,
+    missing_docs,
+    reason = "a test may fail by panicking, and is documented by its name"
+)]
 
 mod doors;
 
@@ -25,7 +33,8 @@ fn padded(mut datagram: Vec<u8>, bytes: usize) -> Vec<u8> {
 
 #[tokio::test]
 async fn answers_over_ipv4_and_over_ipv6() {
-    let config = DoorsConfig { udp: vec!["127.0.0.1:0".parse().unwrap(), "[::1]:0".parse().unwrap()], ..udp_on("127.0.0.1:0") };
+    let config =
+        DoorsConfig { udp: vec!["127.0.0.1:0".parse().unwrap(), "[::1]:0".parse().unwrap()], ..udp_on("127.0.0.1:0") };
     let node = Node::start(config);
     for (id, address) in node.running.addresses().udp.iter().enumerate() {
         let id = u32::try_from(id).unwrap();
@@ -108,7 +117,10 @@ async fn an_answer_larger_than_a_room_is_whole() {
     let node = Node::start(udp_on("127.0.0.1:0"));
     let datagrams = ask_udp(&socket(node.udp()).await, &padded(request(7, "1/large"), 1232)).await;
     let answer = Answer::parse(&join(&datagrams));
-    assert_eq!((answer.code, answer.body.iter().filter(|byte| **byte == b'x').count()), (ResponseCode::SUCCESS, 20_000));
+    assert_eq!(
+        (answer.code, answer.body.iter().filter(|byte| **byte == b'x').count()),
+        (ResponseCode::SUCCESS, 20_000)
+    );
 }
 
 #[tokio::test]
@@ -116,7 +128,8 @@ async fn a_request_in_several_datagrams_is_answered_in_any_order_of_them() {
     let node = Node::start(udp_on("127.0.0.1:0"));
     let types: Vec<String> = (0..200).map(|number| format!("TYPE.{number:03}")).collect();
     let types: Vec<&[u8]> = types.iter().map(String::as_bytes).chain([&b"TEXT"[..]]).collect();
-    let whole = RequestWriter::new(Vec::new(), Head::request(9, OpFlags::USUAL, 0)).resolution(b"1/small", &[], &types, None);
+    let whole =
+        RequestWriter::new(Vec::new(), Head::request(9, OpFlags::USUAL, 0)).resolution(b"1/small", &[], &types, None);
     let mut parts: Vec<Vec<u8>> = DatagramSplitter::new(&whole, 512, TruncatedBit::WhenSplit)
         .unwrap()
         .map(|part| [&part.envelope[..], &whole[part.payload]].concat())

@@ -1,5 +1,13 @@
 //! What one source may draw over UDP, on real sockets. Floods of hours are simulated beside the policy.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, unreachable_pub, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    unreachable_pub,
+    missing_docs,
+    reason = "a test may fail by panicking, and is documented by its name"
+)]
 
 mod doors;
 
@@ -101,10 +109,8 @@ async fn a_blocked_source_gets_nothing_over_any_transport() {
     let node = node(PolicyConfig { lists, ..PolicyConfig::default() });
     let udp = socket(node.udp()).await;
     udp.send(&request(1, "1/small")).await.unwrap();
-    doors::until("dropped", || {
-        node.running.counters().answers.dropped(Transport::Udp, DropReason::SourceRefused) == 1
-    })
-    .await;
+    doors::until("dropped", || node.running.counters().answers.dropped(Transport::Udp, DropReason::SourceRefused) == 1)
+        .await;
     assert!(udp.try_recv(&mut [0; 512]).is_err());
 
     let mut tcp = tokio::net::TcpStream::connect(node.tcp()).await.unwrap();

@@ -255,8 +255,7 @@ pub fn bind(config: DoorsConfig) -> Result<Bound, StartError> {
         bound.quic.push(endpoint);
     }
     for address in config.udp {
-        let sockets =
-            udp::bind(address, &bound.limits).map_err(|source| StartError::Udp { address, source })?;
+        let sockets = udp::bind(address, &bound.limits).map_err(|source| StartError::Udp { address, source })?;
         bound.addresses.udp.push(sockets.address);
         bound.udp.push(sockets);
     }
@@ -352,7 +351,6 @@ impl Running {
     /// Stops: takes no more connections and datagrams, answers what has arrived, closes. Ends at the latest after `bound` (see
     /// [`config::DRAIN_TIME`](crate::config::DRAIN_TIME)); what is left then is cut off.
     pub async fn drain(mut self, bound: Duration) -> Drained {
-        #[expect(clippy::disallowed_methods, reason = "driver")]
         let deadline = Instant::now() + bound;
         self.stop.now();
         let Self { tasks, threads, slow_threads, .. } = &mut self;

@@ -16,13 +16,16 @@ use crate::question::{Action, OwnedQuestion};
 /// What a thread keeps of its answer buffer between questions, in bytes.
 const KEPT_ROOM_BYTES: usize = 64 * 1024;
 
+/// What the door does with an answer of the pool: the action, and the bytes of a reply.
+pub(crate) type SlowReply = Box<dyn FnOnce(Action, &[u8]) + Send>;
+
 /// A question for the pool.
 pub(crate) struct Job {
     pub(crate) question: OwnedQuestion,
     /// When the question came in, on the doors' clock.
     pub(crate) since: Duration,
-    /// Takes the answer: the action, and the bytes of a reply. Called once, on a thread of the pool.
-    pub(crate) reply: Box<dyn FnOnce(Action, &[u8]) + Send>,
+    /// Takes the answer, on a thread of the pool.
+    pub(crate) reply: SlowReply,
 }
 
 /// The way into the pool.

@@ -196,8 +196,8 @@ mod tests {
     fn a_source_is_held_for_the_hold_time_and_then_comes_free() {
         let bucket = AtomicU64::new(0);
         spend(small(), &bucket, at(0));
-        assert_eq!(small().worn(bucket.load(Ordering::Relaxed), 59_999).1, true);
-        assert_eq!(small().worn(bucket.load(Ordering::Relaxed), 60_001).1, false);
+        assert!(small().worn(bucket.load(Ordering::Relaxed), 59_999).1);
+        assert!(!small().worn(bucket.load(Ordering::Relaxed), 60_001).1);
         assert_eq!(small().charge(&bucket, at(60_001), 70, 650), Verdict::Send);
     }
 

@@ -57,7 +57,7 @@ impl FromStr for Network {
             None => (text, None),
         };
         let address: IpAddr = address.parse().map_err(|_| NetworkError::NotANetwork)?;
-        Self::new(address, prefix_bits.unwrap_or(if address.is_ipv4() { 32 } else { 128 }))
+        Self::new(address, prefix_bits.unwrap_or_else(|| if address.is_ipv4() { 32 } else { 128 }))
     }
 }
 

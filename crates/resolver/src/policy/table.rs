@@ -201,7 +201,7 @@ mod tests {
             }
         }
         let place = table.place(Moment::default(), sources[WAYS], owes_nothing);
-        assert_eq!(table.place(Moment::default(), sources[0], owes_nothing) == place, false);
+        assert_ne!(table.place(Moment::default(), sources[0], owes_nothing), place);
         assert!(table.slot(table.place(Moment::default(), sources[0], owes_nothing)).is_exempt(Moment::default()));
     }
 

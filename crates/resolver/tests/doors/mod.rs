@@ -12,6 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
+use waymark_catalog::Options;
 use waymark_resolver::Settings;
 use waymark_resolver::door::{Certificate, DoorEvent, DoorLimits, DoorSnapshot, DoorsConfig, Running, start};
 use waymark_resolver::policy::PolicyConfig;
@@ -25,11 +26,25 @@ use support::{Shelf, old_value, settings, site_at};
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Data bytes of `1/small`, `1/middle`, ...: the answers are a little larger.
-pub const SIZES: [(&str, usize); 4] = [("1/small", 20), ("1/middle", 600), ("1/large", 20_000), ("1/huge", 200_000)];
+pub const SIZES: [(&str, usize); 5] =
+    [("1/small", 20), ("1/middle", 600), ("1/roomy", 8_000), ("1/large", 20_000), ("1/huge", 200_000)];
 
 /// A catalog with the records of [`SIZES`].
 pub fn shelf() -> Shelf {
-    let shelf = Shelf::empty();
+    filled(Shelf::empty())
+}
+
+/// The same over a store in memory, which has no threads of its own.
+pub fn shelf_in_memory() -> Shelf {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = Options::new(waymark_store::Options::new(folder.path().join("unused")));
+    options.limits.value_bytes = 261_120;
+    let store = Arc::new(waymark_store::MemoryStore::for_tests());
+    let catalog = waymark_catalog::open_over(store, waymark_store::Recovery::default(), &options).unwrap().catalog;
+    filled(Shelf { catalog, folder })
+}
+
+fn filled(shelf: Shelf) -> Shelf {
     shelf.home("0.NA/1");
     for (handle, bytes) in SIZES {
         shelf.put(handle, &[old_value(1, "TEXT", &vec![b'x'; bytes])]);
