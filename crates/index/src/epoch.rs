@@ -28,6 +28,9 @@ use crate::table::Table;
 /// What a seat holds while its reader is not pinned; the clock starts above it.
 const UNPINNED: u64 = 0;
 
+/// What a seat holds when its reader is gone; later than any time.
+const VACATED: u64 = u64::MAX;
+
 /// Where one reader says since when it is pinned. Alone in its cache lines: each pin writes it.
 #[repr(align(128))]
 pub(crate) struct Seat {
@@ -47,6 +50,11 @@ impl Seat {
     /// Unpins.
     pub(crate) fn leave(&self) {
         self.since.store(UNPINNED, Ordering::Release);
+    }
+
+    /// Unpins for good. The writer forgets the seat when it has seen this, and with it all that the reader did.
+    pub(crate) fn vacate(&self) {
+        self.since.store(VACATED, Ordering::Release);
     }
 }
 
@@ -84,7 +92,7 @@ impl Clock {
             if since != UNPINNED {
                 oldest = oldest.min(since);
             }
-            since != UNPINNED || Arc::strong_count(seat) > 1
+            since != VACATED
         });
         oldest
     }

@@ -54,17 +54,19 @@
 //! # Tests
 //!
 //! `cargo test -p waymark-index` runs the unit tests on shuttle's primitives, which explores schedules of the protocol
-//! but not the reorderings of weak memory, and `tests/` on the real ones, with real threads. With a nightly toolchain
+//! but not the reorderings of weak memory, and `tests/` on the real ones, with real threads.
+//! `cargo test --release -p waymark-index --features loom --lib` goes through every execution, reorderings included, of
+//! the few steps on which reclamation stands. With a nightly toolchain
 //! that has Miri, `MIRIFLAGS="-Zmiri-permissive-provenance" cargo +nightly miri test -p waymark-index
 //! --test concurrent --test behaviour` checks the unsafe code: addresses travel through integers in the slots.
 #![expect(unsafe_code, reason = "the one crate whose data structure cannot be written without")]
 #![deny(unsafe_op_in_unsafe_fn)]
 
-mod config;
+pub mod config;
 mod epoch;
 mod key;
 mod prefetch;
-#[cfg(test)]
+#[cfg(all(test, not(feature = "loom")))]
 mod protocol_tests;
 mod reader;
 mod record;
@@ -74,6 +76,8 @@ mod state;
 mod statistics;
 mod sync;
 mod table;
+#[cfg(all(test, feature = "loom"))]
+mod weak_memory_tests;
 mod writer;
 
 pub use config::{EXPECTED_ENTRIES, Limit, MAX_SLOTS, Options, RESIDENT_BUDGET_BYTES};

@@ -71,9 +71,9 @@ impl Reader {
 }
 
 impl Drop for Reader {
-    /// Leaves the seat even when a pin was forgotten instead of dropped.
+    /// Gives up the seat, even when a pin was forgotten instead of dropped.
     fn drop(&mut self) {
-        self.seat.leave();
+        self.seat.vacate();
     }
 }
 
@@ -105,7 +105,9 @@ impl Pin<'_> {
     fn table(&self) -> &Table {
         // SAFETY: the root always leads to a table (`State::new`), and tables are freed through the limbo only: `Reader::pin`
         // entered the seat before this load and `drop` leaves it after the last use of `self`.
-        unsafe { &*self.reader.state.root.load(Ordering::Acquire) }
+        let table = unsafe { &*self.reader.state.root.load(Ordering::Acquire) };
+        table.witness.note_read();
+        table
     }
 
     /// Looks up `keys`, writing what is found of each to the same position in `found`; should one be longer than the other, the

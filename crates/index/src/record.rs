@@ -25,6 +25,8 @@ struct Header {
     body_bytes: u32,
     /// The key's length, and in the top bit whether a reader found the record since the clock hand passed.
     key_bytes_and_mark: AtomicU32,
+    /// Takes no room but under a model checker.
+    witness: sync::Witness,
 }
 
 const HEADER_BYTES: usize = size_of::<Header>();
@@ -67,6 +69,7 @@ impl RecordPtr {
             place,
             body_bytes: u32::try_from(body.len()).ok()?,
             key_bytes_and_mark: AtomicU32::new(key_bytes),
+            witness: sync::Witness::new(),
         };
         // SAFETY: the layout's size is at least that of the header, not zero.
         let start = NonNull::new(unsafe { alloc(layout) })?;
@@ -111,6 +114,7 @@ impl RecordPtr {
     pub(crate) unsafe fn free(self) {
         // SAFETY: the caller upholds that the record is alive until here.
         let record: Record<'_> = unsafe { self.view() };
+        record.header().witness.note_free();
         if let Some(layout) = layout(record.key_bytes(), record.body_bytes()) {
             // SAFETY: `allocate` used the same lengths, so the same layout; the caller upholds the rest.
             unsafe { sync::release(self.0.cast(), layout, HEADER_BYTES) };
@@ -151,6 +155,7 @@ impl<'p> Record<'p> {
     /// The body, as it was put.
     #[must_use]
     pub fn body(&self) -> &'p [u8] {
+        self.header().witness.note_read();
         // SAFETY: as in `key`; the body follows the key in the same allocation.
         unsafe { slice::from_raw_parts(self.start.start().add(HEADER_BYTES + self.key_bytes()), self.body_bytes()) }
     }
@@ -185,7 +190,8 @@ impl<'p> Record<'p> {
     }
 }
 
-#[cfg(test)]
+// Under loom a record lives inside a model only.
+#[cfg(all(test, not(feature = "loom")))]
 mod tests {
     use super::*;
 

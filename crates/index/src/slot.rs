@@ -96,6 +96,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(not(feature = "loom"))]
     fn resident_words_keep_the_address() {
         let record = RecordPtr::allocate(b"key", b"body", Place::MAX, false).unwrap();
         let word = Word::resident(u16::MAX, record).unwrap();

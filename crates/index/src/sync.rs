@@ -1,14 +1,19 @@
 //! The primitives the lock-free protocol stands on, in one place so that a test can put others under it.
 //!
 //! The library is built on the real ones. The unit-test build of this crate is built on shuttle's, which run threads
-//! one at a time and choose who goes next at every atomic operation; `src/protocol_tests.rs` explores schedules with
-//! them. All other tests are in `tests/` and run on the real ones. Counters and reference marks take no part in the
-//! protocol and use the standard atomics everywhere.
+//! one at a time and choose who goes next at every atomic operation (`protocol_tests`), or with the feature `loom` on
+//! loom's, which also let loads return every value that weak memory allows (`weak_memory_tests`). All other tests are in
+//! `tests/` and run on the real ones. Counters and reference marks take no part in the protocol and use the standard
+//! atomics everywhere.
 
-#[cfg(not(test))]
-pub(crate) use real::{AtomicPtr, AtomicU32, AtomicU64, Mutex, discard, fence, release, zeroed_u32, zeroed_u64};
 #[cfg(test)]
-pub(crate) use shuttled::{AtomicPtr, AtomicU32, AtomicU64, Mutex, discard, fence, release, zeroed_u32, zeroed_u64};
+pub(crate) use modelled::{
+    AtomicPtr, AtomicU32, AtomicU64, Mutex, Witness, discard, fence, release, zeroed_u32, zeroed_u64,
+};
+#[cfg(not(test))]
+pub(crate) use real::{
+    AtomicPtr, AtomicU32, AtomicU64, Mutex, Witness, discard, fence, release, zeroed_u32, zeroed_u64,
+};
 
 #[cfg(not(test))]
 mod real {
@@ -20,6 +25,22 @@ mod real {
 
     pub(crate) use std::sync::Mutex;
     pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, fence};
+
+    /// Stands in a record or table for its plain memory, whose accesses a model checker cannot see.
+    pub(crate) struct Witness;
+
+    impl Witness {
+        /// Of a new record.
+        pub(crate) fn new() -> Self {
+            Self
+        }
+
+        /// Called where the bytes are read.
+        pub(crate) fn note_read(&self) {}
+
+        /// Called where the memory is given back.
+        pub(crate) fn note_free(&self) {}
+    }
 
     /// `count` zeros, or `None` when the allocator has no room. Untouched pages cost nothing yet.
     pub(crate) fn zeroed_u64(count: usize) -> Option<Box<[AtomicU64]>> {
@@ -60,15 +81,57 @@ mod real {
 }
 
 #[cfg(test)]
-mod shuttled {
+mod modelled {
     use std::alloc::Layout;
     use std::ptr::NonNull;
     use std::sync::Arc;
 
     use crate::table::Table;
 
-    pub(crate) use shuttle::sync::Mutex;
-    pub(crate) use shuttle::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, fence};
+    #[cfg(feature = "loom")]
+    pub(crate) use loom::sync::{
+        Mutex,
+        atomic::{AtomicPtr, AtomicU32, AtomicU64, fence},
+    };
+    #[cfg(not(feature = "loom"))]
+    pub(crate) use shuttle::sync::{
+        Mutex,
+        atomic::{AtomicPtr, AtomicU32, AtomicU64, fence},
+    };
+
+    /// Loom's, which panics at a read or a free that is not ordered after every write, or before every free.
+    #[cfg(feature = "loom")]
+    pub(crate) struct Witness(loom::cell::UnsafeCell<()>);
+
+    #[cfg(feature = "loom")]
+    impl Witness {
+        pub(crate) fn new() -> Self {
+            Self(loom::cell::UnsafeCell::new(()))
+        }
+
+        pub(crate) fn note_read(&self) {
+            self.0.with(|_| ());
+        }
+
+        pub(crate) fn note_free(&self) {
+            self.0.with_mut(|_| ());
+        }
+    }
+
+    /// Under shuttle memory is in order, and spoilt bytes tell enough.
+    #[cfg(not(feature = "loom"))]
+    pub(crate) struct Witness;
+
+    #[cfg(not(feature = "loom"))]
+    impl Witness {
+        pub(crate) fn new() -> Self {
+            Self
+        }
+
+        pub(crate) fn note_read(&self) {}
+
+        pub(crate) fn note_free(&self) {}
+    }
 
     pub(crate) fn zeroed_u64(count: usize) -> Option<Box<[AtomicU64]>> {
         Some((0..count).map(|_| AtomicU64::new(0)).collect())
@@ -80,6 +143,7 @@ mod shuttled {
 
     /// Empties the table and keeps its memory, for the reason given at [`release`].
     pub(crate) fn discard(table: Arc<Table>) {
+        table.witness.note_free();
         table.spoil();
         std::mem::forget(table);
     }

@@ -16,7 +16,7 @@ use crate::key::{Place, SplitHash};
 use crate::prefetch::prefetch;
 use crate::record::RecordPtr;
 use crate::slot::{Kind, Word};
-use crate::sync::{AtomicU32, AtomicU64, zeroed_u32, zeroed_u64};
+use crate::sync::{AtomicU32, AtomicU64, Witness, zeroed_u32, zeroed_u64};
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("slots hold 64-bit addresses");
@@ -34,6 +34,8 @@ const SMALL_STEP_SLOTS: u64 = 1 << 16;
 pub(crate) struct Table {
     slots: Box<[AtomicU64]>,
     homes: Box<[AtomicU32]>,
+    /// Takes no room but under a model checker.
+    pub(crate) witness: Witness,
 }
 
 impl Table {
@@ -41,7 +43,11 @@ impl Table {
     pub(crate) fn new(slots: u64) -> Result<Self, Full> {
         let full = Full::OutOfMemory { bytes: slots.saturating_mul(SLOT_BYTES) };
         let count = usize::try_from(slots).map_err(|_| full)?;
-        Ok(Self { slots: zeroed_u64(count).ok_or(full)?, homes: zeroed_u32(count).ok_or(full)? })
+        Ok(Self {
+            slots: zeroed_u64(count).ok_or(full)?,
+            homes: zeroed_u32(count).ok_or(full)?,
+            witness: Witness::new(),
+        })
     }
 
     /// An empty table that takes next to no memory.
@@ -49,6 +55,7 @@ impl Table {
         Self {
             slots: (0..MIN_SLOTS).map(|_| AtomicU64::new(0)).collect(),
             homes: (0..MIN_SLOTS).map(|_| AtomicU32::new(0)).collect(),
+            witness: Witness::new(),
         }
     }
 

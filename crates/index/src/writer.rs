@@ -225,7 +225,7 @@ impl Drop for Writer {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "loom")))]
 mod tests {
     use super::*;
     use crate::{Found, HashKey};
