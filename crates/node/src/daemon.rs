@@ -19,6 +19,7 @@ use waymark_resolver::{
 use waymark_wire::Ttl;
 
 use crate::{
+    answer_log::AnswerLog,
     certificate::{self, write_private},
     config::Config,
     doors, http,
@@ -41,6 +42,7 @@ pub struct Node {
     drain: Duration,
     certificate: Option<ShownCertificate>,
     pages: watch::Sender<bool>,
+    answer_log: Option<AnswerLog>,
 }
 
 impl std::fmt::Debug for Node {
@@ -71,7 +73,13 @@ impl Node {
         )?;
 
         let shown = certificate.as_ref().map(|certificate| certificate.shown.clone());
-        let bound = door::bind(doors::settings(config, shown)).map_err(|error| not_opened(&error))?;
+        let answer_log = AnswerLog::start(config, data).map_err(|cause| {
+            Problem::new("file-not-written", Exit::Failed)
+                .with("path", data.join("answers.log").display())
+                .with("cause", cause)
+        })?;
+        let tap = answer_log.as_ref().map(AnswerLog::tap);
+        let bound = door::bind(doors::settings(config, shown, tap.clone())).map_err(|error| not_opened(&error))?;
         let listening = Listening {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -84,14 +92,14 @@ impl Node {
         let settings = Arc::new(settings(config, key, &listening)?);
         let running = bound.start(&catalog, &settings).map_err(|error| not_opened(&error))?;
         let doors = Arc::new(Mutex::new(Some(running)));
-        watched.doors_opened(Arc::clone(&doors), listening.clone());
+        watched.doors_opened(Arc::clone(&doors), listening.clone(), tap);
         listening.write(data).map_err(|cause| {
             Problem::new("file-not-written", Exit::Failed)
                 .with("path", Listening::path(data).display())
                 .with("cause", cause)
         })?;
         let drain = Duration::from_secs(config.values().number("node.stop_seconds"));
-        Ok(Self { catalog, doors, watched, listening, data: data.to_owned(), drain, certificate, pages })
+        Ok(Self { catalog, doors, watched, listening, data: data.to_owned(), drain, certificate, pages, answer_log })
     }
 
     /// Where it listens.
@@ -131,6 +139,8 @@ impl Node {
             tracing::warn!(%cause, "listen.json could not be removed");
         }
         self.pages.send_replace(true);
+        // What was answered last is written before the end.
+        drop(self.answer_log);
         let catalog = self.catalog;
         let closed = tokio::task::spawn_blocking(move || catalog.shutdown()).await;
         match closed {

@@ -1,8 +1,9 @@
 //! From the configuration to open doors.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use waymark_resolver::{
+    AnswerTap,
     door::{Certificate, DoorLimits, DoorsConfig},
     policy::{PolicyConfig, SourceLists},
 };
@@ -11,7 +12,11 @@ use waymark_wire::frame::ReassemblyLimits;
 use crate::config::Config;
 
 /// What the doors are opened with.
-pub fn settings(config: &Config, certificate: Option<Certificate>) -> DoorsConfig {
+pub(crate) fn settings(
+    config: &Config,
+    certificate: Option<Certificate>,
+    answer_tap: Option<Arc<AnswerTap>>,
+) -> DoorsConfig {
     DoorsConfig {
         udp: config.addresses("listen.udp"),
         tcp: config.addresses("listen.tcp"),
@@ -19,7 +24,7 @@ pub fn settings(config: &Config, certificate: Option<Certificate>) -> DoorsConfi
         certificate,
         limits: limits(config),
         policy: policy(config),
-        ..DoorsConfig::default()
+        answer_tap,
     }
 }
 

@@ -20,7 +20,7 @@ use crate::status::{NodeStatus, Watched};
 ///
 /// # Errors
 /// An address cannot be taken.
-pub async fn serve(
+pub(crate) async fn serve(
     addresses: &[SocketAddr],
     watched: Arc<Watched>,
     stop: &watch::Receiver<bool>,

@@ -12,6 +12,7 @@
 //! Drivers live here: clocks are read, signals taken, files opened, people addressed ([`texts`]). Decisions live below.
 #![forbid(unsafe_code)]
 
+mod answer_log;
 pub mod certificate;
 pub mod cli;
 pub mod config;

@@ -5,7 +5,7 @@ use tracing_subscriber::{filter::LevelFilter, layer::SubscriberExt as _, util::S
 use crate::config::Config;
 
 /// Starts logging as configured; a second call in one process changes nothing.
-pub fn start(config: &Config) {
+pub(crate) fn start(config: &Config) {
     let level = match config.values().text("log.level") {
         "error" => LevelFilter::ERROR,
         "warn" => LevelFilter::WARN,

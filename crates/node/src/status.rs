@@ -10,7 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use waymark_catalog::Catalog;
-use waymark_resolver::{CounterSnapshot, Transport, door::Running};
+use waymark_resolver::{AnswerTap, CounterSnapshot, Transport, door::Running};
 
 use crate::{
     listen::Listening,
@@ -27,6 +27,7 @@ pub struct Watched {
     stopping: AtomicBool,
     doors: OnceLock<SharedDoors>,
     listening: OnceLock<Listening>,
+    answer_tap: OnceLock<Arc<AnswerTap>>,
 }
 
 impl std::fmt::Debug for Watched {
@@ -78,14 +79,18 @@ impl Watched {
             stopping: AtomicBool::new(false),
             doors: OnceLock::new(),
             listening: OnceLock::new(),
+            answer_tap: OnceLock::new(),
         }
     }
 
     /// The doors are open.
-    pub(crate) fn doors_opened(&self, doors: SharedDoors, listening: Listening) {
+    pub(crate) fn doors_opened(&self, doors: SharedDoors, listening: Listening, tap: Option<Arc<AnswerTap>>) {
         // Doors open once in the life of a node.
         let _first = self.doors.set(doors);
         let _first = self.listening.set(listening);
+        if let Some(tap) = tap {
+            let _first = self.answer_tap.set(tap);
+        }
     }
 
     /// The node begins to stop.
@@ -106,7 +111,7 @@ impl Watched {
             answers: doors.map_or_else(|| CounterSnapshot::sum([]), |doors| doors.answers),
             catalog: self.catalog.statistics(),
             not_writable: self.catalog.health().reason,
-            answer_records_lost: 0,
+            answer_records_lost: self.answer_tap.get().map_or(0, |tap| tap.lost()),
             uptime_seconds: self.since.elapsed().as_secs(),
         }
     }

@@ -112,7 +112,7 @@ pub(crate) fn find_server(
 
 /// What the node of a data folder wrote about itself.
 pub(crate) fn listening(data: Option<&Path>) -> Result<Listening, Problem> {
-    let folder = data.unwrap_or(Path::new(crate::config::DEFAULT_DATA));
+    let folder = data.unwrap_or_else(|| Path::new(crate::config::DEFAULT_DATA));
     let found = Listening::read(folder).map_err(|cause| {
         Problem::new("listening-unreadable", Exit::Unavailable)
             .with("path", Listening::path(folder).display())

@@ -114,7 +114,8 @@ fn configuration(data: &Path) -> Config {
 enum Way {
     Udp(Client, Server),
     Tcp(tcp::Connection),
-    Quic(Box<quic::Stream>, Box<quic::Connection>),
+    // The stream ends with its connection.
+    Quic { stream: Box<quic::Stream>, _connection: Box<quic::Connection> },
 }
 
 impl Way {
@@ -133,7 +134,7 @@ impl Way {
                 let (address, name, trust) = server.quic.as_ref().ok_or_else(missing)?;
                 let connection = quic::Connection::open(*address, name, trust).await.map_err(|cause| failed(&cause))?;
                 let stream = connection.stream().await.map_err(|cause| failed(&cause))?;
-                Self::Quic(Box::new(stream), Box::new(connection))
+                Self::Quic { stream: Box::new(stream), _connection: Box::new(connection) }
             }
         })
     }
@@ -150,7 +151,7 @@ impl Way {
                     connection.send(request).await.map_err(|error| error.to_string())?;
                     Ok((connection.receive().await.map_err(|error| error.to_string())?, 0))
                 }
-                Self::Quic(stream, _) => {
+                Self::Quic { stream, .. } => {
                     stream.send(request).await.map_err(|error| error.to_string())?;
                     Ok((stream.receive().await.map_err(|error| error.to_string())?, 0))
                 }

@@ -18,7 +18,7 @@ pub(crate) enum Connection {
     /// TCP.
     Tcp(tcp::Connection),
     /// A stream of a QUIC connection, which lives as long as this.
-    Quic(Box<quic::Stream>, Box<quic::Connection>),
+    Quic { stream: Box<quic::Stream>, _connection: Box<quic::Connection> },
 }
 
 impl Connection {
@@ -31,20 +31,20 @@ impl Connection {
     pub(crate) async fn quic(server: SocketAddr, name: &str, trust: &Trust) -> Result<Self, Failure> {
         let connection = quic::Connection::open(server, name, trust).await?;
         let stream = connection.stream().await?;
-        Ok(Self::Quic(Box::new(stream), Box::new(connection)))
+        Ok(Self::Quic { stream: Box::new(stream), _connection: Box::new(connection) })
     }
 
     async fn send(&mut self, messages: &[u8]) -> Result<(), Failure> {
         match self {
             Self::Tcp(connection) => Ok(connection.send(messages).await?),
-            Self::Quic(stream, _) => stream.send(messages).await,
+            Self::Quic { stream, .. } => stream.send(messages).await,
         }
     }
 
     async fn receive(&mut self) -> Result<Vec<u8>, Failure> {
         match self {
             Self::Tcp(connection) => connection.receive().await,
-            Self::Quic(stream, _) => stream.receive().await,
+            Self::Quic { stream, .. } => stream.receive().await,
         }
     }
 }
