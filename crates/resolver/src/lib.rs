@@ -23,6 +23,7 @@ pub mod policy;
 pub mod question;
 pub mod settings;
 mod slow;
+pub mod tap;
 
 #[doc = include_str!("../DIFFERENCES.md")]
 pub mod differences {}
@@ -32,3 +33,4 @@ pub use counters::{CounterSnapshot, OpClass, Outcome, ThreadCounters};
 pub use node_key::NodeKey;
 pub use question::{Action, DropReason, Now, Origin, OwnedQuestion, Question, SlowReason, Transport};
 pub use settings::{AdministrationDoors, Settings, SiteSet, SiteSetError, SiteSetOptions};
+pub use tap::{AnswerRecord, AnswerTap};

@@ -40,6 +40,7 @@ impl Answerer {
             None => code,
         };
         self.counters().answered(transport, OpClass::of(asked.head.header.op), Outcome::of(code));
+        self.record(now, &question.origin, &question.request, room);
         Action::Reply { length: room.len(), keep_open: asked.keep_open }
     }
 

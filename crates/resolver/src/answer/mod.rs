@@ -27,15 +27,16 @@ use arrayvec::ArrayVec;
 use rand::rngs::StdRng;
 use waymark_catalog::{Catalog, ColdReader, Lookup, Reader};
 use waymark_ident::MAX_KEY_BYTES;
-use waymark_wire::NoRoom;
+use waymark_wire::{Envelope, NoRoom};
 
 use self::reply::{Frame, Reply, write_reply};
 use self::resolve::{Data, Resolution, Stop, resolve};
 use self::understand::{Asked, Understood, understand};
 use crate::config::FAST_COMPARISONS;
 use crate::counters::{OpClass, Outcome, ThreadCounters};
-use crate::question::{Action, Now, Question, SlowReason};
+use crate::question::{Action, Now, Origin, Question, SlowReason};
 use crate::settings::Settings;
+use crate::tap::{AnswerRecord, AnswerTap};
 
 /// Questions that go through the passes together; longer batches are cut. Their keys take 128 KiB, within a second-level cache.
 const PASS: usize = 64;
@@ -49,6 +50,7 @@ pub struct Answerer {
     counters: Arc<ThreadCounters>,
     pub(crate) random: StdRng,
     keys: Box<[[u8; MAX_KEY_BYTES]]>,
+    tap: Option<Arc<AnswerTap>>,
 }
 
 impl Answerer {
@@ -62,6 +64,21 @@ impl Answerer {
             counters,
             random: rand::make_rng(),
             keys: vec![[0; MAX_KEY_BYTES]; PASS].into_boxed_slice(),
+            tap: None,
+        }
+    }
+
+    /// Puts a record of every answer into `tap` from now on.
+    #[must_use]
+    pub fn with_tap(mut self, tap: Option<Arc<AnswerTap>>) -> Self {
+        self.tap = tap;
+        self
+    }
+
+    /// Puts a record of an answer into the tap, if there is one.
+    pub(crate) fn record(&self, now: Now, origin: &Origin, request: &[u8], answer: &[u8]) {
+        if let Some(tap) = &self.tap {
+            tap.put(record_of(now, origin, request, answer));
         }
     }
 
@@ -70,6 +87,18 @@ impl Answerer {
         let frame = Frame::new(&self.settings, now.unix_seconds);
         for questions in questions.chunks_mut(PASS) {
             self.answer_pass(&frame, questions);
+            self.record_all(now, questions);
+        }
+    }
+
+    /// Puts a record of each answer into the tap, if there is one.
+    fn record_all(&self, now: Now, questions: &[Question<'_>]) {
+        let Some(tap) = &self.tap else { return };
+        for question in questions {
+            if let Action::Reply { length, .. } = question.action {
+                let answer = question.room.get(..length).unwrap_or_default();
+                tap.put(record_of(now, &question.origin, question.request, answer));
+            }
         }
     }
 
@@ -152,6 +181,20 @@ fn finish(
             Action::NeedsRoom(needed)
         }
     }
+}
+
+/// The record of an answer.
+fn record_of(now: Now, origin: &Origin, request: &[u8], answer: &[u8]) -> AnswerRecord {
+    let word = |bytes: &[u8], at: usize| {
+        bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |word| u32::from_be_bytes(*word))
+    };
+    let bytes = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    let mut record = AnswerRecord::new(now.unix_seconds, origin.transport, origin.peer);
+    record.op = word(request, Envelope::LEN);
+    record.response_code = word(answer, Envelope::LEN + 4);
+    record.request_bytes = bytes(request);
+    record.answer_bytes = bytes(answer);
+    record.with_handle_of(request)
 }
 
 /// Where a resolution that stops goes on.

@@ -57,6 +57,7 @@ use crate::answer::Answerer;
 use crate::counters::{CounterSnapshot, ThreadCounters};
 use crate::policy::{PolicyConfig, SourcePolicy};
 use crate::settings::Settings;
+use crate::tap::AnswerTap;
 
 /// Which doors to open, and how.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +74,8 @@ pub struct DoorsConfig {
     pub limits: DoorLimits,
     /// Limits of the sources.
     pub policy: PolicyConfig,
+    /// Where records of answers go, if they are kept.
+    pub answer_tap: Option<Arc<AnswerTap>>,
 }
 
 /// What all doors share.
@@ -193,6 +196,10 @@ impl Drop for Stop {
 pub(crate) struct Draining(watch::Receiver<bool>);
 
 impl Draining {
+    fn has_begun(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Ends when stopping has begun. May be dropped and asked again.
     async fn begun(&mut self) {
         // An error says that nobody is left to tell, which means the same.
@@ -204,6 +211,7 @@ impl Draining {
 struct Staff<'c> {
     catalog: &'c Catalog,
     settings: &'c Arc<Settings>,
+    tap: Option<Arc<AnswerTap>>,
     counters: Vec<Arc<ThreadCounters>>,
 }
 
@@ -212,7 +220,7 @@ impl Staff<'_> {
         std::iter::repeat_with(|| {
             let counters = Arc::new(ThreadCounters::new());
             self.counters.push(Arc::clone(&counters));
-            Answerer::new(self.catalog, Arc::clone(self.settings), counters)
+            Answerer::new(self.catalog, Arc::clone(self.settings), counters).with_tap(self.tap.clone())
         })
         .take(count)
         .collect()
@@ -240,6 +248,7 @@ pub fn bind(config: DoorsConfig) -> Result<Bound, StartError> {
         quic: Vec::new(),
         limits,
         policy: config.policy,
+        answer_tap: config.answer_tap,
     };
     for address in config.tcp {
         let fail = |source| StartError::Tcp { address, source };
@@ -271,6 +280,7 @@ pub struct Bound {
     quic: Vec<Endpoint>,
     limits: DoorLimits,
     policy: PolicyConfig,
+    answer_tap: Option<Arc<AnswerTap>>,
 }
 
 impl Bound {
@@ -285,9 +295,9 @@ impl Bound {
     /// # Errors
     /// [`StartError::Threads`] or [`StartError::Udp`] when the system has no more threads; everything is closed again.
     pub fn start(self, catalog: &Catalog, settings: &Arc<Settings>) -> Result<Running, StartError> {
-        let Self { addresses, udp, tcp, quic, limits, policy } = self;
+        let Self { addresses, udp, tcp, quic, limits, policy, answer_tap } = self;
         let clock = Clock::start();
-        let mut staff = Staff { catalog, settings, counters: Vec::new() };
+        let mut staff = Staff { catalog, settings, tap: answer_tap, counters: Vec::new() };
         let (slow, slow_threads) =
             SlowPool::start(limits.slow_queue, staff.hire(limits.slow_threads), clock).map_err(StartError::Threads)?;
         let policy = SourcePolicy::new(policy, rand::random());
