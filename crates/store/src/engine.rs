@@ -97,6 +97,9 @@ pub trait Store: Send + Sync + fmt::Debug {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tree(pub u8);
 
+/// Is called with keys and values of the state.
+pub type ValueVisitor<'v> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'v;
+
 /// One change of the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateOp<'a> {
@@ -139,12 +142,7 @@ pub trait State: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// Damage or a refusing disk.
-    fn scan(
-        &self,
-        tree: Tree,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StateError>;
+    fn scan(&self, tree: Tree, prefix: &[u8], visit: &mut ValueVisitor<'_>) -> Result<(), StateError>;
 
     /// Forgets everything; the applied serial is [`Serial::NONE`] afterwards.
     ///

@@ -118,7 +118,7 @@ pub struct Disk;
 struct DiskFile(File);
 
 /// Zeros written at once where the file system can not reserve room.
-const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 impl Medium for Disk {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn MediumFile>> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::blobs::Blobs;
-use crate::engine::{Engine, State, StateOp, Store, Tree};
+use crate::engine::{Engine, State, StateOp, Store, Tree, ValueVisitor};
 use crate::error::{CommitError, FollowError, ReadError, StateError};
 use crate::fault::MemoryMedium;
 use crate::folder::Identity;
@@ -282,12 +282,7 @@ impl State for MemoryState {
         Ok(self.read().values.get(&(tree, key.to_vec())).cloned())
     }
 
-    fn scan(
-        &self,
-        tree: Tree,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StateError> {
+    fn scan(&self, tree: Tree, prefix: &[u8], visit: &mut ValueVisitor<'_>) -> Result<(), StateError> {
         for ((_, key), value) in self
             .read()
             .values

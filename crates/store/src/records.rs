@@ -301,8 +301,7 @@ impl SledStore {
 /// Whether the file system of `dir` has room for `bytes` more.
 fn has_room(dir: &Path, bytes: u64) -> io::Result<bool> {
     let free = nix::sys::statvfs::statvfs(dir)?;
-    let free_bytes = u64::from(free.blocks_available()).saturating_mul(u64::from(free.fragment_size()));
-    Ok(free_bytes > bytes)
+    Ok(free.blocks_available().saturating_mul(free.fragment_size()) > bytes)
 }
 
 /// Room that must be free besides a group: sled writes segments of 512 KiB, and gives up for good when one does not fit.

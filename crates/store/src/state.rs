@@ -4,13 +4,12 @@
 //! key `0x01 tree key...` one value. A value is followed by its checksum, so that bytes sled would hand out damaged are not. The summary
 //! counts the values and adds up their checksums, so that values sled would lose are missed.
 
-use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::bytes::Cursor;
-use crate::engine::{State, StateOp, Tree};
+use crate::engine::{State, StateOp, Tree, ValueVisitor};
 use crate::error::{Damage, OpenError, StateError};
 use crate::sled_disk::{SledFiles, mark_path, open_sled, read_mark, remove_mark, write_mark};
 use crate::types::Serial;
@@ -220,12 +219,7 @@ impl State for SledState {
         unseal(&key, &stored).map(|value| Some(value.to_vec())).map_err(StateError::Damaged)
     }
 
-    fn scan(
-        &self,
-        tree: Tree,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StateError> {
+    fn scan(&self, tree: Tree, prefix: &[u8], visit: &mut ValueVisitor<'_>) -> Result<(), StateError> {
         for item in self.db.scan_prefix(value_key(tree, prefix)) {
             let (key, stored) = item.map_err(StateError::Sled)?;
             let value = unseal(&key, &stored).map_err(StateError::Damaged)?;

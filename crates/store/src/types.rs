@@ -310,3 +310,52 @@ pub struct Statistics {
     /// Serials the small state is behind the log.
     pub state_lag: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_parts_that_are_too_long_and_keeps_the_group_as_it_was() {
+        let mut group = Group::new();
+        group.push(EntryKind::PUT, b"k", b"a", Serial::NONE, b"b").unwrap();
+        let bytes = group.bytes();
+        let long_key = vec![0; MAX_KEY_BYTES + 1];
+        let long_body = vec![0; MAX_BODY_BYTES + 1];
+        let push = |group: &mut Group, key: &[u8], actor: &[u8], body: &[u8]| {
+            group.push(EntryKind::DELETE, key, actor, Serial::NONE, body)
+        };
+        assert_eq!(push(&mut group, b"", b"", b""), Err(PushError::EmptyKey));
+        assert_eq!(push(&mut group, &long_key, b"", b""), Err(PushError::KeyTooLong { bytes: MAX_KEY_BYTES + 1 }));
+        assert_eq!(push(&mut group, b"k", &[0; 256], b""), Err(PushError::ActorTooLong { bytes: 256 }));
+        assert_eq!(push(&mut group, b"k", b"", &long_body), Err(PushError::BodyTooLong { bytes: MAX_BODY_BYTES + 1 }));
+        assert_eq!((group.len(), group.bytes()), (1, bytes));
+    }
+
+    #[test]
+    fn refuses_more_than_a_group_may_hold() {
+        let mut group = Group::new();
+        let body = vec![0; MAX_BODY_BYTES];
+        group.push(EntryKind::PUT, b"k", b"", Serial::NONE, &body).unwrap();
+        let refused = group.push(EntryKind::PUT, b"k", b"", Serial::NONE, &body);
+        assert!(matches!(refused, Err(PushError::GroupFull { entries: 1, .. })));
+        group.clear();
+        assert!(group.is_empty());
+        group.push(EntryKind::PUT, b"k", b"", Serial::NONE, &body).unwrap();
+    }
+
+    #[test]
+    fn gives_back_entries_as_they_were_pushed() {
+        let mut group = Group::new();
+        group.push(EntryKind::PUT, b"key", b"actor", Serial(1), b"body").unwrap();
+        group.push(EntryKind::NOTE, b"", b"", Serial::NONE, b"").unwrap();
+        let entries: Vec<_> = group.entries().map(|e| (e.kind, e.key, e.actor, e.previous, e.body)).collect();
+        assert_eq!(
+            entries,
+            [
+                (EntryKind::PUT, &b"key"[..], &b"actor"[..], Serial(1), &b"body"[..]),
+                (EntryKind::NOTE, b"", b"", Serial::NONE, b"")
+            ]
+        );
+    }
+}

@@ -20,7 +20,8 @@ use common::{Plain, Subject, body_of, live, puts, sequence};
 use proptest::prelude::{Strategy, any};
 use proptest::strategy::ValueTree;
 use waymark_store::{
-    CommitError, Engine, EntryKind, Group, Health, Place, ReadError, Serial, StateError, StateOp, Timestamp, Tree,
+    CommitError, Engine, EntryKind, Group, Health, Options, Place, ReadError, Serial, StateError, StateOp, Timestamp,
+    Tree, open,
 };
 
 /// Runs each function below as a test of each engine.
@@ -410,6 +411,43 @@ fn agrees_with_a_plain_map_over_many_commits(mut subject: Subject) {
         }
         assert_eq!(sequence(&*subject.store).len() as u64, count);
         subject.reopen();
+    }
+}
+
+/// Copies a folder as it is while the store is open: what a process that is killed leaves, since the system keeps what it wrote.
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn loses_nothing_acknowledged_when_its_process_is_killed() {
+    for engine in [Engine::Log, Engine::Sled] {
+        let dir = tempfile::tempdir().unwrap();
+        let options = |name: &str| Options { engine, ..common::small_options(&dir.path().join(name)) };
+        let (store, _) = open(&options("live")).unwrap();
+        for round in 0..40_u64 {
+            let body = "b".repeat(usize::try_from(round * 31 % 700).unwrap());
+            let committed = store.commit(Timestamp(round), &puts(&[("same", &body), (&format!("own {round}"), "own")]));
+            assert_eq!(committed.unwrap().last, Serial(2 * round + 2));
+            if round % 4 == 0 {
+                copy_folder(&dir.path().join("live"), &dir.path().join("copy"));
+                let (copy, recovery) = open(&options("copy")).unwrap();
+                assert!(recovery.damage.is_empty() && recovery.torn.is_none());
+                assert_eq!(sequence(&*copy), sequence(&*store));
+                assert_eq!(live(&*copy), live(&*store));
+                drop(copy);
+                std::fs::remove_dir_all(dir.path().join("copy")).unwrap();
+            }
+        }
     }
 }
 

@@ -177,7 +177,7 @@ fn disagreements(checker: &Checker<'_>, run: &Arc<Run>, segments: &[Known]) -> R
                 let mut failed = None;
                 scan(&mut window, segment.first, Some(following), &mut |met| {
                     if let Met::Entry(entry) = met {
-                        failed = comparison.meet(entry).err().or(failed.take());
+                        failed = comparison.meet(entry).err().or_else(|| failed.take());
                     }
                 })?;
                 failed.map_or(Ok(()), Err)?;

@@ -425,3 +425,44 @@ impl MediumFile for MemoryFile {
         Ok(self.lock().files.get(self.id).map_or(0, |file| offset(file.now.len())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_what_was_synced_and_what_survives() {
+        let medium = MemoryMedium::new();
+        let (dir, path) = (Path::new("/d"), Path::new("/d/file"));
+        medium.create_dir(dir).unwrap();
+        let file = medium.create(path).unwrap();
+        file.write_at(b"synced", 0).unwrap();
+        file.sync().unwrap();
+        assert_eq!(medium.after_power_loss(Survives::Nothing).content(path), None, "its name was not synced");
+        medium.sync_dir(dir).unwrap();
+        file.write_at(b"UNSYNC", 0).unwrap();
+        file.write_at(b"more", 6).unwrap();
+        assert_eq!(medium.content(path).unwrap(), b"UNSYNCmore");
+        assert_eq!(medium.unsynced(), 10);
+        let after = |survives| medium.after_power_loss(survives).content(path).unwrap();
+        assert_eq!(after(Survives::Nothing), b"synced");
+        assert_eq!(after(Survives::Everything), b"UNSYNCmore");
+        assert_eq!(after(Survives::Bytes(2)), b"UNnced");
+        assert_eq!(after(Survives::Bytes(7)), b"UNSYNCm");
+        let mut second = false;
+        let every_other = &mut || std::mem::replace(&mut second, true);
+        assert_eq!(after(Survives::Sectors(every_other)), b"syncedmore");
+    }
+
+    #[test]
+    fn is_full_when_its_room_is_used() {
+        let medium = MemoryMedium::new();
+        let file = medium.create(Path::new("/file")).unwrap();
+        medium.set_room(Some(10));
+        assert_eq!(file.allocate(11).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        file.allocate(10).unwrap();
+        file.write_at(&[1; 10], 0).unwrap();
+        assert_eq!(file.write_at(&[1; 10], 1).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(medium.used(), 10);
+    }
+}

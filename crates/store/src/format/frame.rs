@@ -186,7 +186,7 @@ pub(crate) fn parse_group_header(bytes: &[u8], seed: Seed, place: u64) -> Result
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn check_group<'a>(frame: &'a [u8], seed: Seed, place: u64) -> Result<(GroupHeader, &'a [u8]), Damage> {
+pub(crate) fn check_group(frame: &[u8], seed: Seed, place: u64) -> Result<(GroupHeader, &[u8]), Damage> {
     let header = parse_group_header(frame, seed, place)?;
     let frame = Cursor::new(frame).take(header.length).ok_or(Damage::CutShort)?;
     let (rest, end) = frame.split_last_chunk::<4>().ok_or(Damage::CutShort)?;
@@ -245,5 +245,145 @@ impl<'a> Iterator for Entries<'a> {
             self.next = self.end;
             (place, what)
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bytes::offset;
+
+    const SEED: Seed = Seed(0x1234_5678);
+    const PLACE: u64 = 0x4000;
+
+    fn draft<'d>(previous: Serial, actor: &'d [u8], key: &'d [u8], body: &'d [u8]) -> DraftEntry<'d> {
+        DraftEntry { kind: EntryKind::PUT, previous, actor, key, body }
+    }
+
+    /// A group of two entries, as it lies at [`PLACE`].
+    fn group() -> Vec<u8> {
+        let drafts = [draft(Serial::NONE, b"a", b"key", b"body"), draft(Serial(3), b"", b"k", b"")];
+        let length: usize =
+            drafts.iter().map(|d| entry_bytes(d.actor.len(), d.key.len(), d.body.len(), d.previous)).sum();
+        let header = GroupHeader { length: length + GROUP_OVERHEAD, first: Serial(9), count: 2 };
+        let mut out = Vec::new();
+        encode_group_header(&mut out, SEED, PLACE, &header);
+        for (serial, draft) in (9..).map(Serial).zip(&drafts) {
+            let place = Place(PLACE + offset(out.len()));
+            encode_entry(&mut out, SEED, place, serial, Timestamp(77), draft);
+        }
+        encode_group_trailer(&mut out, SEED, PLACE, 0);
+        assert_eq!(out.len(), header.length);
+        out
+    }
+
+    #[test]
+    fn lays_an_entry_out_as_documented() {
+        let mut out = Vec::new();
+        let entry = draft(Serial(0x0102), b"ab", b"key", b"body!");
+        encode_entry(&mut out, SEED, Place(PLACE), Serial(0x0304), Timestamp(0x0506_0708_090a), &entry);
+        let expected = [
+            &[40, 0, 0, 0, 0x81, 2, 3, 0][..],
+            &[4, 3, 0, 0, 0, 0],
+            &[0x0a, 9, 8, 7, 6, 5],
+            &[2, 1, 0, 0, 0, 0],
+            b"abkeybody!",
+        ]
+        .concat();
+        assert_eq!(out[..36], expected);
+        assert_eq!(out[36..], SEED.checksum(PLACE, &expected).to_le_bytes());
+        let read = parse_entry(&out, SEED, Place(PLACE)).unwrap();
+        assert_eq!(
+            (read.serial, read.time, read.previous),
+            (Serial(0x0304), Timestamp(0x0506_0708_090a), Serial(0x0102))
+        );
+        assert_eq!((read.actor, read.key, read.body), (&b"ab"[..], &b"key"[..], &b"body!"[..]));
+    }
+
+    #[test]
+    fn leaves_out_a_previous_serial_that_is_none() {
+        let (mut with, mut without) = (Vec::new(), Vec::new());
+        encode_entry(&mut with, SEED, Place(1), Serial(2), Timestamp(0), &draft(Serial(1), b"", b"k", b""));
+        encode_entry(&mut without, SEED, Place(1), Serial(2), Timestamp(0), &draft(Serial::NONE, b"", b"k", b""));
+        assert_eq!(with.len() - without.len(), PREVIOUS_BYTES);
+        assert_eq!(parse_entry(&without, SEED, Place(1)).unwrap().previous, Serial::NONE);
+    }
+
+    #[test]
+    fn reads_back_a_group() {
+        let frame = group();
+        let (header, entries) = check_group(&frame, SEED, PLACE).unwrap();
+        assert_eq!((header.first, header.next()), (Serial(9), Serial(11)));
+        let start = PLACE + offset(GROUP_HEADER);
+        let entries: Vec<_> = Entries::new(entries, SEED, start, &header).map(Result::unwrap).collect();
+        let read: Vec<_> = entries.iter().map(|entry| (entry.serial.0, entry.key, entry.previous.0)).collect();
+        assert_eq!(read, [(9, &b"key"[..], 0), (10, &b"k"[..], 3)]);
+        assert_eq!(entries[0].place, Place(start));
+    }
+
+    #[test]
+    fn refuses_every_truncation_and_every_flipped_bit() {
+        let frame = group();
+        for length in 0..frame.len() {
+            assert!(check_group(&frame[..length], SEED, PLACE).is_err(), "{length} bytes");
+        }
+        for at in 0..frame.len() {
+            for bit in 0..8 {
+                let mut damaged = frame.clone();
+                damaged[at] ^= 1 << bit;
+                assert!(check_group(&damaged, SEED, PLACE).is_err(), "bit {bit} of byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_bytes_at_another_place_or_of_another_store() {
+        let frame = group();
+        assert_eq!(check_group(&frame, SEED, PLACE + 1), Err(Damage::Checksum));
+        assert_eq!(check_group(&frame, Seed(1), PLACE), Err(Damage::Checksum));
+        let mut entry = Vec::new();
+        encode_entry(&mut entry, SEED, Place(5), Serial(1), Timestamp(0), &draft(Serial::NONE, b"", b"k", b"b"));
+        assert!(parse_entry(&entry, SEED, Place(5)).is_ok());
+        assert_eq!(parse_entry(&entry, SEED, Place(6)), Err(Damage::Checksum));
+    }
+
+    #[test]
+    fn refuses_group_headers_out_of_range_although_their_checksum_is_right() {
+        let good = GroupHeader { length: 100, first: Serial(1), count: 1 };
+        let bad = [
+            GroupHeader { count: 0, ..good },
+            GroupHeader { count: offset(MAX_GROUP_ENTRIES) + 1, ..good },
+            GroupHeader { length: GROUP_OVERHEAD + ENTRY_LEAST - 1, ..good },
+            GroupHeader { length: MAX_GROUP_BYTES + 1, ..good },
+            GroupHeader { first: Serial::NONE, ..good },
+            GroupHeader { first: Serial(u64::MAX), ..good },
+        ];
+        for (header, sound) in bad.into_iter().map(|header| (header, false)).chain([(good, true)]) {
+            let mut out = Vec::new();
+            encode_group_header(&mut out, SEED, PLACE, &header);
+            let expected = if sound { Ok(header) } else { Err(Damage::Structure) };
+            assert_eq!(parse_group_header(&out, SEED, PLACE), expected);
+        }
+    }
+
+    #[test]
+    fn refuses_entry_lengths_that_no_entry_has() {
+        for length in [0, offset(ENTRY_LEAST) - 1, offset(MAX_GROUP_BYTES) + 1, u64::from(u32::MAX)] {
+            assert_eq!(entry_length(&u32::try_from(length).unwrap().to_le_bytes()), None);
+        }
+        assert_eq!(entry_length(&[1, 2, 3]), None);
+    }
+
+    #[test]
+    fn refuses_entries_whose_parts_are_longer_than_they_are() {
+        let mut entry = Vec::new();
+        encode_entry(&mut entry, SEED, Place(5), Serial(1), Timestamp(0), &draft(Serial::NONE, b"", b"k", b"b"));
+        for (at, value) in [(0, 99), (4, 0), (5, 200), (6, 200)] {
+            let mut wrong = entry[..entry.len() - 4].to_vec();
+            wrong[at] = value;
+            let checksum = SEED.checksum(5, &wrong);
+            wrong.extend_from_slice(&checksum.to_le_bytes());
+            assert_eq!(parse_entry(&wrong, SEED, Place(5)), Err(Damage::Structure), "byte {at}");
+        }
     }
 }

@@ -217,3 +217,56 @@ pub(crate) fn decode_index_line(payload: &mut Cursor<'_>) -> Option<BlockAt> {
     let (offset, bytes, length) = (payload.u64()?, payload.u32()?, usize::from(payload.u16()?));
     Some(BlockAt { first: payload.take(length)?.into(), offset, bytes })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::frame::Seed;
+
+    fn at(serial: u64) -> KeyAt {
+        KeyAt { serial: Serial(serial), kind: EntryKind::PUT, place: Place(serial * 100) }
+    }
+
+    #[test]
+    fn reads_back_keys_that_share_their_beginnings() {
+        let keys: [&[u8]; 5] = [b"", b"20.1/A", b"20.1/AB", b"20.1/B", b"3"];
+        let mut block = vec![0; BLOCK_HEADER];
+        let mut former: &[u8] = b"";
+        for (serial, key) in (1..).zip(keys) {
+            encode_key(&mut block, former, key, &at(serial));
+            former = key;
+        }
+        let seed = Seed::of_store(&[3; 16]);
+        close_block(&mut block, keys.len(), seed, 4096);
+        let (count, payload) = open_block(&block, seed, 4096).unwrap();
+        assert_eq!(count, 5);
+        let mut cursor = Cursor::new(payload);
+        let mut key = Vec::new();
+        for (serial, expected) in (1..).zip(keys) {
+            assert_eq!(decode_key(&mut cursor, &mut key), Ok(at(serial)));
+            assert_eq!(key, expected);
+        }
+        assert_eq!(decode_key(&mut cursor, &mut key), Err(Damage::Structure));
+        assert_eq!(open_block(&block, seed, 4097), Err(Damage::Checksum));
+        for length in 0..block.len() {
+            assert!(open_block(&block[..length], seed, 4096).is_err());
+        }
+    }
+
+    #[test]
+    fn refuses_a_key_that_shares_more_than_there_is() {
+        let mut block = Vec::new();
+        encode_key(&mut block, b"abcdef", b"abcdef", &at(1));
+        let mut key = b"abc".to_vec();
+        assert_eq!(decode_key(&mut Cursor::new(&block), &mut key), Err(Damage::Structure));
+    }
+
+    #[test]
+    fn names_runs_so_that_their_range_can_be_told() {
+        let header = RunHeader { store_id: [0; 16], first: Serial(1), last: Serial(0xabc), level: 2 };
+        assert_eq!(parse_run_name(&header.file_name()), Some((Serial(1), Serial(0xabc))));
+        for name in ["run-1-2.run", "run-00000000000A-00000000000b.run", "run-000000000001.run", "x"] {
+            assert_eq!(parse_run_name(name), None);
+        }
+    }
+}

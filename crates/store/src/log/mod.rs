@@ -268,7 +268,7 @@ impl Log {
                 break;
             }
             let following = segments.get(index + 1).map(|segment| segment.first);
-            let flow = self.follow_segment(segment, following.unwrap_or(last.next()), &mut done, visit)?;
+            let flow = self.follow_segment(segment, following.unwrap_or_else(|| last.next()), &mut done, visit)?;
             if flow.is_break() {
                 break;
             }

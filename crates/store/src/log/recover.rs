@@ -97,6 +97,14 @@ struct Opening<'o> {
     recovery: Recovery,
 }
 
+/// All segments, the newest ready to be appended to.
+struct Newest {
+    segments: Vec<Arc<Segment>>,
+    writer: Writer,
+    /// Keys of the newest segment.
+    active: Arc<Tail>,
+}
+
 /// Opens the log in the folder of `options`, making it when the store is new.
 ///
 /// # Errors
@@ -124,7 +132,7 @@ pub(crate) fn open_log(
     }
     let headers = opening.headers(&files)?;
     let headers = if headers.is_empty() { vec![opening.begin(options)?] } else { headers };
-    let (segments, writer, active) = opening.newest(&headers)?;
+    let Newest { segments, writer, active } = opening.newest(&headers)?;
     let older = opening.older(&files, &headers)?;
     let position = Position { serial: Serial(writer.next.0.saturating_sub(1)), time: writer.time };
     opening.check_state(&*state, position)?;
@@ -202,7 +210,7 @@ impl Opening<'_> {
     }
 
     /// Goes through the newest segment, cuts a torn tail, and gets ready to append.
-    fn newest(&mut self, headers: &[SegmentHeader]) -> Result<(Vec<Arc<Segment>>, Writer, Arc<Tail>), OpenError> {
+    fn newest(&mut self, headers: &[SegmentHeader]) -> Result<Newest, OpenError> {
         let segment = |header: &SegmentHeader| Arc::new(Segment::new(&self.dir, header, header.capacity));
         let mut segments: Vec<_> = headers.iter().map(segment).collect();
         let Some((header, newest)) = headers.last().zip(segments.last().cloned()) else {
@@ -236,7 +244,7 @@ impl Opening<'_> {
         }
         let writer =
             Writer { segment: newest, file, at: end.at, next: end.next, time, cut, closed: false, frame: Vec::new() };
-        Ok((segments, writer, active))
+        Ok(Newest { segments, writer, active })
     }
 
     /// Copies what lies behind the last whole group into a file of its own, and cuts it off.
