@@ -42,10 +42,11 @@
 //! look-ups overlap. `epoch` says when replaced memory can be freed, `residents` keeps the budget with a clock hand.
 //!
 //! Slots are filled to four fifths at most. Then, or when removed entries take the room, the writer moves all entries to
-//! a new table, front to back, and publishes it; readers never notice. This takes the writer some ten milliseconds a
-//! million entries, and both tables are in memory until the last pin on the old one ends: at most 2.25 times the old
-//! one for a large table, three times for one of less than 65,536 slots. A table costs 15 bytes an entry when full and
-//! 19 after growth, 15 when [`Options::expected_entries`] is right.
+//! a new table, front to back, and publishes it; readers never notice. This takes the writer some tens of milliseconds a
+//! million entries, most of it for touching new memory, and both tables are in memory until the last pin on the old one
+//! ends: at most 2.25 times the old one for a large table, three times for one of less than 65,536 slots. A table costs
+//! 15 bytes an entry when full, and 19 after a large one grew; with the right [`Options::expected_entries`] it never
+//! grows. `cargo run --release -p waymark-index --example rate` measures all of it.
 //!
 //! # What is absent
 //!
@@ -56,9 +57,9 @@
 //! `cargo test -p waymark-index` runs the unit tests on shuttle's primitives, which explores schedules of the protocol
 //! but not the reorderings of weak memory, and `tests/` on the real ones, with real threads.
 //! `cargo test --release -p waymark-index --features loom --lib` goes through every execution, reorderings included, of
-//! the few steps on which reclamation stands. With a nightly toolchain
-//! that has Miri, `MIRIFLAGS="-Zmiri-permissive-provenance" cargo +nightly miri test -p waymark-index
-//! --test concurrent --test behaviour` checks the unsafe code: addresses travel through integers in the slots.
+//! the few steps on which reclamation stands. With a nightly toolchain that has Miri,
+//! `MIRIFLAGS=-Zmiri-permissive-provenance cargo +nightly miri test -p waymark-index --test concurrent --test behaviour`
+//! checks the unsafe code; provenance is permissive because addresses travel through integers in the slots.
 #![expect(unsafe_code, reason = "the one crate whose data structure cannot be written without")]
 #![deny(unsafe_op_in_unsafe_fn)]
 
