@@ -10,6 +10,8 @@ use waymark_ident::CaseRule;
 use waymark_store::{Serial, StateError, Store};
 
 use crate::cold::ColdReader;
+use crate::config::RecordLimits;
+use crate::locate::Locator;
 use crate::prefixes::Prefixes;
 use crate::queue::{Queue, SubmitError, WriterHandle};
 use crate::reader::Reader;
@@ -79,7 +81,8 @@ pub fn open_over(
         Err(error) => (None, Some(error)),
     };
     let threads = Mutex::new(Some(Threads { writer, warmer }));
-    let inner = Inner { store, shared, queue, prefixes, visible, counters, rule: options.case, threads };
+    let (rule, limits) = (options.case, options.limits);
+    let inner = Inner { store, shared, queue, prefixes, visible, counters, rule, limits, threads };
     let catalog = Catalog { inner: Arc::new(inner) };
     // Dropping the catalog ends the writer in order.
     refused.map_or(Ok(Opened { catalog, recovery }), Err)
@@ -105,6 +108,7 @@ struct Inner {
     visible: Arc<AtomicU64>,
     counters: Arc<Counters>,
     rule: CaseRule,
+    limits: RecordLimits,
     threads: Mutex<Option<Threads>>,
 }
 
@@ -155,6 +159,17 @@ impl Catalog {
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.inner.store
+    }
+
+    /// The limits records are held to when they are written.
+    #[must_use]
+    pub fn record_limits(&self) -> RecordLimits {
+        self.inner.limits
+    }
+
+    /// A way from keys to entries, for deciding without the writer.
+    pub(crate) fn locator(&self) -> Locator {
+        Locator::new(Arc::clone(&self.inner.store), self.inner.shared.reader())
     }
 
     /// Whether writes are taken, and why not.

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use waymark_ident::{CaseRule, Handle, HandleLimits, check_new_handle};
+use waymark_ident::{CaseRule, Handle, HandleError, HandleLimits, check_new_handle};
 use waymark_store::{Serial, Timestamp};
 use waymark_wire::{Permissions, ValueRef, Values};
 
@@ -222,14 +222,26 @@ fn check_served(facts: &Facts<'_>) -> Result<(), Refusal> {
 }
 
 /// Checks a handle that is to be registered; tells whether it is longer than configured and passes with a warning.
+///
+/// A handle without a slash is the record of that prefix, registered under its short name: what is checked is the long
+/// one, with room for what it is longer.
 fn check_handle(handle: &[u8], limits: &RecordLimits) -> Result<bool, Refusal> {
     let max_bytes = match limits.long_handles {
         LongHandles::Refuse => limits.handle_bytes,
         LongHandles::Warn => usize::MAX, // the protocol's limit holds anyway
     };
-    check_new_handle(handle, HandleLimits { max_bytes }).map_err(Refusal::InvalidHandle)?;
-    Ok(handle.len() > limits.handle_bytes)
+    let too_long = handle.len() > limits.handle_bytes;
+    let outcome = match check_new_handle(handle, HandleLimits { max_bytes }) {
+        Err(HandleError::NoSlash) if !handle.is_empty() => {
+            check_new_handle(&[PREFIX_RECORDS, handle].concat(), HandleLimits { max_bytes: usize::MAX })
+        }
+        other => other,
+    };
+    outcome.map(|()| too_long).map_err(Refusal::InvalidHandle)
 }
+
+/// What the handles of prefix records begin with.
+const PREFIX_RECORDS: &[u8] = b"0.NA/";
 
 fn check_not_empty(values: &ValueSet) -> Result<(), Refusal> {
     if values.is_empty() { Err(Refusal::InvalidValue(InvalidValue::Empty)) } else { Ok(()) }
@@ -490,6 +502,23 @@ mod tests {
         desk.limits.long_handles = LongHandles::Warn;
         assert!(matches!(desk.ask(&long(256)), Ok(Decision::Write { long_handle: true, .. })));
         assert!(matches!(desk.ask(&long(2049)), Err(Refusal::InvalidHandle(_))));
+    }
+
+    #[test]
+    fn a_bare_prefix_is_registered_as_its_record_and_keeps_its_spelling() {
+        let desk = Desk::new(None);
+        let bare = |handle: &[u8]| Command::Put {
+            handle: handle.to_vec(),
+            values: ValueSet::default(),
+            timestamps: Timestamps::Now,
+            mode: PutMode::Create,
+        };
+        assert_eq!(record_key(&bare(b"88.a"), CaseRule::Insensitive), Ok(Some(b"0.NA/88.A".to_vec())));
+        let Ok(Decision::Write { body, .. }) = desk.ask(&bare(b"88.a")) else { panic!("refused") };
+        assert_eq!(Stored::parse(&body).unwrap().handle(), b"88.a");
+        for handle in [&b""[..], b"88\x01", b"88\xff"] {
+            assert!(matches!(desk.ask(&bare(handle)), Err(Refusal::InvalidHandle(_))), "{handle:?}");
+        }
     }
 
     #[test]

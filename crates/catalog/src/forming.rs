@@ -1,4 +1,4 @@
-//! A group being formed: submissions are decided one after the other, each seeing what those before it did.
+//! A group being formed: commands are decided one after the other, each seeing what those before it did.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::sync::Arc;
 use waymark_ident::CaseRule;
 use waymark_store::{EntryKind, Group, PushError, Serial, Store, Timestamp};
 
-use crate::command::{Command, Outcome, Permit, Receipt, Refusal, authorize};
+use crate::command::{Actor, Command, Outcome, Permit, Receipt, Refusal, authorize};
 use crate::config::RecordLimits;
 use crate::decide::{Decision, Facts, Version, decide, record_key};
 use crate::locate::Locator;
 use crate::overlay::{Draft, Overlay};
 use crate::prefixes::{HomeName, Prefixes};
-use crate::queue::{Results, Submission};
+use crate::queue::Results;
 use crate::reserved::{HOME_BODY, ReservedKey, mark_body};
 use crate::values::{ContentHash, ValueSet};
 
@@ -37,7 +37,7 @@ pub(crate) struct Forming {
     time: Timestamp,
     drafts: Vec<(Draft, Arc<str>)>,
     bytes: usize,
-    decided: Vec<(Submission, Results)>,
+    commands: usize,
     pub(crate) overlay: Overlay,
     /// The prefixes as they will be.
     pub(crate) prefixes: Arc<Prefixes>,
@@ -51,58 +51,53 @@ impl Forming {
             time,
             drafts: Vec::new(),
             bytes: 0,
-            decided: Vec::new(),
+            commands: 0,
             overlay: Overlay::default(),
             prefixes,
             prefixes_changed: false,
         }
     }
 
-    /// Decides a submission and takes its changes into the group; gives it back untouched when they might not fit.
-    pub(crate) fn add(
+    /// Decides commands that belong together and takes their changes into the group; `None`, with nothing taken, when
+    /// they might not fit.
+    pub(crate) fn decide(
         &mut self,
-        submission: Submission,
+        actor: &Actor,
+        commands: &[Command],
         terms: Terms<'_>,
         locator: &mut Locator,
         marks: &mut Marks,
-    ) -> Result<(), Submission> {
-        let keys = self.load(&submission, terms.rule, locator);
-        let bytes = self.most_bytes(&submission, &keys);
-        if self.bytes + bytes > GROUP_CEILING_BYTES {
-            return Err(submission);
-        }
-        self.bytes += bytes;
-        let actor: Arc<str> = submission.actor.name().into();
-        let mut results = Vec::with_capacity(submission.commands.len());
-        for (command, key) in submission.commands.iter().zip(keys) {
-            let permit = authorize(&submission.actor, command);
-            results.push(permit.and_then(|permit| self.carry_out(permit, command, key, &actor, terms, marks)));
-        }
-        self.decided.push((submission, results));
-        Ok(())
-    }
-
-    /// The keys of the commands, with everything known that deciding them needs.
-    fn load(&mut self, submission: &Submission, rule: CaseRule, locator: &mut Locator) -> Vec<CommandKey> {
-        let keys: Vec<CommandKey> = submission.commands.iter().map(|command| record_key(command, rule)).collect();
+    ) -> Option<Results> {
+        let keys: Vec<CommandKey> = commands.iter().map(|command| record_key(command, terms.rule)).collect();
         for key in keys.iter().flatten().flatten() {
             self.overlay.load(key, locator);
         }
-        keys
+        let bytes = self.bytes + self.most_bytes(actor, commands, &keys);
+        if bytes > GROUP_CEILING_BYTES {
+            return None;
+        }
+        self.bytes = bytes;
+        self.commands += commands.len();
+        let name: Arc<str> = actor.name().into();
+        let decide_one = |(command, key)| {
+            let permit = authorize(actor, command)?;
+            self.carry_out(permit, command, key, &name, terms, marks)
+        };
+        Some(commands.iter().zip(keys).map(decide_one).collect())
     }
 
-    /// The most bytes the entries of a submission can take: each as large as the record before and all that came in.
-    fn most_bytes(&self, submission: &Submission, keys: &[CommandKey]) -> usize {
+    /// The most bytes the entries of commands can take: each as large as the record before and all that came in.
+    fn most_bytes(&self, actor: &Actor, commands: &[Command], keys: &[CommandKey]) -> usize {
         let mut bodies: HashMap<&[u8], usize> = HashMap::new();
         let mut total = 0;
-        for (command, key) in submission.commands.iter().zip(keys) {
+        for (command, key) in commands.iter().zip(keys) {
             let key: &[u8] = match key {
                 Ok(Some(key)) => key,
                 Ok(None) | Err(_) => &[],
             };
             let body = bodies.entry(key).or_insert_with(|| self.overlay.body_bytes(key));
             *body += command.weight_bytes();
-            total += *body + key.len() + submission.actor.name().len() + ENTRY_FRAME_BYTES;
+            total += *body + key.len() + actor.name().len() + ENTRY_FRAME_BYTES;
         }
         total
     }
@@ -231,8 +226,8 @@ impl Forming {
     }
 
     /// Commands decided.
-    pub(crate) fn commands(&self) -> usize {
-        self.decided.iter().map(|(_, results)| results.len()).sum()
+    pub(crate) const fn commands(&self) -> usize {
+        self.commands
     }
 
     /// Puts the entries into the store's form.
@@ -250,16 +245,6 @@ impl Forming {
     /// The entries with their serials.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (Serial, &Draft)> {
         self.drafts.iter().enumerate().map(|(entry, (draft, _))| (self.serial_of(entry), draft))
-    }
-
-    /// Serial of the last entry; `None` when there is none.
-    pub(crate) fn last_serial(&self) -> Option<Serial> {
-        self.drafts.len().checked_sub(1).map(|entry| self.serial_of(entry))
-    }
-
-    /// Ends the group: the submissions with their results.
-    pub(crate) fn into_decided(self) -> Vec<(Submission, Results)> {
-        self.decided
     }
 }
 

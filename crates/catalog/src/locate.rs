@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use waymark_index::{Found, HashKey};
+use waymark_index::{Found, HashKey, Key};
 use waymark_store::{Entry, EntryKind, Place, ReadError, Serial, Store, Timestamp};
 
 use crate::reserved::is_reserved;
@@ -45,36 +45,14 @@ impl Locator {
             return Ok(None);
         }
         for _ in 1..ATTEMPTS {
-            self.candidates(key);
+            candidates(&mut self.index, self.hash_key.key(key), &mut self.places);
             match self.matching(key) {
                 Err(ReadError::NoSuchPlace(_)) => {}
                 other => return other,
             }
         }
-        self.candidates(key);
+        candidates(&mut self.index, self.hash_key.key(key), &mut self.places);
         self.matching(key)
-    }
-
-    /// Collects the places where the record of `key` may be.
-    fn candidates(&mut self, key: &[u8]) {
-        self.places.clear();
-        let key = self.hash_key.key(key);
-        let pin = self.index.pin();
-        match pin.find_one(key) {
-            Found::Absent => {}
-            Found::Resident(record) => self.places.push(Place(record.place().get())),
-            Found::Cold(first) => {
-                let mut room = [first; USUAL_CANDIDATES];
-                let count = pin.cold_candidates(key, &mut room);
-                if count <= room.len() {
-                    self.places.extend(room.iter().take(count).map(|place| Place(place.get())));
-                } else {
-                    let mut room = vec![first; count];
-                    let count = pin.cold_candidates(key, &mut room).min(room.len());
-                    self.places.extend(room.iter().take(count).map(|place| Place(place.get())));
-                }
-            }
-        }
     }
 
     /// The first candidate whose entry is a record of `key`.
@@ -87,5 +65,25 @@ impl Locator {
             }
         }
         Ok(None)
+    }
+}
+
+/// Puts the places where the record of `key` may be into `places`: none, the one whose key was compared, or a few that share
+/// its hash.
+pub(crate) fn candidates(index: &mut waymark_index::Reader, key: Key<'_>, places: &mut Vec<Place>) {
+    places.clear();
+    let pin = index.pin();
+    match pin.find_one(key) {
+        Found::Absent => {}
+        Found::Resident(record) => places.push(Place(record.place().get())),
+        Found::Cold(first) => {
+            let mut room = vec![first; USUAL_CANDIDATES];
+            let mut count = pin.cold_candidates(key, &mut room);
+            if count > room.len() {
+                room.resize(count, first);
+                count = pin.cold_candidates(key, &mut room).min(room.len());
+            }
+            places.extend(room.iter().take(count).map(|place| Place(place.get())));
+        }
     }
 }

@@ -97,11 +97,6 @@ impl Overlay {
             _ => None,
         })
     }
-
-    /// Forgets everything for the next group.
-    pub(crate) fn clear(&mut self) {
-        self.keys.clear();
-    }
 }
 
 /// One entry of a group being formed.

@@ -138,11 +138,6 @@ impl Submission {
     pub(crate) fn answer(self, answer: Result<Results, WriteError>) {
         let _ = self.answer.send(answer);
     }
-
-    /// What it weighs, in bytes.
-    pub(crate) const fn weight(&self) -> usize {
-        self.weight
-    }
 }
 
 /// A record read back from the log, to be made resident.

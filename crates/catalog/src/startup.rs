@@ -6,10 +6,11 @@ use std::sync::Arc;
 use waymark_ident::CaseRule;
 use waymark_index::{Full, HashKey};
 use waymark_store::{
-    CommitError, EntryKind, FollowError, Group, KeyRecord, ReadError, Serial, StateError, Store, Timestamp,
+    CommitError, EntryKind, FollowError, Group, KeyRecord, Place, ReadError, Serial, StateError, Store, Timestamp,
 };
 
 use crate::config::{RecordLimits, WARM_CHUNK, WriterLimits};
+use crate::locate::candidates;
 use crate::prefixes::Prefixes;
 use crate::projection::Projector;
 use crate::queue::{Queue, WarmRecord};
@@ -223,7 +224,12 @@ fn load_index(
             return Ok((index, shared));
         }
         Ok(None) => {}
-        Err(problem) => recovery.snapshot_problem = Some(problem),
+        Err(problem) => {
+            // A snapshot ahead of a log that was cut would look sound again once the log has grown past it. One that cannot
+            // be removed cannot be damaged further either: the next start meets the same problem.
+            drop(store.blobs().remove(snapshot::NAME));
+            recovery.snapshot_problem = Some(problem);
+        }
     }
     // A snapshot that failed half-way left entries behind.
     let (mut index, shared) = make();
@@ -238,7 +244,8 @@ fn load_keys(
     index: &mut waymark_index::Writer,
     shared: &waymark_index::Shared,
 ) -> Result<(), OpenError> {
-    let mut former = Former { store: Arc::clone(store), reader: shared.reader(), buffer: Vec::new() };
+    let mut former =
+        Former { store: Arc::clone(store), reader: shared.reader(), buffer: Vec::new(), places: Vec::new() };
     let hash_key = shared.hash_key().clone();
     let mut full = None;
     let mut failed = None;
@@ -285,21 +292,19 @@ struct Former {
     store: Arc<dyn Store>,
     reader: waymark_index::Reader,
     buffer: Vec<u8>,
+    places: Vec<Place>,
 }
 
 impl Former {
     /// The place of the entry of `key`. One that is damaged is taken for it: another key of the same 48 bits of hash is
     /// far less likely.
     fn place(&mut self, key: waymark_index::Key<'_>) -> Result<Option<waymark_index::Place>, ReadError> {
-        let pin = self.reader.pin();
-        let waymark_index::Found::Cold(first) = pin.find_one(key) else { return Ok(None) };
-        let mut places = vec![first; pin.cold_candidates(key, &mut [])];
-        pin.cold_candidates(key, &mut places);
-        for place in places {
-            match self.store.read(waymark_store::Place(place.get()), &mut self.buffer) {
-                Ok(entry) if entry.key == key.bytes => return Ok(Some(place)),
+        candidates(&mut self.reader, key, &mut self.places);
+        for &place in &self.places {
+            match self.store.read(place, &mut self.buffer) {
+                Ok(entry) if entry.key == key.bytes => return Ok(index_place(place)),
                 Ok(_) => {}
-                Err(ReadError::Damaged { .. } | ReadError::NoSuchPlace(_)) => return Ok(Some(place)),
+                Err(ReadError::Damaged { .. } | ReadError::NoSuchPlace(_)) => return Ok(index_place(place)),
                 Err(error) => return Err(error),
             }
         }

@@ -18,7 +18,7 @@ use crate::locate::Locator;
 use crate::overlay::Publication;
 use crate::prefixes::Prefixes;
 use crate::projection::Projector;
-use crate::queue::{Queue, Submission, WarmRecord, Work, WriteError};
+use crate::queue::{Queue, Results, Submission, WarmRecord, Work, WriteError};
 use crate::snapshot;
 
 /// Reads the time; a function, so that tests bring their own.
@@ -141,53 +141,57 @@ impl Writer {
         let last = self.parts.store.last();
         // The store never goes back in time; receipts and timestamps of values say what it will say.
         let time = (self.parts.clock)().max(last.time);
-        let mut forming = Forming::new(last.serial, time, self.parts.prefixes.load_full());
-        if let Err(refused) = self.add(&mut forming, first) {
+        let mut group =
+            Gathered { forming: Forming::new(last.serial, time, self.parts.prefixes.load_full()), decided: Vec::new() };
+        if let Err(refused) = self.gather(&mut group, first) {
             refused.answer(Err(WriteError::TooLarge));
             return;
         }
         let limits = self.parts.writer_limits;
         while let Some(next) = self.parts.queue.next_within(
-            limits.group_commands.saturating_sub(forming.commands()),
-            limits.group_bytes.saturating_sub(forming.bytes()),
+            limits.group_commands.saturating_sub(group.forming.commands()),
+            limits.group_bytes.saturating_sub(group.forming.bytes()),
         ) {
-            if let Err(deferred) = self.add(&mut forming, next) {
+            if let Err(deferred) = self.gather(&mut group, next) {
                 self.deferred = Some(deferred);
                 break;
             }
         }
-        self.finish_group(forming);
+        self.finish_group(group);
     }
 
-    fn add(&mut self, forming: &mut Forming, submission: Submission) -> Result<(), Submission> {
+    /// Decides a submission into the group; gives it back when it might not fit.
+    fn gather(&mut self, group: &mut Gathered, submission: Submission) -> Result<(), Submission> {
         let terms = Terms { rule: self.parts.rule, limits: &self.parts.limits };
-        forming.add(submission, terms, &mut self.locator, &mut self.marks)
+        let Submission { actor, commands, .. } = &submission;
+        match group.forming.decide(actor, commands, terms, &mut self.locator, &mut self.marks) {
+            Some(results) => {
+                group.decided.push((submission, results));
+                Ok(())
+            }
+            None => Err(submission),
+        }
     }
 
     /// Durable, visible, acknowledged, fed to the state: in this order and no other.
-    fn finish_group(&mut self, forming: Forming) {
+    fn finish_group(&mut self, group: Gathered) {
+        let Gathered { forming, decided } = group;
         if let Err(error) = self.commit_and_publish(&forming) {
             self.parts.counters.failed_groups.fetch_add(1, Ordering::Relaxed);
             self.marks.forget();
-            for (submission, _) in forming.into_decided() {
+            for (submission, _) in decided {
                 submission.answer(Err(error.clone()));
             }
             return;
         }
-        let last = forming.last_serial().filter(|_| self.parts.feeds_state);
-        if last.is_some() {
-            for (serial, draft) in forming.entries() {
-                self.projector.note(draft.kind, serial, draft.previous, &draft.key, &draft.body);
-            }
-        }
         let mut refused = 0;
-        for (submission, results) in forming.into_decided() {
+        for (submission, results) in decided {
             refused += results.iter().filter(|result| result.is_err()).count();
             submission.answer(Ok(results));
         }
         self.parts.counters.refused.fetch_add(u64::try_from(refused).unwrap_or(u64::MAX), Ordering::Relaxed);
-        if let Some(last) = last {
-            self.feed_state(last);
+        if self.parts.feeds_state {
+            self.feed_state(&forming);
         }
     }
 
@@ -257,11 +261,24 @@ impl Writer {
 
     /// Feeds the state. A failure harms nothing that was acknowledged: the state stays behind and is tried again with the
     /// next group.
-    fn feed_state(&mut self, upto: Serial) {
-        if self.projector.apply(self.parts.store.state(), upto).is_err() {
+    fn feed_state(&mut self, forming: &Forming) {
+        let mut last = None;
+        for (serial, draft) in forming.entries() {
+            self.projector.note(draft.kind, serial, draft.previous, &draft.key, &draft.body);
+            last = Some(serial);
+        }
+        if let Some(last) = last
+            && self.projector.apply(self.parts.store.state(), last).is_err()
+        {
             self.parts.counters.state_failures.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+/// A group and the submissions in it, with what was decided about each command.
+struct Gathered {
+    forming: Forming,
+    decided: Vec<(Submission, Results)>,
 }
 
 /// A place of the store as the index keeps it.

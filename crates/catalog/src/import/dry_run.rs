@@ -1,0 +1,58 @@
+//! Deciding without writing: what an import would do.
+
+use std::sync::Arc;
+
+use waymark_store::{Store, Timestamp};
+
+use crate::catalog::Catalog;
+use crate::command::{Actor, Command};
+use crate::config::RecordLimits;
+use crate::forming::{Forming, Marks, Terms};
+use crate::locate::Locator;
+use crate::queue::Results;
+
+/// Decides commands as the writer would, one after the other, and writes nothing.
+///
+/// What a command changes is remembered for those after it until the memory of a group is used up; then it is forgotten,
+/// except for homed prefixes. So a record that stands twice in a large input, far apart, passes here and is seen in the
+/// import itself.
+pub(super) struct DryRun {
+    store: Arc<dyn Store>,
+    locator: Locator,
+    marks: Marks,
+    forming: Forming,
+    rule: waymark_ident::CaseRule,
+    limits: RecordLimits,
+    time: Timestamp,
+}
+
+impl DryRun {
+    pub(super) fn new(catalog: &Catalog) -> Self {
+        let store = Arc::clone(catalog.store());
+        let last = store.last();
+        Self {
+            locator: catalog.locator(),
+            marks: Marks::new(Arc::clone(&store)),
+            forming: Forming::new(last.serial, last.time, catalog.prefixes()),
+            rule: catalog.case_rule(),
+            limits: catalog.record_limits(),
+            time: last.time,
+            store,
+        }
+    }
+
+    /// What the writer would answer; `None` when the commands are too large for a group.
+    pub(super) fn decide(&mut self, actor: &Actor, commands: &[Command]) -> Option<Results> {
+        if let Some(results) = self.try_decide(actor, commands) {
+            return Some(results);
+        }
+        let prefixes = Arc::clone(&self.forming.prefixes);
+        self.forming = Forming::new(self.store.last().serial, self.time, prefixes);
+        self.try_decide(actor, commands)
+    }
+
+    fn try_decide(&mut self, actor: &Actor, commands: &[Command]) -> Option<Results> {
+        let terms = Terms { rule: self.rule, limits: &self.limits };
+        self.forming.decide(actor, commands, terms, &mut self.locator, &mut self.marks)
+    }
+}
