@@ -203,6 +203,26 @@ async fn a_cold_record_is_answered_through_the_same_socket() {
 }
 
 #[tokio::test]
+async fn what_the_slow_pool_has_no_room_for_is_told_so_and_nobody_is_left_without_an_answer() {
+    let limits = DoorLimits { slow_threads: 1, slow_queue: 1, udp_threads: 1, ..DoorLimits::default() };
+    let node = Node::over(shelf().reopened_cold(), DoorsConfig { limits, ..udp_on("127.0.0.1:0") });
+    let socket = socket(node.udp()).await;
+    for id in 0..200 {
+        socket.send(&padded(request(id, "1/middle"), 1232)).await.unwrap();
+    }
+    let (mut served, mut busy) = (0, 0);
+    for _ in 0..200 {
+        match Answer::parse(&receive(&socket).await).code {
+            ResponseCode::SUCCESS => served += 1,
+            ResponseCode::SERVER_TOO_BUSY => busy += 1,
+            other => panic!("{other}"),
+        }
+    }
+    assert!(served > 0 && busy > 0, "{served} served, {busy} refused");
+    assert_eq!(node.udp_count(DoorEvent::BusySlowPool), busy);
+}
+
+#[tokio::test]
 async fn bytes_and_datagrams_are_counted_as_they_were_on_the_wire() {
     let node = Node::start(udp_on("127.0.0.1:0"));
     let socket = socket(node.udp()).await;

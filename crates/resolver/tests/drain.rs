@@ -101,6 +101,24 @@ async fn everything_received_is_answered_under_load() {
     assert!(answered >= whole_received.min(300) - 1, "{answered} answers for {whole_received} questions received");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_never_stops_asking_does_not_hold_off_the_stop() {
+    let node = Node::start(everywhere());
+    let (mut reader, mut writer) = TcpStream::connect(node.tcp()).await.unwrap().into_split();
+    let asking = tokio::spawn(async move {
+        let together = request_keeping(1, "1/small").repeat(100);
+        while writer.write_all(&together).await.is_ok() {}
+    });
+    let reading = tokio::spawn(async move {
+        let mut room = vec![0; 65_536];
+        while matches!(tokio::io::AsyncReadExt::read(&mut reader, &mut room).await, Ok(1..)) {}
+    });
+    until("asked a lot", || node.tcp_count(DoorEvent::BytesIn) > 100_000).await;
+    assert_eq!(node.running.drain(PATIENCE).await, Drained::Finished);
+    asking.await.unwrap();
+    reading.await.unwrap();
+}
+
 /// Whole answers in `bytes`, which must hold nothing else.
 fn count(mut bytes: &[u8]) -> usize {
     let mut count = 0;

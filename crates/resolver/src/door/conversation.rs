@@ -36,6 +36,9 @@ use crate::question::{Action, DropReason, Origin, OwnedQuestion};
 /// when the peer is slow.
 const IN_FLIGHT: usize = 4;
 
+/// Reads of one stream after draining has begun: enough for all that the largest socket buffer held by then.
+const READS_WHILE_DRAINING: usize = 4096;
+
 /// What all connections of a door share.
 #[derive(Debug)]
 pub(crate) struct StreamDoor {
@@ -95,6 +98,7 @@ pub(crate) struct Conversation<R, W> {
     in_flight: usize,
     /// Whether anything was ever answered.
     begun: bool,
+    reads_while_draining: usize,
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
@@ -118,6 +122,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
             slow: mpsc::unbounded_channel(),
             in_flight: 0,
             begun: false,
+            reads_while_draining: 0,
         }
     }
 
@@ -173,6 +178,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
         let deadline = tokio::time::sleep(time);
         tokio::pin!(deadline);
         loop {
+            if self.is_overdue() {
+                return Ok(false);
+            }
             let read = tokio::select! {
                 biased;
                 Some(answer) = self.slow.1.recv(), if self.in_flight > 0 => {
@@ -197,6 +205,15 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
                 Err(_) => return Err(End::Lost),
             }
         }
+    }
+
+    /// Whether a draining node has read enough of this stream: what had arrived is read long since, and only a peer that goes on sending
+    /// is still there.
+    fn is_overdue(&mut self) -> bool {
+        if self.draining.has_begun() {
+            self.reads_while_draining = self.reads_while_draining.saturating_add(1);
+        }
+        self.reads_while_draining > READS_WHILE_DRAINING
     }
 
     fn is_whole(&self) -> bool {
@@ -275,7 +292,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
         let Self { messages, output, door, .. } = self;
         let questions = whole.ranges.iter().map(|range| messages.get(range.clone()));
         let answered = door.benches.with(|bench| bench.answer(origin, since, questions, output)).await;
-        if !self.output_share.resize(self.output.len().saturating_sub(CONNECTION_BUFFER_BYTES)) {
+        if !self.may_hold(0) {
             self.output.clear();
             return self.cut(BUSY, DoorEvent::BusyMemory).await.map(|()| false);
         }
@@ -318,6 +335,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
         let (origin, message) = (self.origin, self.messages.get(range.clone()));
         let mut output = Vec::new();
         let answered = self.door.benches.with(|bench| bench.answer_large(origin, since, message, &mut output)).await;
+        if !self.may_hold(output.len()) {
+            return self.refuse(range, DoorEvent::BusyMemory).await;
+        }
         write(&mut self.writer, &self.door, &output).await?;
         match answered {
             Answered::Reply { keep_open, .. } => Ok(keep_open),
@@ -326,12 +346,28 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
         }
     }
 
+    /// Takes memory for the output and `more` bytes while the peer takes them; `false` when the other connections leave too little.
+    fn may_hold(&mut self, more: usize) -> bool {
+        let held = self.output.len().saturating_add(more);
+        self.output_share.resize(held.saturating_sub(CONNECTION_BUFFER_BYTES))
+    }
+
+    /// Answers one message with "too busy". Gives whether the stream stays open.
+    async fn refuse(&mut self, range: Range<usize>, reason: DoorEvent) -> Result<bool, End> {
+        self.door.counters.add(reason, 1);
+        let message = self.messages.get(range);
+        let keep_open = keeps_open(message);
+        let refusal = self.door.shared.own.refuse_stream(Clock::now(), message, BUSY);
+        write(&mut self.writer, &self.door, &refusal).await?;
+        Ok(keep_open)
+    }
+
     /// Hands a message to the slow pool; in order, waits for the answer.
     async fn answer_slowly(&mut self, range: Range<usize>, since: Duration) -> Result<bool, End> {
         while self.in_flight >= IN_FLIGHT {
             self.take_slow().await?;
         }
-        let message = self.messages.get(range);
+        let message = self.messages.get(range.clone());
         let question = OwnedQuestion { origin: self.origin, request: message.into() };
         let answers = self.slow.0.clone();
         let reply = Box::new(move |action: Action, bytes: &[u8]| {
@@ -340,11 +376,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
             let _ = answers.send(SlowAnswer { bytes: bytes.into(), keep_open });
         });
         if !self.door.shared.slow.submit(Job { question, since, reply }) {
-            self.door.counters.add(DoorEvent::BusySlowPool, 1);
-            let refusal = self.door.shared.own.refuse_stream(Clock::now(), message, BUSY);
-            let keep_open = keeps_open(message);
-            write(&mut self.writer, &self.door, &refusal).await?;
-            return Ok(keep_open);
+            return self.refuse(range, DoorEvent::BusySlowPool).await;
         }
         self.in_flight = self.in_flight.saturating_add(1);
         match self.manner {

@@ -15,7 +15,6 @@ use tokio::time::timeout;
 use waymark_catalog::Options;
 use waymark_resolver::Settings;
 use waymark_resolver::door::{Certificate, DoorEvent, DoorLimits, DoorSnapshot, DoorsConfig, Running, start};
-use waymark_resolver::policy::PolicyConfig;
 use waymark_wire::message::{Head, Message};
 use waymark_wire::request::RequestWriter;
 use waymark_wire::{Envelope, OpFlags, ResponseCode, Version};
@@ -61,7 +60,7 @@ pub fn everywhere() -> DoorsConfig {
         quic: loopback,
         certificate: Some(Identity::new().certificate()),
         limits: DoorLimits { udp_threads: 2, ..DoorLimits::default() },
-        policy: PolicyConfig::default(),
+        ..DoorsConfig::default()
     }
 }
 

@@ -9,6 +9,7 @@
 //! its datagrams are few enough and the source's byte budget bears it, otherwise the small "too busy, use TCP", which is never larger
 //! than the request. When even that does not fit (only requests too short to be valid are that small) nothing is said.
 
+mod desk;
 mod family;
 mod receive;
 mod reply;

@@ -15,7 +15,7 @@ use crate::door::clock::Clock;
 use crate::door::counters::{DoorCounters, DoorEvent};
 use crate::door::refusal::BUSY_USE_TCP;
 use crate::door::slow_pool::Job;
-use crate::policy::{Account, Verdict};
+use crate::policy::{Account, Moment, Verdict};
 use crate::question::{Action, Origin, OwnedQuestion};
 
 /// Who asked, and what that allows.
@@ -41,16 +41,26 @@ pub(super) enum Reply {
 }
 
 impl<F: Family> Asker<F> {
+    /// How large the datagrams of an answer may be: as large as the largest of the request, the classic size otherwise.
+    fn answer_datagram_bytes(&self) -> usize {
+        answer_datagram_bytes(self.datagram_bytes, DATAGRAM_BYTES.default)
+    }
+
+    /// How many datagrams an answer of `length` bytes takes.
+    pub(super) fn packet_count(&self, length: usize) -> usize {
+        let share = self.answer_datagram_bytes().saturating_sub(Envelope::LEN).max(1);
+        length.saturating_sub(Envelope::LEN).div_ceil(share)
+    }
+
     /// Decides on an answer of `length` bytes and charges it to its source.
-    pub(super) fn decide(&self, shared: &Shared, length: usize) -> Reply {
-        let datagram_bytes = answer_datagram_bytes(self.datagram_bytes, DATAGRAM_BYTES.default);
-        let share = datagram_bytes.saturating_sub(Envelope::LEN).max(1);
-        let packets = length.saturating_sub(Envelope::LEN).div_ceil(share);
+    pub(super) fn decide(&self, shared: &Shared, now: Moment, length: usize) -> Reply {
+        let datagram_bytes = self.answer_datagram_bytes();
+        let packets = self.packet_count(length);
         if packets > shared.limits.udp_answer_packets {
             return Reply::Busy(DoorEvent::BusyPackets);
         }
         let answer_bytes = length.saturating_add(packets.saturating_sub(1).saturating_mul(Envelope::LEN));
-        match shared.policy.charge(shared.clock.moment(), self.account, self.request_bytes, answer_bytes) {
+        match shared.policy.charge(now, self.account, self.request_bytes, answer_bytes) {
             Verdict::Send => Reply::Answer { datagram_bytes },
             Verdict::Busy => Reply::Busy(DoorEvent::BusyBudget),
         }
@@ -97,7 +107,7 @@ impl<F: Family> Asker<F> {
         counters: &DoorCounters,
     ) -> Sent {
         let mut sent = Sent::default();
-        match self.decide(shared, answer.len()) {
+        match self.decide(shared, shared.clock.moment(), answer.len()) {
             Reply::Answer { datagram_bytes } => {
                 for packet in self.packets(answer, datagram_bytes) {
                     sent.add(send_one(socket, &packet));
