@@ -65,3 +65,21 @@ pub const BLOB_CHUNK_BYTES: usize = 256 << 10;
 /// Places remembered for followers that come back for more. A follower that finds its place here starts there and not at the start of
 /// its segment.
 pub const FOLLOW_HINTS: usize = 32;
+
+/// Bytes read at once.
+pub(crate) const WINDOW_BYTES: usize = 1 << 20;
+
+/// Bytes searched at once for the beginning of a group; well below a window, so that the search seldom reads anew.
+pub(crate) const SEARCH_BYTES: usize = 64 << 10;
+
+/// Keys copied from a tail at once, so that commits do not wait long.
+pub(crate) const TAIL_PIECE: usize = 256;
+
+/// Bytes read in the hope that a whole entry is among them.
+pub(crate) const FIRST_READ: usize = 1024;
+
+/// Keys of a run held in memory at once (some 40 bytes each) while it is compared with the log; a larger run takes several passes.
+pub(crate) const KEYS_AT_ONCE: u64 = 8 << 20;
+
+/// Room that must be free besides a group: sled writes segments of 512 KiB, and gives up for good when one does not fit.
+pub(crate) const SPARE_BYTES: u64 = 8 << 20;

@@ -64,7 +64,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// one visited (`after` when there was none).
     ///
     /// # Errors
-    /// [`FollowError::Compacted`] when they are gone; damage or a refusing disk at the first entry that can not be read.
+    /// [`FollowError::Compacted`] when they are gone; damage, with the serial to go on from, or a refusing disk at the first entry that can not
+    /// be read. Entries before it were visited.
     fn follow(
         &self,
         after: Serial,
@@ -265,7 +266,7 @@ pub struct Recovery {
     pub last: Position,
     /// Bytes of an unfinished group that were cut from the end and kept aside.
     pub torn: Option<Torn>,
-    /// Damage found on the way; the whole is only seen by [`crate::check`].
+    /// Damage found on the way; the whole is only seen by [`crate::check()`].
     pub damage: Vec<Finding>,
     /// Entries read from the newest segment, which has no run yet.
     pub entries_scanned: u64,

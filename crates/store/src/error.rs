@@ -156,7 +156,16 @@ pub enum FollowError {
         /// Oldest serial still there.
         oldest: Serial,
     },
-    /// The next entry can not be read.
+    /// The next group of entries is damaged, and none of it was visited.
+    #[error("entries up to serial {resume_after} can not be followed")]
+    Damaged {
+        /// Following from here skips what is damaged.
+        resume_after: Serial,
+        /// What is damaged.
+        #[source]
+        source: ReadError,
+    },
+    /// The disk refused.
     #[error(transparent)]
     Read(#[from] ReadError),
 }

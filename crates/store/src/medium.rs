@@ -226,3 +226,50 @@ fn write_zeros(file: &File, bytes: u64) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reserves_room_and_keeps_what_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = Disk.create(&dir.path().join("file")).unwrap();
+        file.write_at(b"begin", 0).unwrap();
+        file.allocate(200_000).unwrap();
+        file.sync().unwrap();
+        assert_eq!(file.len().unwrap(), 200_000);
+        let mut read = vec![1; 200_010];
+        assert_eq!(file.read_at(&mut read, 0).unwrap(), 200_000);
+        assert_eq!(read[..5], *b"begin");
+        assert!(read[5..200_000].iter().all(|byte| *byte == 0));
+        assert!(read_exact_at(&*file, &mut read, 0).is_err());
+        assert_eq!(file.allocate(u64::MAX).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+    }
+
+    #[test]
+    fn writes_zeros_where_room_can_not_be_reserved() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        fs::write(&path, b"begin").unwrap();
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        write_zeros(&file, 150_001).unwrap();
+        write_zeros(&file, 10).unwrap();
+        let content = fs::read(&path).unwrap();
+        assert_eq!(content.len(), 150_001);
+        assert_eq!(content[..5], *b"begin");
+        assert!(content[5..].iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn lists_files_and_no_folders() {
+        let dir = tempfile::tempdir().unwrap();
+        Disk.create_dir(&dir.path().join("a/b")).unwrap();
+        Disk.create(&dir.path().join("file")).unwrap();
+        Disk.rename(&dir.path().join("file"), &dir.path().join("other")).unwrap();
+        Disk.sync_dir(dir.path()).unwrap();
+        assert_eq!(Disk.list(dir.path()).unwrap(), ["other"]);
+        Disk.remove(&dir.path().join("other")).unwrap();
+        assert_eq!(Disk.open(&dir.path().join("other")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}

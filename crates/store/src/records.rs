@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use crate::blobs::Blobs;
 use crate::bytes::{Cursor, offset};
 use crate::check::Part;
+use crate::config::SPARE_BYTES;
 use crate::engine::{Options, Recovery, State, StateFound, Store};
 use crate::error::{CommitError, Damage, FollowError, OpenError, ReadError, StateError};
 use crate::folder::{FolderLock, Identity, paths};
@@ -304,9 +305,6 @@ fn has_room(dir: &Path, bytes: u64) -> io::Result<bool> {
     Ok(free.blocks_available().saturating_mul(free.fragment_size()) > bytes)
 }
 
-/// Room that must be free besides a group: sled writes segments of 512 KiB, and gives up for good when one does not fit.
-const SPARE_BYTES: u64 = 8 << 20;
-
 impl Store for SledStore {
     fn identity(&self) -> &Identity {
         &self.identity
@@ -410,7 +408,10 @@ impl Store for SledStore {
         let mut done = after;
         let mut buffer = Vec::new();
         while done < last {
-            let entry = self.entry(done.next(), &mut buffer)?;
+            let entry = self.entry(done.next(), &mut buffer).map_err(|error| match error {
+                source @ ReadError::Damaged { .. } => FollowError::Damaged { resume_after: done.next(), source },
+                other => FollowError::Read(other),
+            })?;
             done = entry.serial;
             if visit(&entry).is_break() {
                 break;
@@ -465,5 +466,24 @@ impl Drop for SledStore {
     fn drop(&mut self) {
         // Nothing acknowledged depends on the state; if it can not be flushed, it is fed again.
         let _ = self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asks_for_room_before_sled_meets_a_full_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(has_room(dir.path(), 0).unwrap());
+        assert!(!has_room(dir.path(), u64::MAX).unwrap());
+    }
+
+    #[test]
+    fn orders_entries_by_serial() {
+        let mut keys: Vec<_> = [300, 1, 256, 2, 255, u64::MAX].map(|serial| entry_key(Serial(serial))).to_vec();
+        keys.sort();
+        assert_eq!(keys, [1, 2, 255, 256, 300, u64::MAX].map(|serial| entry_key(Serial(serial))));
     }
 }

@@ -156,3 +156,34 @@ pub(crate) fn remove_mark(dir: &Path) -> io::Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_when_sled_is_behind_its_mark_and_when_the_mark_is_damaged() {
+        let dir = tempfile::tempdir().unwrap();
+        let sled = dir.path().join("state");
+        let found = |serial| gone_back(&sled, Serial(serial), Part::State).unwrap();
+        assert_eq!(found(0), None);
+        write_mark(&sled, Serial(7)).unwrap();
+        assert_eq!(found(7), None);
+        assert_eq!(found(8), None);
+        let lost = found(5).unwrap();
+        assert_eq!((lost.what, lost.serial, lost.remedy), (Damage::Missing, Some(Serial(6)), Remedy::Rebuild));
+        let path = mark_path(&sled);
+        let sound = fs::read(&path).unwrap();
+        assert_eq!(sound.len(), 24);
+        for at in 0..sound.len() {
+            let mut damaged = sound.clone();
+            damaged[at] ^= 1;
+            fs::write(&path, damaged).unwrap();
+            let finding = found(7).unwrap();
+            assert_eq!((finding.what, finding.file.as_path()), (Damage::Checksum, path.as_path()));
+        }
+        remove_mark(&sled).unwrap();
+        remove_mark(&sled).unwrap();
+        assert_eq!(found(0), None);
+    }
+}

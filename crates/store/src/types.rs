@@ -291,7 +291,7 @@ impl Health {
 /// Sizes and counts for reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Bytes of entries and frames written; not the room reserved for more.
+    /// Bytes of log in use, the unused ends of full segments included, the room reserved in the newest one not.
     pub log_bytes: u64,
     /// Segment files.
     pub segments: u64,

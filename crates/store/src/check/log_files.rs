@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::bytes::{memory, offset};
 use crate::check::{Checker, Finding, Part, Remedy};
+use crate::config::KEYS_AT_ONCE;
 use crate::error::{Damage, OpenError, ReadError};
 use crate::folder::paths;
 use crate::format::frame::Seed;
@@ -19,9 +20,6 @@ use crate::log::scan::{Met, scan};
 use crate::log::window::Window;
 use crate::medium::Medium;
 use crate::types::{Entry, Serial};
-
-/// Keys of a run held in memory at once (some 40 bytes each) while it is compared with the log; a larger run takes several passes.
-const KEYS_AT_ONCE: u64 = 8 << 20;
 
 /// A segment as far as it is known.
 struct Known {

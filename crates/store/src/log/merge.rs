@@ -5,13 +5,11 @@ use std::collections::BinaryHeap;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use crate::config::TAIL_PIECE;
 use crate::error::ReadError;
 use crate::format::run::KeyAt;
 use crate::log::run::{Run, RunCursor};
 use crate::log::tail::Tail;
-
-/// Keys copied from a tail at once, so that commits do not wait long.
-const TAIL_PIECE: usize = 256;
 
 /// A source of keys in order.
 #[derive(Debug)]

@@ -20,11 +20,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::blobs::Blobs;
 use crate::bytes::{memory, offset};
-use crate::config::FOLLOW_HINTS;
+use crate::config::{FIRST_READ, FOLLOW_HINTS};
 use crate::engine::{State, Store};
 use crate::error::{CommitError, Damage, FollowError, ReadError, StateError};
 use crate::folder::{FolderLock, Identity};
-use crate::format::frame::{self, Entries, GROUP_HEADER, Seed};
+use crate::format::frame::{self, Entries, GROUP_HEADER, GroupHeader, Seed};
 use crate::format::run::KeyAt;
 use crate::format::segment::FIRST_GROUP;
 use crate::log::merge::Merged;
@@ -37,9 +37,6 @@ use crate::medium::Medium;
 use crate::types::{
     Committed, Entry, EntryKind, Group, Health, KeyRecord, Place, Position, Serial, Statistics, Timestamp,
 };
-
-/// Bytes read in the hope that a whole entry is among them.
-const FIRST_READ: usize = 1024;
 
 /// A store kept by the record log.
 #[derive(Debug)]
@@ -283,34 +280,50 @@ impl Log {
         end: Serial,
         done: &mut Serial,
         visit: &mut dyn FnMut(&Entry<'_>) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, ReadError> {
+    ) -> Result<ControlFlow<()>, FollowError> {
         let (mut at, mut expected) = self.hint(segment, done.next());
         let mut window = self.window(segment, segment.readable())?;
         while expected < end {
-            let damaged = |at, what| ReadError::damaged(&segment.path, at, what);
-            let header = window.group_header(at)?.map_err(|what| damaged(at, what))?;
-            if header.first != expected {
-                return Err(damaged(at, Damage::SerialOrder));
-            }
+            let header = expect_group(&mut window, &mut at, expected, done.next(), end)?;
             if header.next() > done.next() {
-                let start = window.place(at) + offset(GROUP_HEADER);
-                let (header, entries) = window.group(at)?.map_err(|what| damaged(at, what))?;
-                for entry in Entries::new(entries, self.seed, start, &header) {
-                    let entry = entry.map_err(|(place, what)| damaged(place - segment.base, what))?;
-                    if entry.serial <= *done {
-                        continue;
-                    }
-                    *done = entry.serial;
-                    if visit(&entry).is_break() {
-                        self.remember(Hint { first: header.first, base: segment.base, at });
-                        return Ok(ControlFlow::Break(()));
-                    }
+                let flow = self.follow_group(&mut window, at, &header, done, visit)?;
+                if flow.is_break() {
+                    self.remember(Hint { first: header.first, base: segment.base, at });
+                    return Ok(ControlFlow::Break(()));
                 }
             }
             at += offset(header.length);
             expected = header.next();
         }
         self.remember(Hint { first: expected, base: segment.base, at });
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Visits what follows `done` in the group at `at`.
+    fn follow_group(
+        &self,
+        window: &mut Window,
+        at: u64,
+        header: &GroupHeader,
+        done: &mut Serial,
+        visit: &mut dyn FnMut(&Entry<'_>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, FollowError> {
+        let path = window.path.clone();
+        let (base, start) = (window.place(0), window.place(at) + offset(GROUP_HEADER));
+        let damaged = |at, what| FollowError::Damaged {
+            resume_after: Serial(header.next().0 - 1),
+            source: ReadError::damaged(&path, at, what),
+        };
+        let (header, entries) = window.group(at)?.map_err(|what| damaged(at, what))?;
+        for entry in Entries::new(entries, self.seed, start, &header) {
+            let entry = entry.map_err(|(place, what)| damaged(place - base, what))?;
+            if entry.serial > *done {
+                *done = entry.serial;
+                if visit(&entry).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+        }
         Ok(ControlFlow::Continue(()))
     }
 
@@ -450,6 +463,37 @@ impl Log {
         let path = self.segment_of(place).map_or_else(|| self.dir.clone(), |segment| segment.path.clone());
         let base = self.segment_of(place).map_or(0, |segment| segment.base);
         ReadError::damaged(&path, place.0 - base, Damage::Disagrees)
+    }
+}
+
+/// Header of the group at `at`, which should begin with serial `expected`. Where it is damaged, `at` moves on to the next whole group, if
+/// that one begins at or before `target`: then the caller has been told, and asks for what lies behind the damage.
+fn expect_group(
+    window: &mut Window,
+    at: &mut u64,
+    expected: Serial,
+    target: Serial,
+    end: Serial,
+) -> Result<GroupHeader, FollowError> {
+    let (what, from) = match window.group_header(*at)? {
+        Ok(header) if header.first == expected => return Ok(header),
+        Ok(_) => (Damage::SerialOrder, *at),
+        Err(what) => (what, *at + 1),
+    };
+    let source = ReadError::damaged(&window.path, *at, what);
+    let found = match window.next_group(from)? {
+        Some(found) => window.group_header(found)?.ok().map(|header| (found, header)),
+        None => None,
+    };
+    match found.filter(|(_, header)| header.first > expected) {
+        Some((found, header)) if header.first <= target => {
+            *at = found;
+            Ok(header)
+        }
+        found => {
+            let next = found.map_or(end, |(_, header)| header.first.min(end));
+            Err(FollowError::Damaged { resume_after: Serial(next.0 - 1), source })
+        }
     }
 }
 

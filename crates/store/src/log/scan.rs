@@ -50,51 +50,54 @@ pub(crate) fn scan(
     following: Option<Serial>,
     met: &mut dyn FnMut(Met<'_>),
 ) -> Result<SegmentEnd, ReadError> {
-    let mut at = FIRST_GROUP;
-    let mut next = first;
+    let (mut at, mut next) = (FIRST_GROUP, first);
     loop {
-        if at < window.end() {
-            let place = window.place(at);
-            let seed = window.seed();
-            let what = match window.group(at)? {
-                Ok((header, entries)) => {
-                    if header.first != next {
-                        met(Met::Damage { at, part: Part::Sequence, what: Damage::SerialOrder, serial: Some(next) });
-                    }
-                    let start = place + offset(GROUP_HEADER);
-                    for entry in Entries::new(entries, seed, start, &header) {
-                        match entry {
-                            Ok(entry) => met(Met::Entry(&entry)),
-                            Err((place, what)) => {
-                                let at = at + (place - start) + offset(GROUP_HEADER);
-                                met(Met::Damage { at, part: Part::Entry, what, serial: None });
-                            }
-                        }
-                    }
-                    at += offset(header.length);
-                    next = header.next();
-                    continue;
-                }
-                Err(what) => what,
-            };
-            if let Some(found) = window.next_group(at + 1)? {
-                met(Met::Damage { at, part: Part::Group, what, serial: Some(next) });
-                salvage(window, at, found, met)?;
-                at = found;
-                // The hole has been reported; the sequence goes on with the group found.
-                next = window.group_header(at)?.map_or(next, |header| header.first);
+        let what = match meet_group(window, at, next, met)? {
+            Ok(after) => {
+                (at, next) = after;
                 continue;
             }
-        }
-        let end = SegmentEnd { at, next, torn: window.first_not_zero(at)?.is_some() };
-        return match following {
-            None => Ok(end),
-            Some(following) => {
-                report_end(window, end, following, met)?;
-                Ok(SegmentEnd { at, next: following, torn: false })
-            }
+            Err(what) => what,
         };
+        let Some(found) = window.next_group(at + 1)? else { break };
+        met(Met::Damage { at, part: Part::Group, what, serial: Some(next) });
+        salvage(window, at, found, met)?;
+        at = found;
+        // The hole has been reported; the sequence goes on with the group found.
+        next = window.group_header(at)?.map_or(next, |header| header.first);
     }
+    let torn = window.first_not_zero(at)?.is_some();
+    let end = SegmentEnd { at, next, torn };
+    let Some(following) = following else { return Ok(end) };
+    report_end(window, end, following, met)?;
+    Ok(SegmentEnd { next: following, torn: false, ..end })
+}
+
+/// Meets the entries of the group at `at`, which should begin with serial `next`; returns where the next group begins and with which serial.
+fn meet_group(
+    window: &mut Window,
+    at: u64,
+    next: Serial,
+    met: &mut dyn FnMut(Met<'_>),
+) -> Result<Result<(u64, Serial), Damage>, ReadError> {
+    let (seed, start) = (window.seed(), window.place(at) + offset(GROUP_HEADER));
+    let (header, entries) = match window.group(at)? {
+        Ok(group) => group,
+        Err(what) => return Ok(Err(what)),
+    };
+    if header.first != next {
+        met(Met::Damage { at, part: Part::Sequence, what: Damage::SerialOrder, serial: Some(next) });
+    }
+    for entry in Entries::new(entries, seed, start, &header) {
+        match entry {
+            Ok(entry) => met(Met::Entry(&entry)),
+            Err((place, what)) => {
+                let at = at + offset(GROUP_HEADER) + (place - start);
+                met(Met::Damage { at, part: Part::Entry, what, serial: None });
+            }
+        }
+    }
+    Ok(Ok((at + offset(header.length), header.next())))
 }
 
 /// Reports what is wrong with the end of a segment that is not the newest.

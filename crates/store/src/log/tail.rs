@@ -88,3 +88,35 @@ impl Tail {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn add(tail: &Tail, entries: &[(&str, u64)]) {
+        let put = |(key, serial): &(&str, u64)| (key.as_bytes().to_vec(), Serial(*serial));
+        let entries: Vec<_> = entries.iter().map(put).collect();
+        tail.extend(entries.iter().map(|(key, serial)| (key.as_slice(), *serial, EntryKind::PUT, Place(serial.0))));
+    }
+
+    #[test]
+    fn knows_the_latest_of_each_key_however_look_ups_and_commits_alternate() {
+        let tail = Tail::default();
+        add(&tail, &[("b", 1), ("a", 2), ("b", 3)]);
+        assert_eq!(tail.find(b"b").unwrap().serial, Serial(3));
+        add(&tail, &[("a", 4), ("c", 5), ("a", 6)]);
+        assert_eq!(tail.find(b"a").unwrap().serial, Serial(6));
+        assert_eq!(tail.find(b"d"), None);
+        assert_eq!(tail.len(), 3);
+        let mut copied = Vec::new();
+        tail.copy(Bound::Excluded(b"a"), 1, &mut copied);
+        assert_eq!(copied.iter().map(|(key, at)| (&**key, at.serial.0)).collect::<Vec<_>>(), [(&b"b"[..], 3)]);
+    }
+
+    #[test]
+    fn leaves_out_entries_that_say_nothing_of_their_key() {
+        let tail = Tail::default();
+        tail.extend(std::iter::once((b"k".as_slice(), Serial(1), EntryKind::NOTE, Place(1))));
+        assert_eq!((tail.find(b"k"), tail.len()), (None, 0));
+    }
+}

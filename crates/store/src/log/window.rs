@@ -5,15 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::bytes::{memory, offset};
+use crate::config::{SEARCH_BYTES, WINDOW_BYTES};
 use crate::error::{Damage, ReadError};
 use crate::format::frame::{self, GROUP_HEADER, GroupHeader, Seed};
 use crate::medium::MediumFile;
-
-/// Bytes read at once.
-const WINDOW_BYTES: usize = 1 << 20;
-
-/// Bytes searched at once for the beginning of a group; well below a window, so that the search seldom reads anew.
-const SEARCH_BYTES: usize = 64 << 10;
 
 /// A part of a segment's file in memory.
 #[derive(Debug)]
