@@ -1,15 +1,17 @@
-//! A node in this process: a catalog in a folder of its own behind real doors on free ports.
+//! A node in this process: a catalog behind real doors on free ports. Its store is in memory: these tests are about what lies between
+//! a client and the doors, and a disk that is busy with other tests would only make them slow.
 
 use std::{net::SocketAddr, sync::Arc};
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use waymark_catalog::{Actor, Catalog, Command, HomeName, Options, PutMode, Timestamps, ValueSet};
+use waymark_catalog::{Actor, Catalog, Command, HomeName, Options, PutMode, Timestamps, ValueSet, open_over};
 use waymark_client::{Server, Trust, fingerprint};
 use waymark_resolver::{
     AdministrationDoors, NodeKey, Settings, SiteSet, SiteSetOptions,
     door::{self, Addresses, Certificate, DoorLimits, DoorsConfig, Running},
     policy::PolicyConfig,
 };
+use waymark_store::MemoryStore;
 use waymark_wire::{
     Head, OpFlags, Ttl, ValueBuf,
     crypto::PublicKey,
@@ -60,8 +62,7 @@ pub struct Node {
     pub running: Running,
     trust: Trust,
     key: Option<PublicKey>,
-    catalog: Catalog,
-    _folder: tempfile::TempDir,
+    _catalog: Catalog,
 }
 
 impl Node {
@@ -72,14 +73,12 @@ impl Node {
 
     /// A node with this certificate, these limits of sources, and this key for certified answers.
     pub fn with(identity: &Identity, policy: PolicyConfig, key: Option<NodeKey>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let options = Options::new(waymark_store::Options::new(folder.path().join("data")));
-        let catalog = waymark_catalog::open(&options).unwrap().catalog;
+        let options = Options::new(waymark_store::Options::new("unused"));
+        let store = Arc::new(MemoryStore::for_tests());
+        let catalog = open_over(store, waymark_store::Recovery::default(), &options).unwrap().catalog;
         fill(&catalog);
-        let shown = Certificate::new(
-            vec![identity.certificate.clone()],
-            PrivateKeyDer::Pkcs8(identity.key.clone_key()),
-        );
+        let shown =
+            Certificate::new(vec![identity.certificate.clone()], PrivateKeyDer::Pkcs8(identity.key.clone_key()));
         let config = DoorsConfig {
             udp: vec![LOOPBACK],
             tcp: vec![LOOPBACK],
@@ -91,7 +90,7 @@ impl Node {
         };
         let public = key.as_ref().map(|key| key.public_key().clone());
         let running = door::start(config, &catalog, &Arc::new(settings(key))).unwrap();
-        Self { running, trust: identity.pin(), key: public, catalog, _folder: folder }
+        Self { running, trust: identity.pin(), key: public, _catalog: catalog }
     }
 
     /// All ways to the node. Without padding its answers are of several datagrams sooner.
@@ -118,7 +117,12 @@ impl Node {
 
 /// A question for an identifier.
 pub fn question(handle: &str, flags: OpFlags) -> Vec<u8> {
-    RequestWriter::new(Vec::new(), Head::request(0, flags, u32::MAX)).resolution(handle.as_bytes(), &[], &[], None)
+    numbered_question(handle, flags, u32::MAX)
+}
+
+/// A question that differs from others for the same identifier: in its expiration, which servers do not look at.
+pub fn numbered_question(handle: &str, flags: OpFlags, number: u32) -> Vec<u8> {
+    RequestWriter::new(Vec::new(), Head::request(0, flags, number)).resolution(handle.as_bytes(), &[], &[], None)
 }
 
 fn fill(catalog: &Catalog) {
@@ -138,12 +142,8 @@ fn fill(catalog: &Catalog) {
 }
 
 fn settings(node_key: Option<NodeKey>) -> Settings {
-    let server = ServerBuf {
-        id: 1,
-        address: Address::from(LOOPBACK.ip()),
-        public_key: Vec::new(),
-        interfaces: Vec::new(),
-    };
+    let server =
+        ServerBuf { id: 1, address: Address::from(LOOPBACK.ip()), public_key: Vec::new(), interfaces: Vec::new() };
     let site = SiteBuf { servers: vec![server], ..SiteBuf::default() };
     let mut data = Vec::new();
     site.encode(&mut data);
