@@ -1,6 +1,6 @@
 //! The table of sources: bounded, lock-free, keyed.
 //!
-//! A set-associative table of fixed size. A source hashes (by SipHash under a secret) to one set of [`WAYS`] slots. A slot may be
+//! A set-associative table of fixed size. A source hashes (by SipHash under a secret) to one set of four slots. A slot may be
 //! taken over by another source only while its buckets are whole, that is, while it knows nothing a fresh slot would not know;
 //! taking over is then one compare-and-swap of the source's number, and nothing has to be reset. When no slot of the set is whole,
 //! the newcomer uses the set's last slot without taking it over and shares its limits until one comes free.
