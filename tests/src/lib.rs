@@ -7,4 +7,7 @@
     reason = "everything here judges other code, and fails by panicking"
 )]
 
+pub mod asking;
 pub mod fuzz_bodies;
+pub mod process;
+pub mod records;
