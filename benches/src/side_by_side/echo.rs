@@ -23,11 +23,7 @@ pub fn serve(socket: &UdpSocket, answer: &[Vec<u8>]) -> io::Result<()> {
     let mut send_headers = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
     let mut replies = vec![answer.to_vec(); BATCH];
     loop {
-        let mut slices: Vec<[IoSliceMut<'_>; 1]> = buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]).collect();
-        let flags = MsgFlags::MSG_WAITFORONE;
-        let results = recvmmsg(socket.as_raw_fd(), &mut receive_headers, slices.iter_mut(), flags, None)?;
-        let peers: Vec<Option<SockaddrStorage>> = results.map(|result| result.address).collect();
-        drop(slices);
+        let peers = receive(socket, &mut receive_headers, &mut buffers)?;
         for (buffer, reply) in buffers.iter().zip(&mut replies).take(peers.len()) {
             for datagram in reply {
                 if let (Some(to), Some(id)) = (datagram.get_mut(REQUEST_ID), buffer.get(REQUEST_ID)) {
@@ -46,4 +42,16 @@ pub fn serve(socket: &UdpSocket, answer: &[Vec<u8>]) -> io::Result<()> {
             drop(sent);
         }
     }
+}
+
+/// Waits for a batch; gives who sent each of its datagrams.
+fn receive(
+    socket: &UdpSocket,
+    headers: &mut MultiHeaders<SockaddrStorage>,
+    buffers: &mut [[u8; 2_048]],
+) -> io::Result<Vec<Option<SockaddrStorage>>> {
+    let mut slices: Vec<[IoSliceMut<'_>; 1]> = buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]).collect();
+    let flags = MsgFlags::MSG_WAITFORONE;
+    let results = recvmmsg(socket.as_raw_fd(), headers, slices.iter_mut(), flags, None)?;
+    Ok(results.map(|result| result.address).collect())
 }

@@ -212,9 +212,6 @@ fn report(recovery: &waymark_catalog::Recovery) {
     if recovery.state_rebuilt {
         tracing::warn!("the queryable state was made anew from the log");
     }
-    if let Some(cause) = &recovery.state_problem {
-        tracing::error!(%cause, "the queryable state stays behind the log");
-    }
 }
 
 /// The key that signs answers: the configured one, else that of the data folder, made at first start.

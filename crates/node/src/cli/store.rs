@@ -95,13 +95,14 @@ async fn rebuild(arguments: &StoreFolder, texts: &Texts) -> Result<Exit, Problem
     let config = folder_config(&arguments.folder)?;
     let data = existing(&config)?;
     let options = config.catalog(&data);
-    let rebuilt = tokio::task::spawn_blocking(move || todo_rebuild(&options)).await;
+    let rebuilt = tokio::task::spawn_blocking(move || waymark_catalog::rebuild(&options)).await;
     let rebuilt = rebuilt.map_err(|cause| data_failed(&data, &cause.to_string()))?;
     let rebuilt = rebuilt.map_err(|cause| data_failed(&data, &chain(&cause)))?;
     if arguments.json {
-        println!("{}", json!({ "identifiers": rebuilt.entries, "serial": rebuilt.serial.0 }));
+        println!("{}", json!({ "identifiers": rebuilt.entries, "serial": rebuilt.store.last.serial.0 }));
     } else {
-        let values = [("identifiers", grouped(rebuilt.entries).into()), ("serial", grouped(rebuilt.serial.0).into())];
+        let values =
+            [("identifiers", grouped(rebuilt.entries).into()), ("serial", grouped(rebuilt.store.last.serial.0).into())];
         println!("{}", texts.text("rebuilt", &values));
     }
     Ok(Exit::Done)
@@ -148,11 +149,4 @@ fn existing_at(data: &Path) -> Result<std::path::PathBuf, Problem> {
 
 pub(crate) fn data_failed(data: &Path, cause: &str) -> Problem {
     Problem::new("data-not-opened", Exit::Unavailable).with("path", data.display()).with("cause", cause)
-}
-struct R {
-    entries: u64,
-    serial: waymark_store::Serial,
-}
-fn todo_rebuild(_o: &waymark_catalog::Options) -> Result<R, waymark_catalog::OpenError> {
-    todo!()
 }
