@@ -77,7 +77,7 @@
 //! 20   8  zero
 //! 28   4  crc(place of the group, bytes 0 to 28)
 //! 32   n  entries
-//!      4  crc(place of the group, everything before)
+//!      4  crc(place of the group, bytes 0 to 28, the crc of each entry)
 //!      4  end mark "rgMW"
 //! ```
 //! An entry:
@@ -92,7 +92,7 @@
 //!      .  actor, key, body
 //!      4  crc(place of the entry, everything before)
 //! ```
-//! An entry is verified by itself when it is read by place, and by its group when the log is read through. In the newest segment, what follows
+//! An entry is verified by itself when it is read by place, and with its group when the log is read through. In the newest segment, what follows
 //! the last whole group is a torn tail; anywhere else, and before a whole group, it is damage: a commit is flushed before the next one is
 //! written, so an unfinished group is the last one.
 //!
@@ -154,7 +154,7 @@
 //! ## In sled
 //! The small state, in sled's default tree: key `00` is the summary, version 1 (4), serial applied (8), number of values (8), sum of the weights
 //! of all values modulo 2^64 (8); key `01 tree key...` is a value. Both are followed by the crc of key and value (4). The weight of a value
-//! as stored is `crc(key value) + 2^32 crc(value key)`.
+//! is `crc(key value) + 2^32 crc(value key)`.
 //!
 //! The records, in sled's default tree: key `e serial` (serial of 8 bytes, big-endian, so in order) is an entry as in a segment, with its serial as
 //! place; key `k key` is serial (8) and kind (1) of the key's latest entry; key `m` is the last serial (8) and its time (8). The latter two are

@@ -48,7 +48,7 @@ pub(crate) fn entry_bytes(actor: usize, key: usize, body: usize, previous: Seria
     ENTRY_HEADER + previous + actor + key + body + CHECKSUM_BYTES
 }
 
-/// Appends one entry that will lie at `place`.
+/// Appends one entry that will lie at `place`; returns its checksum.
 pub(crate) fn encode_entry(
     out: &mut Vec<u8>,
     seed: Seed,
@@ -56,7 +56,7 @@ pub(crate) fn encode_entry(
     serial: Serial,
     time: Timestamp,
     draft: &DraftEntry<'_>,
-) {
+) -> u32 {
     let start = out.len();
     let length = entry_bytes(draft.actor.len(), draft.key.len(), draft.body.len(), draft.previous);
     let flag = if draft.previous.is_some() { HAS_PREVIOUS } else { 0 };
@@ -74,6 +74,7 @@ pub(crate) fn encode_entry(
     out.extend_from_slice(draft.body);
     let checksum = seed.checksum(place.0, out.get(start..).unwrap_or_default());
     out.extend_from_slice(&checksum.to_le_bytes());
+    checksum
 }
 
 /// Length of the entry that begins with `bytes`, when it can be one; `None` when more bytes are needed or no entry begins so.
@@ -82,15 +83,19 @@ pub(crate) fn entry_length(bytes: &[u8]) -> Option<usize> {
     (ENTRY_LEAST..=MAX_GROUP_BYTES).contains(&length).then_some(length)
 }
 
+/// Verifies the checksum of the entry that is exactly `bytes` and lies at `place`; returns the bytes it covers and itself.
+fn verify_entry(bytes: &[u8], seed: Seed, place: u64) -> Result<(&[u8], u32), Damage> {
+    let (covered, checksum) = bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or(Damage::CutShort)?;
+    let checksum = u32::from_le_bytes(*checksum);
+    if seed.checksum(place, covered) == checksum { Ok((covered, checksum)) } else { Err(Damage::Checksum) }
+}
+
 /// Reads the entry that is exactly `bytes` and lies at `place`.
 ///
 /// # Errors
 /// What is wrong with it; the checksum is looked at first.
 pub(crate) fn parse_entry(bytes: &[u8], seed: Seed, place: Place) -> Result<Entry<'_>, Damage> {
-    let (covered, checksum) = bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or(Damage::CutShort)?;
-    if seed.checksum(place.0, covered) != u32::from_le_bytes(*checksum) {
-        return Err(Damage::Checksum);
-    }
+    let (covered, _) = verify_entry(bytes, seed, place.0)?;
     read_entry(covered, place).filter(|_| entry_length(bytes) == Some(bytes.len())).ok_or(Damage::Structure)
 }
 
@@ -127,22 +132,40 @@ impl GroupHeader {
     }
 }
 
+/// Checksum of a group: over its header and the checksums of its entries, not over the entries themselves. Those are verified one by one, and
+/// over bytes that end with their own checksum every checksum of this kind is the same, so it would not notice an entry exchanged for another.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GroupSum(u32);
+
+impl GroupSum {
+    /// Of a group at `place` with these header bytes and no entries yet.
+    fn of_header(seed: Seed, place: u64, header: &[u8]) -> Self {
+        Self(seed.checksum(place, header))
+    }
+
+    /// Takes in the checksum of the next entry.
+    pub(crate) fn add(&mut self, checksum: u32) {
+        self.0 = crc32c::crc32c_append(self.0, &checksum.to_le_bytes());
+    }
+}
+
 /// Appends the header of a group that will lie at `place`; `length` counts the whole frame.
-pub(crate) fn encode_group_header(out: &mut Vec<u8>, seed: Seed, place: u64, header: &GroupHeader) {
+pub(crate) fn encode_group_header(out: &mut Vec<u8>, seed: Seed, place: u64, header: &GroupHeader) -> GroupSum {
     let start = out.len();
     out.extend_from_slice(&GROUP_MAGIC);
     out.extend_from_slice(&length_u32(header.length).to_le_bytes());
     out.extend_from_slice(&header.first.0.to_le_bytes());
     out.extend_from_slice(&u32::try_from(header.count).unwrap_or(u32::MAX).to_le_bytes());
     out.extend_from_slice(&[0; 8]);
-    let checksum = seed.checksum(place, out.get(start..).unwrap_or_default());
+    let covered = out.get(start..).unwrap_or_default();
+    let (checksum, sum) = (seed.checksum(place, covered), GroupSum::of_header(seed, place, covered));
     out.extend_from_slice(&checksum.to_le_bytes());
+    sum
 }
 
-/// Appends the trailer of the group that begins at `start` in `out` and will lie at `place`.
-pub(crate) fn encode_group_trailer(out: &mut Vec<u8>, seed: Seed, place: u64, start: usize) {
-    let checksum = seed.checksum(place, out.get(start..).unwrap_or_default());
-    out.extend_from_slice(&checksum.to_le_bytes());
+/// Appends the trailer of the group whose entries `sum` has taken in.
+pub(crate) fn encode_group_trailer(out: &mut Vec<u8>, sum: GroupSum) {
+    out.extend_from_slice(&sum.0.to_le_bytes());
     out.extend_from_slice(&GROUP_END);
 }
 
@@ -182,7 +205,7 @@ pub(crate) fn parse_group_header(bytes: &[u8], seed: Seed, place: u64) -> Result
     if plausible { Ok(header) } else { Err(Damage::Structure) }
 }
 
-/// Checks a whole frame at `place` and returns the bytes of its entries.
+/// Checks a whole frame at `place`, entries included, and returns the bytes of the entries.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -194,17 +217,29 @@ pub(crate) fn check_group(frame: &[u8], seed: Seed, place: u64) -> Result<(Group
     if *end != GROUP_END {
         return Err(Damage::EndMark);
     }
-    if seed.checksum(place, covered) != u32::from_le_bytes(*checksum) {
-        return Err(Damage::Checksum);
+    let (head, entries) = covered.split_at_checked(GROUP_HEADER).ok_or(Damage::CutShort)?;
+    let head = head.get(..GROUP_HEADER - CHECKSUM_BYTES).unwrap_or_default();
+    let mut sum = GroupSum::of_header(seed, place, head);
+    let (mut rest, mut at) = (entries, place + crate::bytes::offset(GROUP_HEADER));
+    for _ in 0..header.count {
+        let length = entry_length(rest).ok_or(Damage::Structure)?;
+        let (entry, behind) = rest.split_at_checked(length).ok_or(Damage::CutShort)?;
+        let (_, checksum) = verify_entry(entry, seed, at)?;
+        sum.add(checksum);
+        rest = behind;
+        at += crate::bytes::offset(length);
     }
-    Ok((header, covered.get(GROUP_HEADER..).ok_or(Damage::CutShort)?))
+    if rest.is_empty() && sum.0 == u32::from_le_bytes(*checksum) {
+        Ok((header, entries))
+    } else {
+        Err(Damage::Checksum)
+    }
 }
 
-/// The entries of a group, one after the other; ends after the first damage.
+/// The entries of a group whose checksums have been verified, one after the other; ends after the first that makes no sense all the same.
 #[derive(Debug)]
 pub(crate) struct Entries<'a> {
     rest: &'a [u8],
-    seed: Seed,
     place: u64,
     next: Serial,
     end: Serial,
@@ -212,14 +247,15 @@ pub(crate) struct Entries<'a> {
 
 impl<'a> Entries<'a> {
     /// Entries in `bytes`, the first of which lies at `place`, of the group with `header`.
-    pub(crate) const fn new(bytes: &'a [u8], seed: Seed, place: u64, header: &GroupHeader) -> Self {
-        Self { rest: bytes, seed, place, next: header.first, end: header.next() }
+    pub(crate) const fn new(bytes: &'a [u8], place: u64, header: &GroupHeader) -> Self {
+        Self { rest: bytes, place, next: header.first, end: header.next() }
     }
 
     fn step(&mut self) -> Result<Entry<'a>, Damage> {
         let length = entry_length(self.rest).ok_or(Damage::Structure)?;
         let (bytes, rest) = self.rest.split_at_checked(length).ok_or(Damage::CutShort)?;
-        let entry = parse_entry(bytes, self.seed, Place(self.place))?;
+        let (covered, _) = bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or(Damage::CutShort)?;
+        let entry = read_entry(covered, Place(self.place)).ok_or(Damage::Structure)?;
         if entry.serial != self.next {
             return Err(Damage::SerialOrder);
         }
@@ -262,17 +298,21 @@ mod tests {
 
     /// A group of two entries, as it lies at [`PLACE`].
     fn group() -> Vec<u8> {
-        let drafts = [draft(Serial::NONE, b"a", b"key", b"body"), draft(Serial(3), b"", b"k", b"")];
+        group_of(b"body")
+    }
+
+    fn group_of(body: &[u8]) -> Vec<u8> {
+        let drafts = [draft(Serial::NONE, b"a", b"key", body), draft(Serial(3), b"", b"k", b"")];
         let length: usize =
             drafts.iter().map(|d| entry_bytes(d.actor.len(), d.key.len(), d.body.len(), d.previous)).sum();
         let header = GroupHeader { length: length + GROUP_OVERHEAD, first: Serial(9), count: 2 };
         let mut out = Vec::new();
-        encode_group_header(&mut out, SEED, PLACE, &header);
+        let mut sum = encode_group_header(&mut out, SEED, PLACE, &header);
         for (serial, draft) in (9..).map(Serial).zip(&drafts) {
             let place = Place(PLACE + offset(out.len()));
-            encode_entry(&mut out, SEED, place, serial, Timestamp(77), draft);
+            sum.add(encode_entry(&mut out, SEED, place, serial, Timestamp(77), draft));
         }
-        encode_group_trailer(&mut out, SEED, PLACE, 0);
+        encode_group_trailer(&mut out, sum);
         assert_eq!(out.len(), header.length);
         out
     }
@@ -315,7 +355,7 @@ mod tests {
         let (header, entries) = check_group(&frame, SEED, PLACE).unwrap();
         assert_eq!((header.first, header.next()), (Serial(9), Serial(11)));
         let start = PLACE + offset(GROUP_HEADER);
-        let entries: Vec<_> = Entries::new(entries, SEED, start, &header).map(Result::unwrap).collect();
+        let entries: Vec<_> = Entries::new(entries, start, &header).map(Result::unwrap).collect();
         let read: Vec<_> = entries.iter().map(|entry| (entry.serial.0, entry.key, entry.previous.0)).collect();
         assert_eq!(read, [(9, &b"key"[..], 0), (10, &b"k"[..], 3)]);
         assert_eq!(entries[0].place, Place(start));
@@ -334,6 +374,16 @@ mod tests {
                 assert!(check_group(&damaged, SEED, PLACE).is_err(), "bit {bit} of byte {at}");
             }
         }
+    }
+
+    #[test]
+    fn refuses_an_entry_exchanged_for_another_sound_one_of_the_same_place() {
+        let (mut frame, other) = (group_of(b"body"), group_of(b"BODY"));
+        let entry = GROUP_HEADER..GROUP_HEADER + entry_bytes(1, 3, 4, Serial::NONE);
+        frame[entry.clone()].copy_from_slice(&other[entry.clone()]);
+        let place = Place(PLACE + offset(GROUP_HEADER));
+        assert_eq!(parse_entry(&frame[entry], SEED, place).unwrap().body, b"BODY");
+        assert_eq!(check_group(&frame, SEED, PLACE), Err(Damage::Checksum));
     }
 
     #[test]

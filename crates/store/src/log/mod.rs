@@ -315,7 +315,7 @@ impl Log {
             source: ReadError::damaged(&path, at, what),
         };
         let (header, entries) = window.group(at)?.map_err(|what| damaged(at, what))?;
-        for entry in Entries::new(entries, self.seed, start, &header) {
+        for entry in Entries::new(entries, start, &header) {
             let entry = entry.map_err(|(place, what)| damaged(place - base, what))?;
             if entry.serial > *done {
                 *done = entry.serial;

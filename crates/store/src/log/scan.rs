@@ -80,7 +80,7 @@ fn meet_group(
     next: Serial,
     met: &mut dyn FnMut(Met<'_>),
 ) -> Result<Result<(u64, Serial), Damage>, ReadError> {
-    let (seed, start) = (window.seed(), window.place(at) + offset(GROUP_HEADER));
+    let start = window.place(at) + offset(GROUP_HEADER);
     let (header, entries) = match window.group(at)? {
         Ok(group) => group,
         Err(what) => return Ok(Err(what)),
@@ -88,7 +88,7 @@ fn meet_group(
     if header.first != next {
         met(Met::Damage { at, part: Part::Sequence, what: Damage::SerialOrder, serial: Some(next) });
     }
-    for entry in Entries::new(entries, seed, start, &header) {
+    for entry in Entries::new(entries, start, &header) {
         match entry {
             Ok(entry) => met(Met::Entry(&entry)),
             Err((place, what)) => {

@@ -175,12 +175,12 @@ fn encode(log: &Log, writer: &mut Writer, time: Timestamp, group: &Group) -> Vec
     frame.clear();
     frame.reserve(group.bytes() + GROUP_OVERHEAD);
     let header = GroupHeader { length: group.bytes() + GROUP_OVERHEAD, first: writer.next, count: offset(group.len()) };
-    encode_group_header(frame, log.seed, start, &header);
+    let mut sum = encode_group_header(frame, log.seed, start, &header);
     debug_assert_eq!(frame.len(), GROUP_HEADER);
     let mut serial = writer.next;
     for draft in group.entries() {
         let place = Place(start + offset(frame.len()));
-        encode_entry(frame, log.seed, place, serial, time, &draft);
+        sum.add(encode_entry(frame, log.seed, place, serial, time, &draft));
         debug_assert_eq!(
             place.0 + offset(entry_bytes(draft.actor.len(), draft.key.len(), draft.body.len(), draft.previous)),
             start + offset(frame.len())
@@ -188,6 +188,6 @@ fn encode(log: &Log, writer: &mut Writer, time: Timestamp, group: &Group) -> Vec
         places.push(place);
         serial = serial.next();
     }
-    encode_group_trailer(frame, log.seed, start, 0);
+    encode_group_trailer(frame, sum);
     places
 }
