@@ -94,6 +94,7 @@ fn requests() -> Vec<(&'static str, Vec<u8>, Expect)> {
         ("type filter", request(OpFlags::USUAL).resolution(b"88.1/a", &[], &[b"URL."], None), Expect::Code(1)),
         ("dialect", request(OpFlags::USUAL).resolution(b"88.1/a", &[], &[], Some(b"")), Expect::Code(1)),
         ("public values only", resolution("88.1/restricted"), Expect::Code(1)),
+        ("public values here and there", resolution("88.1/gaps"), Expect::Code(1)),
         ("challenge", resolution_with(OpFlags::RECU, "88.1/restricted"), Expect::Code(402)),
         ("old challenge", of_version(Version::new(2, 0), OpFlags::RECU, "88.1/restricted"), Expect::Code(402)),
         ("readable by nobody", resolution_with(OpFlags::RECU, "88.1/nobody"), Expect::Code(401)),
@@ -148,6 +149,9 @@ fn shelf() -> Shelf {
     );
     shelf.put("88.1/restricted", &[old_value(1, "URL", b"x"), value_for(0x0c, 2, "HS_SECKEY", b"secret")]);
     shelf.put("88.1/nobody", &[old_value(1, "URL", b"x"), value_for(0x04, 2, "HIDDEN", b"x")]);
+    let gaps: Vec<_> =
+        (1..20).map(|index| value_for(if index % 2 == 0 { 0x0c } else { 0x0e }, index, "T", b"x")).collect();
+    shelf.put("88.1/gaps", &gaps);
     shelf.put("88.1/large", &[old_value(1, "BLOB", &[7; 10_000])]);
     shelf.put("0.NA/88.1", &[old_value(2, "DESC", b"ours")]);
     shelf.put("0.NA/88.9", &[old_value(1, "HS_SITE.PREFIX", b"elsewhere")]);

@@ -182,6 +182,19 @@ fn indexes_and_types_select_together_in_ascending_order() {
     assert_eq!(select(&[], &[b"URL"]), Said::values("88.111.1/mixed", &[(1, "URL")]));
 }
 
+/// Values given here and there in a record come whole and in order, however many gaps there are between them.
+#[test]
+fn values_between_restricted_ones_are_all_given() {
+    let (shelf, mut node) = node();
+    for gaps in 0..10 {
+        let permissions = |index: u32| if index.is_multiple_of(2) && index <= 2 * gaps { 0x0c } else { 0x0e };
+        let values: Vec<_> = (1..=21).map(|index| value_for(permissions(index), index, "T", &[7; 3])).collect();
+        shelf.put("88.111.1/gaps", &values);
+        let given: Vec<_> = (1..=21).filter(|index| permissions(*index) == 0x0e).map(|index| (index, "T")).collect();
+        assert_eq!(hear(&mut node, &resolution("88.111.1/gaps")), Said::values("88.111.1/gaps", &given), "{gaps}");
+    }
+}
+
 /// "A case-insensitive server folds the whole handle, echoes what was asked."
 #[test]
 fn case_of_ascii_letters_does_not_matter_and_is_echoed() {

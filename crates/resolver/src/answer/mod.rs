@@ -11,11 +11,13 @@
 //! | `resolve` | which record, and what of it |
 //! | `select` | index and type lists, permissions |
 //! | `site_values` | our sites in the records of served prefixes |
+//! | `runs` | the given values as bytes to copy |
 //! | `reply` | the answer as data, and its bytes |
 //! | `texts` | what errors say |
 
 pub(crate) mod reply;
 pub(crate) mod resolve;
+mod runs;
 mod select;
 mod site_values;
 pub(crate) mod texts;

@@ -5,11 +5,11 @@
 
 use rand::RngExt;
 use rand::rngs::StdRng;
-use waymark_catalog::Stored;
 use waymark_wire::limits::MAX_MESSAGE_BYTES;
 use waymark_wire::response::{OwnIdentity, ResponseWriter, digest_for, respond_to};
 use waymark_wire::{EncodeValue, Envelope, NoRoom, ResponseCode, Sink, ValueRef, Values, Version};
 
+use super::runs::Runs;
 use super::select::Filter;
 use super::site_values::{Offered, offered};
 use super::texts;
@@ -31,9 +31,10 @@ pub(crate) enum Reply<'a> {
     Challenge,
     /// Our HS_SITE data.
     Site { data: &'a [u8] },
-    /// Every value of a record.
-    Whole { handle: &'a [u8], values: Values<'a> },
-    /// The values of a record, and our sites where it tells none, that the filter selects and the public may read. At least one.
+    /// Values of a record. At least one.
+    Given { handle: &'a [u8], runs: Runs<'a> },
+    /// As [`Self::Given`], chosen anew while they are written: those of a record, with our sites where it tells none, that the filter selects
+    /// and the public may read.
     Chosen { handle: &'a [u8], values: Values<'a>, sites: Option<&'a SiteSet>, filter: Filter<'a> },
     /// 302 or 303 with the values of another record that say whom to ask. At least one.
     Referral { code: ResponseCode, values: Values<'a>, sites: &'a SiteSet },
@@ -57,7 +58,7 @@ impl Reply<'_> {
         match self {
             Self::Error { code, .. } | Self::Referral { code, .. } => *code,
             Self::Challenge => ResponseCode::AUTHENTICATION_NEEDED,
-            Self::Site { .. } | Self::Whole { .. } | Self::Chosen { .. } => ResponseCode::SUCCESS,
+            Self::Site { .. } | Self::Given { .. } | Self::Chosen { .. } => ResponseCode::SUCCESS,
         }
     }
 
@@ -73,7 +74,7 @@ impl Reply<'_> {
             Self::Error { text, .. } => writer.error(text.as_bytes()),
             Self::Challenge => writer.challenge(&random.random::<[u8; NONCE_BYTES]>()),
             Self::Site { data } => writer.site_info(data),
-            Self::Whole { handle, values } => writer.whole_record(handle, &values),
+            Self::Given { handle, runs } => writer.resolution(handle, runs.items()),
             Self::Chosen { handle, values, sites, filter } => {
                 let given = |value: &Offered<'_>| {
                     filter.selects(value.index(), value.kind()) && value.permissions().is_public_read()
@@ -157,13 +158,5 @@ impl EncodeValue for Offered<'_> {
                 out.put_u32(0);
             }
         }
-    }
-}
-
-/// The values of a record; none for a name without a record. `None` when they do not read back.
-pub(crate) fn values_of<'a>(record: Option<&Stored<'a>>) -> Option<Values<'a>> {
-    match record {
-        Some(record) => record.values().ok(),
-        None => Some(Values::default()),
     }
 }

@@ -6,10 +6,11 @@
 use waymark_catalog::{Lookup, OwnedRecord, Stored, View};
 use waymark_ident::{Handle, MAX_KEY_BYTES, parent_prefix};
 use waymark_wire::request::ResolutionBody;
-use waymark_wire::{ResponseCode, Values};
+use waymark_wire::{Reader, ResponseCode, ValueRef, Values};
 
-use super::reply::{Reply, refers, values_of};
-use super::select::{Filter, Selection};
+use super::reply::{Reply, refers};
+use super::runs::Runs;
+use super::select::{Filter, Selection, Tally};
 use super::site_values::offered;
 use super::texts;
 use super::understand::Asked;
@@ -155,34 +156,76 @@ fn values<'a, 'k>(
     record: Option<Stored<'a>>,
     is_homed_prefix: bool,
 ) -> Result<Reply<'a>, Stop<'k>> {
-    let handle = question.handle.as_bytes();
     let filter = Filter::of(question.body);
     let tells_sites = is_homed_prefix && record.is_none_or(|record| !record.has_service());
     let sites = tells_sites.then_some(&data.settings.sites);
-    let Some(values) = values_of(record.as_ref()) else {
-        return Ok(Reply::error(ResponseCode::ERROR, texts::DAMAGED));
-    };
-    if filter.comparisons(values.len() + sites.map_or(0, SiteSet::count)) > data.comparisons {
+    let stored = record.map_or(0, |record| record.count() as usize);
+    if filter.comparisons(stored.saturating_add(sites.map_or(0, SiteSet::count))) > data.comparisons {
         return Err(Stop::LongFilter);
     }
-    let all_public = record.is_none_or(|record| record.all_public());
-    if filter.is_open() && all_public && sites.is_none() && !values.is_empty() {
-        return Ok(Reply::Whole { handle, values });
+    let reply = match (sites, record) {
+        (Some(sites), _) => record_with_sites(question, filter, record, sites),
+        (None, Some(record)) => record_alone(question, filter, &record),
+        (None, None) => Some(Reply::code_alone(ResponseCode::HANDLE_NOT_FOUND)),
+    };
+    Ok(reply.unwrap_or(Reply::error(ResponseCode::ERROR, texts::DAMAGED)))
+}
+
+/// The values of a record. `None` when they do not read back.
+fn record_alone<'a>(question: &Resolution<'a, '_>, filter: Filter<'a>, record: &Stored<'a>) -> Option<Reply<'a>> {
+    let handle = question.handle.as_bytes();
+    let wire = record.wire_values();
+    if filter.is_open() && record.all_public() && record.count() != 0 {
+        return Some(Reply::Given { handle, runs: Runs::whole(wire, record.count()) });
     }
     let mut selection = Selection::new(filter, question.asked.public_only());
-    for value in offered(values, sites) {
+    let mut runs = Runs::none_of(wire);
+    let mut fits = true;
+    let mut reader = Reader::new(wire);
+    for _ in 0..record.count() {
+        let start = wire.len() - reader.remaining();
+        let value = ValueRef::parse(&mut reader).ok()?;
+        if selection.weigh(value.index, value.kind, value.permissions) {
+            fits = fits && runs.add(start, wire.len() - reader.remaining());
+        }
+    }
+    match refusal(selection.tally()) {
+        Some(refusal) => Some(refusal),
+        None if fits => Some(Reply::Given { handle, runs }),
+        None => Some(Reply::Chosen { handle, values: record.values().ok()?, sites: None, filter }),
+    }
+}
+
+/// The values of a record, if there is one, together with our sites. `None` when they do not read back.
+fn record_with_sites<'a>(
+    question: &Resolution<'a, '_>,
+    filter: Filter<'a>,
+    record: Option<Stored<'a>>,
+    sites: &'a SiteSet,
+) -> Option<Reply<'a>> {
+    let values = match record {
+        Some(record) => record.values().ok()?,
+        None => Values::default(),
+    };
+    let mut selection = Selection::new(filter, question.asked.public_only());
+    for value in offered(values, Some(sites)) {
         selection.weigh(value.index(), value.kind(), value.permissions());
     }
-    let tally = selection.tally();
-    Ok(if tally.forbidden {
-        Reply::code_alone(ResponseCode::ACCESS_DENIED)
+    let handle = question.handle.as_bytes();
+    refusal(selection.tally()).or(Some(Reply::Chosen { handle, values, sites: Some(sites), filter }))
+}
+
+/// What stands in the way of giving values: one for nobody before one for administrators, since proving who one is would not help.
+const fn refusal(tally: Tally) -> Option<Reply<'static>> {
+    if tally.forbidden {
+        Some(Reply::code_alone(ResponseCode::ACCESS_DENIED))
     } else if tally.needs_proof {
-        Reply::Challenge
+        Some(Reply::Challenge)
     } else if tally.given == 0 {
-        Reply::code_alone(ResponseCode::VALUES_NOT_FOUND)
+        Some(Reply::code_alone(ResponseCode::VALUES_NOT_FOUND))
     } else {
-        Reply::Chosen { handle, values, sites, filter }
-    })
+        None
+    }
 }
 
 impl<'a> Data<'a, '_> {

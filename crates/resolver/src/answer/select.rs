@@ -61,17 +61,20 @@ impl<'a> Selection<'a> {
         Self { filter, public_only, tally: Tally::default() }
     }
 
-    /// Takes a value of these properties into account.
-    pub(crate) fn weigh(&mut self, index: u32, kind: &[u8], permissions: Permissions) {
+    /// Takes a value of these properties into account, and tells whether it is given.
+    pub(crate) fn weigh(&mut self, index: u32, kind: &[u8], permissions: Permissions) -> bool {
         if !self.filter.selects(index, kind) {
-            return;
+            return false;
         }
         if permissions.is_public_read() {
             self.tally.given = self.tally.given.saturating_add(1);
-        } else if !self.public_only {
+            return true;
+        }
+        if !self.public_only {
             self.tally.needs_proof |= permissions.is_admin_read();
             self.tally.forbidden |= !permissions.is_admin_read();
         }
+        false
     }
 
     /// What it came to.
@@ -158,7 +161,7 @@ mod tests {
     fn a_value_that_is_not_selected_stands_in_nobodys_way() {
         with_filter(&[2], &[], |filter| {
             let mut selection = Selection::new(filter, false);
-            selection.weigh(1, b"HS_SECKEY", Permissions::SECRET);
+            assert!(!selection.weigh(1, b"HS_SECKEY", Permissions::SECRET));
             assert_eq!(selection.tally(), Tally::default());
         });
     }
