@@ -63,7 +63,8 @@ impl Node {
     /// # Errors
     /// What cannot be opened, by name; what was opened before it is closed again.
     pub async fn start(config: &Config, data: &Path) -> Result<Self, Problem> {
-        let catalog = open_catalog(config, data).await?;
+        let Opened { catalog, recovery } = open_catalog(config, data).await?;
+        report(&recovery);
         let key = Arc::new(node_key(config, data).await?);
         let (certificate, fingerprint) = show_certificate(config, data)?;
         let watched = Arc::new(Watched::new(catalog.clone()));
@@ -93,11 +94,7 @@ impl Node {
         let running = bound.start(&catalog, &settings).map_err(|error| not_opened(&error))?;
         let doors = Arc::new(Mutex::new(Some(running)));
         watched.doors_opened(Arc::clone(&doors), listening.clone(), tap);
-        listening.write(data).map_err(|cause| {
-            Problem::new("file-not-written", Exit::Failed)
-                .with("path", Listening::path(data).display())
-                .with("cause", cause)
-        })?;
+        write_listening(&listening, data)?;
         let drain = Duration::from_secs(config.values().number("node.stop_seconds"));
         Ok(Self { catalog, doors, watched, listening, data: data.to_owned(), drain, certificate, pages, answer_log })
     }
@@ -111,10 +108,13 @@ impl Node {
     ///
     /// # Errors
     /// The files cannot be used; the old certificate stays.
-    pub fn reload_certificate(&self) -> Result<Option<String>, Problem> {
+    pub fn reload_certificate(&mut self) -> Result<Option<String>, Problem> {
         let Some(ShownCertificate { source, shown }) = &self.certificate else { return Ok(None) };
         let read = source.load()?;
         shown.replace(read.chain, read.key).map_err(|cause| mismatch(&cause))?;
+        self.listening.quic_fingerprint.clone_from(&read.fingerprint);
+        self.watched.listens(self.listening.clone());
+        write_listening(&self.listening, &self.data)?;
         Ok(Some(read.fingerprint))
     }
 
@@ -151,19 +151,25 @@ impl Node {
     }
 }
 
-/// Opens the catalog of a data folder where waiting is allowed, and reports what was found.
+fn write_listening(listening: &Listening, data: &Path) -> Result<(), Problem> {
+    listening.write(data).map_err(|cause| {
+        Problem::new("file-not-written", Exit::Failed)
+            .with("path", Listening::path(data).display())
+            .with("cause", cause)
+    })
+}
+
+/// Opens the catalog of a data folder where waiting is allowed.
 ///
 /// # Errors
 /// The folder is in use, is none of ours, or cannot be read.
-pub async fn open_catalog(config: &Config, data: &Path) -> Result<Catalog, Problem> {
+pub async fn open_catalog(config: &Config, data: &Path) -> Result<Opened, Problem> {
     let options = config.catalog(data);
     let opened = tokio::task::spawn_blocking(move || waymark_catalog::open(&options)).await;
     let opened = opened.map_err(|cause| {
         Problem::new("data-not-opened", Exit::Failed).with("path", data.display()).with("cause", cause)
     })?;
-    let Opened { catalog, recovery } = opened.map_err(|cause| data_problem(data, &cause))?;
-    report(&recovery);
-    Ok(catalog)
+    opened.map_err(|cause| data_problem(data, &cause))
 }
 
 fn data_problem(data: &Path, cause: &waymark_catalog::OpenError) -> Problem {
@@ -265,6 +271,7 @@ fn settings(config: &Config, key: Arc<NodeKey>, listening: &Listening) -> Result
         is_primary: values.flag("site.primary"),
         addresses: config.ip_addresses("site.addresses"),
         public_key: key.public_key().as_bytes().to_vec(),
+        quic_pin: config.path("quic.certificate").is_none().then(|| listening.quic_fingerprint.clone()),
     };
     let data = match config.path("site.file") {
         Some(path) => sites::read(&path)?,
@@ -322,7 +329,7 @@ impl Signals {
 /// The node cannot be opened, or not closed in order.
 pub async fn run(config: &Config, data: &Path) -> Result<Exit, Problem> {
     let mut signals = Signals::take().map_err(|cause| Problem::new("signals", Exit::Failed).with("cause", cause))?;
-    let node = Node::start(config, data).await?;
+    let mut node = Node::start(config, data).await?;
     println!("{}", node.listening().line());
     loop {
         let Signals { terminate, interrupt, hang_up } = &mut signals;

@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// Attribute that announces the QUIC door: there is no protocol number for it, and clients that do not know the attribute ignore it.
-/// Its value is `PORT SHA256`, the fingerprint of the certificate in lower-case hexadecimal.
+/// Its value is the port, and for a development certificate, which never changes and no authority vouches for, a space and its SHA-256 in
+/// lower-case hexadecimal.
 pub const QUIC_ATTRIBUTE: &str = "waymark.quic";
 
 /// What an announced site is made from, besides the addresses.
@@ -29,6 +30,8 @@ pub struct SiteFacts {
     pub addresses: Vec<IpAddr>,
     /// Public key as it stands in a site.
     pub public_key: Vec<u8>,
+    /// Fingerprint of the QUIC certificate, where clients have no other way to trust it.
+    pub quic_pin: Option<String>,
 }
 
 /// HS_SITE data, one for each address family, IPv4 first.
@@ -69,7 +72,10 @@ fn of_family(facts: &SiteFacts, listening: &Listening, is_ipv4: bool) -> Option<
     ];
     let mut attributes = vec![(b"desc".to_vec(), facts.description.clone().into_bytes())];
     if let Some(quic) = quic {
-        let value = format!("{} {}", quic.port(), listening.quic_fingerprint);
+        let value = match &facts.quic_pin {
+            Some(pin) => format!("{} {pin}", quic.port()),
+            None => quic.port().to_string(),
+        };
         attributes.push((QUIC_ATTRIBUTE.as_bytes().to_vec(), value.into_bytes()));
     }
     let site = SiteBuf {
@@ -100,6 +106,7 @@ mod tests {
             is_primary: true,
             addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
             public_key: vec![1, 2, 3],
+            quic_pin: Some("ab".into()),
         }
     }
 

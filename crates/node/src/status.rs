@@ -26,7 +26,7 @@ pub struct Watched {
     since: Instant,
     stopping: AtomicBool,
     doors: OnceLock<SharedDoors>,
-    listening: OnceLock<Listening>,
+    listening: Mutex<Listening>,
     answer_tap: OnceLock<Arc<AnswerTap>>,
 }
 
@@ -78,7 +78,7 @@ impl Watched {
             since: Instant::now(),
             stopping: AtomicBool::new(false),
             doors: OnceLock::new(),
-            listening: OnceLock::new(),
+            listening: Mutex::default(),
             answer_tap: OnceLock::new(),
         }
     }
@@ -87,10 +87,15 @@ impl Watched {
     pub(crate) fn doors_opened(&self, doors: SharedDoors, listening: Listening, tap: Option<Arc<AnswerTap>>) {
         // Doors open once in the life of a node.
         let _first = self.doors.set(doors);
-        let _first = self.listening.set(listening);
+        self.listens(listening);
         if let Some(tap) = tap {
             let _first = self.answer_tap.set(tap);
         }
+    }
+
+    /// Where the node listens, and the fingerprint of its certificate, from now on.
+    pub(crate) fn listens(&self, listening: Listening) {
+        *self.listening.lock().unwrap_or_else(PoisonError::into_inner) = listening;
     }
 
     /// The node begins to stop.
@@ -125,7 +130,7 @@ impl Watched {
             uptime_seconds: figures.uptime_seconds,
             stopping: self.stopping.load(Ordering::Acquire),
             not_writable: figures.not_writable.map(|reason| reason_name(reason).to_owned()),
-            listening: self.listening.get().cloned().unwrap_or_default(),
+            listening: self.listening.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             identifiers: catalog.index.entries,
             resident: catalog.index.resident,
             prefixes: catalog.prefixes as u64,

@@ -6,7 +6,7 @@ use std::{
     ops::ControlFlow,
 };
 
-use waymark_catalog::export::{self, ExportOptions};
+use waymark_catalog::export::{self, ExportError, ExportOptions};
 use waymark_catalog::import::Format;
 use waymark_ident::fold;
 
@@ -14,11 +14,11 @@ use super::{
     Export, FileForm,
     present::safe,
     run::folder_config,
-    store::{data_failed, existing},
+    store::{data_failed, existing, open},
     terminal::grouped,
 };
 use crate::{
-    daemon::{chain, open_catalog},
+    daemon::chain,
     problem::{Exit, Problem, Problems},
     texts::Texts,
 };
@@ -41,19 +41,23 @@ pub(crate) async fn run(arguments: &Export, texts: &Texts) -> Result<Exit, Probl
         })?),
         None => Box::new(std::io::stdout()),
     };
-    let catalog = open_catalog(&config, &data).await?;
+    let (catalog, damaged) = open(&config, &data).await?;
     let exported = tokio::task::spawn_blocking(move || {
         let mut out = BufWriter::with_capacity(1 << 20, out);
         let summary = export::run(&catalog, &mut out, &options, &mut |_| ControlFlow::Continue(()));
         let flushed = out.flush();
-        let summary = summary.map_err(|error| chain(&error))?;
-        flushed.map_err(|error| error.to_string())?;
-        catalog.shutdown().map_err(|error| chain(&error))?;
-        Ok::<_, String>(summary)
+        let failed = |exit, cause: String| Problem::new("export-failed", exit).with("cause", cause);
+        let summary = summary.map_err(|error| {
+            let exit = if matches!(error, ExportError::Record(_)) { Exit::Damaged } else { Exit::Failed };
+            failed(exit, chain(&error))
+        })?;
+        flushed.map_err(|error| failed(Exit::Failed, error.to_string()))?;
+        catalog.shutdown().map_err(|error| failed(Exit::Failed, chain(&error)))?;
+        Ok::<_, Problem>(summary)
     })
     .await
     .map_err(|cause| data_failed(&data, &cause.to_string()))?;
-    let summary = exported.map_err(|cause| Problem::new("export-failed", Exit::Failed).with("cause", cause))?;
+    let summary = exported?;
     // Standard output may be the export itself.
     let values = [("records", grouped(summary.records).into()), ("values", grouped(summary.values).into())];
     eprintln!("{}", texts.text("export-done", &values));
@@ -64,5 +68,5 @@ pub(crate) async fn run(arguments: &Export, texts: &Texts) -> Result<Exit, Probl
         eprintln!("{}", texts.text("export-omitted", &[("count", grouped(summary.omitted).into())]));
         return Ok(Exit::Partly);
     }
-    Ok(Exit::Done)
+    Ok(if damaged { Exit::Damaged } else { Exit::Done })
 }

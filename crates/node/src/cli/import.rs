@@ -19,10 +19,16 @@ use waymark_catalog::{
     import::{self, Format, ImportOptions, Problem as Rejected, Progress, Summary},
 };
 
-use super::{FileForm, Import, present::safe, run::folder_config, store::data_failed, terminal::grouped};
+use super::{
+    FileForm, Import,
+    present::safe,
+    run::folder_config,
+    store::{data_failed, open},
+    terminal::grouped,
+};
 use crate::{
     config::Config,
-    daemon::{Signals, chain, open_catalog, stop_asked},
+    daemon::{Signals, chain, stop_asked},
     problem::{Exit, Problem, Problems},
     texts::Texts,
 };
@@ -49,7 +55,7 @@ pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Probl
         options.stream = Some(stream);
     }
     let rejects = arguments.rejects.clone().unwrap_or_else(|| rejects_beside(&arguments.file));
-    let catalog = open_catalog(&config, &data).await?;
+    let (catalog, damaged) = open(&config, &data).await?;
     let shown = Display { json: arguments.json, bar: bar(length, arguments.json), started: Instant::now() };
     let stopped = stop_on_signal()?;
     let (catalog, summary, shown) = tokio::task::spawn_blocking(move || {
@@ -65,12 +71,16 @@ pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Probl
     closed
         .map_err(|cause| data_failed(&data, &cause.to_string()))?
         .map_err(|cause| data_failed(&data, &chain(&cause)))?;
-    Ok(if summary.is_clean() { Exit::Done } else { Exit::Partly })
+    Ok(match (damaged, summary.is_clean()) {
+        (true, _) => Exit::Damaged,
+        (false, true) => Exit::Done,
+        (false, false) => Exit::Partly,
+    })
 }
 
 /// Imports a text the program holds itself, homing its prefixes; gives the number of records in the data folder's words: created.
 pub(crate) async fn import_text(config: &Config, data: &Path, text: &'static str) -> Result<u64, Problem> {
-    let catalog = open_catalog(config, data).await?;
+    let (catalog, _) = open(config, data).await?;
     let imported = tokio::task::spawn_blocking(move || {
         let mut options = ImportOptions::new(Format::JsonLines);
         options.home = true;

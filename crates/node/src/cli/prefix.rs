@@ -6,10 +6,10 @@ use waymark_catalog::{Actor, Command as Change, HomeName};
 use super::{
     Prefix,
     run::folder_config,
-    store::{data_failed, existing},
+    store::{data_failed, existing, open},
 };
 use crate::{
-    daemon::{chain, open_catalog},
+    daemon::chain,
     problem::{Exit, Problem, Problems},
     texts::Texts,
 };
@@ -19,7 +19,7 @@ pub(crate) async fn run(command: &Prefix, texts: &Texts) -> Result<Exit, Problem
         Prefix::List(arguments) => {
             let config = folder_config(&arguments.folder)?;
             let data = existing(&config)?;
-            let catalog = open_catalog(&config, &data).await?;
+            let (catalog, _) = open(&config, &data).await?;
             let mut names: Vec<Vec<u8>> = catalog.prefixes().iter().map(|name| name.handle()).collect();
             names.sort_unstable();
             for name in names {
@@ -43,7 +43,7 @@ async fn change(arguments: &super::PrefixChange, home: bool, texts: &Texts) -> R
         })?;
         changes.push(if home { Change::Home { name } } else { Change::Unhome { name } });
     }
-    let catalog = open_catalog(&config, &data).await?;
+    let (catalog, _) = open(&config, &data).await?;
     let writer = catalog.writer();
     let done = tokio::task::spawn_blocking(move || {
         let ticket = writer.submit(&Actor::operator(), changes).map_err(|error| chain(&error))?;

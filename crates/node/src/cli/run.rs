@@ -63,10 +63,6 @@ pub fn daemon(arguments: Vec<OsString>) -> ExitCode {
     if let Some(data) = &daemon.data {
         config.set("node.data", Value::Text(data.display().to_string()));
     }
-    let problems = config.unusable_files();
-    if !problems.is_empty() {
-        return report(&problems.into(), &texts);
-    }
     if daemon.check_config {
         println!("{}", texts.text("config-good", &[]));
         return code(Exit::Done);

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::json;
+use waymark_catalog::{Catalog, Opened};
 
 use super::{
     Shown, Store, StoreFolder,
@@ -111,7 +112,7 @@ async fn rebuild(arguments: &StoreFolder, texts: &Texts) -> Result<Exit, Problem
 /// Opens the folder and says what it holds.
 pub(crate) async fn describe(config: &Config, data: &Path, as_json: bool, texts: &Texts) -> Result<Exit, Problems> {
     let data = existing_at(data)?;
-    let catalog = open_catalog(config, &data).await?;
+    let (catalog, damaged) = open(config, &data).await?;
     let figures = catalog.statistics();
     let facts = [
         ("identifiers", "status-identifiers", figures.index.entries),
@@ -136,7 +137,7 @@ pub(crate) async fn describe(config: &Config, data: &Path, as_json: bool, texts:
     closed
         .map_err(|cause| data_failed(&data, &cause.to_string()))?
         .map_err(|cause| data_failed(&data, &chain(&cause)))?;
-    Ok(Exit::Done)
+    Ok(if damaged { Exit::Damaged } else { Exit::Done })
 }
 
 fn existing_at(data: &Path) -> Result<std::path::PathBuf, Problem> {
@@ -145,6 +146,15 @@ fn existing_at(data: &Path) -> Result<std::path::PathBuf, Problem> {
     } else {
         Err(Problem::new("data-missing", Exit::Unavailable).with("path", data.display()))
     }
+}
+
+/// Opens a data folder for a command; damage found on the way is shown at once, and is the second part of what is given.
+pub(crate) async fn open(config: &Config, data: &Path) -> Result<(Catalog, bool), Problem> {
+    let Opened { catalog, recovery } = open_catalog(config, data).await?;
+    for finding in &recovery.store.damage {
+        eprintln!("{finding}");
+    }
+    Ok((catalog, !recovery.store.damage.is_empty()))
 }
 
 pub(crate) fn data_failed(data: &Path, cause: &str) -> Problem {

@@ -63,9 +63,12 @@ fn default_value(option: &Spec) -> Value {
     }
 }
 
-/// Reads a file's text against the table of options. All problems are returned at once.
-pub fn read(options: &'static [Spec], text: &str) -> Result<Values, Vec<Problem>> {
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| vec![syntax_problem(text, &error)])?;
+/// Reads a file's text against the table of options. Keys that are wrong keep their defaults; everything wrong is returned beside.
+pub fn read(options: &'static [Spec], text: &str) -> (Values, Vec<Problem>) {
+    let table: toml::Table = match text.parse() {
+        Ok(table) => table,
+        Err(error) => return (Values::defaults(options), vec![syntax_problem(text, &error)]),
+    };
     let mut values = Values::defaults(options);
     let mut problems = Vec::new();
     for (section, content) in &table {
@@ -85,7 +88,7 @@ pub fn read(options: &'static [Spec], text: &str) -> Result<Values, Vec<Problem>
             }
         }
     }
-    if problems.is_empty() { Ok(values) } else { Err(problems) }
+    (values, problems)
 }
 
 fn syntax_problem(text: &str, error: &toml::de::Error) -> Problem {
@@ -187,7 +190,8 @@ mod tests {
 
     #[test]
     fn absent_keys_take_their_defaults() {
-        let values = read(OPTIONS, "[a]\nnumber = 9\n").unwrap();
+        let (values, problems) = read(OPTIONS, "[a]\nnumber = 9\n");
+        assert!(problems.is_empty());
         assert!(values.flag("a.flag"));
         assert_eq!(values.number("a.number"), 9);
         assert_eq!(values.text("a.word"), "x");
@@ -198,7 +202,7 @@ mod tests {
     fn reports_everything_wrong_at_once() {
         let text =
             "[a]\nflag = 1\nnumber = 10\nword = \"z\"\nnumbr = 1\n[b]\nat = [\"x\", \"1.2.3.4:5\", 7]\n[c]\nd = 1\n";
-        let problems = read(OPTIONS, text).unwrap_err();
+        let (_, problems) = read(OPTIONS, text);
         let codes: Vec<_> = problems.iter().map(Problem::code).collect();
         assert_eq!(codes.iter().filter(|code| **code == "config-unknown-key").count(), 2);
         assert_eq!(codes.iter().filter(|code| **code == "config-wrong-type").count(), 2);
@@ -207,18 +211,18 @@ mod tests {
 
     #[test]
     fn names_the_line_of_a_syntax_error() {
-        let problems = read(OPTIONS, "[a]\nflag = true\nnumber = = 3\n").unwrap_err();
+        let (_, problems) = read(OPTIONS, "[a]\nflag = true\nnumber = = 3\n");
         assert!(format!("{problems:?}").contains("\"line\", \"3\""), "{problems:?}");
     }
 
     #[test]
     fn refuses_negative_numbers() {
-        assert_eq!(read(OPTIONS, "[a]\nnumber = -1\n").unwrap_err().len(), 1);
+        assert_eq!(read(OPTIONS, "[a]\nnumber = -1\n").1.len(), 1);
     }
 
     #[test]
     fn suggests_the_nearest_key() {
-        let problems = read(OPTIONS, "[a]\nnumbr = 1\n").unwrap_err();
+        let (_, problems) = read(OPTIONS, "[a]\nnumbr = 1\n");
         assert!(format!("{problems:?}").contains("a.number"));
     }
 }

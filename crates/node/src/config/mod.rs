@@ -59,8 +59,10 @@ impl Config {
     /// # Errors
     /// Everything that is wrong, at once.
     pub fn read(text: &str) -> Result<Self, Vec<Problem>> {
-        let config = Self { values: load::read(OPTIONS, text)? };
-        let problems = config.contradictions();
+        let (values, mut problems) = load::read(OPTIONS, text);
+        let config = Self { values };
+        problems.extend(config.contradictions());
+        problems.extend(config.unusable_files());
         if problems.is_empty() { Ok(config) } else { Err(problems) }
     }
 
@@ -124,7 +126,7 @@ impl Config {
     }
 
     /// Files the configuration names that cannot be read.
-    pub fn unusable_files(&self) -> Vec<Problem> {
+    fn unusable_files(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for key in ["site.file", "site.key_file", "quic.certificate", "quic.private_key"] {
             let Some(path) = self.path(key) else { continue };
@@ -232,7 +234,7 @@ mod tests {
         for option in OPTIONS {
             let text = format!("[{}]\n{} = {}\n", option.section(), option.name(), option.default_text());
             let read = load::read(OPTIONS, &text);
-            assert!(read.is_ok(), "{}: {read:?}", option.key);
+            assert!(read.1.is_empty(), "{}: {read:?}", option.key);
         }
     }
 
@@ -265,10 +267,11 @@ mod tests {
 
     #[test]
     fn contradictions_are_reported_together() {
-        let text = "[quic]\ncertificate = \"x\"\n[listen]\nudp = []\ntcp = []\nquic = []\n[stream]\nconnections = 1\n";
+        let text = "[quic]\ncertificate = \"/none\"\n[listen]\nudp = []\ntcp = []\nquic = []\n[stream]\nconnections = 1\n[udp]\nbatch = 0\n";
         let problems = Config::read(text).unwrap_err();
-        assert_eq!(problems.len(), 3, "{problems:?}");
-        assert!(problems.iter().all(|problem| problem.code() == "config-combination"));
+        let of = |code: &str| problems.iter().filter(|problem| problem.code() == code).count();
+        let counts = [of("config-combination"), of("config-file-missing"), of("config-out-of-range")];
+        assert_eq!((counts, problems.len()), ([3, 1, 1], 5), "{problems:?}");
     }
 
     #[test]
