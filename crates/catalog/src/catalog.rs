@@ -61,7 +61,6 @@ pub fn open_over(
         limits: options.limits,
         writer_limits: options.writer,
         clock: options.clock,
-        feeds_state: recovery.state_problem.is_none(),
     };
     let writer = Writer::new(parts, shared.reader());
     let writer = std::thread::Builder::new()

@@ -21,7 +21,7 @@ mod command;
 pub mod config;
 mod decide;
 pub mod export;
-mod form;
+pub mod form;
 mod forming;
 pub mod import;
 mod locate;

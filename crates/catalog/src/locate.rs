@@ -10,8 +10,8 @@ use crate::reserved::is_reserved;
 /// Candidates looked at before asking for room for all of them. More than one means that keys share 48 bits of hash.
 const USUAL_CANDIDATES: usize = 4;
 
-/// Times a look-up is begun anew when the engine gives a place up between the index and the disk.
-const ATTEMPTS: usize = 3;
+/// Times a look-up is begun anew when the entry moves between the index and the disk.
+const ATTEMPTS: usize = 8;
 
 /// A live entry, copied from the disk.
 pub(crate) struct Located {
@@ -38,20 +38,30 @@ impl Locator {
 
     /// The live entry of `key`, checksum verified; `None` when there is none, and for reserved keys.
     ///
+    /// The writer may change the entry between the look into the index and the look onto the disk, so that no candidate is it.
+    /// Only when the index says the same again, there is no record.
+    ///
     /// # Errors
     /// Damage, or a refusing disk, at a place where the record may be.
     pub(crate) fn find(&mut self, key: &[u8]) -> Result<Option<Located>, ReadError> {
         if is_reserved(key) {
             return Ok(None);
         }
-        for _ in 1..ATTEMPTS {
-            candidates(&mut self.index, self.hash_key.key(key), &mut self.places);
+        let mut ruled_out = None;
+        for _ in 0..ATTEMPTS {
+            let found = candidates(&mut self.index, self.hash_key.key(key), &mut self.places);
+            if !found || ruled_out.as_ref() == Some(&self.places) {
+                return Ok(None);
+            }
             match self.matching(key) {
-                Err(ReadError::NoSuchPlace(_)) => {}
+                Ok(None) => ruled_out = Some(self.places.clone()),
+                Err(ReadError::NoSuchPlace(_)) => ruled_out = None,
                 other => return other,
             }
         }
-        candidates(&mut self.index, self.hash_key.key(key), &mut self.places);
+        // Somebody writes this key without a pause: the store knows it too, only more slowly.
+        self.places.clear();
+        self.places.extend(self.store.find(key)?);
         self.matching(key)
     }
 
@@ -68,13 +78,13 @@ impl Locator {
     }
 }
 
-/// Puts the places where the record of `key` may be into `places`: none, the one whose key was compared, or a few that share
-/// its hash.
-pub(crate) fn candidates(index: &mut waymark_index::Reader, key: Key<'_>, places: &mut Vec<Place>) {
+/// Puts the places where the record of `key` may be into `places`: the one whose key was compared, or a few that share its
+/// hash. False when there is no record; true without places when the record moved under the look.
+pub(crate) fn candidates(index: &mut waymark_index::Reader, key: Key<'_>, places: &mut Vec<Place>) -> bool {
     places.clear();
     let pin = index.pin();
     match pin.find_one(key) {
-        Found::Absent => {}
+        Found::Absent => return false,
         Found::Resident(record) => places.push(Place(record.place().get())),
         Found::Cold(first) => {
             let mut room = vec![first; USUAL_CANDIDATES];
@@ -86,4 +96,5 @@ pub(crate) fn candidates(index: &mut waymark_index::Reader, key: Key<'_>, places
             places.extend(room.iter().take(count).map(|place| Place(place.get())));
         }
     }
+    true
 }

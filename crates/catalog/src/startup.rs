@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use waymark_ident::CaseRule;
 use waymark_index::{Full, HashKey};
-use waymark_store::{
-    CommitError, EntryKind, FollowError, Group, KeyRecord, Place, ReadError, Serial, StateError, Store, Timestamp,
-};
+use waymark_store::{CommitError, EntryKind, Group, KeyRecord, Place, ReadError, Serial, StateError, Store, Timestamp};
 
 use crate::config::{RecordLimits, WARM_CHUNK, WriterLimits};
 use crate::locate::candidates;
@@ -95,11 +93,8 @@ pub struct Recovery {
     pub prefixes: usize,
     /// Serials the small state was brought up by.
     pub state_fed: u64,
-    /// The small state was made anew from the log.
+    /// The small state was made anew, since it was lost, damaged, or lacked entries that cannot be read.
     pub state_rebuilt: bool,
-    /// The small state stays behind the log: an entry between cannot be read. Records are served and written all the same;
-    /// counts are not kept.
-    pub state_problem: Option<FollowError>,
 }
 
 /// Why a catalog was not opened.
@@ -299,7 +294,9 @@ impl Former {
     /// The place of the entry of `key`. One that is damaged is taken for it: another key of the same 48 bits of hash is
     /// far less likely.
     fn place(&mut self, key: waymark_index::Key<'_>) -> Result<Option<waymark_index::Place>, ReadError> {
-        candidates(&mut self.reader, key, &mut self.places);
+        if !candidates(&mut self.reader, key, &mut self.places) {
+            return Ok(None);
+        }
         for &place in &self.places {
             match self.store.read(place, &mut self.buffer) {
                 Ok(entry) if entry.key == key.bytes => return Ok(index_place(place)),
@@ -312,42 +309,28 @@ impl Former {
     }
 }
 
-/// Entries fed to the state in one step: bounds the memory of a long catching-up.
+/// Entries or keys fed to the state in one step: bounds the memory of a long catching-up.
 const STATE_STEP: u64 = 65_536;
 
-/// Brings the small state up to the log; makes it anew when it is damaged.
-fn feed_state(store: &dyn Store, recovery: &mut Recovery) -> Result<(), OpenError> {
-    recovery.state_rebuilt = store.state().applied() == Serial::NONE && store.last().serial.0 > STATE_NEW;
-    let first = match feed_from_applied(store, recovery) {
-        Ok(()) => return Ok(()),
-        Err(FeedError::Log(problem)) => {
-            recovery.state_problem = Some(problem);
-            return Ok(());
-        }
-        Err(FeedError::State(error)) => error,
-    };
-    recovery.state_rebuilt = true;
-    recovery.state_fed = 0;
-    store.state().clear().map_err(|_| OpenError::State(first))?;
-    match feed_from_applied(store, recovery) {
-        Ok(()) => Ok(()),
-        Err(FeedError::Log(problem)) => {
-            recovery.state_problem = Some(problem);
-            Ok(())
-        }
-        Err(FeedError::State(error)) => Err(OpenError::State(error)),
-    }
-}
-
 /// A store that was just begun holds this much: its state is new, not rebuilt.
-const STATE_NEW: u64 = 1;
+const JUST_BEGUN: Serial = Serial(1);
 
-enum FeedError {
-    Log(FollowError),
-    State(StateError),
+/// Brings the small state up to the log; makes it anew when it is empty, damaged, or the entries it lacks cannot be read.
+fn feed_state(store: &dyn Store, recovery: &mut Recovery) -> Result<(), OpenError> {
+    let (applied, last) = (store.state().applied(), store.last().serial);
+    if !applied.is_some() || follow_into_state(store).is_err() {
+        remake_state(store)?;
+        recovery.state_rebuilt = last > JUST_BEGUN;
+    }
+    recovery.state_fed = if recovery.state_rebuilt { last.0 } else { last.0.saturating_sub(applied.0) };
+    Ok(())
 }
 
-fn feed_from_applied(store: &dyn Store, recovery: &mut Recovery) -> Result<(), FeedError> {
+/// The state was not fed; it is somewhere between.
+struct NotFed;
+
+/// Feeds the entries the state lacks.
+fn follow_into_state(store: &dyn Store) -> Result<(), NotFed> {
     let state = store.state();
     loop {
         let from = state.applied();
@@ -358,13 +341,44 @@ fn feed_from_applied(store: &dyn Store, recovery: &mut Recovery) -> Result<(), F
             left -= 1;
             if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
-        let upto = outcome.map_err(FeedError::Log)?;
+        let upto = outcome.map_err(|_| NotFed)?;
         if upto == from {
             return Ok(());
         }
-        projector.apply(state, upto).map_err(FeedError::State)?;
-        recovery.state_fed += upto.0.saturating_sub(from.0);
+        projector.apply(state, upto).map_err(|_| NotFed)?;
     }
+}
+
+/// Makes the state from nothing, out of the live keys: what it holds is a function of them, so damaged or compacted
+/// entries do not matter. Its applied serial stays none until it is whole, so that a crash meanwhile begins again.
+fn remake_state(store: &dyn Store) -> Result<(), OpenError> {
+    let (state, last) = (store.state(), store.last().serial);
+    state.clear().map_err(OpenError::State)?;
+    let mut projector = Projector::default();
+    let mut failed = None;
+    let mut body = Vec::new();
+    let mut left = STATE_STEP;
+    store.scan_latest(Serial::NONE, &mut |entry| {
+        if entry.kind == EntryKind::PUT {
+            // Only marks are told by their bodies. One that cannot be read makes an import begin anew.
+            let read = is_reserved(entry.key).then(|| store.read(entry.place, &mut body));
+            let body = read.and_then(Result::ok).map_or(&[][..], |entry| entry.body);
+            projector.note(entry.kind, entry.serial, Serial::NONE, entry.key, body);
+            left -= 1;
+        }
+        if left == 0 {
+            left = STATE_STEP;
+            if let Err(error) = projector.apply(state, Serial::NONE) {
+                failed = Some(error);
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    if let Some(error) = failed {
+        return Err(OpenError::State(error));
+    }
+    projector.apply(state, last).map_err(OpenError::State)
 }
 
 /// Reads the newest records that the budget has room for from the log, oldest of them first, and hands them out in

@@ -72,8 +72,6 @@ pub(crate) struct Parts {
     pub(crate) limits: RecordLimits,
     pub(crate) writer_limits: WriterLimits,
     pub(crate) clock: Clock,
-    /// Whether the state is fed; not when it could not be brought up to the log at start.
-    pub(crate) feeds_state: bool,
 }
 
 /// The writer. Lives in its thread.
@@ -184,15 +182,12 @@ impl Writer {
             }
             return;
         }
-        let mut refused = 0;
+        let refused = decided.iter().flat_map(|(_, results)| results).filter(|result| result.is_err()).count();
+        self.parts.counters.refused.fetch_add(u64::try_from(refused).unwrap_or(u64::MAX), Ordering::Relaxed);
         for (submission, results) in decided {
-            refused += results.iter().filter(|result| result.is_err()).count();
             submission.answer(Ok(results));
         }
-        self.parts.counters.refused.fetch_add(u64::try_from(refused).unwrap_or(u64::MAX), Ordering::Relaxed);
-        if self.parts.feeds_state {
-            self.feed_state(&forming);
-        }
+        self.feed_state(&forming);
     }
 
     fn commit_and_publish(&mut self, forming: &Forming) -> Result<(), WriteError> {

@@ -317,4 +317,10 @@ fn a_record_damaged_on_disk_is_reported_and_never_served() {
     assert_eq!(data(&catalog, "88.1/last").unwrap(), ["behind-it"]);
     let refused = try_write(&catalog, vec![put("88.1/bad", "over it", PutMode::Replace)]).unwrap();
     assert_eq!(refused[0].as_ref().unwrap_err().code().as_str(), "unreadable");
+    drop(catalog);
+    std::fs::remove_dir_all(dir.path().join("state")).unwrap();
+    let opened = open_at(dir.path(), Engine::Log);
+    assert!(opened.recovery.state_rebuilt, "an entry that cannot be read does not stop it");
+    assert!(!opened.recovery.store.damage.is_empty());
+    assert_eq!(count(&opened.catalog, "88.1"), 2, "the newest segment has no run that would know the damaged key");
 }

@@ -1,17 +1,4 @@
-//! The batch format of Handle.Net servers, as far as it is about data.
-//!
-//! ```text
-//! CREATE handle            ADD handle             MODIFY handle       value lines follow, up to an empty line
-//! DELETE handle            REMOVE 1,2:handle
-//! HOME ip:port:protocol    UNHOME ip:port:protocol                    prefixes follow, one a line, up to an empty line
-//! AUTHENTICATE …           SESSIONSETUP                               skipped with their lines
-//!
-//! value line := index TYPE ttl permissions KIND data
-//! KIND data  := UTF8 text | FILE path | ADMIN index:rights:handle | LIST index:handle;index:handle;
-//! ```
-//! Permissions are admin read, admin write, public read, public write. The twelve rights of an administrator run the other
-//! way round than in JSON: leftmost is "add handle". Text begins behind exactly one blank and goes to the end of the line.
-//! The format has no timestamps: values get the time of the import.
+//! The batch format of Handle.Net servers, as far as it is about data; described in [`crate::import`].
 
 use std::io::{self, BufRead};
 

@@ -1,211 +1,25 @@
 //! The import itself: from steps of a parser to submissions, and from receipts to the summary.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
+use std::collections::VecDeque;
+use std::io::{BufRead, Write};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 
-use sha2::{Digest as _, Sha256};
 use waymark_ident::{Handle, parent_prefix};
-use waymark_store::ReadError;
 
 use super::batch::Batch;
 use super::batch_value::Files;
 use super::dry_run::DryRun;
 use super::jsonl::JsonLines;
 use super::lines::Lines;
+use super::options::{Format, ImportOptions};
 use super::problem::Problem;
-use super::step::{Notice, Source, Step};
+use super::step::{Source, Step};
+use super::summary::{ImportError, Progress, Summary};
 use crate::catalog::Catalog;
-use crate::command::{Actor, Command, Outcome, PutMode, Receipt, Refusal};
-use crate::config::{IMPORT_IN_FLIGHT, IMPORT_KEPT_PROBLEMS, IMPORT_LINE_BYTES, IMPORT_SUBMISSION, usize_of};
+use crate::command::{Actor, Command, Refusal};
 use crate::form::cause::Cause;
 use crate::prefixes::{HomeName, Prefixes, key_of, prefix_of_key};
-use crate::queue::{Results, SubmitError, Ticket, WriteError, WriterHandle};
-
-/// The form an input is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// One JSON object a line.
-    JsonLines,
-    /// The batch format of Handle.Net servers.
-    Batch,
-}
-
-impl Format {
-    /// Tells the format by how an input begins: JSON lines begin with `{`.
-    #[must_use]
-    pub fn detect(beginning: &[u8]) -> Self {
-        let beginning = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(beginning);
-        if beginning.trim_ascii_start().first() == Some(&b'{') { Self::JsonLines } else { Self::Batch }
-    }
-}
-
-/// What an import is to do.
-#[derive(Clone, Debug)]
-pub struct ImportOptions {
-    /// The form of the input.
-    pub format: Format,
-    /// Home prefixes that are not served, as far as the records need it. Without it such records are refused, and the
-    /// summary lists their prefixes.
-    pub home: bool,
-    /// Check everything, write nothing.
-    pub dry_run: bool,
-    /// What happens to handles that exist.
-    pub existing: PutMode,
-    /// Names the input, see [`stream_id`]; without it an interrupted import begins anew.
-    pub stream: Option<[u8; 16]>,
-    /// Folder that `FILE` values of the batch format may be read from.
-    pub files: Option<PathBuf>,
-    /// Longest line in bytes, see [`IMPORT_LINE_BYTES`].
-    pub line_bytes: usize,
-    /// Commands in one submission, see [`IMPORT_SUBMISSION`].
-    pub submission: usize,
-    /// Submissions under way, see [`IMPORT_IN_FLIGHT`].
-    pub in_flight: usize,
-    /// Problems kept for the summary, see [`IMPORT_KEPT_PROBLEMS`].
-    pub kept_problems: usize,
-}
-
-impl ImportOptions {
-    /// Defaults for a format.
-    #[must_use]
-    pub const fn new(format: Format) -> Self {
-        Self {
-            format,
-            home: false,
-            dry_run: false,
-            existing: PutMode::CreateOrSame,
-            stream: None,
-            files: None,
-            line_bytes: usize_of(IMPORT_LINE_BYTES.default),
-            submission: usize_of(IMPORT_SUBMISSION.default),
-            in_flight: usize_of(IMPORT_IN_FLIGHT.default),
-            kept_problems: usize_of(IMPORT_KEPT_PROBLEMS.default),
-        }
-    }
-}
-
-/// Names an input: by its format, by what is to be done with it, its length and its first 64 KiB. Leaves the input at its
-/// start.
-///
-/// # Errors
-/// The input cannot be read or sought.
-pub fn stream_id(input: &mut (impl Read + Seek), options: &ImportOptions) -> io::Result<[u8; 16]> {
-    const BEGINNING_BYTES: u64 = 64 << 10;
-    let length = input.seek(SeekFrom::End(0))?;
-    input.seek(SeekFrom::Start(0))?;
-    let mut beginning = Vec::new();
-    input.by_ref().take(BEGINNING_BYTES).read_to_end(&mut beginning)?;
-    input.seek(SeekFrom::Start(0))?;
-    let mut hasher = Sha256::new();
-    hasher.update([options.format as u8, u8::from(options.home), options.existing as u8]);
-    hasher.update(length.to_be_bytes());
-    hasher.update(&beginning);
-    let hash: [u8; 32] = hasher.finalize().into();
-    Ok(hash.first_chunk().copied().unwrap_or_default())
-}
-
-/// How far an import is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Bytes of the input read.
-    pub bytes: u64,
-    /// Lines of the input read.
-    pub lines: u64,
-    /// Operations acknowledged as done or found done.
-    pub done: u64,
-    /// Lines and operations that failed.
-    pub failed: u64,
-}
-
-/// What an import did.
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct Summary {
-    /// How far it came.
-    pub progress: Progress,
-    /// Offset and line it continued from, after an interrupted import of the same input.
-    pub resumed: Option<(u64, u64)>,
-    /// It was stopped by the progress callback; the rest was not read.
-    pub stopped: bool,
-    /// New records.
-    pub created: u64,
-    /// Records replaced whole.
-    pub replaced: u64,
-    /// Records whose values changed.
-    pub changed: u64,
-    /// Records deleted.
-    pub deleted: u64,
-    /// Records, and prefixes, that were already as the input says.
-    pub same: u64,
-    /// Prefixes homed, by the input or on demand.
-    pub homed: u64,
-    /// Prefixes given up.
-    pub unhomed: u64,
-    /// Handles longer than configured, taken with a warning.
-    pub long_handles: u64,
-    /// The first problems; `progress.failed` counts all.
-    pub problems: Vec<Problem>,
-    /// Prefixes that are not served here, with the number of operations refused for it. At most
-    /// [`LISTED_PREFIXES`](Self::LISTED_PREFIXES) of them.
-    pub not_served: BTreeMap<String, u64>,
-    /// What the import left out or did otherwise.
-    pub notices: BTreeSet<Notice>,
-}
-
-impl Summary {
-    /// Prefixes listed in [`not_served`](Self::not_served) at most.
-    pub const LISTED_PREFIXES: usize = 1_000;
-
-    /// Tells whether everything in the input was taken.
-    #[must_use]
-    pub const fn is_clean(&self) -> bool {
-        self.progress.failed == 0 && !self.stopped
-    }
-
-    fn count(&mut self, receipt: &Receipt) {
-        let counter = match receipt.outcome {
-            Outcome::Created => &mut self.created,
-            Outcome::Replaced => &mut self.replaced,
-            Outcome::Changed => &mut self.changed,
-            Outcome::Deleted => &mut self.deleted,
-            Outcome::Same => &mut self.same,
-            Outcome::Homed => &mut self.homed,
-            Outcome::Unhomed => &mut self.unhomed,
-            Outcome::Marked => return,
-        };
-        *counter += 1;
-        self.long_handles += u64::from(receipt.long_handle);
-    }
-}
-
-/// Why an import ended before the end of its input. What was acknowledged stays; with a stream id the next run continues.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ImportError {
-    /// The input cannot be read.
-    #[error("the input cannot be read")]
-    Input(#[source] io::Error),
-    /// The reject writer failed.
-    #[error("the list of rejects cannot be written")]
-    Rejects(#[source] io::Error),
-    /// The mark of an earlier run cannot be read.
-    #[error("the mark of an earlier run cannot be read")]
-    Mark(#[source] ReadError),
-    /// The writer does not take more.
-    #[error("the writer took no more")]
-    Submit(#[source] SubmitError),
-    /// The writer failed.
-    #[error("writing failed after {} operations", summary.progress.done)]
-    Write {
-        /// Why.
-        #[source]
-        error: WriteError,
-        /// What was done until then.
-        summary: Box<Summary>,
-    },
-}
+use crate::queue::{Results, Ticket, WriteError, WriterHandle};
 
 /// Runs an import to the end of its input.
 ///
@@ -478,13 +292,6 @@ fn least_home(key: &[u8]) -> Option<HomeName> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Cursor;
-
-    #[test]
-    fn formats_are_told_by_their_beginning() {
-        assert_eq!(Format::detect(b"\xef\xbb\xbf\n {\"handle\""), Format::JsonLines);
-        assert_eq!(Format::detect(b"CREATE 88.1/x\n"), Format::Batch);
-    }
 
     #[test]
     fn the_least_is_homed() {
@@ -493,21 +300,5 @@ mod tests {
         assert_eq!(home(b"0.NA/88.1.5").as_deref(), Some("0.NA/0.NA/88.1"));
         assert_eq!(home(b"0.NA/88").as_deref(), Some("0.NA/0.NA"));
         assert_eq!(home(b"/X"), None);
-    }
-
-    #[test]
-    fn streams_differ_by_content_length_and_purpose() {
-        let id = |content: &[u8], home: bool| {
-            let options = ImportOptions { home, ..ImportOptions::new(Format::JsonLines) };
-            let mut input = Cursor::new(content.to_vec());
-            let id = stream_id(&mut input, &options).unwrap();
-            assert_eq!(input.position(), 0);
-            id
-        };
-        let long = vec![b'x'; 100_000];
-        assert_eq!(id(&long, false), id(&long, false));
-        assert_ne!(id(&long, false), id(&long, true));
-        assert_ne!(id(&long, false), id(&long[..99_999], false));
-        assert_ne!(id(b"a", false), id(b"b", false));
     }
 }
