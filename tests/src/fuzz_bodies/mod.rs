@@ -4,11 +4,13 @@
 //! written back to the same bytes, and that bounds hold. The targets in `tests/fuzz` call them, and a test replays the corpora and
 //! the protocol vectors through them.
 
+mod answer;
 mod reassembly;
 mod request;
 mod response;
 mod value;
 
+pub use answer::answer;
 pub use reassembly::reassembly;
 pub use request::request;
 pub use response::response;
@@ -19,4 +21,4 @@ pub type Body = fn(&[u8]);
 
 /// Every target by the name of its binary and corpus.
 pub const TARGETS: &[(&str, Body)] =
-    &[("request", request), ("response", response), ("value", value), ("reassembly", reassembly)];
+    &[("request", request), ("response", response), ("value", value), ("reassembly", reassembly), ("answer", answer)];
