@@ -29,6 +29,8 @@ use crate::{
     status::Watched,
 };
 
+/// Code of the problem that a folder holds no store.
+pub(crate) const NO_STORE: &str = "data-no-store";
 /// The node's private key within the data folder.
 const KEY_FILE: &str = "node-key.bin";
 
@@ -63,7 +65,7 @@ impl Node {
     /// # Errors
     /// What cannot be opened, by name; what was opened before it is closed again.
     pub async fn start(config: &Config, data: &Path) -> Result<Self, Problem> {
-        let Opened { catalog, recovery } = open_catalog(config, data).await?;
+        let Opened { catalog, recovery } = open_catalog(config.catalog(data)).await?;
         report(&recovery);
         let key = Arc::new(node_key(config, data).await?);
         let (certificate, fingerprint) = show_certificate(config, data)?;
@@ -163,8 +165,9 @@ fn write_listening(listening: &Listening, data: &Path) -> Result<(), Problem> {
 ///
 /// # Errors
 /// The folder is in use, is none of ours, or cannot be read.
-pub async fn open_catalog(config: &Config, data: &Path) -> Result<Opened, Problem> {
-    let options = config.catalog(data);
+pub async fn open_catalog(options: waymark_catalog::Options) -> Result<Opened, Problem> {
+    let data = options.store.dir.clone();
+    let data = data.as_path();
     let opened = tokio::task::spawn_blocking(move || waymark_catalog::open(&options)).await;
     let opened = opened.map_err(|cause| {
         Problem::new("data-not-opened", Exit::Failed).with("path", data.display()).with("cause", cause)
@@ -175,6 +178,7 @@ pub async fn open_catalog(config: &Config, data: &Path) -> Result<Opened, Proble
 fn data_problem(data: &Path, cause: &waymark_catalog::OpenError) -> Problem {
     let code = match cause {
         waymark_catalog::OpenError::Store(waymark_store::OpenError::Locked { .. }) => "data-in-use",
+        waymark_catalog::OpenError::Store(waymark_store::OpenError::NoStore { .. }) => NO_STORE,
         _ => "data-not-opened",
     };
     Problem::new(code, Exit::Unavailable).with("path", data.display()).with("cause", chain(cause))

@@ -14,7 +14,7 @@ use super::{
     Export, FileForm,
     present::safe,
     run::folder_config,
-    store::{data_failed, existing, open},
+    store::{self, data_failed, existing, open},
     terminal::grouped,
 };
 use crate::{
@@ -41,7 +41,7 @@ pub(crate) async fn run(arguments: &Export, texts: &Texts) -> Result<Exit, Probl
         })?),
         None => Box::new(std::io::stdout()),
     };
-    let (catalog, damaged) = open(&config, &data).await?;
+    let (catalog, damaged) = open(&config, &data, store::Folder::MustExist).await?;
     let exported = tokio::task::spawn_blocking(move || {
         let mut out = BufWriter::with_capacity(1 << 20, out);
         let summary = export::run(&catalog, &mut out, &options, &mut |_| ControlFlow::Continue(()));

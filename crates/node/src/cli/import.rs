@@ -23,12 +23,12 @@ use super::{
     FileForm, Import,
     present::safe,
     run::folder_config,
-    store::{data_failed, open},
+    store::{self, data_failed, open},
     terminal::grouped,
 };
 use crate::{
     config::Config,
-    daemon::{Signals, chain, stop_asked},
+    daemon::{NO_STORE, Signals, chain, stop_asked},
     problem::{Exit, Problem, Problems},
     texts::Texts,
 };
@@ -55,7 +55,11 @@ pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Probl
         options.stream = Some(stream);
     }
     let rejects = arguments.rejects.clone().unwrap_or_else(|| rejects_beside(&arguments.file));
-    let (catalog, damaged) = open(&config, &data).await?;
+    let folder = if arguments.dry_run { store::Folder::MustExist } else { store::Folder::MayBeMade };
+    let (catalog, damaged) = match open(&config, &data, folder).await {
+        Err(problem) if arguments.dry_run && problem.code() == NO_STORE => (nothing_yet(&config, &data)?, false),
+        opened => opened?,
+    };
     let shown = Display { json: arguments.json, bar: bar(length, arguments.json), started: Instant::now() };
     let stopped = stop_on_signal()?;
     let (catalog, summary, shown) = tokio::task::spawn_blocking(move || {
@@ -78,9 +82,20 @@ pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Probl
     })
 }
 
+/// What a dry run checks against where there is no store: an empty one in memory, so that nothing is written.
+fn nothing_yet(config: &Config, data: &Path) -> Result<Catalog, Problem> {
+    let options = config.catalog(data);
+    let failed = |cause: &dyn std::error::Error| data_failed(data, &chain(cause));
+    let identity =
+        waymark_store::Identity::random(options.store.engine, options.store.now).map_err(|cause| failed(&cause))?;
+    let store = Arc::new(waymark_store::MemoryStore::new(identity));
+    let opened = waymark_catalog::open_over(store, waymark_store::Recovery::default(), &options);
+    Ok(opened.map_err(|cause| failed(&cause))?.catalog)
+}
+
 /// Imports a text the program holds itself, homing its prefixes; gives the number of records in the data folder's words: created.
 pub(crate) async fn import_text(config: &Config, data: &Path, text: &'static str) -> Result<u64, Problem> {
-    let (catalog, _) = open(config, data).await?;
+    let (catalog, _) = open(config, data, store::Folder::MayBeMade).await?;
     let imported = tokio::task::spawn_blocking(move || {
         let mut options = ImportOptions::new(Format::JsonLines);
         options.home = true;

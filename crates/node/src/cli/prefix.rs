@@ -6,7 +6,7 @@ use waymark_catalog::{Actor, Command as Change, HomeName};
 use super::{
     Prefix,
     run::folder_config,
-    store::{data_failed, existing, open},
+    store::{self, data_failed, existing, open},
 };
 use crate::{
     daemon::chain,
@@ -19,7 +19,7 @@ pub(crate) async fn run(command: &Prefix, texts: &Texts) -> Result<Exit, Problem
         Prefix::List(arguments) => {
             let config = folder_config(&arguments.folder)?;
             let data = existing(&config)?;
-            let (catalog, _) = open(&config, &data).await?;
+            let (catalog, _) = open(&config, &data, store::Folder::MustExist).await?;
             let mut names: Vec<Vec<u8>> = catalog.prefixes().iter().map(|name| name.handle()).collect();
             names.sort_unstable();
             for name in names {
@@ -43,7 +43,7 @@ async fn change(arguments: &super::PrefixChange, home: bool, texts: &Texts) -> R
         })?;
         changes.push(if home { Change::Home { name } } else { Change::Unhome { name } });
     }
-    let (catalog, _) = open(&config, &data).await?;
+    let (catalog, _) = open(&config, &data, store::Folder::MayBeMade).await?;
     let writer = catalog.writer();
     let done = tokio::task::spawn_blocking(move || {
         let ticket = writer.submit(&Actor::operator(), changes).map_err(|error| chain(&error))?;

@@ -112,7 +112,7 @@ async fn rebuild(arguments: &StoreFolder, texts: &Texts) -> Result<Exit, Problem
 /// Opens the folder and says what it holds.
 pub(crate) async fn describe(config: &Config, data: &Path, as_json: bool, texts: &Texts) -> Result<Exit, Problems> {
     let data = existing_at(data)?;
-    let (catalog, damaged) = open(config, &data).await?;
+    let (catalog, damaged) = open(config, &data, Folder::MustExist).await?;
     let figures = catalog.statistics();
     let facts = [
         ("identifiers", "status-identifiers", figures.index.entries),
@@ -148,9 +148,20 @@ fn existing_at(data: &Path) -> Result<std::path::PathBuf, Problem> {
     }
 }
 
+/// Whether a command may make a data folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Folder {
+    /// It only looks: a folder without a store is refused.
+    MustExist,
+    /// It writes: a folder is made where there is none.
+    MayBeMade,
+}
+
 /// Opens a data folder for a command; damage found on the way is shown at once, and is the second part of what is given.
-pub(crate) async fn open(config: &Config, data: &Path) -> Result<(Catalog, bool), Problem> {
-    let Opened { catalog, recovery } = open_catalog(config, data).await?;
+pub(crate) async fn open(config: &Config, data: &Path, folder: Folder) -> Result<(Catalog, bool), Problem> {
+    let mut options = config.catalog(data);
+    options.store.create = folder == Folder::MayBeMade;
+    let Opened { catalog, recovery } = open_catalog(options).await?;
     for finding in &recovery.store.damage {
         eprintln!("{finding}");
     }

@@ -224,3 +224,4 @@ cause-too-many-values = too many values
 cause-record-too-large = all values together are too large
 cause-not-permitted = not permitted
 cause-unreadable = the stored record cannot be read
+data-no-store = There is no store in { $path }: { $cause }. Import into it, or name another folder with --data.
