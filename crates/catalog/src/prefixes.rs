@@ -86,6 +86,8 @@ pub enum HomeNameError {
 pub struct Prefixes {
     homed: HashMap<Box<[u8]>, Serial>,
     derived: HashMap<Box<[u8]>, Serial>,
+    /// Bytes of the longest prefix in `derived`, or more after one was removed.
+    longest_derived: usize,
 }
 
 impl Prefixes {
@@ -98,7 +100,8 @@ impl Prefixes {
     /// Tells whether the node answers for the record under the canonical key `key`.
     ///
     /// True when the key's prefix is homed; for a prefix record also when a marker names one of its ancestors. Costs one
-    /// look-up, and one more per dot of a prefix record's name.
+    /// look-up, and for a prefix record one more per dot that a marker is long enough to reach: a name of a thousand
+    /// dots costs no more than the longest marker allows.
     #[must_use]
     pub fn serves(&self, key: &[u8]) -> bool {
         let prefix_end = key.iter().position(|&b| b == b'/').unwrap_or(key.len());
@@ -108,7 +111,9 @@ impl Prefixes {
         if self.derived.is_empty() {
             return false;
         }
-        let Some(mut name) = key.strip_prefix(MARKER) else { return false };
+        let Some(name) = key.strip_prefix(MARKER) else { return false };
+        // An ancestor ends before a dot; with this cut the last dot it can end before is still inside.
+        let mut name = name.get(..=self.longest_derived).unwrap_or(name);
         while let Some(parent) = parent_prefix(name) {
             if self.derived.contains_key(parent) {
                 return true;
@@ -149,7 +154,10 @@ impl Prefixes {
     pub(crate) fn insert(&mut self, name: HomeName, serial: Serial) {
         match name {
             HomeName::Prefix(prefix) => self.homed.insert(prefix, serial),
-            HomeName::DerivedFrom(prefix) => self.derived.insert(prefix, serial),
+            HomeName::DerivedFrom(prefix) => {
+                self.longest_derived = self.longest_derived.max(prefix.len());
+                self.derived.insert(prefix, serial)
+            }
         };
     }
 
@@ -224,6 +232,17 @@ mod tests {
         assert!(!serves(&prefixes, b"0.NA/88.111"));
         assert!(!serves(&prefixes, b"0.NA/88.1110"));
         assert!(!serves(&prefixes, b"88.111.1/x"));
+    }
+
+    #[test]
+    fn an_ancestor_is_found_under_a_name_of_any_depth() {
+        let prefixes = table(&[b"0.NA/0.NA/88", b"0.NA/0.NA/99.111.22"]);
+        let deep = |start: &str| [b"0.NA/", start.as_bytes(), &b".1".repeat(1_000)].concat();
+        assert!(serves(&prefixes, &deep("88")));
+        assert!(serves(&prefixes, &deep("99.111.22")));
+        assert!(!serves(&prefixes, &deep("99.111.2")));
+        assert!(!serves(&prefixes, &deep("99.111.222")));
+        assert!(serves(&prefixes, b"0.NA/99.111.22.3") && !serves(&prefixes, b"0.NA/99.111.22"));
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use waymark_ident::CaseRule;
 use waymark_index::{Full, HashKey};
-use waymark_store::{CommitError, EntryKind, Group, KeyRecord, Place, ReadError, Serial, StateError, Store, Timestamp};
+use waymark_store::{
+    CommitError, EntryKind, FollowError, Group, KeyRecord, Place, ReadError, Serial, StateError, Store, Timestamp,
+};
 
 use crate::config::{RecordLimits, WARM_CHUNK, WriterLimits};
 use crate::locate::candidates;
@@ -382,24 +384,29 @@ fn remake_state(store: &dyn Store) -> Result<(), OpenError> {
 }
 
 /// Reads the newest records that the budget has room for from the log, oldest of them first, and hands them out in
-/// chunks until told to stop. An entry that cannot be read ends it: the rest stays cold.
+/// chunks until told to stop. What cannot be read is passed over and stays cold: it is reported when it is asked for.
 pub(crate) fn warm(store: &dyn Store, budget_bytes: u64, mut hand_out: impl FnMut(Vec<WarmRecord>) -> bool) {
     let mut chunk = Vec::with_capacity(WARM_CHUNK);
     let mut wanted = true;
-    let outcome = store.follow(warm_start(store, budget_bytes), &mut |entry| {
-        if entry.kind == EntryKind::PUT && !is_reserved(entry.key) {
-            chunk.push(WarmRecord { key: entry.key.to_vec(), body: entry.body.to_vec(), place: entry.place });
+    let mut from = warm_start(store, budget_bytes);
+    loop {
+        let outcome = store.follow(from, &mut |entry| {
+            if entry.kind == EntryKind::PUT && !is_reserved(entry.key) {
+                chunk.push(WarmRecord { key: entry.key.to_vec(), body: entry.body.to_vec(), place: entry.place });
+            }
+            if chunk.len() >= WARM_CHUNK {
+                wanted = hand_out(std::mem::take(&mut chunk));
+            }
+            if wanted { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        match outcome {
+            Err(FollowError::Damaged { resume_after, .. }) if resume_after > from => from = resume_after,
+            _ => break,
         }
-        if chunk.len() >= WARM_CHUNK {
-            wanted = hand_out(std::mem::take(&mut chunk));
-        }
-        if wanted { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    });
+    }
     if wanted && !chunk.is_empty() {
         hand_out(chunk);
     }
-    // Damage is reported where a record is asked for; warming only stops early.
-    drop(outcome);
 }
 
 /// The serial after which the log holds about as many bytes as the budget.

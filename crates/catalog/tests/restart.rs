@@ -321,6 +321,10 @@ fn a_record_damaged_on_disk_is_reported_and_never_served() {
     std::fs::remove_dir_all(dir.path().join("state")).unwrap();
     let opened = open_at(dir.path(), Engine::Log);
     assert!(opened.recovery.state_rebuilt, "an entry that cannot be read does not stop it");
+    drop(opened);
+    let warm = Options { warm: Warm::BeforeOpen, ..options(dir.path(), Engine::Log) };
+    let opened = open(&warm).unwrap();
+    assert_eq!(opened.catalog.statistics().index.resident, 2, "warming passes over it");
     assert!(!opened.recovery.store.damage.is_empty());
     assert_eq!(count(&opened.catalog, "88.1"), 2, "the newest segment has no run that would know the damaged key");
 }
