@@ -114,7 +114,16 @@ fn files_of(crate_name: &str) -> Vec<std::path::PathBuf> {
 
 #[test]
 fn codec_crates_touch_no_io_and_no_clock() {
-    const FORBIDDEN: &[&str] = &["std::net::Udp", "std::net::Tcp", "std::fs", "std::io::", "std::thread", "std::time::Instant", "SystemTime", "tokio"];
+    const FORBIDDEN: &[&str] = &[
+        "std::net::Udp",
+        "std::net::Tcp",
+        "std::fs",
+        "std::io::",
+        "std::thread",
+        "std::time::Instant",
+        "SystemTime",
+        "tokio",
+    ];
     for name in WITHOUT_IO {
         for file in files_of(name) {
             let text = std::fs::read_to_string(&file).unwrap();
@@ -134,4 +143,43 @@ fn unsafe_stays_in_the_index() {
         let forbids = text.contains("#![forbid(unsafe_code)]");
         assert_eq!(forbids, name != "index", "{root}: only the index may hold unsafe code");
     }
+}
+
+/// Crates that stand in the lock file in several incompatible versions, and why each older one is still there.
+const SEVERAL_VERSIONS: &[(&str, &str)] = &[
+    ("base64", "0.22: the Prometheus exporter"),
+    ("bit-vec", "0.9: the certificate maker's DER writer; 0.10: proptest"),
+    ("bitflags", "1: sled's parking_lot, on a system that is never built"),
+    ("cpufeatures", "0.2: the line of rsa 0.9"),
+    ("getrandom", "0.2: rand_core 0.6 of rsa 0.9; 0.3: rand 0.9 of the metrics library; 0.4: ours"),
+    ("hashbrown", "0.16: the metrics library"),
+    ("r-efi", "follows getrandom, on a system that is never built"),
+    ("rand", "0.8: rsa 0.9 and shuttle; 0.9: the metrics library; 0.10: ours and quinn"),
+    ("rand_chacha", "follows rand"),
+    ("rand_core", "follows rand"),
+    ("rand_pcg", "0.3: shuttle; 0.10: quinn"),
+    ("syn", "build time only: derive macros move at their own pace"),
+    ("untrusted", "0.7: aws-lc-rs; 0.9: the certificate checks of rustls"),
+    ("windows-link", "never built on Linux"),
+    ("windows-sys", "never built on Linux"),
+];
+
+#[test]
+fn every_crate_in_several_versions_has_a_reason() {
+    let lock = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock")).unwrap();
+    let mut versions: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut name = "";
+    for line in lock.lines() {
+        if let Some(found) = line.strip_prefix("name = ") {
+            name = found.trim_matches('"');
+        } else if let Some(version) = line.strip_prefix("version = \"") {
+            let mut parts = version.split('.');
+            let major = parts.next().unwrap();
+            let compatible = if major == "0" { format!("0.{}", parts.next().unwrap()) } else { major.to_owned() };
+            versions.entry(name).or_default().insert(compatible);
+        }
+    }
+    let several: BTreeSet<&str> = versions.iter().filter(|(_, found)| found.len() > 1).map(|(name, _)| *name).collect();
+    let listed: BTreeSet<&str> = SEVERAL_VERSIONS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(several, listed, "left: in the lock file; right: in the table of reasons");
 }
