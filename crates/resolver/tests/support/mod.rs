@@ -11,6 +11,8 @@
     reason = "each test file uses its own part, and a test may fail by panicking"
 )]
 
+pub mod recording;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
