@@ -1,6 +1,7 @@
 //! Made-up identifiers in the form `waymark export` writes, so that what went in and what comes out can be compared as text.
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use serde_json::Value;
 
 /// The prefix of all of them.
 pub const PREFIX: &str = "88.111.1";
@@ -40,4 +41,15 @@ pub fn lines(count: usize, most: usize) -> Vec<String> {
 /// Lines as the text of a file.
 pub fn text(lines: &[String]) -> String {
     lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
+}
+
+/// The values of a line as an answer has them: index, type and data.
+pub fn values(line: &str) -> Vec<(u32, String, Vec<u8>)> {
+    let record: Value = serde_json::from_str(line).expect("a line of ours");
+    let value = |value: &Value| {
+        let text = |field: &Value| field.as_str().expect("a text").to_owned();
+        let index = value["index"].as_u64().and_then(|index| u32::try_from(index).ok()).expect("an index");
+        (index, text(&value["type"]), text(&value["data"]["value"]).into_bytes())
+    };
+    record["values"].as_array().expect("a list").iter().map(value).collect()
 }

@@ -203,7 +203,7 @@ impl Siege {
         let mut connection = Connection::open(daemon.address("tcp"));
         for (number, line) in self.source.iter().enumerate().step_by(7) {
             let said = connection.ask(u32::try_from(number).unwrap(), &records::name(number));
-            assert_eq!(as_served(line), (said.code, said.values), "{}", records::name(number));
+            assert_eq!((said.code, said.values), (1, records::values(line)), "{}", records::name(number));
         }
         daemon.stop().expect(0);
     }
@@ -221,17 +221,6 @@ impl Siege {
         let runs = count_files(&self.bench.data().join("log"), "run");
         println!("{:?}; {segments} segments and {runs} runs in the end", self.tally);
     }
-}
-
-/// What an answer with the record of this line says.
-fn as_served(line: &str) -> (u32, Vec<(u32, String, Vec<u8>)>) {
-    let record: Value = serde_json::from_str(line).unwrap();
-    let value = |value: &Value| {
-        let text = |field: &Value| field.as_str().unwrap().to_owned();
-        let index = u32::try_from(value["index"].as_u64().unwrap()).unwrap();
-        (index, text(&value["type"]), text(&value["data"]["value"]).into_bytes())
-    };
-    (1, record["values"].as_array().unwrap().iter().map(value).collect())
 }
 
 fn count_files(folder: &Path, extension: &str) -> usize {
