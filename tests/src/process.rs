@@ -118,7 +118,7 @@ impl Ended {
     /// Fails unless the program ended with this exit code.
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
-        assert_eq!(self.status.code(), Some(code), "{}\n{}", self.out, self.err);
+        assert_eq!(self.status.code(), Some(code), "{}\n{}", end_of(&self.out), end_of(&self.err));
         self
     }
 
@@ -135,6 +135,13 @@ impl Ended {
         }
         self
     }
+}
+
+/// The end of what a program printed, enough to see why it ended.
+fn end_of(text: &str) -> String {
+    const MOST_CHARACTERS: usize = 4_000;
+    let skipped = text.chars().count().saturating_sub(MOST_CHARACTERS);
+    text.chars().skip(skipped).collect()
 }
 
 /// A program that runs. Dropping it kills it.

@@ -26,9 +26,14 @@ const RECORDS: usize = 50;
 /// A folder with some records, and a configuration that ends with these lines.
 fn filled(more: &str) -> Bench {
     let bench = Bench::new(more);
+    fill(&bench);
+    bench
+}
+
+/// Puts some records into the data folder.
+fn fill(bench: &Bench) {
     let source = bench.put("source.jsonl", records::text(&records::lines(RECORDS, 100)));
     bench.run(&["import", source.to_str().unwrap(), "--home"]).expect(0);
-    bench
 }
 
 /// `waymark` with these words, on the data folder of a running node.
@@ -186,11 +191,12 @@ async fn ask_quic(stream: &mut quic::Stream, request_id: u32) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hang_up_reads_the_certificate_again_and_leaves_connections_alone() {
-    let bench = filled("quic.certificate = \"CHAIN\"\nquic.private_key = \"KEY\"\n");
-    let settings = bench.text("waymark.toml");
-    let path = |name: &str| bench.path(name).to_str().unwrap().to_owned();
-    bench.put("waymark.toml", settings.replace("CHAIN", &path("chain.pem")).replace("KEY", &path("key.pem")));
+    let bench = Bench::default();
+    let path = |name: &str| format!("{:?}", bench.path(name));
+    let certificate = format!("quic.certificate = {}\nquic.private_key = {}\n", path("chain.pem"), path("key.pem"));
+    bench.put("waymark.toml", bench.text("waymark.toml") + &certificate);
     let first = new_certificate(&bench);
+    fill(&bench);
     let mut running = bench.serve();
     assert_eq!(running.pin(), hex::encode(first));
     let (_old, mut old_stream) = open_quic(&running, first).await.unwrap();
