@@ -70,6 +70,9 @@ pub enum Command {
     Mark {
         /// Names the stream.
         stream: [u8; 16],
+        /// Where the stream must be for this; 0 when it has no mark. A stream whose earlier submission failed must not be
+        /// marked by a later one that did not, or what failed would never be sent again.
+        after: u64,
         /// How far, in the stream's own unit.
         position: u64,
     },
@@ -295,6 +298,12 @@ pub enum Refusal {
         /// Bytes allowed.
         limit: usize,
     },
+    /// The stream is elsewhere than the mark says, since an earlier submission of it failed.
+    #[error("the stream is at {found}")]
+    MarkMoved {
+        /// Where it is.
+        found: u64,
+    },
     /// The actor has no right to do this.
     #[error("not permitted")]
     NotPermitted,
@@ -360,6 +369,8 @@ pub enum RefusalCode {
     TooManyValues,
     /// See [`Refusal::RecordTooLarge`].
     RecordTooLarge,
+    /// See [`Refusal::MarkMoved`].
+    MarkMoved,
     /// See [`Refusal::NotPermitted`].
     NotPermitted,
     /// See [`Refusal::Unreadable`].
@@ -382,6 +393,7 @@ impl RefusalCode {
             Self::ReadOnlyValue => "read-only-value",
             Self::TooManyValues => "too-many-values",
             Self::RecordTooLarge => "record-too-large",
+            Self::MarkMoved => "mark-moved",
             Self::NotPermitted => "not-permitted",
             Self::Unreadable => "unreadable",
         }
@@ -404,6 +416,7 @@ impl Refusal {
             Self::ReadOnlyValue { .. } => RefusalCode::ReadOnlyValue,
             Self::TooManyValues { .. } => RefusalCode::TooManyValues,
             Self::RecordTooLarge { .. } => RefusalCode::RecordTooLarge,
+            Self::MarkMoved { .. } => RefusalCode::MarkMoved,
             Self::NotPermitted => RefusalCode::NotPermitted,
             Self::Unreadable => RefusalCode::Unreadable,
         }

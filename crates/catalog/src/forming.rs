@@ -13,7 +13,7 @@ use crate::locate::Locator;
 use crate::overlay::{Draft, Overlay};
 use crate::prefixes::{HomeName, Prefixes};
 use crate::queue::Results;
-use crate::reserved::{HOME_BODY, ReservedKey, mark_body};
+use crate::reserved::{HOME_BODY, ReservedKey, mark_body, parse_mark_body};
 use crate::values::{ContentHash, ValueSet};
 
 /// Most bytes of entries in one group, below what the store takes, so that a group that was formed can be committed.
@@ -114,7 +114,7 @@ impl Forming {
         match (command, key?) {
             (Command::Home { name }, _) => Ok(self.home(name, actor)),
             (Command::Unhome { name }, _) => self.unhome(name, actor),
-            (Command::Mark { stream, position }, _) => self.mark(*stream, *position, actor, marks),
+            (Command::Mark { stream, after, position }, _) => self.mark(*stream, *after, *position, actor, marks),
             (command, Some(key)) => self.change_record(permit, command, key, actor, terms),
             (_, None) => Err(Refusal::NotFound),
         }
@@ -176,14 +176,18 @@ impl Forming {
     fn mark(
         &mut self,
         stream: [u8; 16],
+        after: u64,
         position: u64,
         actor: &Arc<str>,
         marks: &mut Marks,
     ) -> Result<Receipt, Refusal> {
-        let previous = marks.last(stream)?;
+        let (previous, found) = marks.last(stream)?;
+        if found != after {
+            return Err(Refusal::MarkMoved { found });
+        }
         let key = ReservedKey::Mark(stream).to_bytes();
         let (_, serial) = self.draft(EntryKind::PUT, key, previous, mark_body(position).to_vec(), actor);
-        marks.set(stream, serial);
+        marks.set(stream, serial, position);
         Ok(self.plain_receipt(serial, Outcome::Marked))
     }
 
@@ -251,10 +255,10 @@ impl Forming {
 /// The key a command is about, or why it has none.
 type CommandKey = Result<Option<Vec<u8>>, Refusal>;
 
-/// Serials of the streams' last marks, read once from the store.
+/// Serials and positions of the streams' last marks, read once from the store.
 pub(crate) struct Marks {
     store: Arc<dyn Store>,
-    last: HashMap<[u8; 16], Serial>,
+    last: HashMap<[u8; 16], (Serial, u64)>,
 }
 
 /// Streams whose last mark is remembered; past it all are forgotten and read again.
@@ -265,21 +269,24 @@ impl Marks {
         Self { store, last: HashMap::new() }
     }
 
-    fn last(&self, stream: [u8; 16]) -> Result<Serial, Refusal> {
-        if let Some(serial) = self.last.get(&stream) {
-            return Ok(*serial);
+    /// Serial and position of the last mark; both 0 when there is none.
+    fn last(&self, stream: [u8; 16]) -> Result<(Serial, u64), Refusal> {
+        if let Some(last) = self.last.get(&stream) {
+            return Ok(*last);
         }
         let key = ReservedKey::Mark(stream).to_bytes();
-        let Some(place) = self.store.find(&key).map_err(|_| Refusal::Unreadable)? else { return Ok(Serial::NONE) };
+        let Some(place) = self.store.find(&key).map_err(|_| Refusal::Unreadable)? else { return Ok((Serial::NONE, 0)) };
         let mut buffer = Vec::new();
-        self.store.read(place, &mut buffer).map(|entry| entry.serial).map_err(|_| Refusal::Unreadable)
+        let entry = self.store.read(place, &mut buffer).map_err(|_| Refusal::Unreadable)?;
+        let position = (entry.kind == EntryKind::PUT).then(|| parse_mark_body(entry.body)).flatten();
+        Ok((entry.serial, position.unwrap_or(0)))
     }
 
-    fn set(&mut self, stream: [u8; 16], serial: Serial) {
+    fn set(&mut self, stream: [u8; 16], serial: Serial, position: u64) {
         if self.last.len() >= REMEMBERED_STREAMS {
             self.last.clear();
         }
-        self.last.insert(stream, serial);
+        self.last.insert(stream, (serial, position));
     }
 
     /// Forgets what was set since the last commit, by forgetting everything.

@@ -342,7 +342,7 @@ fn a_refused_write_fails_its_group_alone() {
     let faults = FaultMedium::over(Arc::new(medium));
     let catalog = open_medium(faults.clone()).catalog;
     home(&catalog, "88.1");
-    let mark = Command::Mark { stream: [1; 16], position: 7 };
+    let mark = Command::Mark { stream: [1; 16], after: 0, position: 7 };
     faults.fail_once(Operation::Write, "", 0, Fault::Error(io::ErrorKind::TimedOut));
     let failed = try_write(&catalog, vec![create("88.1/a", "lost"), mark.clone()]);
     assert!(matches!(failed, Err(WriteError::Io(_))), "{failed:?}");
@@ -352,6 +352,21 @@ fn a_refused_write_fails_its_group_alone() {
     write(&catalog, vec![create("88.1/a", "kept"), mark]);
     assert_eq!(catalog.cold().mark([1; 16]).unwrap(), Some(7));
     assert_eq!(data(&catalog, "88.1/a").unwrap(), ["kept"]);
+}
+
+#[test]
+fn a_mark_moves_only_from_where_its_stream_is() {
+    let catalog = open_medium(Arc::new(MemoryMedium::new())).catalog;
+    home(&catalog, "88.1");
+    let mark = |after, position| Command::Mark { stream: [1; 16], after, position };
+    write(&catalog, vec![mark(0, 7)]);
+    // The submission from 7 to 9 failed; the one behind it did not, and must not hide that.
+    let results = try_write(&catalog, vec![create("88.1/a", "kept"), mark(9, 12)]).unwrap();
+    assert!(results[0].is_ok());
+    assert!(matches!(results[1], Err(Refusal::MarkMoved { found: 7 })), "{:?}", results[1]);
+    assert_eq!(catalog.cold().mark([1; 16]).unwrap(), Some(7));
+    write(&catalog, vec![mark(7, 9), mark(9, 12), mark(12, 0), mark(0, 3)]);
+    assert_eq!(catalog.cold().mark([1; 16]).unwrap(), Some(3));
 }
 
 #[test]

@@ -38,11 +38,12 @@ pub fn run<'a>(
     let mut lines = Lines::new(input, options.line_bytes);
     let mut summary = Summary::default();
     let stream = options.stream.filter(|_| !options.dry_run);
-    if let Some(stream) = stream
-        && let Some(position) = catalog.cold().mark(stream).map_err(ImportError::Mark)?
-        && position > 0
-    {
-        lines.skip_to(position).map_err(ImportError::Input)?;
+    let marked = match stream {
+        Some(stream) => catalog.cold().mark(stream).map_err(ImportError::Mark)?.unwrap_or(0),
+        None => 0,
+    };
+    if marked > 0 {
+        lines.skip_to(marked).map_err(ImportError::Input)?;
         summary.resumed = Some((lines.offset(), lines.number()));
     }
     let source: Box<dyn Source + 'a> = match options.format {
@@ -71,6 +72,7 @@ pub fn run<'a>(
         origins: Vec::new(),
         batch_bytes: 0,
         mark: None,
+        marked,
         waiting: VecDeque::new(),
         rejects,
         summary,
@@ -111,6 +113,8 @@ struct Import<'a> {
     batch_bytes: usize,
     /// Where reading can begin again when everything in the batch is done.
     mark: Option<u64>,
+    /// Where the stream is once everything sent is done.
+    marked: u64,
     waiting: VecDeque<(Ticket, Vec<Option<Origin>>)>,
     rejects: Option<&'a mut dyn Write>,
     summary: Summary,
@@ -200,7 +204,8 @@ impl Import<'_> {
     /// Sends the batch on, with its mark, and collects answers while as many submissions as may are under way.
     fn send(&mut self, progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>) -> Result<ControlFlow<()>, ImportError> {
         if let (Some(stream), Some(position)) = (self.stream, self.mark.take()) {
-            self.push(Command::Mark { stream, position }, None);
+            self.push(Command::Mark { stream, after: self.marked, position }, None);
+            self.marked = position;
         }
         let commands = std::mem::take(&mut self.batch);
         let origins = std::mem::take(&mut self.origins);

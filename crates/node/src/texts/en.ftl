@@ -225,3 +225,4 @@ cause-record-too-large = all values together are too large
 cause-not-permitted = not permitted
 cause-unreadable = the stored record cannot be read
 data-no-store = There is no store in { $path }: { $cause }. Import into it, or name another folder with --data.
+cause-mark-moved = the stream is elsewhere

@@ -225,3 +225,4 @@ cause-record-too-large = 所有值合计过大
 cause-not-permitted = 不允许
 cause-unreadable = 无法读取存储的记录
 data-no-store = { $path } 中没有存储:{ $cause }。请先导入,或用 --data 指定其他目录。
+cause-mark-moved = 流处于其他位置
