@@ -1,8 +1,9 @@
 //! Programs killed at random moments: nothing acknowledged is lost, nothing half-written is served.
 //!
-//! A life of the importer ends with SIGKILL at a moment drawn at random. To know what the kill met, the process is stopped first: from then on
-//! it runs no instruction of its own, so a commit that has not returned by then never returns. What the kernel shows of its
-//! threads tells whether one of them was inside one.
+//! A life of the importer ends with SIGKILL at a moment drawn at random. To know what the kill met, the process is stopped first: from
+//! then on it runs no instruction of its own, so a commit that has not returned by then never returns. What the kernel shows of its
+//! threads tells whether one of them was inside one. The kernel itself survives the kill and writes what it was given; where it was
+//! still flushing, some kills also lose the last bytes of the group, as a machine without power does.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -31,23 +32,27 @@ const LOG_KILLS: usize = 20;
 const SLED_KILLS: usize = 6;
 /// Kills at all after which a test gives up.
 const MOST_KILLS: usize = 600;
+/// Variable with another seed, for longer sieges than one.
+const SEED: &str = "WAYMARK_TEST_SEED";
 /// Bytes of the larger value of a record, at most.
 const VALUE_BYTES: usize = 900;
 
-/// Where a kill met the writer.
+/// Where a kill met the threads that write records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Moment {
-    /// In the kernel, writing or flushing records: the commit never returned.
-    InCommit,
-    /// Elsewhere.
+    /// None of them was in the kernel with them.
     Between,
+    /// In the kernel, to write or make room: the commit never returned.
+    Writing,
+    /// In the kernel, to flush what it had written: the commit never returned.
+    Flushing,
 }
 
 /// What the kernel shows of a stopped process: whether a thread entered a call that writes or flushes `records`, a part of the paths of the
 /// files that hold them, and never came back. `None` where the system does not show it.
 fn moment(pid: Pid, records: &str) -> Option<Moment> {
-    let writing =
-        [libc::SYS_pwrite64, libc::SYS_fdatasync, libc::SYS_fsync, libc::SYS_fallocate, libc::SYS_sync_file_range];
+    let writing = [libc::SYS_pwrite64, libc::SYS_fallocate, libc::SYS_sync_file_range];
+    let flushing = [libc::SYS_fdatasync, libc::SYS_fsync];
     let mut met = Moment::Between;
     for task in fs::read_dir(format!("/proc/{pid}/task")).ok()? {
         // Number of the call, then its arguments in hexadecimal; the first of these calls is a file.
@@ -56,11 +61,14 @@ fn moment(pid: Pid, records: &str) -> Option<Moment> {
         let number = words.next().and_then(|word| word.parse::<libc::c_long>().ok());
         let file = words.next().and_then(|word| u32::from_str_radix(word.trim_start_matches("0x"), 16).ok());
         if let (Some(number), Some(file)) = (number, file)
-            && writing.contains(&number)
             && let Ok(path) = fs::read_link(format!("/proc/{pid}/fd/{file}"))
             && path.to_string_lossy().contains(records)
         {
-            met = Moment::InCommit;
+            if flushing.contains(&number) {
+                met = Moment::Flushing;
+            } else if writing.contains(&number) {
+                met = met.max(Moment::Writing);
+            }
         }
     }
     Some(met)
@@ -83,7 +91,7 @@ struct Tally {
     kills: usize,
     in_commit: usize,
     unacknowledged_kept: usize,
-    torn: usize,
+    tails_lost: usize,
     folders: usize,
 }
 
@@ -92,6 +100,7 @@ impl Siege {
         let bench = Bench::new(&format!("store.engine = \"{engine}\"\nwrite.group_commands = 16\n"));
         let source = records::lines(records, VALUE_BYTES);
         bench.put("source.jsonl", records::text(&source));
+        let seed = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok()).unwrap_or(seed);
         println!("engine {engine}, seed {seed}");
         let tally = Tally { folders: 1, ..Tally::default() };
         Self { bench, source, random: StdRng::seed_from_u64(seed), records: path, durable: 0, tally }
@@ -122,24 +131,50 @@ impl Siege {
             let met = moment(process.pid(), self.records);
             // Most moments lie between commits. Few of them are worth a kill.
             if met != Some(Moment::Between) || self.random.random_ratio(1, 8) {
-                return self.killed(process.kill(), met);
+                let ended = process.kill();
+                // Only a flush of the import is one of a group: recovery flushes too.
+                let may_lose = lines > 0 && met == Some(Moment::Flushing);
+                let lost = may_lose && self.random.random_ratio(1, 2) && self.lose_tail();
+                return self.killed(&ended, met, lost);
             }
             process.go_on();
         }
     }
 
-    fn killed(&mut self, ended: Ended, met: Option<Moment>) {
+    /// Takes away the last bytes of the group that was being flushed. False where the newest segment may hold none.
+    fn lose_tail(&mut self) -> bool {
+        /// More than the largest group of these imports.
+        const GROUP_BYTES: usize = 40_000;
+        let log = self.bench.data().join("log");
+        let names = fs::read_dir(&log).into_iter().flatten().map(|entry| entry.unwrap().path());
+        let Some(newest) = names.filter(|path| path.extension().is_some_and(|found| found == "log")).max() else {
+            return false;
+        };
+        let mut bytes = fs::read(&newest).unwrap();
+        let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        if end < GROUP_BYTES {
+            return false;
+        }
+        let lost = self.random.random_range(1..2_000);
+        bytes[end - lost..end].fill(0);
+        fs::write(&newest, bytes).unwrap();
+        true
+    }
+
+    fn killed(&mut self, ended: &Ended, met: Option<Moment>, lost: bool) {
         let acknowledged = ended.json().last().map_or(0, |line| line["acknowledged"].as_u64().unwrap());
         let acknowledged = self.durable + usize::try_from(acknowledged).unwrap();
-        let torn = self.check_after_kill();
+        let findings = self.check_after_kill();
+        assert!(findings > 0 || !lost, "what is missing is found");
         let held = self.held();
         assert!(held >= acknowledged, "{acknowledged} records were acknowledged, {held} are there; {:?}", self.tally);
-        let met = met.unwrap_or(if held > acknowledged { Moment::InCommit } else { Moment::Between });
+        // Where the system shows nothing: what was committed and not acknowledged was under way.
+        let in_commit = met.map_or(held > acknowledged, |met| met != Moment::Between);
         self.durable = held;
         self.tally.kills += 1;
-        self.tally.in_commit += usize::from(met == Moment::InCommit);
+        self.tally.in_commit += usize::from(in_commit);
         self.tally.unacknowledged_kept += usize::from(held > acknowledged);
-        self.tally.torn += torn;
+        self.tally.tails_lost += usize::from(lost);
         if held == self.source.len() {
             self.begin_anew();
         }
