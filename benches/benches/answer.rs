@@ -2,7 +2,13 @@
 //!
 //! `WAYMARK_BENCH_IDENTIFIERS` sets how many identifiers there are (default 100,000); names are spread over all of them, so that look-ups
 //! miss the caches as they do in a node. Beside each kind stands a plain copy of as many bytes as its answers have.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "a bench ends where something fails")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a bench ends where something fails"
+)]
 
 use std::{hint::black_box, sync::Arc};
 
@@ -116,7 +122,7 @@ fn answer(criterion: &mut Criterion) {
             }
         };
         run(requests.get(..BATCH).unwrap(), &mut bytes);
-        let (mut from, mut to) = (vec![1_u8; bytes], vec![0_u8; bytes]);
+        let (from, mut to) = (vec![1_u8; bytes], vec![0_u8; bytes]);
         let mut batches = requests.chunks_exact(BATCH).cycle();
         let mut group = criterion.benchmark_group(format!("{kind} ({} bytes)", bytes / BATCH));
         group.throughput(Throughput::Elements(BATCH as u64));
@@ -124,7 +130,7 @@ fn answer(criterion: &mut Criterion) {
             bencher.iter(|| run(black_box(batches.next().unwrap()), &mut bytes));
         });
         group.bench_function("copy of 64", |bencher| {
-            bencher.iter(|| black_box(&mut to).copy_from_slice(black_box(&mut from)));
+            bencher.iter(|| black_box(&mut to).copy_from_slice(black_box(&from)));
         });
         group.finish();
     }

@@ -28,7 +28,7 @@ fn values(count: u32) -> Vec<u8> {
 
 fn answer(room: &mut [u8], question: &[u8], values: &Values<'_>) -> usize {
     let request = Request::parse(question).unwrap();
-    let own = OwnIdentity { version: Version::CURRENT, site_serial: 1, is_primary: true };
+    let own = OwnIdentity { version: Version::CURRENT, site_serial: 1, primary: true };
     let head = Head { envelope: request.message.envelope, header: request.message.header };
     let head = respond_to(&head, &own, ResponseCode::SUCCESS, 0);
     ResponseWriter::answer(room, &head, request.message.signed).whole_record(HANDLE, values).unwrap()

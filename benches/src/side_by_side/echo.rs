@@ -38,8 +38,7 @@ pub fn serve(socket: &UdpSocket, answer: &[Vec<u8>]) -> io::Result<()> {
                 .filter_map(|reply| reply.get(packet))
                 .map(|datagram| [IoSlice::new(datagram)])
                 .collect();
-            let sent = sendmmsg(socket.as_raw_fd(), &mut send_headers, &slices, &peers, [], MsgFlags::empty())?;
-            drop(sent);
+            sendmmsg(socket.as_raw_fd(), &mut send_headers, &slices, &peers, [], MsgFlags::empty())?;
         }
     }
 }
