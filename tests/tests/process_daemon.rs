@@ -9,10 +9,12 @@
 )]
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::process::Command;
 
 use nix::sys::signal::Signal;
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use rcgen::{CertifiedKey, KeyPair};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -399,4 +401,86 @@ fn a_door_that_cannot_be_opened_is_said_and_leaves_the_folder_free() {
     assert!(!bench.data().join("listen.json").exists());
     bench.put("waymark.toml", settings);
     bench.serve().stop().expect(0);
+}
+
+#[test]
+fn rubbish_from_anybody_disturbs_nobody() {
+    let bench = filled("stream.first_byte_seconds = 1\n");
+    let running = bench.serve();
+    let mut steady = Connection::open(running.address("tcp"));
+    let mut random = StdRng::seed_from_u64(11);
+    let mut pieces: Vec<Vec<u8>> = vec![
+        b"GET / HTTP/1.1\r\nHost: example.invalid\r\n\r\n".to_vec(),
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec(),
+        vec![0; 1_200],
+        vec![0xff; 1_200],
+        Vec::new(),
+        question(9, &records::name(1))[..40].to_vec(),
+    ];
+    // A message that announces four gigabytes, and one whose lists do.
+    let mut long = question(9, &records::name(1));
+    long[16..20].fill(0xff);
+    pieces.push(long);
+    let mut lists = question(9, &records::name(1));
+    lists[44..48].fill(0xff);
+    pieces.push(lists);
+    for _ in 0..200 {
+        let mut piece = question(random.random(), &records::name(random.random_range(0..RECORDS)));
+        for _ in 0..random.random_range(1..8) {
+            let at = random.random_range(0..piece.len());
+            piece[at] = random.random();
+        }
+        piece.truncate(random.random_range(0..=piece.len()));
+        pieces.push(piece);
+    }
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for (number, piece) in (0..).zip(&pieces) {
+        for door in ["udp", "quic"] {
+            // An empty datagram is one too.
+            socket.send_to(piece, running.address(door)).unwrap();
+        }
+        for door in ["tcp", "http"] {
+            // The other end may have closed before everything is written.
+            let _written = TcpStream::connect(running.address(door)).unwrap().write_all(piece);
+        }
+        assert_eq!(steady.ask(number, &records::name(1)).code, 1, "in the middle of it");
+    }
+    assert_eq!(ask_udp(running.address("udp"), 5, &records::name(2)).code, 1);
+    assert_eq!(running.page("/readyz").0, 200);
+    let ended = running.stop().expect(0);
+    assert!(!ended.err.contains("panicked"), "{}", ended.err);
+    bench.run(&["store", "check"]).expect(0);
+}
+
+#[test]
+fn every_answer_leaves_a_record_without_its_data_when_that_is_wanted() {
+    let bench = filled("log.answers = \"record\"\nlog.answer_lines_per_second = 1000\n");
+    let running = bench.serve();
+    let (found, absent) = (records::name(4), format!("{}/NOBODY\u{7}", records::PREFIX));
+    let mut connection = Connection::open(running.address("tcp"));
+    for id in 0..5 {
+        connection.ask(id, &found);
+        ask_udp(running.address("udp"), id, &absent);
+    }
+    let ended = running.stop().expect(0);
+    let kept = json_lines(&bench.text("data/answers.log"));
+    let of = |via: &str, code: u32, handle: &str| {
+        let is_it = |record: &&Value| record["via"] == via && record["code"] == code && record["handle"] == handle;
+        kept.iter().filter(is_it).count()
+    };
+    assert_eq!((kept.len(), of("tcp", 1, &found), of("udp", 100, &absent)), (10, 5, 5), "{kept:?}");
+    assert!(kept.iter().all(|record| record["op"] == 1 && record["answer_bytes"].as_u64() > Some(44)));
+    assert!(kept.iter().all(|record| record["from"].as_str().unwrap().starts_with("127.0.0.1:")));
+    // The log for people has them too, in a form that cannot harm a terminal, and neither has any data.
+    assert_eq!(ended.err.matches("answered").count(), 10, "{}", ended.err);
+    assert!(!ended.err.contains('\u{7}'));
+    for text in [ended.err, bench.text("data/answers.log")] {
+        assert!(!text.contains("example.invalid/4"), "{text}");
+    }
+    // Without being asked to, nothing is kept.
+    let plain = filled("");
+    let running = plain.serve();
+    ask_udp(running.address("udp"), 1, &found);
+    let ended = running.stop().expect(0);
+    assert!(!plain.data().join("answers.log").exists() && !ended.err.contains(&found), "{}", ended.err);
 }
