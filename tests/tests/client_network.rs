@@ -28,6 +28,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream, UdpSocket},
     task::JoinSet,
+    time::timeout,
 };
 use waymark_client::{Answer, AskError, Client, Failure, Options, Server, Transport, Trust, quic};
 use waymark_resolver::{
@@ -102,9 +103,11 @@ async fn scripted_udp() -> (UdpSocket, Server) {
     (socket, server)
 }
 
+/// The next datagram of a client, which must come.
 async fn receive(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     let mut buffer = vec![0; 2_048];
-    let (length, from) = socket.recv_from(&mut buffer).await.unwrap();
+    let received = timeout(PATIENCE, socket.recv_from(&mut buffer)).await;
+    let (length, from) = received.expect("the client asks no more").unwrap();
     buffer.truncate(length);
     (buffer, from)
 }
@@ -242,6 +245,19 @@ async fn a_transport_that_fails_starts_the_next_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transport_that_fails_beside_a_silent_one_starts_the_next_at_once_too() {
+    let node = Node::start();
+    let (udp_hole, tcp_closed) = (UdpHole::new().await, ClosedTcp::new());
+    let server = Server { udp: Some(udp_hole.address()), tcp: Some(tcp_closed.address()), ..node.server(true) };
+    let stagger = Duration::from_secs(3);
+    let started = Instant::now();
+    let answer = client(&[Udp, Tcp, Quic], stagger).ask(&server, &usual(&small(1)), PATIENCE).await.unwrap();
+    assert_eq!(answer.transport, Quic);
+    // Silence has to pass before the second, but not before the third as well.
+    assert!(started.elapsed() >= stagger && started.elapsed() < 2 * stagger, "{:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_the_deadline_the_failures_until_then_are_told() {
     let (udp_hole, tcp_closed) = (UdpHole::new().await, ClosedTcp::new());
     let server = Server {
@@ -271,8 +287,9 @@ async fn when_all_fail_nobody_waits_for_the_deadline() {
         quic: Some((quic_door, name, Identity::new().pin())),
         understands_padding: false,
     };
-    let day = Duration::from_secs(24 * 3600);
-    let error = client(&[Udp, Tcp, Quic], NEVER).ask(&server, &usual("88.7/x"), day).await.unwrap_err();
+    let (client, request) = (client(&[Udp, Tcp, Quic], NEVER), usual("88.7/x"));
+    let asked = client.ask(&server, &request, Duration::from_secs(24 * 3600));
+    let error = timeout(PATIENCE, asked).await.expect("it waits for the deadline").unwrap_err();
     let AskError::Failed { failures } = &error else { panic!("{error}") };
     let transports: Vec<Transport> = failures.iter().map(|(transport, _)| *transport).collect();
     assert_eq!(transports, [Udp, Tcp, Quic], "{error}");
@@ -284,13 +301,13 @@ async fn a_question_that_is_dropped_lets_go_of_its_connections() {
     let server = Server { tcp: Some(listener.local_addr().unwrap()), ..Server::default() };
     let request = usual("88.7/x");
     let asking = tokio::spawn(async move { client(&[Tcp], NEVER).ask(&server, &request, PATIENCE).await });
-    let (mut stream, _) = listener.accept().await.unwrap();
+    let (mut stream, _) = timeout(PATIENCE, listener.accept()).await.expect("nobody connects").unwrap();
     let mut byte = [0];
     stream.read_exact(&mut byte).await.unwrap();
     asking.abort();
     // Ends with the connection, and only then.
     let mut rest = Vec::new();
-    let ended = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
+    let ended = timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
     assert!(ended.is_ok(), "the connection is still open");
 }
 
