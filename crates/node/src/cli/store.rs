@@ -165,6 +165,15 @@ pub(crate) async fn open(config: &Config, data: &Path, folder: Folder) -> Result
     for finding in &recovery.store.damage {
         eprintln!("{finding}");
     }
+    if let Some(torn) = &recovery.store.torn {
+        eprintln!(
+            "{} at byte {}: {} bytes of a group that is not whole were cut and kept in {}",
+            torn.file.display(),
+            torn.offset,
+            torn.bytes,
+            torn.kept.display()
+        );
+    }
     Ok((catalog, !recovery.store.damage.is_empty()))
 }
 
