@@ -432,6 +432,22 @@ fn results_are_not_spoilt_by_a_reader_that_goes_away() {
     assert!(is_sound(&bench.data(), &bench));
 }
 
+#[test]
+fn nothing_panics_when_nobody_reads_the_output() {
+    let bench = Bench::default();
+    let source = bench.put("source.jsonl", records::text(&records::lines(10, 100)));
+    bench.run(&["import", source.to_str().unwrap(), "--home"]).expect(0);
+    let again: &[&str] = &["import", source.to_str().unwrap()];
+    for words in [&["status"][..], &["store", "info"], &["store", "check"], &["prefix", "list"], again] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut tool = bench.tool(words);
+        let output = tool.stdout(writer).stderr(std::process::Stdio::piped()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !said.contains("panicked"), "{words:?}: {}: {said}", output.status);
+    }
+}
+
 fn is_sound(data: &Path, bench: &Bench) -> bool {
     data.exists() && bench.run(&["store", "check"]).status.success()
 }

@@ -21,6 +21,7 @@ use waymark_wire::Ttl;
 use crate::{
     answer_log::AnswerLog,
     certificate::{self, write_private},
+    cli::terminal,
     config::Config,
     doors, http,
     listen::Listening,
@@ -143,13 +144,19 @@ impl Node {
         self.pages.send_replace(true);
         // What was answered last is written before the end.
         drop(self.answer_log);
-        let catalog = self.catalog;
-        let closed = tokio::task::spawn_blocking(move || catalog.shutdown()).await;
-        match closed {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(cause)) => Err(Problem::new("data-not-closed", Exit::Failed).with("cause", chain(&cause))),
-            Err(cause) => Err(Problem::new("data-not-closed", Exit::Failed).with("cause", cause)),
-        }
+        close(self.catalog).await
+    }
+}
+
+/// Closes a data folder where waiting is allowed.
+///
+/// # Errors
+/// It could not be closed in order; the next start takes longer.
+pub(crate) async fn close(catalog: Catalog) -> Result<(), Problem> {
+    match tokio::task::spawn_blocking(move || catalog.shutdown()).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(cause)) => Err(Problem::new("data-not-closed", Exit::Failed).with("cause", chain(&cause))),
+        Err(cause) => Err(Problem::new("data-not-closed", Exit::Failed).with("cause", cause)),
     }
 }
 
@@ -320,11 +327,6 @@ impl Signals {
             hang_up: signal(SignalKind::hangup())?,
         })
     }
-
-    /// Waits for SIGHUP.
-    pub async fn hung_up(&mut self) {
-        let _signal = self.hang_up.recv().await;
-    }
 }
 
 /// Runs the daemon until it is told to stop.
@@ -334,7 +336,7 @@ impl Signals {
 pub async fn run(config: &Config, data: &Path) -> Result<Exit, Problem> {
     let mut signals = Signals::take().map_err(|cause| Problem::new("signals", Exit::Failed).with("cause", cause))?;
     let mut node = Node::start(config, data).await?;
-    println!("{}", node.listening().line());
+    terminal::line(node.listening().line());
     loop {
         let Signals { terminate, interrupt, hang_up } = &mut signals;
         tokio::select! {
@@ -342,7 +344,7 @@ pub async fn run(config: &Config, data: &Path) -> Result<Exit, Problem> {
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => match node.reload_certificate() {
                 Ok(fingerprint) => tracing::info!(?fingerprint, "certificate read again"),
-                Err(problem) => tracing::error!(code = problem.code(), "the certificate was not taken; the old one stays"),
+                Err(problem) => tracing::error!(%problem, "the certificate was not taken; the old one stays"),
             },
         }
     }

@@ -11,6 +11,8 @@
 //!
 //! Drivers live here: clocks are read, signals taken, files opened, people addressed ([`texts`]). Decisions live below.
 #![forbid(unsafe_code)]
+// Printing panics when the reader has gone; `cli::terminal` does not.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod answer_log;
 pub mod certificate;

@@ -69,6 +69,14 @@ impl Problem {
     }
 }
 
+impl fmt::Display for Problem {
+    /// For logs, which have no language: the code and its values.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code)?;
+        self.arguments.iter().try_for_each(|(name, value)| write!(f, " {name}={value:?}"))
+    }
+}
+
 /// Several problems found together; at least one.
 #[derive(Debug)]
 pub struct Problems(Vec<Problem>);

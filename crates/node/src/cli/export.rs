@@ -15,7 +15,7 @@ use super::{
     present::safe,
     run::folder_config,
     store::{self, data_failed, existing, open},
-    terminal::grouped,
+    terminal::{self, grouped},
 };
 use crate::{
     daemon::chain,
@@ -41,7 +41,7 @@ pub(crate) async fn run(arguments: &Export, texts: &Texts) -> Result<Exit, Probl
         })?),
         None => Box::new(std::io::stdout()),
     };
-    let (catalog, damaged) = open(&config, &data, store::Folder::MustExist).await?;
+    let (catalog, damaged) = open(&config, &data, store::Folder::MustExist, texts).await?;
     let exported = tokio::task::spawn_blocking(move || {
         let mut out = BufWriter::with_capacity(1 << 20, out);
         let summary = export::run(&catalog, &mut out, &options, &mut |_| ControlFlow::Continue(()));
@@ -60,12 +60,12 @@ pub(crate) async fn run(arguments: &Export, texts: &Texts) -> Result<Exit, Probl
     let summary = exported?;
     // Standard output may be the export itself.
     let values = [("records", grouped(summary.records).into()), ("values", grouped(summary.values).into())];
-    eprintln!("{}", texts.text("export-done", &values));
+    terminal::remark(texts.text("export-done", &values));
     for handle in &summary.omitted_handles {
-        eprintln!("  {}", safe(handle));
+        terminal::remark(format_args!("  {}", safe(handle)));
     }
     if summary.omitted > 0 {
-        eprintln!("{}", texts.text("export-omitted", &[("count", grouped(summary.omitted).into())]));
+        terminal::remark(texts.text("export-omitted", &[("count", grouped(summary.omitted).into())]));
         return Ok(Exit::Partly);
     }
     Ok(if damaged { Exit::Damaged } else { Exit::Done })

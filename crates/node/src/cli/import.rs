@@ -24,11 +24,11 @@ use super::{
     present::safe,
     run::folder_config,
     store::{self, data_failed, open},
-    terminal::grouped,
+    terminal::{self, grouped},
 };
 use crate::{
     config::Config,
-    daemon::{NO_STORE, Signals, chain, stop_asked},
+    daemon::{NO_STORE, Signals, chain, close, stop_asked},
     problem::{Exit, Problem, Problems},
     texts::Texts,
 };
@@ -56,7 +56,7 @@ pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Probl
     }
     let rejects = arguments.rejects.clone().unwrap_or_else(|| rejects_beside(&arguments.file));
     let folder = if arguments.dry_run { store::Folder::MustExist } else { store::Folder::MayBeMade };
-    let (catalog, damaged) = match open(&config, &data, folder).await {
+    let (catalog, damaged) = match open(&config, &data, folder, texts).await {
         Err(problem) if arguments.dry_run && problem.code() == NO_STORE => (nothing_yet(&config, &data)?, false),
         opened => opened?,
     };
@@ -69,12 +69,10 @@ pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Probl
     .await
     .map_err(|cause| data_failed(&data, &cause.to_string()))?;
     shown.bar.finish_and_clear();
-    let closed = tokio::task::spawn_blocking(move || catalog.shutdown()).await;
+    let closed = close(catalog).await;
     let (summary, rejects) = summary?;
     show(&summary, &rejects, &shown, arguments.dry_run, texts);
-    closed
-        .map_err(|cause| data_failed(&data, &cause.to_string()))?
-        .map_err(|cause| data_failed(&data, &chain(&cause)))?;
+    closed?;
     Ok(match (damaged, summary.is_clean()) {
         (true, _) => Exit::Damaged,
         (false, true) => Exit::Done,
@@ -94,8 +92,13 @@ fn nothing_yet(config: &Config, data: &Path) -> Result<Catalog, Problem> {
 }
 
 /// Imports a text the program holds itself, homing its prefixes; gives the number of records in the data folder's words: created.
-pub(crate) async fn import_text(config: &Config, data: &Path, text: &'static str) -> Result<u64, Problem> {
-    let (catalog, _) = open(config, data, store::Folder::MayBeMade).await?;
+pub(crate) async fn import_text(
+    config: &Config,
+    data: &Path,
+    text: &'static str,
+    texts: &Texts,
+) -> Result<u64, Problem> {
+    let (catalog, _) = open(config, data, store::Folder::MayBeMade, texts).await?;
     let imported = tokio::task::spawn_blocking(move || {
         let mut options = ImportOptions::new(Format::JsonLines);
         options.home = true;
@@ -199,7 +202,7 @@ impl Display {
                 "event": "progress", "line": progress.lines, "bytes": progress.bytes,
                 "acknowledged": progress.done, "refused": progress.failed,
             });
-            print_now(&line.to_string());
+            terminal::line(line);
         }
         self.bar.set_position(progress.bytes);
         self.bar.set_message(format!("{} ({} / s)", grouped(progress.done), grouped(self.rate(progress.done))));
@@ -209,13 +212,6 @@ impl Display {
         let milliseconds = self.started.elapsed().as_millis().max(1);
         u64::try_from(u128::from(done) * 1_000 / milliseconds).unwrap_or(u64::MAX)
     }
-}
-
-/// Prints a line that a reader sees at once, even through a pipe.
-fn print_now(line: &str) {
-    let mut out = std::io::stdout().lock();
-    // A reader that went away is no reason to stop an import.
-    let _written = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
 /// A bar on a terminal, nothing elsewhere.
@@ -240,14 +236,14 @@ fn show(summary: &Summary, rejects: &Path, shown: &Display, dry_run: bool, texts
             "rejects": (progress.failed > 0).then(|| rejects.display().to_string()),
             "per_second": shown.rate(progress.done),
         });
-        print_now(&line.to_string());
+        terminal::line(line);
         return;
     }
     if let Some((_, line)) = summary.resumed {
-        println!("{}", texts.text("import-resumed", &[("line", grouped(line).into())]));
+        terminal::line(texts.text("import-resumed", &[("line", grouped(line).into())]));
     }
     for notice in &summary.notices {
-        println!("{}", texts.text(&format!("notice-{}", notice.code()), &[]));
+        terminal::line(texts.text(&format!("notice-{}", notice.code()), &[]));
     }
     let code = if dry_run { "import-checked" } else { "import-done" };
     let values = [
@@ -260,28 +256,28 @@ fn show(summary: &Summary, rejects: &Path, shown: &Display, dry_run: bool, texts
         ("homed", grouped(summary.homed).into()),
         ("refused", grouped(progress.failed).into()),
     ];
-    println!("{}", texts.text(code, &values));
+    terminal::line(texts.text(code, &values));
     if summary.long_handles > 0 {
-        println!("{}", texts.text("import-long-handles", &[("count", grouped(summary.long_handles).into())]));
+        terminal::line(texts.text("import-long-handles", &[("count", grouped(summary.long_handles).into())]));
     }
     if summary.stopped {
-        println!("{}", texts.text("import-stopped", &[]));
+        terminal::line(texts.text("import-stopped", &[]));
     }
     show_refused(summary, rejects, texts);
 }
 
 fn show_refused(summary: &Summary, rejects: &Path, texts: &Texts) {
     for problem in &summary.problems {
-        println!("  {}", safe(&described(problem, texts)));
+        terminal::line(format_args!("  {}", safe(&described(problem, texts))));
     }
     if !summary.not_served.is_empty() {
-        println!("{}", texts.text("import-not-served", &[]));
+        terminal::line(texts.text("import-not-served", &[]));
         for (prefix, count) in &summary.not_served {
-            println!("  {} ({})", safe(prefix), grouped(*count));
+            terminal::line(format_args!("  {} ({})", safe(prefix), grouped(*count)));
         }
     }
     if summary.progress.failed > 0 {
-        println!("{}", texts.text("import-rejects", &[("path", rejects.display().to_string().into())]));
+        terminal::line(texts.text("import-rejects", &[("path", rejects.display().to_string().into())]));
     }
 }
 

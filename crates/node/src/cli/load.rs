@@ -9,7 +9,7 @@ use super::{
     Load, Popularity,
     resolve::{find_server, listening, of_listening, parse_pin},
     server_url::Scheme,
-    terminal::grouped,
+    terminal::{self, grouped},
 };
 use crate::{
     load::{
@@ -38,7 +38,7 @@ pub(crate) async fn run(arguments: &Load, texts: &Texts) -> Result<Exit, Problem
     let (tally, elapsed) = plan.run().await.map_err(|error| failed(&error))?;
     let report = tally.report(plan.target.transport(), elapsed);
     if arguments.json {
-        println!("{}", serde_json::to_string(&report).unwrap_or_default());
+        terminal::line(serde_json::to_string(&report).unwrap_or_default());
     } else {
         show(&report, texts);
     }
@@ -100,7 +100,7 @@ fn failed(error: &LoadError) -> Problem {
 }
 
 fn show(report: &Report, texts: &Texts) {
-    let line = |code: &str, value: String| println!("{:<24} {value}", texts.text(code, &[]));
+    let line = |code: &str, value: String| terminal::line(format_args!("{:<24} {value}", texts.text(code, &[])));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate for people, never negative")]
     let rate = report.answered_per_second as u64;
     line("load-answered", format!("{} ({} / s)", grouped(report.answered), grouped(rate)));

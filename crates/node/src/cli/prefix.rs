@@ -7,6 +7,7 @@ use super::{
     Prefix,
     run::folder_config,
     store::{self, data_failed, existing, open},
+    terminal,
 };
 use crate::{
     daemon::chain,
@@ -19,12 +20,16 @@ pub(crate) async fn run(command: &Prefix, texts: &Texts) -> Result<Exit, Problem
         Prefix::List(arguments) => {
             let config = folder_config(&arguments.folder)?;
             let data = existing(&config)?;
-            let (catalog, _) = open(&config, &data, store::Folder::MustExist).await?;
+            let (catalog, _) = open(&config, &data, store::Folder::MustExist, texts).await?;
             let mut names: Vec<Vec<u8>> = catalog.prefixes().iter().map(|name| name.handle()).collect();
             names.sort_unstable();
             for name in names {
                 let name = String::from_utf8_lossy(&name).into_owned();
-                if arguments.json { println!("{}", json!({ "prefix": name })) } else { println!("{name}") }
+                if arguments.json {
+                    terminal::line(json!({ "prefix": name }))
+                } else {
+                    terminal::line(format_args!("{name}"))
+                }
             }
             Ok(Exit::Done)
         }
@@ -43,7 +48,7 @@ async fn change(arguments: &super::PrefixChange, home: bool, texts: &Texts) -> R
         })?;
         changes.push(if home { Change::Home { name } } else { Change::Unhome { name } });
     }
-    let (catalog, _) = open(&config, &data, store::Folder::MayBeMade).await?;
+    let (catalog, _) = open(&config, &data, store::Folder::MayBeMade, texts).await?;
     let writer = catalog.writer();
     let done = tokio::task::spawn_blocking(move || {
         let ticket = writer.submit(&Actor::operator(), changes).map_err(|error| chain(&error))?;
@@ -57,17 +62,17 @@ async fn change(arguments: &super::PrefixChange, home: bool, texts: &Texts) -> R
     let mut exit = Exit::Done;
     for (prefix, result) in arguments.prefixes.iter().zip(results) {
         match result {
-            Ok(receipt) => println!(
+            Ok(receipt) => terminal::line(format_args!(
                 "{}",
                 texts.text(
                     "prefix-changed",
                     &[("prefix", prefix.into()), ("serial", receipt.serial.to_string().into())]
                 )
-            ),
+            )),
             Err(refusal) => {
                 exit = Exit::Partly;
                 let values = [("prefix", prefix.into()), ("cause", refusal.to_string().into())];
-                eprintln!("{}", texts.text("prefix-refused", &values));
+                terminal::remark(texts.text("prefix-refused", &values));
             }
         }
     }

@@ -14,7 +14,7 @@ use waymark_wire::{
 use super::{
     Resolve, ServerUrl, Shown, present,
     server_url::Scheme,
-    terminal::{Tone, toned},
+    terminal::{self, Tone, toned},
 };
 use crate::{
     listen::{Listening, reachable},
@@ -41,7 +41,7 @@ pub(crate) async fn run(arguments: &Resolve, texts: &Texts, shown: Shown) -> Res
     let response = Response::parse(&answer.message, ResponseLimits::WHOLE_MESSAGE)
         .map_err(|failure| Problem::new("answer-unreadable", Exit::Failed).with("cause", failure.error))?;
     if arguments.json {
-        println!("{}", as_json(&arguments.handle, &answer, &response));
+        terminal::line(as_json(&arguments.handle, &answer, &response));
     } else {
         show(&arguments.handle, &answer, &response, texts, shown);
     }
@@ -148,17 +148,17 @@ fn exit(code: ResponseCode) -> Exit {
 fn show(handle: &str, answer: &Answer, response: &Response<'_>, texts: &Texts, shown: Shown) {
     let tone = if response.code == ResponseCode::SUCCESS { Tone::Good } else { Tone::Bad };
     let code = outcome(response.code, texts);
-    println!("{}  {}", present::safe(handle), toned(&code, tone, shown.colours));
+    terminal::line(format_args!("{}  {}", present::safe(handle), toned(&code, tone, shown.colours)));
     match &response.body {
         ResponseBody::Resolution { values, .. } => values.iter().for_each(|value| show_value(&value)),
         ResponseBody::Referral { handle, values } => {
             if !handle.is_empty() {
-                println!("  {}", present::safe(&String::from_utf8_lossy(handle)));
+                terminal::line(format_args!("  {}", present::safe(&String::from_utf8_lossy(handle))));
             }
             values.iter().flat_map(|values| values.iter()).for_each(|value| show_value(&value));
         }
         ResponseBody::Error { message, .. } if !message.is_empty() => {
-            println!("  {}", present::safe(&String::from_utf8_lossy(message)));
+            terminal::line(format_args!("  {}", present::safe(&String::from_utf8_lossy(message))));
         }
         _ => {}
     }
@@ -168,18 +168,18 @@ fn show(handle: &str, answer: &Answer, response: &Response<'_>, texts: &Texts, s
         answer.elapsed.as_secs_f64() * 1_000.0,
         answer.message.len(),
     );
-    println!("{}", toned(&how, Tone::Faint, shown.colours));
+    terminal::line(toned(&how, Tone::Faint, shown.colours));
 }
 
 fn show_value(value: &ValueRef<'_>) {
-    println!(
+    terminal::line(format_args!(
         "  {:>6}  {:<16} {:>7} {}  {}",
         value.index,
         present::safe(&String::from_utf8_lossy(value.kind)),
         present::ttl(value.ttl),
         present::permissions(value.permissions),
         present::data(value),
-    );
+    ));
 }
 
 /// What a response code means, in the user's language, with its number.

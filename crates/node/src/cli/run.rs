@@ -38,7 +38,7 @@ async fn command(command: &Command, texts: &Texts, shown: Shown) -> Result<Exit,
         Command::Prefix(command) => prefix::run(command, texts).await,
         Command::Demo(arguments) => Ok(demo::run(arguments, texts, shown).await?),
         Command::Config => {
-            print!("{}", render::file(OPTIONS));
+            terminal::text(render::file(OPTIONS));
             Ok(Exit::Done)
         }
     }
@@ -64,7 +64,7 @@ pub fn daemon(arguments: Vec<OsString>) -> ExitCode {
         config.set("node.data", Value::Text(data.display().to_string()));
     }
     if daemon.check_config {
-        println!("{}", texts.text("config-good", &[]));
+        terminal::line(texts.text("config-good", &[]));
         return code(Exit::Done);
     }
     logs::start(&config);
@@ -96,7 +96,7 @@ fn finish(ended: Result<Exit, Problems>, texts: &Texts) -> ExitCode {
 
 fn report(problems: &Problems, texts: &Texts) -> ExitCode {
     for problem in problems.iter() {
-        eprintln!("{}", problem.render(texts));
+        terminal::remark(problem.render(texts));
     }
     code(problems.exit())
 }

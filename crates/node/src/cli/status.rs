@@ -6,7 +6,7 @@ use super::{
     Shown, Status,
     run::folder_config,
     store::describe,
-    terminal::{Tone, grouped, toned},
+    terminal::{self, Tone, grouped, toned},
 };
 use crate::{
     listen::{Listening, reachable},
@@ -38,15 +38,15 @@ pub(crate) async fn run(arguments: &Status, texts: &Texts, shown: Shown) -> Resu
     match asked {
         Some(status) => {
             if arguments.json {
-                println!("{}", serde_json::to_string(&status).unwrap_or_default());
+                terminal::line(serde_json::to_string(&status).unwrap_or_default());
             } else {
                 show(&status, texts, shown);
             }
             Ok(if status.not_writable.is_none() && !status.stopping { Exit::Done } else { Exit::Failed })
         }
         None => {
-            eprintln!("{}", texts.text("status-offline", &[("data", data.display().to_string().into())]));
-            describe(&config, &data, arguments.json, texts).await
+            terminal::remark(texts.text("status-offline", &[("data", data.display().to_string().into())]));
+            describe(&config, arguments.json, texts).await
         }
     }
 }
@@ -59,7 +59,7 @@ fn ask(url: &str) -> Option<NodeStatus> {
 }
 
 fn show(status: &NodeStatus, texts: &Texts, shown: Shown) {
-    let line = |code: &str, value: String| println!("{:<24} {value}", texts.text(code, &[]));
+    let line = |code: &str, value: String| terminal::line(format_args!("{:<24} {value}", texts.text(code, &[])));
     let state = match (&status.not_writable, status.stopping) {
         (_, true) => toned(&texts.text("status-stopping", &[]), Tone::Bad, shown.colours),
         (Some(reason), _) => {

@@ -8,11 +8,11 @@ use waymark_catalog::{Catalog, Opened};
 use super::{
     Shown, Store, StoreFolder,
     run::folder_config,
-    terminal::{Tone, grouped, toned},
+    terminal::{self, Tone, grouped, toned},
 };
 use crate::{
     config::Config,
-    daemon::{chain, open_catalog},
+    daemon::{chain, close, open_catalog},
     problem::{Exit, Problem, Problems},
     texts::Texts,
 };
@@ -26,8 +26,7 @@ pub(crate) async fn run(command: &Store, texts: &Texts, shown: Shown) -> Result<
         Store::Rebuild(arguments) => rebuild(arguments, texts).await,
         Store::Info(arguments) => {
             let config = folder_config(&arguments.folder)?;
-            let data = existing(&config)?;
-            describe(&config, &data, arguments.json, texts).await
+            describe(&config, arguments.json, texts).await
         }
     }
 }
@@ -51,7 +50,7 @@ async fn check(arguments: &StoreFolder, texts: &Texts, shown: Shown) -> Result<E
         waymark_store::check(&folder, &mut |finding| {
             count += 1;
             if as_json {
-                println!(
+                terminal::line(format_args!(
                     "{}",
                     json!({
                         "file": finding.file,
@@ -61,9 +60,9 @@ async fn check(arguments: &StoreFolder, texts: &Texts, shown: Shown) -> Result<E
                         "serial": finding.serial.map(|serial| serial.0),
                         "remedy": finding.remedy.to_string(),
                     })
-                );
+                ));
             } else if count <= MOST_SHOWN {
-                println!("{finding}");
+                terminal::line(format_args!("{finding}"));
             }
         })
     })
@@ -72,14 +71,14 @@ async fn check(arguments: &StoreFolder, texts: &Texts, shown: Shown) -> Result<E
     let summary = checked.map_err(|cause| data_failed(&data, &chain(&cause)))?;
     let good = summary.findings == 0;
     if as_json {
-        println!(
+        terminal::line(format_args!(
             "{}",
             json!({
                 "findings": summary.findings, "bytes": summary.bytes, "entries": summary.entries,
                 "segments": summary.segments, "runs": summary.runs, "blobs": summary.blobs,
                 "state_values": summary.state_values, "last_serial": summary.last.0,
             })
-        );
+        ));
     } else {
         let code = if good { "check-good" } else { "check-bad" };
         let values = [
@@ -87,7 +86,7 @@ async fn check(arguments: &StoreFolder, texts: &Texts, shown: Shown) -> Result<E
             ("entries", grouped(summary.entries).into()),
             ("findings", grouped(summary.findings).into()),
         ];
-        println!("{}", toned(&texts.text(code, &values), if good { Tone::Good } else { Tone::Bad }, shown.colours));
+        terminal::line(toned(&texts.text(code, &values), if good { Tone::Good } else { Tone::Bad }, shown.colours));
     }
     Ok(if good { Exit::Done } else { Exit::Damaged })
 }
@@ -100,19 +99,19 @@ async fn rebuild(arguments: &StoreFolder, texts: &Texts) -> Result<Exit, Problem
     let rebuilt = rebuilt.map_err(|cause| data_failed(&data, &cause.to_string()))?;
     let rebuilt = rebuilt.map_err(|cause| data_failed(&data, &chain(&cause)))?;
     if arguments.json {
-        println!("{}", json!({ "identifiers": rebuilt.entries, "serial": rebuilt.store.last.serial.0 }));
+        terminal::line(json!({ "identifiers": rebuilt.entries, "serial": rebuilt.store.last.serial.0 }));
     } else {
         let values =
             [("identifiers", grouped(rebuilt.entries).into()), ("serial", grouped(rebuilt.store.last.serial.0).into())];
-        println!("{}", texts.text("rebuilt", &values));
+        terminal::line(texts.text("rebuilt", &values));
     }
     Ok(Exit::Done)
 }
 
 /// Opens the folder and says what it holds.
-pub(crate) async fn describe(config: &Config, data: &Path, as_json: bool, texts: &Texts) -> Result<Exit, Problems> {
-    let data = existing_at(data)?;
-    let (catalog, damaged) = open(config, &data, Folder::MustExist).await?;
+pub(crate) async fn describe(config: &Config, as_json: bool, texts: &Texts) -> Result<Exit, Problems> {
+    let data = existing(config)?;
+    let (catalog, damaged) = open(config, &data, Folder::MustExist, texts).await?;
     let figures = catalog.statistics();
     let facts = [
         ("identifiers", "status-identifiers", figures.index.entries),
@@ -127,25 +126,14 @@ pub(crate) async fn describe(config: &Config, data: &Path, as_json: bool, texts:
     if as_json {
         let object: serde_json::Map<_, _> =
             facts.iter().map(|(name, _, value)| ((*name).to_owned(), json!(value))).collect();
-        println!("{}", serde_json::Value::Object(object));
+        terminal::line(serde_json::Value::Object(object));
     } else {
         for (_, code, value) in facts {
-            println!("{:<24} {}", texts.text(code, &[]), grouped(value));
+            terminal::line(format_args!("{:<24} {}", texts.text(code, &[]), grouped(value)));
         }
     }
-    let closed = tokio::task::spawn_blocking(move || catalog.shutdown()).await;
-    closed
-        .map_err(|cause| data_failed(&data, &cause.to_string()))?
-        .map_err(|cause| data_failed(&data, &chain(&cause)))?;
+    close(catalog).await?;
     Ok(if damaged { Exit::Damaged } else { Exit::Done })
-}
-
-fn existing_at(data: &Path) -> Result<std::path::PathBuf, Problem> {
-    if data.is_dir() {
-        Ok(data.to_owned())
-    } else {
-        Err(Problem::new("data-missing", Exit::Unavailable).with("path", data.display()))
-    }
 }
 
 /// Whether a command may make a data folder.
@@ -158,21 +146,26 @@ pub(crate) enum Folder {
 }
 
 /// Opens a data folder for a command; damage found on the way is shown at once, and is the second part of what is given.
-pub(crate) async fn open(config: &Config, data: &Path, folder: Folder) -> Result<(Catalog, bool), Problem> {
+pub(crate) async fn open(
+    config: &Config,
+    data: &Path,
+    folder: Folder,
+    texts: &Texts,
+) -> Result<(Catalog, bool), Problem> {
     let mut options = config.catalog(data);
     options.store.create = folder == Folder::MayBeMade;
     let Opened { catalog, recovery } = open_catalog(options).await?;
     for finding in &recovery.store.damage {
-        eprintln!("{finding}");
+        terminal::remark(texts.text("data-damaged", &[("finding", finding.to_string().into())]));
     }
     if let Some(torn) = &recovery.store.torn {
-        eprintln!(
-            "{} at byte {}: {} bytes of a group that is not whole were cut and kept in {}",
-            torn.file.display(),
-            torn.offset,
-            torn.bytes,
-            torn.kept.display()
-        );
+        let values = [
+            ("file", torn.file.display().to_string().into()),
+            ("offset", torn.offset.to_string().into()),
+            ("bytes", torn.bytes.to_string().into()),
+            ("kept", torn.kept.display().to_string().into()),
+        ];
+        terminal::remark(texts.text("data-torn", &values));
     }
     Ok((catalog, !recovery.store.damage.is_empty()))
 }

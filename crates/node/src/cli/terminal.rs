@@ -1,12 +1,39 @@
 //! What is shown to a person: plain lines, tables, colours and bars, the last two only on a terminal.
 
-use std::io::IsTerminal;
+use std::{
+    fmt::Display,
+    io::{self, ErrorKind, IsTerminal, Write},
+};
 
 use comfy_table::{CellAlignment, Table, presets};
 
 /// Whether standard output is a terminal that may be coloured (`NO_COLOR` is respected).
 pub fn colours() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Writes a line to standard output; a reader sees it at once, also through a pipe.
+///
+/// A reader that has gone (`waymark … | head`) is no failure: the rest is for nobody. Any other failure is said on standard error.
+pub fn line(text: impl Display) {
+    report(writeln!(io::stdout(), "{text}"));
+}
+
+/// Writes text that brings its own line ends to standard output, as [`line`] does.
+pub fn text(text: impl Display) {
+    report(write!(io::stdout(), "{text}"));
+}
+
+/// Writes a line to standard error, where nobody is told when that fails.
+pub fn remark(text: impl Display) {
+    let _written = writeln!(io::stderr(), "{text}");
+}
+
+fn report(written: io::Result<()>) {
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => remark(format_args!("standard output: {error}")),
+        _ => {}
+    }
 }
 
 /// Colours of meaning.

@@ -12,7 +12,7 @@ use crate::{
         Demo, Shown,
         import::import_text,
         resolve::of_listening,
-        terminal::{Tone, grouped, table, toned},
+        terminal::{self, Tone, grouped, table, toned},
     },
     config::{Config, schema::Value},
     daemon::{Node, Signals, stop_asked},
@@ -48,17 +48,17 @@ pub(crate) async fn run(arguments: &Demo, texts: &Texts, shown: Shown) -> Result
     make_folder(&arguments.data)?;
     let config = configuration(&arguments.data);
     let samples = samples::all().map_err(|cause| Problem::new("demo-samples", Exit::Failed).with("cause", cause))?;
-    println!(
+    terminal::line(format_args!(
         "{}",
         texts.text(
             "demo-importing",
             &[("count", samples.len().to_string().into()), ("data", arguments.data.display().to_string().into())]
         )
-    );
-    let imported = import_text(&config, &arguments.data, samples::LINES).await?;
+    ));
+    let imported = import_text(&config, &arguments.data, samples::LINES, texts).await?;
     let mut signals = Signals::take().map_err(|cause| Problem::new("signals", Exit::Failed).with("cause", cause))?;
     let node = Node::start(&config, &arguments.data).await?;
-    println!("{}\n", node.listening().line());
+    terminal::line(format_args!("{}\n", node.listening().line()));
     let questions = questions::all(&samples);
     let (server, _) = of_listening(node.listening())?;
     let mut rows = Vec::new();
@@ -69,7 +69,7 @@ pub(crate) async fn run(arguments: &Demo, texts: &Texts, shown: Shown) -> Result
     let good = print_checks(&rows, imported == samples.len() as u64, texts, shown);
     print_what_next(node.listening(), &samples, &arguments.data, texts)?;
     if !arguments.once {
-        println!("{}", texts.text("demo-serving", &[]));
+        terminal::line(texts.text("demo-serving", &[]));
         stop_asked(&mut signals).await;
     }
     node.stop(stop_asked(&mut signals)).await?;
@@ -226,7 +226,7 @@ fn print_table(rows: &[(Transport, Row)], asked: usize, texts: &Texts) {
             ]
         })
         .collect();
-    println!("{}", table(&head, &lines));
+    terminal::line(table(&head, &lines));
 }
 
 /// Prints each check; says whether all held.
@@ -234,13 +234,17 @@ fn print_checks(rows: &[(Transport, Row)], all_imported: bool, texts: &Texts, sh
     let mark = |good: bool| {
         if good { toned("✓", Tone::Good, shown.colours) } else { toned("✗", Tone::Bad, shown.colours) }
     };
-    println!("{} {}", mark(all_imported), texts.text("demo-check-import", &[]));
+    terminal::line(format_args!("{} {}", mark(all_imported), texts.text("demo-check-import", &[])));
     let mut good = all_imported;
     for (transport, row) in rows {
         let held = row.unexpected.is_empty();
-        println!("{} {}", mark(held), texts.text("demo-check-answers", &[("transport", transport.to_string().into())]));
+        terminal::line(format_args!(
+            "{} {}",
+            mark(held),
+            texts.text("demo-check-answers", &[("transport", transport.to_string().into())])
+        ));
         for unexpected in &row.unexpected {
-            println!("    {}", crate::cli::present::safe(unexpected));
+            terminal::line(format_args!("    {}", crate::cli::present::safe(unexpected)));
         }
         good &= held;
     }
@@ -265,7 +269,7 @@ fn print_what_next(
     let udp = listening.udp.first().map(ToString::to_string).unwrap_or_default();
     let quic = listening.quic.first().map(ToString::to_string).unwrap_or_default();
     let http = listening.http.first().map(ToString::to_string).unwrap_or_default();
-    println!("\n{}", texts.text("demo-next", &[]));
+    terminal::line(format_args!("\n{}", texts.text("demo-next", &[])));
     for command in [
         format!("{tool} resolve {} --server udp://{udp}", sample.handle),
         format!("{tool} resolve {} --server quic://{quic} --pin {}", sample.handle, listening.quic_fingerprint),
@@ -275,8 +279,8 @@ fn print_what_next(
         format!("{tool} status --data {data}"),
         format!("curl http://{http}/metrics"),
     ] {
-        println!("  {command}");
+        terminal::line(format_args!("  {command}"));
     }
-    println!();
+    terminal::line(format_args!(""));
     Ok(())
 }

@@ -226,3 +226,5 @@ cause-not-permitted = not permitted
 cause-unreadable = the stored record cannot be read
 data-no-store = There is no store in { $path }: { $cause }. Import into it, or name another folder with --data.
 cause-mark-moved = the stream is elsewhere
+data-damaged = Stored data is damaged: { $finding }
+data-torn = { $file } at byte { $offset }: { $bytes } bytes of a group that is not whole were cut and kept in { $kept }.

@@ -226,3 +226,5 @@ cause-not-permitted = 不允许
 cause-unreadable = 无法读取存储的记录
 data-no-store = { $path } 中没有存储:{ $cause }。请先导入,或用 --data 指定其他目录。
 cause-mark-moved = 流处于其他位置
+data-damaged = 存储的数据已损坏:{ $finding }
+data-torn = { $file } 第 { $offset } 字节处:不完整的一组共 { $bytes } 字节已切除并保存在 { $kept }。
