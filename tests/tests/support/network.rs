@@ -1,7 +1,7 @@
 //! Networks between a client and a server, on loopback: paths that lose, delay, repeat and reorder, and addresses that swallow or refuse.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     hash::{DefaultHasher, Hash, Hasher},
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
@@ -14,7 +14,7 @@ use tokio::{
     net::{TcpListener, TcpSocket, TcpStream, UdpSocket},
     sync::mpsc,
     task::{AbortHandle, JoinSet},
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 
 /// A free port of loopback.
@@ -40,8 +40,8 @@ pub struct Parcel {
     pub part: u32,
     /// How many datagrams of this flow, direction and part there were before.
     pub number: u32,
-    /// How many datagrams of this flow the server sent before.
-    pub answered: u32,
+    /// How long ago the server sent its first datagram of this flow.
+    pub since_answer: Option<Duration>,
 }
 
 /// What becomes of a parcel: after which time each of its copies arrives. None: it is lost.
@@ -102,82 +102,89 @@ struct Flow {
     name: u64,
     fate: Arc<Fate>,
     seen: HashMap<(bool, u32), u32>,
-    answered: u32,
+    first_answer: Option<Instant>,
 }
 
 impl Flow {
     fn fate(&mut self, datagram: &[u8], to_server: bool) -> Vec<Duration> {
         let part = datagram.get(12..16).map_or(0, |part| u32::from_be_bytes(part.try_into().unwrap()));
         let seen = self.seen.entry((to_server, part)).or_default();
-        let parcel = Parcel { flow: self.name, to_server, part, number: *seen, answered: self.answered };
+        let since_answer = self.first_answer.map(|first| first.elapsed());
+        let parcel = Parcel { flow: self.name, to_server, part, number: *seen, since_answer };
         *seen += 1;
-        self.answered += u32::from(!to_server);
+        if !to_server {
+            self.first_answer.get_or_insert_with(Instant::now);
+        }
         (self.fate)(&parcel)
     }
 }
 
 async fn carry_datagrams(front: Arc<UdpSocket>, server: SocketAddr, fate: Arc<Fate>) {
     let mut flows = HashMap::new();
-    let mut back_carriers = JoinSet::new();
+    let mut carriers = JoinSet::new();
     let mut buffer = vec![0; 65_535];
     loop {
         let (length, client) = front.recv_from(&mut buffer).await.unwrap();
         let datagram = &buffer[..length];
-        let (flow, back) = match flows.get(&client) {
+        let (flow, line) = match flows.get(&client) {
             Some(known) => known,
             None => {
                 let back = Arc::new(UdpSocket::bind(LOOPBACK).await.unwrap());
                 back.connect(server).await.unwrap();
                 let mut name = DefaultHasher::new();
                 datagram.get(20..).hash(&mut name);
-                let flow = Flow { name: name.finish(), fate: Arc::clone(&fate), seen: HashMap::new(), answered: 0 };
+                let flow =
+                    Flow { name: name.finish(), fate: Arc::clone(&fate), seen: HashMap::new(), first_answer: None };
                 let flow = Arc::new(std::sync::Mutex::new(flow));
-                back_carriers.spawn(carry_back(Arc::clone(&back), Arc::clone(&front), client, Arc::clone(&flow)));
-                flows.entry(client).or_insert((flow, back))
+                let to_client = Line::new(Arc::clone(&front), client, &mut carriers);
+                carriers.spawn(carry_back(Arc::clone(&back), to_client, Arc::clone(&flow)));
+                flows.entry(client).or_insert((flow, Line::new(back, server, &mut carriers)))
             }
         };
-        let copies = flow.lock().unwrap().fate(datagram, true);
-        deliver(copies, datagram, &|datagram| {
-            let back = Arc::clone(back);
-            async move { back.send(&datagram).await.is_ok() }
-        })
-        .await;
+        line.send(flow.lock().unwrap().fate(datagram, true), datagram);
     }
 }
 
-async fn carry_back(
-    back: Arc<UdpSocket>,
-    front: Arc<UdpSocket>,
-    client: SocketAddr,
-    flow: Arc<std::sync::Mutex<Flow>>,
-) {
+async fn carry_back(back: Arc<UdpSocket>, line: Line, flow: Arc<std::sync::Mutex<Flow>>) {
     let mut buffer = vec![0; 65_535];
     // A server that is gone is a network that says nothing.
     while let Ok(length) = back.recv(&mut buffer).await {
-        let copies = flow.lock().unwrap().fate(&buffer[..length], false);
-        deliver(copies, &buffer[..length], &|datagram| {
-            let front = Arc::clone(&front);
-            async move { front.send_to(&datagram, client).await.is_ok() }
-        })
-        .await;
+        line.send(flow.lock().unwrap().fate(&buffer[..length], false), &buffer[..length]);
     }
 }
 
-/// Delivers each copy in its time; those without delay at once and in order.
-async fn deliver<S: Future<Output = bool> + Send + 'static>(
-    copies: Vec<Duration>,
-    datagram: &[u8],
-    send: &impl Fn(Vec<u8>) -> S,
-) {
-    for delay in copies {
-        let sent = send(datagram.to_vec());
-        if delay.is_zero() {
-            sent.await;
-        } else {
-            tokio::spawn(async move {
-                sleep(delay).await;
-                sent.await
-            });
+/// One direction of a flow: brings each datagram in its time, those due at the same time in the order they were sent.
+struct Line(mpsc::UnboundedSender<(Instant, Vec<u8>)>);
+
+impl Line {
+    fn new(socket: Arc<UdpSocket>, to: SocketAddr, carriers: &mut JoinSet<()>) -> Self {
+        let (sender, mut parcels) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
+        carriers.spawn(async move {
+            let mut waiting = BTreeMap::new();
+            let mut number = 0_u64;
+            loop {
+                let next = waiting.first_key_value().map(|((due, _), _)| *due);
+                tokio::select! {
+                    parcel = parcels.recv() => {
+                        let Some((due, datagram)) = parcel else { return };
+                        waiting.insert((due, number), datagram);
+                        number += 1;
+                    }
+                    () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
+                        let (_, datagram) = waiting.pop_first().unwrap();
+                        // A network says nothing of what it loses.
+                        let _ = socket.send_to(&datagram, to).await;
+                    }
+                }
+            }
+        });
+        Self(sender)
+    }
+
+    fn send(&self, copies: Vec<Duration>, datagram: &[u8]) {
+        let now = Instant::now();
+        for delay in copies {
+            self.0.send((now + delay, datagram.to_vec())).unwrap();
         }
     }
 }
