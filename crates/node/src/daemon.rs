@@ -16,6 +16,7 @@ use waymark_resolver::{
     AdministrationDoors, NodeKey, Settings, SiteSet, SiteSetOptions,
     door::{self, Drained, Running},
 };
+use waymark_store::StateFound;
 use waymark_wire::Ttl;
 
 use crate::{
@@ -225,6 +226,9 @@ fn report(recovery: &waymark_catalog::Recovery) {
     }
     if let Some(cause) = &recovery.snapshot_problem {
         tracing::warn!(%cause, "the index snapshot was not used; all keys were read");
+    }
+    if recovery.store.state == StateFound::NoRoom {
+        tracing::error!("the disk has no room for the queryable state; it is held in memory until the next start");
     }
     if recovery.state_rebuilt {
         tracing::warn!("the queryable state was made anew from the log");

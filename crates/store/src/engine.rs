@@ -303,6 +303,9 @@ pub enum StateFound {
         /// The folder.
         to: PathBuf,
     },
+    /// The disk has no room to open it; it is made anew in memory, from the log, and gone when the store is closed. What is on the
+    /// disk stays as it is.
+    NoRoom,
     /// It had applied more than the log holds, so it belongs to entries that are lost; it was cleared.
     Ahead {
         /// Serial it was at.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::engine::{Engine, Options, Recovery, State, StateFound, Store};
-use crate::error::OpenError;
+use crate::error::{OpenError, is_disk_full};
 use crate::folder::{FolderLock, identify, make_dir, paths};
 use crate::log::recover::open_log;
 use crate::medium::{Disk, Medium};
@@ -38,7 +38,6 @@ pub(crate) fn open_locked(options: &Options, lock: FolderLock) -> Result<(Arc<dy
     let (identity, created) = identify(&medium, dir, options.engine, create)?;
     let (state, found) = open_state(&paths::state(dir), options.state_cache_bytes)?;
     let recovery = Recovery { created, state: found, ..Recovery::default() };
-    let state: Box<dyn State> = Box::new(state);
     Ok(match options.engine {
         Engine::Log => {
             let (store, recovery) = open_log(medium, options, identity, state, recovery, Some(lock))?;
@@ -67,8 +66,25 @@ pub fn open_on(medium: Arc<dyn Medium>, options: &Options) -> Result<(Arc<dyn St
     Ok((Arc::new(store), recovery))
 }
 
-/// Opens the small state; one that can not be read is moved aside and begun anew, since the log holds all it was made from.
-fn open_state(dir: &Path, cache_bytes: u64) -> Result<(SledState, StateFound), OpenError> {
+/// Opens the small state; one that can not be read is moved aside and begun anew, since the log holds all it was made from. Where the disk has
+/// no room left for it, it is held in memory until the store is closed, so that reading goes on.
+fn open_state(dir: &Path, cache_bytes: u64) -> Result<(Box<dyn State>, StateFound), OpenError> {
+    or_in_memory(open_or_begin_anew(dir, cache_bytes))
+}
+
+fn or_in_memory(opened: Result<(SledState, StateFound), OpenError>) -> Result<(Box<dyn State>, StateFound), OpenError> {
+    match opened {
+        Ok((state, found)) => Ok((Box::new(state), found)),
+        Err(OpenError::Io { source, .. } | OpenError::Sled { source: sled::Error::Io(source), .. })
+            if is_disk_full(&source) =>
+        {
+            Ok((Box::new(MemoryState::default()), StateFound::NoRoom))
+        }
+        Err(other) => Err(other),
+    }
+}
+
+fn open_or_begin_anew(dir: &Path, cache_bytes: u64) -> Result<(SledState, StateFound), OpenError> {
     match SledState::open(dir, cache_bytes) {
         Ok(state) => Ok((state, StateFound::Sound)),
         Err(
@@ -100,4 +116,27 @@ pub(crate) fn set_aside(dir: &Path) -> Result<PathBuf, OpenError> {
     };
     fs::rename(dir, &to).map_err(|error| OpenError::io(dir, error))?;
     Ok(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::types::Serial;
+
+    fn refused_for(kind: io::ErrorKind) -> Result<(SledState, StateFound), OpenError> {
+        Err(OpenError::Sled { dir: PathBuf::new(), source: sled::Error::Io(kind.into()) })
+    }
+
+    #[test]
+    fn a_state_the_disk_has_no_room_for_is_held_in_memory() {
+        let (state, found) = or_in_memory(refused_for(io::ErrorKind::StorageFull)).unwrap();
+        assert_eq!((state.applied(), found), (Serial::NONE, StateFound::NoRoom));
+    }
+
+    #[test]
+    fn any_other_refusal_is_an_error() {
+        assert!(or_in_memory(refused_for(io::ErrorKind::PermissionDenied)).is_err());
+    }
 }

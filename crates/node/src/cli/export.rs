@@ -14,7 +14,7 @@ use super::{
     Export, FileForm,
     present::safe,
     run::folder_config,
-    store::{self, data_failed, existing, open},
+    store::{self, close_after_looking, data_failed, existing, open},
     terminal::{self, grouped},
 };
 use crate::{
@@ -42,22 +42,20 @@ pub(crate) async fn run(arguments: &Export, texts: &Texts) -> Result<Exit, Probl
         None => Box::new(std::io::stdout()),
     };
     let (catalog, damaged) = open(&config, &data, store::Folder::MustExist, texts).await?;
-    let exported = tokio::task::spawn_blocking(move || {
+    let (catalog, summary, flushed) = tokio::task::spawn_blocking(move || {
         let mut out = BufWriter::with_capacity(1 << 20, out);
         let summary = export::run(&catalog, &mut out, &options, &mut |_| ControlFlow::Continue(()));
-        let flushed = out.flush();
-        let failed = |exit, cause: String| Problem::new("export-failed", exit).with("cause", cause);
-        let summary = summary.map_err(|error| {
-            let exit = if matches!(error, ExportError::Record(_)) { Exit::Damaged } else { Exit::Failed };
-            failed(exit, chain(&error))
-        })?;
-        flushed.map_err(|error| failed(Exit::Failed, error.to_string()))?;
-        catalog.shutdown().map_err(|error| failed(Exit::Failed, chain(&error)))?;
-        Ok::<_, Problem>(summary)
+        (catalog, summary, out.flush())
     })
     .await
     .map_err(|cause| data_failed(&data, &cause.to_string()))?;
-    let summary = exported?;
+    close_after_looking(catalog, texts).await;
+    let failed = |exit, cause: &dyn std::error::Error| Problem::new("export-failed", exit).with("cause", chain(cause));
+    let summary = summary.map_err(|error| {
+        let exit = if matches!(error, ExportError::Record(_)) { Exit::Damaged } else { Exit::Failed };
+        failed(exit, &error)
+    })?;
+    flushed.map_err(|error| failed(Exit::Failed, &error))?;
     // Standard output may be the export itself.
     let values = [("records", grouped(summary.records).into()), ("values", grouped(summary.values).into())];
     terminal::remark(texts.text("export-done", &values));

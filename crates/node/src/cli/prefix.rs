@@ -20,7 +20,7 @@ pub(crate) async fn run(command: &Prefix, texts: &Texts) -> Result<Exit, Problem
         Prefix::List(arguments) => {
             let config = folder_config(&arguments.folder)?;
             let data = existing(&config)?;
-            let (catalog, _) = open(&config, &data, store::Folder::MustExist, texts).await?;
+            let (catalog, damaged) = open(&config, &data, store::Folder::MustExist, texts).await?;
             let mut names: Vec<Vec<u8>> = catalog.prefixes().iter().map(|name| name.handle()).collect();
             names.sort_unstable();
             for name in names {
@@ -31,7 +31,8 @@ pub(crate) async fn run(command: &Prefix, texts: &Texts) -> Result<Exit, Problem
                     terminal::line(format_args!("{name}"))
                 }
             }
-            Ok(Exit::Done)
+            store::close_after_looking(catalog, texts).await;
+            Ok(if damaged { Exit::Damaged } else { Exit::Done })
         }
         Prefix::Home(arguments) => change(arguments, true, texts).await,
         Prefix::Unhome(arguments) => change(arguments, false, texts).await,

@@ -132,7 +132,7 @@ pub(crate) async fn describe(config: &Config, as_json: bool, texts: &Texts) -> R
             terminal::line(format_args!("{:<24} {}", texts.text(code, &[]), grouped(value)));
         }
     }
-    close(catalog).await?;
+    close_after_looking(catalog, texts).await;
     Ok(if damaged { Exit::Damaged } else { Exit::Done })
 }
 
@@ -168,6 +168,13 @@ pub(crate) async fn open(
         terminal::remark(texts.text("data-torn", &values));
     }
     Ok((catalog, !recovery.store.damage.is_empty()))
+}
+
+/// Closes a data folder that was only looked at: what could not be written then is worth a remark and no failure.
+pub(crate) async fn close_after_looking(catalog: Catalog, texts: &Texts) {
+    if let Err(problem) = close(catalog).await {
+        terminal::remark(problem.render(texts));
+    }
 }
 
 pub(crate) fn data_failed(data: &Path, cause: &str) -> Problem {
