@@ -14,7 +14,7 @@ use std::{hint::black_box, sync::Arc};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use waymark_benches::side_by_side::record;
-use waymark_catalog::{Actor, Catalog, Command, HomeName, PutMode, Timestamps, ValueSet, Warm};
+use waymark_catalog::{Actor, Catalog, Command, HomeName, PutMode, Submission, Timestamps, ValueSet, Warm};
 use waymark_resolver::{
     Action, AdministrationDoors, Answerer, Now, Origin, Question, Settings, SiteSet, SiteSetOptions, ThreadCounters,
     Transport,
@@ -45,7 +45,7 @@ fn catalog(folder: &std::path::Path) -> Catalog {
     let catalog = waymark_catalog::open(&options).unwrap().catalog;
     let writer = catalog.writer();
     let home = HomeName::parse(record::PREFIX.as_bytes()).unwrap();
-    writer.submit(&Actor::operator(), vec![Command::Home { name: home }]).unwrap().wait().unwrap();
+    writer.submit(Submission::new(&Actor::operator(), vec![Command::Home { name: home }])).unwrap().wait().unwrap();
     let url = ValueBuf::new(1, b"URL", &[b'u'; 59]);
     let mail = ValueBuf::new(2, b"EMAIL", b"ops@example.org");
     let mut secret = ValueBuf::new(3, b"ownerCode", b"C088120");
@@ -59,7 +59,7 @@ fn catalog(folder: &std::path::Path) -> Catalog {
             timestamps: Timestamps::Now,
             mode: PutMode::Create,
         });
-        let results = writer.submit_when_room(&Actor::import(), commands.collect()).unwrap().wait().unwrap();
+        let results = writer.submit_when_room(Submission::new(&Actor::import(), commands)).unwrap().wait().unwrap();
         assert!(results.iter().all(Result::is_ok));
         number += 1_000;
     }

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use waymark_ident::CaseRule;
 use waymark_store::{Serial, StateError, Store};
 
+use crate::access::Access;
 use crate::cold::ColdReader;
 use crate::config::RecordLimits;
 use crate::locate::Locator;
@@ -48,6 +49,7 @@ pub fn open_over(
     let Loaded { index, shared, prefixes, recovery } = startup::load(&store, found, options)?;
     let queue = Arc::new(Queue::new(options.writer));
     let prefixes = Arc::new(ArcSwap::from_pointee(prefixes));
+    let access = Arc::new(ArcSwap::from_pointee(Access::default()));
     let visible = Arc::new(AtomicU64::new(store.last().serial.0));
     let counters = Arc::new(Counters::default());
     let parts = Parts {
@@ -55,6 +57,7 @@ pub fn open_over(
         index,
         queue: Arc::clone(&queue),
         prefixes: Arc::clone(&prefixes),
+        access: Arc::clone(&access),
         visible: Arc::clone(&visible),
         counters: Arc::clone(&counters),
         rule: options.case,
@@ -81,7 +84,7 @@ pub fn open_over(
     };
     let threads = Mutex::new(Some(Threads { writer, warmer }));
     let (rule, limits) = (options.case, options.limits);
-    let inner = Inner { store, shared, queue, prefixes, visible, counters, rule, limits, threads };
+    let inner = Inner { store, shared, queue, prefixes, access, visible, counters, rule, limits, threads };
     let catalog = Catalog { inner: Arc::new(inner) };
     // Dropping the catalog ends the writer in order.
     refused.map_or(Ok(Opened { catalog, recovery }), Err)
@@ -104,6 +107,7 @@ struct Inner {
     shared: waymark_index::Shared,
     queue: Arc<Queue>,
     prefixes: Arc<ArcSwap<Prefixes>>,
+    access: Arc<ArcSwap<Access>>,
     visible: Arc<AtomicU64>,
     counters: Arc<Counters>,
     rule: CaseRule,
@@ -140,6 +144,12 @@ impl Catalog {
     #[must_use]
     pub fn prefixes(&self) -> Arc<Prefixes> {
         self.inner.prefixes.load_full()
+    }
+
+    /// Who may do what, as it is now.
+    #[must_use]
+    pub fn access(&self) -> Arc<Access> {
+        self.inner.access.load_full()
     }
 
     /// How handles fold.

@@ -6,6 +6,8 @@
 use waymark_ident::HandleError;
 use waymark_store::{Serial, Timestamp};
 
+use crate::access::{Access, Principal, Token, TokenId};
+use crate::actor::{Actor, Proof};
 use crate::prefixes::HomeName;
 use crate::values::{ContentHash, ValueSet, ValueSetError};
 
@@ -66,17 +68,139 @@ pub enum Command {
         /// What to give up.
         name: HomeName,
     },
-    /// Notes how far a stream has been taken in; committed with the records of the same submission.
-    Mark {
-        /// Names the stream.
-        stream: [u8; 16],
-        /// Where the stream must be for this; 0 when it has no mark. A stream whose earlier submission failed must not be
-        /// marked by a later one that did not, or what failed would never be sent again.
-        after: u64,
-        /// How far, in the stream's own unit.
-        position: u64,
+    /// Takes a record out of resolution until it is resumed.
+    Suspend {
+        /// In any case.
+        handle: Vec<u8>,
+        /// For the audit and those who may write the record; at most [`REASON_BYTES`](crate::config::REASON_BYTES).
+        reason: String,
+    },
+    /// Puts a suspended record back.
+    Resume {
+        /// In any case.
+        handle: Vec<u8>,
+    },
+    /// Takes a record out of resolution for good.
+    Revoke {
+        /// In any case.
+        handle: Vec<u8>,
+        /// As for [`Command::Suspend`].
+        reason: String,
+    },
+    /// Makes a principal, or gives one another role, scope, quota.
+    PutPrincipal {
+        /// All of it.
+        principal: Principal,
+    },
+    /// Takes a principal away; its tokens are refused from then on.
+    RemovePrincipal {
+        /// Its name.
+        name: String,
+    },
+    /// Notes a new token.
+    IssueToken {
+        /// The token, its times given by whoever made it.
+        token: Token,
+    },
+    /// Ends a token at once.
+    RevokeToken {
+        /// Its public name.
+        id: TokenId,
+        /// For the audit.
+        reason: String,
     },
 }
+
+/// A command with what must be so before it.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// What to do.
+    pub command: Command,
+    /// What must be so; refused as [`Refusal::Unexpected`] otherwise. Only for commands about records.
+    pub expect: Option<Expect>,
+}
+
+impl From<Command> for Order {
+    fn from(command: Command) -> Self {
+        Self { command, expect: None }
+    }
+}
+
+/// What must be so of a record before a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// There is none.
+    Absent,
+    /// Its entry has this serial.
+    Serial(Serial),
+    /// Its values have this content.
+    Content(ContentHash),
+}
+
+/// Commands handed to the writer together: one group, one flush, each decided by itself.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// Who asks.
+    pub actor: Actor,
+    /// What for, in order.
+    pub orders: Vec<Order>,
+    /// For a single order: the id that repetitions carry too.
+    pub request: Option<Request>,
+    /// The step of a stream these orders are.
+    pub stream: Option<StreamStep>,
+}
+
+impl Submission {
+    /// Orders without request id or stream.
+    pub fn new(actor: &Actor, orders: impl IntoIterator<Item = impl Into<Order>>) -> Self {
+        let orders = orders.into_iter().map(Into::into).collect();
+        Self { actor: actor.clone(), orders, request: None, stream: None }
+    }
+
+    /// The same as a step of a stream.
+    #[must_use]
+    pub fn as_step(self, step: StreamStep) -> Self {
+        Self { stream: Some(step), ..self }
+    }
+
+    /// The same under a request id.
+    #[must_use]
+    pub fn as_request(self, request: Request) -> Self {
+        Self { request: Some(request), ..self }
+    }
+
+    /// What it weighs in queue and group limits, in bytes.
+    #[must_use]
+    pub fn weight_bytes(&self) -> usize {
+        self.orders.iter().map(|order| order.command.weight_bytes()).sum()
+    }
+}
+
+/// A request id: made by the caller, the same in every repetition of a request. It says when it was made, so that one that is not remembered is
+/// known to be new or known to be too old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Request {
+    /// A UUID of version 7.
+    pub id: uuid::Uuid,
+    /// Hash of what is asked, so that an id used for something else is noticed.
+    pub digest: [u8; 32],
+}
+
+/// One step of a stream: the stream moves from `after` to `position`, and the orders are what lies between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamStep {
+    /// Names the stream.
+    pub stream: StreamId,
+    /// Where the stream must be; 0 when it has no mark. Otherwise nothing of the submission is done ([`Refusal::MarkMoved`]).
+    pub after: u64,
+    /// Where it is afterwards, in the stream's own unit.
+    pub position: u64,
+    /// The unit is orders: `position` is `after` plus their number, and what became of each can be asked for later.
+    pub counts_orders: bool,
+}
+
+/// Names a stream among all of a node.
+pub type StreamId = [u8; 16];
 
 impl Command {
     /// What the command weighs in queue and group limits, in bytes: a little more than its payload.
@@ -87,9 +211,12 @@ impl Command {
             | Self::AddValues { handle, values, .. }
             | Self::ModifyValues { handle, values, .. } => handle.len() + values.wire().len(),
             Self::RemoveValues { handle, indexes } => handle.len() + indexes.len() * 4,
-            Self::Delete { handle } => handle.len(),
+            Self::Delete { handle } | Self::Resume { handle } => handle.len(),
+            Self::Suspend { handle, reason } | Self::Revoke { handle, reason } => handle.len() + reason.len(),
             Self::Home { name } | Self::Unhome { name } => name.prefix().len(),
-            Self::Mark { .. } => 24,
+            Self::PutPrincipal { .. } | Self::IssueToken { .. } => ACCESS_BYTES,
+            Self::RemovePrincipal { name } => name.len(),
+            Self::RevokeToken { reason, .. } => reason.len(),
         };
         payload + OVERHEAD_BYTES
     }
@@ -97,6 +224,9 @@ impl Command {
 
 /// What an entry costs beside key and values, roughly: frame, head, list node.
 const OVERHEAD_BYTES: usize = 64;
+
+/// What a principal or token takes at most, beside its scope, roughly.
+const ACCESS_BYTES: usize = 4096;
 
 /// What a [`Command::Put`] does when the handle exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,74 +259,22 @@ pub enum Timestamps {
     Keep,
 }
 
-/// Who asks; its name stands in every entry of the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Actor {
-    name: Box<str>,
-    role: Role,
-}
-
-/// What an actor is to this node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Role {
-    /// The person who runs the node.
-    Operator,
-    /// An import the operator started.
-    Import,
-    /// An identity (`index:handle`) that proved itself in the protocol.
-    Identity,
-}
-
-impl Actor {
-    /// The operator.
-    #[must_use]
-    pub fn operator() -> Self {
-        Self { name: "operator".into(), role: Role::Operator }
-    }
-
-    /// An import started by the operator.
-    #[must_use]
-    pub fn import() -> Self {
-        Self { name: "import".into(), role: Role::Import }
-    }
-
-    /// An identity that proved itself; names longer than [`ACTOR_BYTES`](crate::config::ACTOR_BYTES) are cut at a
-    /// character.
-    #[must_use]
-    pub fn identity(name: &str) -> Self {
-        let end = name.floor_char_boundary(crate::config::ACTOR_BYTES);
-        Self { name: name.get(..end).unwrap_or_default().into(), role: Role::Identity }
-    }
-
-    /// The name that is logged.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// What the actor is.
-    #[must_use]
-    pub const fn role(&self) -> Role {
-        self.role
-    }
-}
-
 /// The proof that an actor may do what it asked: only [`authorize`] makes one, and deciding needs one.
 #[derive(Clone, Copy, Debug)]
 pub struct Permit(());
 
-/// Decides whether `actor` may do what `command` asks.
+/// Decides whether `actor` may do what `command` asks, by the rights it has at `now`.
 ///
-/// Operator and imports may do everything. Identities of the protocol have no rights yet: those stand in HS_ADMIN
-/// values, which the binary administration will read.
+/// Local actors may do everything. Identities of the binary protocol have no rights yet: those stand in HS_ADMIN values, which the binary
+/// administration will read.
 ///
 /// # Errors
 /// [`Refusal::NotPermitted`].
-pub const fn authorize(actor: &Actor, _command: &Command) -> Result<Permit, Refusal> {
-    match actor.role() {
-        Role::Operator | Role::Import => Ok(Permit(())),
-        Role::Identity => Err(Refusal::NotPermitted),
+pub fn authorize(actor: &Actor, command: &Command, access: &Access, now: Timestamp) -> Result<Permit, Refusal> {
+    let _ = (command, access, now);
+    match actor.proof() {
+        Proof::Local => Ok(Permit(())),
+        Proof::Token(_) | Proof::Certificate(_) | Proof::Job | Proof::Identity => Err(Refusal::NotPermitted),
     }
 }
 
@@ -213,6 +291,8 @@ pub struct Receipt {
     pub outcome: Outcome,
     /// The handle is longer than configured and was taken with a warning.
     pub long_handle: bool,
+    /// Carried out before, under the same request id; this is the receipt of then.
+    pub repeated: bool,
 }
 
 /// What happened to a command that was not refused.
@@ -233,8 +313,14 @@ pub enum Outcome {
     Homed,
     /// A prefix no longer lives here.
     Unhomed,
-    /// A mark was set.
-    Marked,
+    /// A record is out of resolution.
+    Suspended,
+    /// A record is back in resolution.
+    Resumed,
+    /// A record is out of resolution for good.
+    Revoked,
+    /// A principal or token is as asked.
+    Stored,
 }
 
 /// Why a command was not carried out. Nothing of it was written.
@@ -304,6 +390,45 @@ pub enum Refusal {
         /// Where it is.
         found: u64,
     },
+    /// The record is not as the order expects it.
+    #[error("the record is not as expected")]
+    Unexpected {
+        /// Serial of its entry; none when there is no record.
+        serial: Serial,
+        /// Its content, where there is a record.
+        content: Option<ContentHash>,
+    },
+    /// The record is suspended or revoked, so that this cannot be done to it.
+    #[error("the record is {}", if *.revoked { "revoked" } else { "suspended" })]
+    Withdrawn {
+        /// For good.
+        revoked: bool,
+    },
+    /// The request id was used for something else.
+    #[error("the request id was used for another request")]
+    RequestReused,
+    /// The request id is older than what is remembered: whether it was carried out is not known any more.
+    #[error("the request id is too old to be remembered")]
+    RequestExpired,
+    /// The request id says it was made in the future.
+    #[error("the request id was made in the future")]
+    RequestFromFuture,
+    /// The principal has written as much as it may today.
+    #[error("the daily quota of {quota} writes is used up")]
+    QuotaExceeded {
+        /// Writes a day.
+        quota: u64,
+        /// When the next day begins.
+        until: Timestamp,
+    },
+    /// A principal, token or reason is not what it may be.
+    #[error("{field} {problem}")]
+    InvalidAccess {
+        /// Which field.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// The actor has no right to do this.
     #[error("not permitted")]
     NotPermitted,
@@ -371,6 +496,20 @@ pub enum RefusalCode {
     RecordTooLarge,
     /// See [`Refusal::MarkMoved`].
     MarkMoved,
+    /// See [`Refusal::Unexpected`].
+    Unexpected,
+    /// See [`Refusal::Withdrawn`].
+    Withdrawn,
+    /// See [`Refusal::RequestReused`].
+    RequestReused,
+    /// See [`Refusal::RequestExpired`].
+    RequestExpired,
+    /// See [`Refusal::RequestFromFuture`].
+    RequestFromFuture,
+    /// See [`Refusal::QuotaExceeded`].
+    QuotaExceeded,
+    /// See [`Refusal::InvalidAccess`].
+    InvalidAccess,
     /// See [`Refusal::NotPermitted`].
     NotPermitted,
     /// See [`Refusal::Unreadable`].
@@ -394,6 +533,13 @@ impl RefusalCode {
             Self::TooManyValues => "too-many-values",
             Self::RecordTooLarge => "record-too-large",
             Self::MarkMoved => "mark-moved",
+            Self::Unexpected => "unexpected",
+            Self::Withdrawn => "withdrawn",
+            Self::RequestReused => "request-reused",
+            Self::RequestExpired => "request-expired",
+            Self::RequestFromFuture => "request-from-future",
+            Self::QuotaExceeded => "quota-exceeded",
+            Self::InvalidAccess => "invalid-access",
             Self::NotPermitted => "not-permitted",
             Self::Unreadable => "unreadable",
         }
@@ -417,6 +563,13 @@ impl Refusal {
             Self::TooManyValues { .. } => RefusalCode::TooManyValues,
             Self::RecordTooLarge { .. } => RefusalCode::RecordTooLarge,
             Self::MarkMoved { .. } => RefusalCode::MarkMoved,
+            Self::Unexpected { .. } => RefusalCode::Unexpected,
+            Self::Withdrawn { .. } => RefusalCode::Withdrawn,
+            Self::RequestReused => RefusalCode::RequestReused,
+            Self::RequestExpired => RefusalCode::RequestExpired,
+            Self::RequestFromFuture => RefusalCode::RequestFromFuture,
+            Self::QuotaExceeded { .. } => RefusalCode::QuotaExceeded,
+            Self::InvalidAccess { .. } => RefusalCode::InvalidAccess,
             Self::NotPermitted => RefusalCode::NotPermitted,
             Self::Unreadable => RefusalCode::Unreadable,
         }
@@ -438,18 +591,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_operator_and_import_get_a_permit() {
+    fn local_actors_may_do_everything_and_identities_nothing() {
         let command = Command::Delete { handle: b"1/x".to_vec() };
-        assert!(authorize(&Actor::operator(), &command).is_ok());
-        assert!(authorize(&Actor::import(), &command).is_ok());
-        let refusal = authorize(&Actor::identity("300:0.NA/88.1"), &command).unwrap_err();
+        let ask = |actor: &Actor| authorize(actor, &command, &Access::default(), Timestamp(0)).map(drop);
+        assert_eq!((ask(&Actor::operator()), ask(&Actor::import())), (Ok(()), Ok(())));
+        let refusal = ask(&Actor::identity("300:0.NA/88.1")).unwrap_err();
         assert_eq!(refusal.code().as_str(), "not-permitted");
-    }
-
-    #[test]
-    fn long_actor_names_are_cut_at_a_character() {
-        let actor = Actor::identity(&"产".repeat(100));
-        assert_eq!(actor.name().len(), 126);
     }
 
     #[test]

@@ -64,6 +64,9 @@ pub(crate) const WARM_CHUNK: usize = 256;
 /// Longest name of an actor in bytes; it stands in every entry of the log.
 pub const ACTOR_BYTES: usize = 128;
 
+/// Longest reason of a suspension or revocation in bytes.
+pub const REASON_BYTES: usize = 1_024;
+
 /// Longest line of an imported file in bytes. A record of full size takes four times its bytes as escaped text.
 pub const IMPORT_LINE_BYTES: Limit = Limit { default: 2 << 20, min: 4_096, max: 16 << 20 };
 

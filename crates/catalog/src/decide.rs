@@ -6,7 +6,7 @@ use waymark_ident::{CaseRule, Handle, HandleError, HandleLimits, check_new_handl
 use waymark_store::{Serial, Timestamp};
 use waymark_wire::{Permissions, ValueRef, Values};
 
-use crate::command::{AddMode, Command, InvalidValue, Outcome, Permit, PutMode, Refusal, Timestamps};
+use crate::command::{AddMode, Command, Expect, InvalidValue, Order, Outcome, Permit, PutMode, Refusal, Timestamps};
 use crate::config::{LongHandles, RecordLimits};
 use crate::prefixes::{key_of, prefix_of_key};
 use crate::record::{Stored, encode};
@@ -70,8 +70,16 @@ pub(crate) fn record_key(command: &Command, rule: CaseRule) -> Result<Option<Vec
         | Command::AddValues { handle, .. }
         | Command::ModifyValues { handle, .. }
         | Command::RemoveValues { handle, .. }
-        | Command::Delete { handle } => handle,
-        Command::Home { .. } | Command::Unhome { .. } | Command::Mark { .. } => return Ok(None),
+        | Command::Delete { handle }
+        | Command::Suspend { handle, .. }
+        | Command::Resume { handle }
+        | Command::Revoke { handle, .. } => handle,
+        Command::Home { .. }
+        | Command::Unhome { .. }
+        | Command::PutPrincipal { .. }
+        | Command::RemovePrincipal { .. }
+        | Command::IssueToken { .. }
+        | Command::RevokeToken { .. } => return Ok(None),
     };
     let handle = Handle::new(handle).map_err(Refusal::InvalidHandle)?;
     Ok(Some(key_of(&handle, rule)))
@@ -81,15 +89,33 @@ pub(crate) fn record_key(command: &Command, rule: CaseRule) -> Result<Option<Vec
 ///
 /// # Errors
 /// The first reason against it, in the order: handle, prefix, existence, values.
-pub(crate) fn decide(_permit: Permit, command: &Command, facts: &Facts<'_>) -> Result<Decision, Refusal> {
-    match command {
+pub(crate) fn decide(_permit: Permit, order: &Order, facts: &Facts<'_>) -> Result<Decision, Refusal> {
+    if let Some(expect) = &order.expect {
+        check_expected(expect, facts)?;
+    }
+    match &order.command {
         Command::Put { handle, values, timestamps, mode } => put(handle, values, *timestamps, *mode, facts),
         Command::AddValues { values, timestamps, mode, .. } => add(values, *timestamps, *mode, facts),
         Command::ModifyValues { values, timestamps, .. } => modify(values, *timestamps, facts),
         Command::RemoveValues { indexes, .. } => remove(indexes, facts),
         Command::Delete { .. } => existing(facts).map(|_| Decision::Delete),
-        Command::Home { .. } | Command::Unhome { .. } | Command::Mark { .. } => Err(Refusal::NotFound),
+        _ => Err(Refusal::NotFound),
     }
+}
+
+/// Refuses what is asked of a record that is not as expected, and says how it is.
+fn check_expected(expect: &Expect, facts: &Facts<'_>) -> Result<(), Refusal> {
+    let (serial, content) = match facts.current {
+        Current::Absent => (Serial::NONE, None),
+        Current::Unreadable => return Err(Refusal::Unreadable),
+        Current::Live(version) => (version.serial, Some(ContentHash::of(values_of(&stored(version)?)?))),
+    };
+    let as_expected = match expect {
+        Expect::Absent => content.is_none(),
+        Expect::Serial(wanted) => serial == *wanted && content.is_some(),
+        Expect::Content(wanted) => content == Some(*wanted),
+    };
+    if as_expected { Ok(()) } else { Err(Refusal::Unexpected { serial, content }) }
 }
 
 fn put(
@@ -339,7 +365,9 @@ fn merge<'a, 'b>(old: Values<'a>, new: Values<'b>) -> impl Iterator<Item = Pair<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::{Actor, authorize};
+    use crate::access::Access;
+    use crate::actor::Actor;
+    use crate::command::authorize;
     use crate::testing::value;
     use waymark_wire::ValueBuf;
 
@@ -362,11 +390,11 @@ mod tests {
         }
 
         fn ask(&self, command: &Command) -> Result<Decision, Refusal> {
-            let permit = authorize(&Actor::operator(), command)?;
+            let permit = authorize(&Actor::operator(), command, &Access::default(), Timestamp(0))?;
             let key = record_key(command, CaseRule::Insensitive)?.unwrap();
             let current = self.current.as_ref().map_or(Current::Absent, Current::Live);
             let facts = Facts { current, key: &key, served: self.served, limits: &self.limits, stamp: STAMP };
-            decide(permit, command, &facts)
+            decide(permit, &command.clone().into(), &facts)
         }
 
         fn values_after(&self, command: &Command) -> Vec<(u32, Vec<u8>, u32)> {

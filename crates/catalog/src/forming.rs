@@ -6,7 +6,9 @@ use std::sync::Arc;
 use waymark_ident::CaseRule;
 use waymark_store::{EntryKind, Group, PushError, Serial, Store, Timestamp};
 
-use crate::command::{Actor, Command, Outcome, Permit, Receipt, Refusal, authorize};
+use crate::access::Access;
+use crate::actor::Actor;
+use crate::command::{Command, Order, Outcome, Permit, Receipt, Refusal, StreamId, StreamStep, Submission, authorize};
 use crate::config::RecordLimits;
 use crate::decide::{Decision, Facts, Version, decide, record_key};
 use crate::locate::Locator;
@@ -21,6 +23,9 @@ const GROUP_CEILING_BYTES: usize = waymark_store::config::MAX_GROUP_BYTES / 8 * 
 
 /// What the frame of an entry adds to key, actor and body, generously.
 const ENTRY_FRAME_BYTES: usize = 64;
+
+/// What the mark of a stream takes at most.
+const MARK_BYTES: usize = 256;
 
 /// What decisions rest on beside the data.
 #[derive(Clone, Copy)]
@@ -42,10 +47,13 @@ pub(crate) struct Forming {
     /// The prefixes as they will be.
     pub(crate) prefixes: Arc<Prefixes>,
     pub(crate) prefixes_changed: bool,
+    /// Who may do what, as it will be.
+    pub(crate) access: Arc<Access>,
+    pub(crate) access_changed: bool,
 }
 
 impl Forming {
-    pub(crate) fn new(last: Serial, time: Timestamp, prefixes: Arc<Prefixes>) -> Self {
+    pub(crate) fn new(last: Serial, time: Timestamp, prefixes: Arc<Prefixes>, access: Arc<Access>) -> Self {
         Self {
             first: last.next(),
             time,
@@ -55,48 +63,58 @@ impl Forming {
             overlay: Overlay::default(),
             prefixes,
             prefixes_changed: false,
+            access,
+            access_changed: false,
         }
     }
 
-    /// Decides commands that belong together and takes their changes into the group; `None`, with nothing taken, when
-    /// they might not fit.
+    /// Decides a submission and takes its changes into the group; `None`, with nothing taken, when they might not fit.
     pub(crate) fn decide(
         &mut self,
-        actor: &Actor,
-        commands: &[Command],
+        submission: &Submission,
         terms: Terms<'_>,
         locator: &mut Locator,
         marks: &mut Marks,
     ) -> Option<Results> {
-        let keys: Vec<CommandKey> = commands.iter().map(|command| record_key(command, terms.rule)).collect();
+        let Submission { actor, orders, stream, .. } = submission;
+        let keys: Vec<CommandKey> = orders.iter().map(|order| record_key(&order.command, terms.rule)).collect();
         for key in keys.iter().flatten().flatten() {
             self.overlay.load(key, locator);
         }
-        let bytes = self.bytes + self.most_bytes(actor, commands, &keys);
+        let bytes = self.bytes + self.most_bytes(actor, orders, &keys);
         if bytes > GROUP_CEILING_BYTES {
             return None;
         }
         self.bytes = bytes;
-        self.commands += commands.len();
-        let name: Arc<str> = actor.name().into();
-        let decide_one = |(command, key)| {
-            let permit = authorize(actor, command)?;
-            self.carry_out(permit, command, key, &name, terms, marks)
+        self.commands += orders.len();
+        if let Some(step) = stream
+            && let Err(refusal) = marks.check(step)
+        {
+            return Some(vec![Err(refusal); orders.len()]);
+        }
+        let name = actor.shared_name();
+        let decide_one = |(order, key): (&Order, CommandKey)| {
+            let permit = authorize(actor, &order.command, &self.access, self.time)?;
+            self.carry_out(permit, order, key, &name, terms)
         };
-        Some(commands.iter().zip(keys).map(decide_one).collect())
+        let results = orders.iter().zip(keys).map(decide_one).collect();
+        if let Some(step) = stream {
+            self.mark(step, &name, marks);
+        }
+        Some(results)
     }
 
-    /// The most bytes the entries of commands can take: each as large as the record before and all that came in.
-    fn most_bytes(&self, actor: &Actor, commands: &[Command], keys: &[CommandKey]) -> usize {
+    /// The most bytes the entries of orders can take: each as large as the record before and all that came in.
+    fn most_bytes(&self, actor: &Actor, orders: &[Order], keys: &[CommandKey]) -> usize {
         let mut bodies: HashMap<&[u8], usize> = HashMap::new();
-        let mut total = 0;
-        for (command, key) in commands.iter().zip(keys) {
+        let mut total = MARK_BYTES;
+        for (order, key) in orders.iter().zip(keys) {
             let key: &[u8] = match key {
                 Ok(Some(key)) => key,
                 Ok(None) | Err(_) => &[],
             };
             let body = bodies.entry(key).or_insert_with(|| self.overlay.body_bytes(key));
-            *body += command.weight_bytes();
+            *body += order.command.weight_bytes();
             total += *body + key.len() + actor.name().len() + ENTRY_FRAME_BYTES;
         }
         total
@@ -105,17 +123,15 @@ impl Forming {
     fn carry_out(
         &mut self,
         permit: Permit,
-        command: &Command,
+        order: &Order,
         key: CommandKey,
         actor: &Arc<str>,
         terms: Terms<'_>,
-        marks: &mut Marks,
     ) -> Result<Receipt, Refusal> {
-        match (command, key?) {
+        match (&order.command, key?) {
             (Command::Home { name }, _) => Ok(self.home(name, actor)),
             (Command::Unhome { name }, _) => self.unhome(name, actor),
-            (Command::Mark { stream, after, position }, _) => self.mark(*stream, *after, *position, actor, marks),
-            (command, Some(key)) => self.change_record(permit, command, key, actor, terms),
+            (_, Some(key)) => self.change_record(permit, order, key, actor, terms),
             (_, None) => Err(Refusal::NotFound),
         }
     }
@@ -123,7 +139,7 @@ impl Forming {
     fn change_record(
         &mut self,
         permit: Permit,
-        command: &Command,
+        order: &Order,
         key: Vec<u8>,
         actor: &Arc<str>,
         terms: Terms<'_>,
@@ -136,14 +152,14 @@ impl Forming {
             stamp: u32::try_from(self.time.0 / 1000).unwrap_or(u32::MAX),
         };
         let previous = self.overlay.serial(&key);
-        match decide(permit, command, &facts)? {
+        match decide(permit, order, &facts)? {
             Decision::Keep { serial, time, content } => {
-                Ok(Receipt { serial, time, content, outcome: Outcome::Same, long_handle: false })
+                Ok(Receipt { serial, time, content, outcome: Outcome::Same, long_handle: false, repeated: false })
             }
             Decision::Write { body, content, outcome, long_handle } => {
                 let (entry, serial) = self.draft(EntryKind::PUT, key.clone(), previous, body.clone(), actor);
                 self.overlay.change(&key, entry, Some(Version { serial, time: self.time, body }));
-                Ok(Receipt { serial, time: self.time, content, outcome, long_handle })
+                Ok(Receipt { serial, time: self.time, content, outcome, long_handle, repeated: false })
             }
             Decision::Delete => {
                 let (entry, serial) = self.draft(EntryKind::DELETE, key.clone(), previous, Vec::new(), actor);
@@ -173,22 +189,12 @@ impl Forming {
         Ok(self.plain_receipt(serial, Outcome::Unhomed))
     }
 
-    fn mark(
-        &mut self,
-        stream: [u8; 16],
-        after: u64,
-        position: u64,
-        actor: &Arc<str>,
-        marks: &mut Marks,
-    ) -> Result<Receipt, Refusal> {
-        let (previous, found) = marks.last(stream)?;
-        if found != after {
-            return Err(Refusal::MarkMoved { found });
-        }
-        let key = ReservedKey::Mark(stream).to_bytes();
-        let (_, serial) = self.draft(EntryKind::PUT, key, previous, mark_body(position).to_vec(), actor);
-        marks.set(stream, serial, position);
-        Ok(self.plain_receipt(serial, Outcome::Marked))
+    /// Notes where a stream is after the step just decided.
+    fn mark(&mut self, step: &StreamStep, actor: &Arc<str>, marks: &mut Marks) {
+        let previous = marks.serial(step.stream);
+        let key = ReservedKey::Mark(step.stream).to_bytes();
+        let (_, serial) = self.draft(EntryKind::PUT, key, previous, mark_body(step.position).to_vec(), actor);
+        marks.set(step.stream, serial, step.position);
     }
 
     /// Adds an entry; gives its number within the group and the serial it will have.
@@ -211,7 +217,7 @@ impl Forming {
 
     fn plain_receipt(&self, serial: Serial, outcome: Outcome) -> Receipt {
         let content = ContentHash::of(ValueSet::default().values());
-        Receipt { serial, time: self.time, content, outcome, long_handle: false }
+        Receipt { serial, time: self.time, content, outcome, long_handle: false, repeated: false }
     }
 
     /// Tells whether nothing has to be written.
@@ -258,7 +264,7 @@ type CommandKey = Result<Option<Vec<u8>>, Refusal>;
 /// Serials and positions of the streams' last marks, read once from the store.
 pub(crate) struct Marks {
     store: Arc<dyn Store>,
-    last: HashMap<[u8; 16], (Serial, u64)>,
+    last: HashMap<StreamId, (Serial, u64)>,
 }
 
 /// Streams whose last mark is remembered; past it all are forgotten and read again.
@@ -269,8 +275,23 @@ impl Marks {
         Self { store, last: HashMap::new() }
     }
 
+    /// Makes sure that the stream is where the step begins.
+    fn check(&mut self, step: &StreamStep) -> Result<(), Refusal> {
+        let (serial, found) = self.last(step.stream)?;
+        if found != step.after {
+            return Err(Refusal::MarkMoved { found });
+        }
+        self.set(step.stream, serial, found);
+        Ok(())
+    }
+
+    /// Serial of the last mark of a stream that was checked.
+    fn serial(&self, stream: StreamId) -> Serial {
+        self.last.get(&stream).map_or(Serial::NONE, |(serial, _)| *serial)
+    }
+
     /// Serial and position of the last mark; both 0 when there is none.
-    fn last(&self, stream: [u8; 16]) -> Result<(Serial, u64), Refusal> {
+    fn last(&self, stream: StreamId) -> Result<(Serial, u64), Refusal> {
         if let Some(last) = self.last.get(&stream) {
             return Ok(*last);
         }
@@ -282,7 +303,7 @@ impl Marks {
         Ok((entry.serial, position.unwrap_or(0)))
     }
 
-    fn set(&mut self, stream: [u8; 16], serial: Serial, position: u64) {
+    fn set(&mut self, stream: StreamId, serial: Serial, position: u64) {
         if self.last.len() >= REMEMBERED_STREAMS {
             self.last.clear();
         }

@@ -15,6 +15,8 @@
 //! This crate opens no socket, takes paths only from its caller, and reads the clock in the writer alone.
 #![forbid(unsafe_code)]
 
+pub mod access;
+mod actor;
 mod catalog;
 mod cold;
 mod command;
@@ -40,13 +42,14 @@ mod testing;
 mod values;
 mod writer;
 
+pub use actor::{Actor, Door, Origin, Proof};
 pub use catalog::{
     Catalog, Health, NotWritable, Opened, ShutdownError, SnapshotWriteError, Statistics, open, open_over,
 };
 pub use cold::{ColdReader, FetchError};
 pub use command::{
-    Actor, AddMode, Command, InvalidValue, Outcome, Permit, PutMode, Receipt, Refusal, RefusalCode, Role, Timestamps,
-    authorize,
+    AddMode, Command, Expect, InvalidValue, Order, Outcome, Permit, PutMode, Receipt, Refusal, RefusalCode, Request,
+    StreamId, StreamStep, Submission, Timestamps, authorize,
 };
 pub use config::{LongHandles, RecordLimits, WriterLimits};
 pub use prefixes::{HomeName, HomeNameError, Prefixes};

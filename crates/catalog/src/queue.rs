@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 
-use crate::command::{Actor, Command, Receipt, Refusal};
+use tokio::sync::oneshot;
+
+use crate::command::{Receipt, Refusal, Submission};
 use crate::config::WriterLimits;
 
 /// Results of one submission, one for each command, in order.
@@ -26,38 +28,37 @@ impl WriterHandle {
         Self { queue }
     }
 
-    /// Hands commands to the writer. They are committed in one group, perhaps together with those of others, and each
+    /// Hands orders to the writer. They are committed in one group, perhaps together with those of others, and each
     /// is decided by itself: one that is refused does not keep the others from being carried out.
     ///
     /// # Errors
     /// At once, with nothing queued, when the queue is full, closed, or could never take so much.
-    pub fn submit(&self, actor: &Actor, commands: Vec<Command>) -> Result<Ticket, SubmitError> {
-        self.push(actor, commands, false)
+    pub fn submit(&self, submission: Submission) -> Result<Ticket, SubmitError> {
+        self.push(submission, false)
     }
 
     /// As [`submit`](Self::submit), but waits for room in the queue. For imports and tools; a door says "too busy".
     ///
     /// # Errors
     /// When the queue is closed or could never take so much.
-    pub fn submit_when_room(&self, actor: &Actor, commands: Vec<Command>) -> Result<Ticket, SubmitError> {
-        self.push(actor, commands, true)
+    pub fn submit_when_room(&self, submission: Submission) -> Result<Ticket, SubmitError> {
+        self.push(submission, true)
     }
 
-    /// What a single submission may weigh at most, by [`Command::weight_bytes`], and how many commands it may hold.
+    /// What a single submission may weigh at most, by [`Submission::weight_bytes`], and how many orders it may hold.
     #[must_use]
     pub fn submission_limits(&self) -> (usize, usize) {
         (self.queue.limits.group_bytes, self.queue.limits.group_commands)
     }
 
-    fn push(&self, actor: &Actor, commands: Vec<Command>, wait: bool) -> Result<Ticket, SubmitError> {
-        let weight: usize = commands.iter().map(Command::weight_bytes).sum();
+    fn push(&self, submission: Submission, wait: bool) -> Result<Ticket, SubmitError> {
+        let weight = submission.weight_bytes();
         let limits = &self.queue.limits;
-        if weight > limits.group_bytes || commands.len() > limits.group_commands {
-            return Err(SubmitError::TooLarge { bytes: weight, commands: commands.len() });
+        if weight > limits.group_bytes || submission.orders.len() > limits.group_commands {
+            return Err(SubmitError::TooLarge { bytes: weight, commands: submission.orders.len() });
         }
-        let (answer, ticket) = mpsc::sync_channel(1);
-        let submission = Submission { actor: actor.clone(), commands, weight, answer };
-        self.queue.push(submission, wait)?;
+        let (answer, ticket) = oneshot::channel();
+        self.queue.push(Queued { submission, weight, answer }, wait)?;
         Ok(Ticket { answer: ticket })
     }
 }
@@ -65,16 +66,24 @@ impl WriterHandle {
 /// The right to one submission's results.
 #[derive(Debug)]
 pub struct Ticket {
-    answer: mpsc::Receiver<Result<Results, WriteError>>,
+    answer: oneshot::Receiver<Result<Results, WriteError>>,
 }
 
 impl Ticket {
-    /// Waits until the submission is durable and visible, or known to have failed.
+    /// Waits until the submission is durable and visible, or known to have failed. For threads; tasks use [`done`](Self::done).
     ///
     /// # Errors
     /// [`WriteError`]: nothing of the submission was acknowledged.
     pub fn wait(self) -> Result<Results, WriteError> {
-        self.answer.recv().unwrap_or(Err(WriteError::Stopped))
+        self.answer.blocking_recv().unwrap_or(Err(WriteError::Stopped))
+    }
+
+    /// The same for tasks. Giving up waiting changes nothing about the submission.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    pub async fn done(self) -> Result<Results, WriteError> {
+        self.answer.await.unwrap_or(Err(WriteError::Stopped))
     }
 }
 
@@ -88,7 +97,7 @@ pub enum SubmitError {
     /// More than one group may hold; submit less at a time.
     #[error("{commands} commands of {bytes} bytes are too much for one submission")]
     TooLarge {
-        /// Bytes, by [`Command::weight_bytes`].
+        /// Bytes, by [`Submission::weight_bytes`].
         bytes: usize,
         /// Number of commands.
         commands: usize,
@@ -125,15 +134,14 @@ pub enum WriteError {
     Stopped,
 }
 
-/// Commands waiting for the writer.
-pub(crate) struct Submission {
-    pub(crate) actor: Actor,
-    pub(crate) commands: Vec<Command>,
+/// A submission waiting for the writer.
+pub(crate) struct Queued {
+    pub(crate) submission: Submission,
     weight: usize,
-    answer: mpsc::SyncSender<Result<Results, WriteError>>,
+    answer: oneshot::Sender<Result<Results, WriteError>>,
 }
 
-impl Submission {
+impl Queued {
     /// Gives the answer. That nobody waits for it any more is not the writer's concern.
     pub(crate) fn answer(self, answer: Result<Results, WriteError>) {
         let _ = self.answer.send(answer);
@@ -149,7 +157,7 @@ pub(crate) struct WarmRecord {
 
 /// What the writer does next.
 pub(crate) enum Work {
-    Submission(Submission),
+    Submission(Queued),
     /// Write the index snapshot and say how it went.
     Snapshot(mpsc::SyncSender<std::io::Result<()>>),
     /// Make these resident.
@@ -168,7 +176,7 @@ pub(crate) struct Queue {
 
 #[derive(Default)]
 struct State {
-    submissions: VecDeque<Submission>,
+    submissions: VecDeque<Queued>,
     bytes: usize,
     snapshots: Vec<mpsc::SyncSender<std::io::Result<()>>>,
     warm: Option<Vec<WarmRecord>>,
@@ -185,7 +193,7 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, submission: Submission, wait: bool) -> Result<(), SubmitError> {
+    fn push(&self, submission: Queued, wait: bool) -> Result<(), SubmitError> {
         let mut state = self.lock();
         loop {
             if state.closed {
@@ -259,16 +267,16 @@ impl Queue {
     }
 
     /// The next submission if one waits and is within what a group has left.
-    pub(crate) fn next_within(&self, commands: usize, bytes: usize) -> Option<Submission> {
+    pub(crate) fn next_within(&self, commands: usize, bytes: usize) -> Option<Queued> {
         let mut state = self.lock();
         let front = state.submissions.front()?;
-        if front.commands.len() > commands || front.weight > bytes {
+        if front.submission.orders.len() > commands || front.weight > bytes {
             return None;
         }
         self.pop(&mut state)
     }
 
-    fn pop(&self, state: &mut State) -> Option<Submission> {
+    fn pop(&self, state: &mut State) -> Option<Queued> {
         let submission = state.submissions.pop_front()?;
         state.bytes = state.bytes.saturating_sub(submission.weight);
         self.freed.notify_all();
@@ -292,21 +300,23 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actor::Actor;
+    use crate::command::Command;
 
     fn handle(limits: WriterLimits) -> (WriterHandle, Arc<Queue>) {
         let queue = Arc::new(Queue::new(limits));
         (WriterHandle::new(Arc::clone(&queue)), queue)
     }
 
-    fn delete(count: usize) -> Vec<Command> {
-        vec![Command::Delete { handle: b"1/x".to_vec() }; count]
+    fn delete(count: usize) -> Submission {
+        Submission::new(&Actor::operator(), vec![Command::Delete { handle: b"1/x".to_vec() }; count])
     }
 
     #[test]
     fn a_full_queue_refuses_at_once_and_takes_again_when_emptied() {
         let limits = WriterLimits { queue_submissions: 2, ..WriterLimits::default() };
         let (writer, queue) = handle(limits);
-        let submit = || writer.submit(&Actor::operator(), delete(1)).map(drop);
+        let submit = || writer.submit(delete(1)).map(drop);
         assert_eq!((submit(), submit(), submit()), (Ok(()), Ok(()), Err(SubmitError::QueueFull)));
         assert!(matches!(queue.next(), Work::Submission(_)));
         assert_eq!(submit(), Ok(()));
@@ -316,8 +326,8 @@ mod tests {
     fn the_byte_limit_holds_but_never_blocks_a_lone_submission() {
         let limits = WriterLimits { queue_bytes: 100, ..WriterLimits::default() };
         let (writer, queue) = handle(limits);
-        assert!(writer.submit(&Actor::operator(), delete(4)).is_ok());
-        assert_eq!(writer.submit(&Actor::operator(), delete(1)).map(drop), Err(SubmitError::QueueFull));
+        assert!(writer.submit(delete(4)).is_ok());
+        assert_eq!(writer.submit(delete(1)).map(drop), Err(SubmitError::QueueFull));
         assert_eq!(queue.waiting(), (1, 4 * 67));
     }
 
@@ -325,16 +335,16 @@ mod tests {
     fn a_submission_larger_than_a_group_is_refused() {
         let limits = WriterLimits { group_commands: 3, ..WriterLimits::default() };
         let (writer, _queue) = handle(limits);
-        let refused = writer.submit(&Actor::operator(), delete(4)).map(drop);
+        let refused = writer.submit(delete(4)).map(drop);
         assert_eq!(refused, Err(SubmitError::TooLarge { bytes: 4 * 67, commands: 4 }));
     }
 
     #[test]
     fn closing_lets_queued_work_out_and_new_work_not_in() {
         let (writer, queue) = handle(WriterLimits::default());
-        let ticket = writer.submit(&Actor::operator(), delete(1)).unwrap();
+        let ticket = writer.submit(delete(1)).unwrap();
         queue.close();
-        assert_eq!(writer.submit(&Actor::operator(), delete(1)).map(drop), Err(SubmitError::Stopped));
+        assert_eq!(writer.submit(delete(1)).map(drop), Err(SubmitError::Stopped));
         assert!(!queue.push_warm(Vec::new()));
         let Work::Submission(submission) = queue.next() else { panic!("the submission comes out") };
         submission.answer(Ok(Vec::new()));
@@ -345,7 +355,7 @@ mod tests {
     #[test]
     fn a_ticket_whose_submission_vanished_says_stopped() {
         let (writer, queue) = handle(WriterLimits::default());
-        let ticket = writer.submit(&Actor::operator(), delete(1)).unwrap();
+        let ticket = writer.submit(delete(1)).unwrap();
         drop(queue.next());
         assert!(matches!(ticket.wait(), Err(WriteError::Stopped)));
     }

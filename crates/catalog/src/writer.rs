@@ -12,13 +12,14 @@ use waymark_ident::CaseRule;
 use waymark_index::{Full, HashKey};
 use waymark_store::{CommitError, Group, Place, Serial, Store, Timestamp};
 
+use crate::access::Access;
 use crate::config::{RecordLimits, WriterLimits};
 use crate::forming::{Forming, Marks, Terms};
 use crate::locate::Locator;
 use crate::overlay::Publication;
 use crate::prefixes::Prefixes;
 use crate::projection::Projector;
-use crate::queue::{Queue, Results, Submission, WarmRecord, Work, WriteError};
+use crate::queue::{Queue, Queued, Results, WarmRecord, Work, WriteError};
 use crate::snapshot;
 
 /// Reads the time; a function, so that tests bring their own.
@@ -66,6 +67,7 @@ pub(crate) struct Parts {
     pub(crate) index: waymark_index::Writer,
     pub(crate) queue: Arc<Queue>,
     pub(crate) prefixes: Arc<ArcSwap<Prefixes>>,
+    pub(crate) access: Arc<ArcSwap<Access>>,
     pub(crate) visible: Arc<AtomicU64>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) rule: CaseRule,
@@ -83,7 +85,7 @@ pub(crate) struct Writer {
     projector: Projector,
     group: Group,
     /// A submission that did not fit into the last group.
-    deferred: Option<Submission>,
+    deferred: Option<Queued>,
 }
 
 impl Writer {
@@ -135,12 +137,14 @@ impl Writer {
     }
 
     /// Forms a group from `first` and what waits behind it, and carries it through.
-    fn work_group(&mut self, first: Submission) {
+    fn work_group(&mut self, first: Queued) {
         let last = self.parts.store.last();
         // The store never goes back in time; receipts and timestamps of values say what it will say.
         let time = (self.parts.clock)().max(last.time);
-        let mut group =
-            Gathered { forming: Forming::new(last.serial, time, self.parts.prefixes.load_full()), decided: Vec::new() };
+        let mut group = Gathered {
+            forming: Forming::new(last.serial, time, self.parts.prefixes.load_full(), self.parts.access.load_full()),
+            decided: Vec::new(),
+        };
         if let Err(refused) = self.gather(&mut group, first) {
             refused.answer(Err(WriteError::TooLarge));
             return;
@@ -159,15 +163,14 @@ impl Writer {
     }
 
     /// Decides a submission into the group; gives it back when it might not fit.
-    fn gather(&mut self, group: &mut Gathered, submission: Submission) -> Result<(), Submission> {
+    fn gather(&mut self, group: &mut Gathered, queued: Queued) -> Result<(), Queued> {
         let terms = Terms { rule: self.parts.rule, limits: &self.parts.limits };
-        let Submission { actor, commands, .. } = &submission;
-        match group.forming.decide(actor, commands, terms, &mut self.locator, &mut self.marks) {
+        match group.forming.decide(&queued.submission, terms, &mut self.locator, &mut self.marks) {
             Some(results) => {
-                group.decided.push((submission, results));
+                group.decided.push((queued, results));
                 Ok(())
             }
-            None => Err(submission),
+            None => Err(queued),
         }
     }
 
@@ -233,6 +236,9 @@ impl Writer {
         if forming.prefixes_changed {
             self.parts.prefixes.store(Arc::clone(&forming.prefixes));
         }
+        if forming.access_changed {
+            self.parts.access.store(Arc::clone(&forming.access));
+        }
         for publication in forming.overlay.publications() {
             match publication {
                 Publication::Put { key, entry, body, replaces } => {
@@ -273,7 +279,7 @@ impl Writer {
 /// A group and the submissions in it, with what was decided about each command.
 struct Gathered {
     forming: Forming,
-    decided: Vec<(Submission, Results)>,
+    decided: Vec<(Queued, Results)>,
 }
 
 /// A place of the store as the index keeps it.

@@ -276,14 +276,22 @@ fn shutting_down_ends_queued_work_first_and_twice_is_once() {
     home(&catalog, "88.1");
     let writer = catalog.writer();
     let tickets: Vec<_> = (0..50)
-        .map(|n| writer.submit(&waymark_catalog::Actor::operator(), vec![create(&format!("88.1/{n}"), "u")]).unwrap())
+        .map(|n| {
+            writer
+                .submit(waymark_catalog::Submission::new(
+                    &waymark_catalog::Actor::operator(),
+                    vec![create(&format!("88.1/{n}"), "u")],
+                ))
+                .unwrap()
+        })
         .collect();
     catalog.shutdown().unwrap();
     catalog.shutdown().unwrap();
     for ticket in tickets {
         assert!(ticket.wait().unwrap()[0].is_ok());
     }
-    let late = writer.submit(&waymark_catalog::Actor::operator(), vec![delete("88.1/1")]);
+    let late =
+        writer.submit(waymark_catalog::Submission::new(&waymark_catalog::Actor::operator(), vec![delete("88.1/1")]));
     assert!(matches!(late, Err(waymark_catalog::SubmitError::Stopped)));
     assert_eq!(dump(&catalog).len(), 50, "readers keep working");
     assert!(catalog.serial() > Serial(50));

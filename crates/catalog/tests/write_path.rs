@@ -17,8 +17,8 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use common::*;
 use waymark_catalog::{
-    Actor, Command, HomeName, Lookup, NotWritable, Outcome, PutMode, Refusal, Timestamps, ValueSet, Warm, WriteError,
-    open_over,
+    Actor, Catalog, Command, HomeName, Lookup, NotWritable, Outcome, PutMode, Receipt, Refusal, StreamStep, Submission,
+    Timestamps, ValueSet, Warm, WriteError, open_over,
 };
 use waymark_ident::{Handle, MAX_KEY_BYTES};
 use waymark_store::fault::{Fault, FaultMedium, MemoryMedium, Operation};
@@ -145,7 +145,7 @@ fn nothing_is_visible_before_it_is_durable_or_acknowledged_before_it_is_visible(
     let before = catalog.serial();
 
     let (acknowledged, acknowledgement) = std::sync::mpsc::channel();
-    let ticket = catalog.writer().submit(&Actor::operator(), vec![create("88.1/x", "u")]).unwrap();
+    let ticket = catalog.writer().submit(Submission::new(&Actor::operator(), vec![create("88.1/x", "u")])).unwrap();
     let waiter = std::thread::spawn(move || acknowledged.send(ticket.wait()).unwrap());
 
     gate.wait_for(1);
@@ -266,7 +266,8 @@ fn an_identity_without_rights_changes_nothing() {
     let catalog = open_at(dir.path(), waymark_store::Engine::Log).catalog;
     home(&catalog, "88.1");
     let actor = Actor::identity("300:0.NA/88.1");
-    let results = catalog.writer().submit(&actor, vec![create("88.1/a", "u")]).unwrap().wait().unwrap();
+    let results =
+        catalog.writer().submit(Submission::new(&actor, vec![create("88.1/a", "u")])).unwrap().wait().unwrap();
     assert_eq!(results, [Err(Refusal::NotPermitted)]);
     assert_eq!(data(&catalog, "88.1/a"), None);
     assert_eq!(catalog.statistics().refused_total, 1);
@@ -342,14 +343,13 @@ fn a_refused_write_fails_its_group_alone() {
     let faults = FaultMedium::over(Arc::new(medium));
     let catalog = open_medium(faults.clone()).catalog;
     home(&catalog, "88.1");
-    let mark = Command::Mark { stream: [1; 16], after: 0, position: 7 };
     faults.fail_once(Operation::Write, "", 0, Fault::Error(io::ErrorKind::TimedOut));
-    let failed = try_write(&catalog, vec![create("88.1/a", "lost"), mark.clone()]);
+    let failed = step(&catalog, 0, 7, vec![create("88.1/a", "lost")]);
     assert!(matches!(failed, Err(WriteError::Io(_))), "{failed:?}");
     assert_eq!(data(&catalog, "88.1/a"), None);
     assert_eq!(catalog.cold().mark([1; 16]).unwrap(), None);
     assert_eq!(catalog.statistics().failed_groups_total, 1);
-    write(&catalog, vec![create("88.1/a", "kept"), mark]);
+    step(&catalog, 0, 7, vec![create("88.1/a", "kept")]).unwrap();
     assert_eq!(catalog.cold().mark([1; 16]).unwrap(), Some(7));
     assert_eq!(data(&catalog, "88.1/a").unwrap(), ["kept"]);
 }
@@ -358,15 +358,27 @@ fn a_refused_write_fails_its_group_alone() {
 fn a_mark_moves_only_from_where_its_stream_is() {
     let catalog = open_medium(Arc::new(MemoryMedium::new())).catalog;
     home(&catalog, "88.1");
-    let mark = |after, position| Command::Mark { stream: [1; 16], after, position };
-    write(&catalog, vec![mark(0, 7)]);
+    step(&catalog, 0, 7, vec![]).unwrap();
     // The submission from 7 to 9 failed; the one behind it did not, and must not hide that.
-    let results = try_write(&catalog, vec![create("88.1/a", "kept"), mark(9, 12)]).unwrap();
-    assert!(results[0].is_ok());
-    assert!(matches!(results[1], Err(Refusal::MarkMoved { found: 7 })), "{:?}", results[1]);
+    let results = step(&catalog, 9, 12, vec![create("88.1/a", "lost")]).unwrap();
+    assert!(matches!(results[0], Err(Refusal::MarkMoved { found: 7 })), "{:?}", results[0]);
     assert_eq!(catalog.cold().mark([1; 16]).unwrap(), Some(7));
-    write(&catalog, vec![mark(7, 9), mark(9, 12), mark(12, 0), mark(0, 3)]);
+    assert_eq!(data(&catalog, "88.1/a"), None);
+    for (after, position) in [(7, 9), (9, 12), (12, 0), (0, 3)] {
+        step(&catalog, after, position, vec![]).unwrap();
+    }
     assert_eq!(catalog.cold().mark([1; 16]).unwrap(), Some(3));
+}
+
+/// Submits as a step of the one stream of these tests.
+fn step(
+    catalog: &Catalog,
+    after: u64,
+    position: u64,
+    commands: Vec<Command>,
+) -> Result<Vec<Result<Receipt, Refusal>>, WriteError> {
+    let step = StreamStep { stream: [1; 16], after, position, counts_orders: false };
+    catalog.writer().submit(Submission::new(&Actor::operator(), commands).as_step(step)).unwrap().wait()
 }
 
 #[test]
@@ -404,7 +416,8 @@ fn submissions_that_wait_share_a_group() {
     let catalog = open_over(store, waymark_store::Recovery::default(), &options).unwrap().catalog;
     let _opener = Opener(Arc::clone(&gate));
     home(&catalog, "88.1");
-    let submit = |handle: &str| catalog.writer().submit(&Actor::operator(), vec![create(handle, "u")]).unwrap();
+    let submit =
+        |handle: &str| catalog.writer().submit(Submission::new(&Actor::operator(), vec![create(handle, "u")])).unwrap();
     let first = submit("88.1/first");
     gate.wait_for(1);
     let waiting: Vec<_> = (0..50).map(|n| submit(&format!("88.1/{n}"))).collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use waymark_store::{Store, Timestamp};
 
 use crate::catalog::Catalog;
-use crate::command::{Actor, Command};
+use crate::command::Submission;
 use crate::config::RecordLimits;
 use crate::forming::{Forming, Marks, Terms};
 use crate::locate::Locator;
@@ -33,7 +33,7 @@ impl DryRun {
         Self {
             locator: catalog.locator(),
             marks: Marks::new(Arc::clone(&store)),
-            forming: Forming::new(last.serial, last.time, catalog.prefixes()),
+            forming: Forming::new(last.serial, last.time, catalog.prefixes(), catalog.access()),
             rule: catalog.case_rule(),
             limits: catalog.record_limits(),
             time: last.time,
@@ -42,17 +42,17 @@ impl DryRun {
     }
 
     /// What the writer would answer; `None` when the commands are too large for a group.
-    pub(super) fn decide(&mut self, actor: &Actor, commands: &[Command]) -> Option<Results> {
-        if let Some(results) = self.try_decide(actor, commands) {
+    pub(super) fn decide(&mut self, submission: &Submission) -> Option<Results> {
+        if let Some(results) = self.try_decide(submission) {
             return Some(results);
         }
-        let prefixes = Arc::clone(&self.forming.prefixes);
-        self.forming = Forming::new(self.store.last().serial, self.time, prefixes);
-        self.try_decide(actor, commands)
+        let (prefixes, access) = (Arc::clone(&self.forming.prefixes), Arc::clone(&self.forming.access));
+        self.forming = Forming::new(self.store.last().serial, self.time, prefixes, access);
+        self.try_decide(submission)
     }
 
-    fn try_decide(&mut self, actor: &Actor, commands: &[Command]) -> Option<Results> {
+    fn try_decide(&mut self, submission: &Submission) -> Option<Results> {
         let terms = Terms { rule: self.rule, limits: &self.limits };
-        self.forming.decide(actor, commands, terms, &mut self.locator, &mut self.marks)
+        self.forming.decide(submission, terms, &mut self.locator, &mut self.marks)
     }
 }

@@ -15,8 +15,9 @@ use super::options::{Format, ImportOptions};
 use super::problem::Problem;
 use super::step::{Source, Step};
 use super::summary::{ImportError, Progress, Summary};
+use crate::actor::Actor;
 use crate::catalog::Catalog;
-use crate::command::{Actor, Command, Refusal};
+use crate::command::{Command, Refusal, StreamStep, Submission};
 use crate::form::cause::Cause;
 use crate::prefixes::{HomeName, Prefixes, key_of, prefix_of_key};
 use crate::queue::{Results, Ticket, WriteError, WriterHandle};
@@ -62,9 +63,8 @@ pub fn run<'a>(
         rule: catalog.case_rule(),
         homes: options.home.then(|| (*catalog.prefixes()).clone()),
         stream,
-        // Room for the mark at the end of a submission.
-        most_commands: options.submission.min(limit_commands.saturating_sub(1)).max(1),
-        most_bytes: limit_bytes.saturating_sub(MARK_ROOM_BYTES),
+        most_commands: options.submission.min(limit_commands).max(1),
+        most_bytes: limit_bytes,
         in_flight: options.in_flight.max(1),
         kept_problems: options.kept_problems,
         actor: Actor::import(),
@@ -79,9 +79,6 @@ pub fn run<'a>(
     };
     import.run(progress)
 }
-
-/// Weight left free in every submission for its mark.
-const MARK_ROOM_BYTES: usize = 256;
 
 /// Where commands go.
 enum Target {
@@ -203,29 +200,34 @@ impl Import<'_> {
 
     /// Sends the batch on, with its mark, and collects answers while as many submissions as may are under way.
     fn send(&mut self, progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>) -> Result<ControlFlow<()>, ImportError> {
-        if let (Some(stream), Some(position)) = (self.stream, self.mark.take()) {
-            self.push(Command::Mark { stream, after: self.marked, position }, None);
-            self.marked = position;
-        }
+        let step = self.step();
         let commands = std::mem::take(&mut self.batch);
         let origins = std::mem::take(&mut self.origins);
         self.batch_bytes = 0;
-        if commands.is_empty() {
+        if commands.is_empty() && step.is_none() {
             return Ok(ControlFlow::Continue(()));
         }
+        let submission = Submission { stream: step, ..Submission::new(&self.actor, commands) };
         match &mut self.target {
             Target::Writer(writer) => {
-                let ticket = writer.submit_when_room(&self.actor, commands).map_err(ImportError::Submit)?;
+                let ticket = writer.submit_when_room(submission).map_err(ImportError::Submit)?;
                 self.waiting.push_back((ticket, origins));
             }
             Target::DryRun(dry_run) => {
-                let results = dry_run.decide(&self.actor, &commands);
+                let results = dry_run.decide(&submission);
                 let Some(results) = results else { return Err(self.write_failed(WriteError::TooLarge)) };
                 self.account(results, origins)?;
                 return Ok(progress(&self.summary.progress));
             }
         }
         if self.waiting.len() >= self.in_flight { self.collect(progress) } else { Ok(ControlFlow::Continue(())) }
+    }
+
+    /// The step of the stream that is sent with the batch.
+    fn step(&mut self) -> Option<StreamStep> {
+        let (stream, position) = (self.stream?, self.mark.take()?);
+        let after = std::mem::replace(&mut self.marked, position);
+        Some(StreamStep { stream, after, position, counts_orders: false })
     }
 
     /// Waits for the oldest submission.

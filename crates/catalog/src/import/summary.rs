@@ -77,7 +77,7 @@ impl Summary {
             Outcome::Same => &mut self.same,
             Outcome::Homed => &mut self.homed,
             Outcome::Unhomed => &mut self.unhomed,
-            Outcome::Marked => return,
+            Outcome::Suspended | Outcome::Resumed | Outcome::Revoked | Outcome::Stored => return,
         };
         *counter += 1;
         self.long_handles += u64::from(receipt.long_handle);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use waymark_catalog::{
     Actor, AddMode, Catalog, Command, HomeName, Lookup, Opened, Options, OwnedRecord, PutMode, Receipt, Recovery,
-    Refusal, Timestamps, ValueSet, Warm, WriteError, open, open_over,
+    Refusal, Submission, Timestamps, ValueSet, Warm, WriteError, open, open_over,
 };
 use waymark_ident::{Handle, MAX_KEY_BYTES};
 use waymark_store::fault::MemoryMedium;
@@ -65,7 +65,7 @@ pub(crate) fn try_write(
     catalog: &Catalog,
     commands: Vec<Command>,
 ) -> Result<Vec<Result<Receipt, Refusal>>, WriteError> {
-    catalog.writer().submit(&Actor::operator(), commands).unwrap().wait()
+    catalog.writer().submit(Submission::new(&Actor::operator(), commands)).unwrap().wait()
 }
 
 /// Submits, waits, and wants every command done.

@@ -1,7 +1,7 @@
 //! `waymark prefix`: which prefixes a data folder serves.
 
 use serde_json::json;
-use waymark_catalog::{Actor, Command as Change, HomeName};
+use waymark_catalog::{Actor, Command as Change, HomeName, Submission};
 
 use super::{
     Prefix,
@@ -52,7 +52,7 @@ async fn change(arguments: &super::PrefixChange, home: bool, texts: &Texts) -> R
     let (catalog, _) = open(&config, &data, store::Folder::MayBeMade, texts).await?;
     let writer = catalog.writer();
     let done = tokio::task::spawn_blocking(move || {
-        let ticket = writer.submit(&Actor::operator(), changes).map_err(|error| chain(&error))?;
+        let ticket = writer.submit(Submission::new(&Actor::operator(), changes)).map_err(|error| chain(&error))?;
         let results = ticket.wait().map_err(|error| chain(&error))?;
         catalog.shutdown().map_err(|error| chain(&error))?;
         Ok::<_, String>(results)

@@ -19,7 +19,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
-use waymark_catalog::{Actor, Catalog, Command, HomeName, LongHandles, Options, PutMode, Timestamps, ValueSet, Warm};
+use waymark_catalog::{
+    Actor, Catalog, Command, HomeName, LongHandles, Options, PutMode, Submission, Timestamps, ValueSet, Warm,
+};
 use waymark_resolver::{
     Action, AdministrationDoors, Answerer, NodeKey, Now, Origin, OwnedQuestion, Question, Settings, SiteSet,
     SiteSetOptions, ThreadCounters, Transport,
@@ -89,7 +91,7 @@ impl Shelf {
         let mut commands = commands.into_iter().peekable();
         while commands.peek().is_some() {
             let part: Vec<Command> = commands.by_ref().take(SUBMISSION).collect();
-            let results = writer.submit_when_room(&Actor::operator(), part).unwrap().wait().unwrap();
+            let results = writer.submit_when_room(Submission::new(&Actor::operator(), part)).unwrap().wait().unwrap();
             for result in results.iter() {
                 result.as_ref().unwrap();
             }

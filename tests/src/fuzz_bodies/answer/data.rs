@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use waymark_catalog::{Actor, Catalog, Command, HomeName, LongHandles, Options, PutMode, Timestamps, ValueSet, Warm};
+use waymark_catalog::{
+    Actor, Catalog, Command, HomeName, LongHandles, Options, PutMode, Submission, Timestamps, ValueSet, Warm,
+};
 use waymark_resolver::{AdministrationDoors, Answerer, NodeKey, Settings, SiteSet, SiteSetOptions, ThreadCounters};
 use waymark_store::{MemoryStore, Recovery, Store};
 use waymark_wire::types::HS_SITE;
@@ -39,7 +41,7 @@ impl Answerers {
             mode: PutMode::Create,
         }));
         commands.push(Command::Unhome { name: name("0.NA") });
-        let ticket = warm.writer().submit(&Actor::operator(), commands).expect("the queue is empty");
+        let ticket = warm.writer().submit(Submission::new(&Actor::operator(), commands)).expect("the queue is empty");
         for result in &ticket.wait().expect("memory takes every write") {
             assert!(result.is_ok(), "{result:?}");
         }

@@ -1,0 +1,21 @@
+//! Compiles `proto/` with a compiler written in Rust, so that no protoc is needed.
+
+use prost::Message as _;
+use std::{error::Error, path::PathBuf};
+
+const FILES: &[&str] = &[
+    "waymark/registration/v1/identifiers.proto",
+    "waymark/registration/v1/registration.proto",
+    "waymark/registration/v1/jobs.proto",
+    "waymark/operator/v1/operator.proto",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = "../../proto";
+    println!("cargo:rerun-if-changed={root}");
+    let descriptors = protox::compile(FILES, [root])?;
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo gives no OUT_DIR")?);
+    std::fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    tonic_prost_build::configure().compile_fds(descriptors)?;
+    Ok(())
+}

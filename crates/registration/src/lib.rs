@@ -1,0 +1,2 @@
+//! The gRPC and HTTP doors of registration and operation.
+#![forbid(unsafe_code)]
