@@ -4,7 +4,9 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use waymark_catalog::{Actor, Catalog, Command, HomeName, Options, PutMode, Timestamps, ValueSet, open_over};
+use waymark_catalog::{
+    Actor, Catalog, Command, HomeName, Options, PutMode, Submission, Timestamps, ValueSet, open_over,
+};
 use waymark_client::{Server, Trust, fingerprint};
 use waymark_resolver::{
     AdministrationDoors, NodeKey, Settings, SiteSet, SiteSetOptions,
@@ -135,7 +137,8 @@ fn fill(catalog: &Catalog) {
     };
     commands.extend((0..SMALL).map(|number| put(&small(number), format!("https://example.org/{number}").as_bytes())));
     commands.extend([LARGE, HUGE].map(|(handle, bytes)| put(handle, &vec![b'x'; bytes])));
-    let results = catalog.writer().submit_when_room(&Actor::operator(), commands).unwrap().wait().unwrap();
+    let results =
+        catalog.writer().submit_when_room(Submission::new(&Actor::operator(), commands)).unwrap().wait().unwrap();
     for result in results.iter() {
         result.as_ref().unwrap();
     }
