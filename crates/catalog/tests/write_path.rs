@@ -113,6 +113,12 @@ impl Store for Gated {
     ) -> Result<Serial, FollowError> {
         self.inner.follow(after, visit)
     }
+    fn read_serial<'b>(&self, serial: Serial, buffer: &'b mut Vec<u8>) -> Result<Option<Entry<'b>>, FollowError> {
+        self.inner.read_serial(serial, buffer)
+    }
+    fn serial_at(&self, time: Timestamp) -> Result<Serial, FollowError> {
+        self.inner.serial_at(time)
+    }
     fn last(&self) -> Position {
         self.inner.last()
     }

@@ -72,6 +72,20 @@ pub trait Store: Send + Sync + fmt::Debug {
         visit: &mut dyn FnMut(&Entry<'_>) -> ControlFlow<()>,
     ) -> Result<Serial, FollowError>;
 
+    /// Reads the entry with this serial into `buffer`, its checksum verified; `None` when there is none, because it lies behind the end or is
+    /// [`Serial::NONE`]. It is read by itself, so damage of its neighbours does not matter.
+    ///
+    /// # Errors
+    /// [`FollowError::Compacted`] when it is gone; damage, never handed out, or a refusing disk.
+    fn read_serial<'b>(&self, serial: Serial, buffer: &'b mut Vec<u8>) -> Result<Option<Entry<'b>>, FollowError>;
+
+    /// The first serial whose entry was made at or after `time`; behind the last one when none was, and the oldest that is still there when
+    /// all were. Damaged entries directly before the answer count as made after `time`, so that following from it misses nothing.
+    ///
+    /// # Errors
+    /// A refusing disk.
+    fn serial_at(&self, time: Timestamp) -> Result<Serial, FollowError>;
+
     /// End of the durable sequence.
     fn last(&self) -> Position;
 

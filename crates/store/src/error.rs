@@ -170,6 +170,16 @@ pub enum FollowError {
     Read(#[from] ReadError),
 }
 
+impl FollowError {
+    /// What failing to read the single entry `serial` means for whoever follows.
+    pub(crate) fn of_entry(serial: Serial, error: ReadError) -> Self {
+        match error {
+            source @ ReadError::Damaged { .. } => Self::Damaged { resume_after: serial, source },
+            other => Self::Read(other),
+        }
+    }
+}
+
 /// Why the small state refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

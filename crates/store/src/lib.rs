@@ -162,6 +162,7 @@
 #![forbid(unsafe_code)]
 
 mod blobs;
+mod by_time;
 mod bytes;
 pub mod check;
 pub mod config;

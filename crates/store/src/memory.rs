@@ -54,6 +54,17 @@ impl Stored {
             body: &self.body,
         }
     }
+
+    /// The entry with its bytes in `buffer`.
+    fn copied<'b>(&self, serial: Serial, buffer: &'b mut Vec<u8>) -> Entry<'b> {
+        buffer.clear();
+        for part in [&self.actor, &self.key, &self.body] {
+            buffer.extend_from_slice(part);
+        }
+        let (actor, rest) = buffer.split_at(self.actor.len());
+        let (key, body) = rest.split_at(self.key.len());
+        Entry { actor, key, body, ..self.entry(serial) }
+    }
 }
 
 impl Inner {
@@ -132,23 +143,7 @@ impl Store for MemoryStore {
 
     fn read<'b>(&self, place: Place, buffer: &'b mut Vec<u8>) -> Result<Entry<'b>, ReadError> {
         let stored = self.read_inner().get(Serial(place.0)).ok_or(ReadError::NoSuchPlace(place))?;
-        let entry = stored.entry(Serial(place.0));
-        buffer.clear();
-        buffer.extend_from_slice(entry.actor);
-        buffer.extend_from_slice(entry.key);
-        buffer.extend_from_slice(entry.body);
-        let (actor, rest) = buffer.split_at(entry.actor.len());
-        let (key, body) = rest.split_at(entry.key.len());
-        Ok(Entry {
-            serial: entry.serial,
-            time: entry.time,
-            kind: entry.kind,
-            place,
-            previous: entry.previous,
-            actor,
-            key,
-            body,
-        })
+        Ok(stored.copied(Serial(place.0), buffer))
     }
 
     fn find(&self, key: &[u8]) -> Result<Option<Place>, ReadError> {
@@ -197,6 +192,16 @@ impl Store for MemoryStore {
                 return Ok(done);
             }
         }
+    }
+
+    fn read_serial<'b>(&self, serial: Serial, buffer: &'b mut Vec<u8>) -> Result<Option<Entry<'b>>, FollowError> {
+        let stored = self.read_inner().get(serial);
+        Ok(stored.map(|stored| stored.copied(serial, buffer)))
+    }
+
+    fn serial_at(&self, time: Timestamp) -> Result<Serial, FollowError> {
+        let before = self.read_inner().entries.partition_point(|stored| stored.time < time);
+        Ok(Serial(crate::bytes::offset(before)).next())
     }
 
     fn last(&self) -> Position {

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::blobs::Blobs;
+use crate::by_time::first_at;
 use crate::bytes::{Cursor, offset};
 use crate::check::Part;
 use crate::config::SPARE_BYTES;
@@ -408,16 +409,29 @@ impl Store for SledStore {
         let mut done = after;
         let mut buffer = Vec::new();
         while done < last {
-            let entry = self.entry(done.next(), &mut buffer).map_err(|error| match error {
-                source @ ReadError::Damaged { .. } => FollowError::Damaged { resume_after: done.next(), source },
-                other => FollowError::Read(other),
-            })?;
+            let entry =
+                self.entry(done.next(), &mut buffer).map_err(|error| FollowError::of_entry(done.next(), error))?;
             done = entry.serial;
             if visit(&entry).is_break() {
                 break;
             }
         }
         Ok(done)
+    }
+
+    fn read_serial<'b>(&self, serial: Serial, buffer: &'b mut Vec<u8>) -> Result<Option<Entry<'b>>, FollowError> {
+        if !serial.is_some() || serial > self.last().serial {
+            return Ok(None);
+        }
+        self.entry(serial, buffer).map(Some).map_err(|error| FollowError::of_entry(serial, error))
+    }
+
+    fn serial_at(&self, time: Timestamp) -> Result<Serial, FollowError> {
+        let mut buffer = Vec::new();
+        first_at(Serial(1), self.last().serial.next(), time, &mut |serial| {
+            let entry = self.entry(serial, &mut buffer).map_err(|error| FollowError::of_entry(serial, error))?;
+            Ok(entry.time)
+        })
     }
 
     fn last(&self) -> Position {

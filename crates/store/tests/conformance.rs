@@ -41,6 +41,8 @@ suite!(
     leaves_notes_out_of_keys_and_in_the_sequence,
     scans_in_key_order_by_prefix_and_after_a_key,
     follows_from_any_serial_and_stops_when_told,
+    reads_any_entry_by_its_serial,
+    tells_the_first_serial_of_a_time,
     keeps_time_when_the_clock_is_set_back,
     clamps_times_beyond_what_can_be_stored,
     refuses_an_empty_group,
@@ -186,6 +188,72 @@ fn follows_from_any_serial_and_stops_when_told(mut subject: Subject) {
         subject.reopen();
     }
     assert_eq!(subject.store.follow(Serial(999), &mut |_| panic!("nothing follows")).unwrap(), Serial(999));
+}
+
+fn reads_any_entry_by_its_serial(mut subject: Subject) {
+    let mut buffer = Vec::new();
+    for serial in [0, 1, u64::MAX] {
+        assert_eq!(subject.store.read_serial(Serial(serial), &mut buffer).unwrap(), None);
+    }
+    // Groups of one entry and of many, small and larger than a read.
+    for number in 0..90_u64 {
+        let body = "z".repeat(usize::try_from(number * 37 % 1500).unwrap());
+        let mut group = Group::new();
+        for part in 0..=number % 5 {
+            let kind = [EntryKind::PUT, EntryKind::DELETE, EntryKind::NOTE][usize::try_from(part % 3).unwrap()];
+            group.push(kind, format!("key {part}").as_bytes(), b"actor", Serial(number), body.as_bytes()).unwrap();
+        }
+        subject.store.commit(Timestamp(number), &group).unwrap();
+    }
+    for round in 0..3 {
+        let all = sequence(&*subject.store);
+        let mut order: Vec<_> = (0..all.len()).collect();
+        match round {
+            0 => order.reverse(),
+            1 => order.sort_by_key(|index| index * 7919 % all.len()),
+            _ => {}
+        }
+        for index in order {
+            let serial = Serial(index as u64 + 1);
+            let entry = subject.store.read_serial(serial, &mut buffer).unwrap().unwrap();
+            assert_eq!(Plain::of(&entry), all[index]);
+            let place = entry.place;
+            assert_eq!(subject.store.read(place, &mut buffer).unwrap().serial, serial);
+        }
+        for behind in [all.len() as u64 + 1, all.len() as u64 + 100, Serial::MAX.0, u64::MAX] {
+            assert_eq!(subject.store.read_serial(Serial(behind), &mut buffer).unwrap(), None);
+        }
+        subject.reopen();
+    }
+    // What is committed is found at once, before and behind entries looked for earlier.
+    for _ in 0..20 {
+        let committed = subject.store.commit(Timestamp(99), &puts(&[("new", &"n".repeat(900))])).unwrap();
+        let entry = subject.store.read_serial(committed.last, &mut buffer).unwrap().unwrap();
+        assert_eq!((entry.key, entry.time, entry.place), (b"new".as_slice(), Timestamp(99), committed.places[0]));
+    }
+}
+
+fn tells_the_first_serial_of_a_time(mut subject: Subject) {
+    let at = |subject: &Subject, time| subject.store.serial_at(Timestamp(time)).unwrap().0;
+    assert_eq!((at(&subject, 0), at(&subject, 5), at(&subject, u64::MAX)), (1, 1, 1));
+    // Several groups share a time, and some times have none.
+    let mut times = Vec::new();
+    for number in 0..150_u64 {
+        let time = 100 + number / 4 * 3;
+        let pairs = [("a", "x"), ("b", "y"), ("c", "z")];
+        let pairs = pairs.get(..usize::try_from(number % 3 + 1).unwrap()).unwrap();
+        let committed = subject.store.commit(Timestamp(time), &puts(pairs)).unwrap();
+        times.resize(usize::try_from(committed.last.0).unwrap(), time);
+    }
+    for _ in 0..2 {
+        for time in (90..=220).chain([0, u64::MAX]) {
+            let before = times.iter().filter(|found| **found < time).count();
+            assert_eq!(at(&subject, time), before as u64 + 1, "time {time}");
+        }
+        subject.reopen();
+    }
+    subject.store.commit(Timestamp(0), &puts(&[("back", "in time")])).unwrap();
+    assert_eq!(at(&subject, times[times.len() - 1] + 1), times.len() as u64 + 2);
 }
 
 fn keeps_time_when_the_clock_is_set_back(mut subject: Subject) {

@@ -7,6 +7,7 @@ pub(crate) mod merge;
 pub(crate) mod recover;
 pub(crate) mod run;
 pub(crate) mod scan;
+mod seek;
 pub(crate) mod segment;
 pub(crate) mod tail;
 mod upkeep;
@@ -421,6 +422,14 @@ impl Store for LogStore {
         self.log.follow(after, visit)
     }
 
+    fn read_serial<'b>(&self, serial: Serial, buffer: &'b mut Vec<u8>) -> Result<Option<Entry<'b>>, FollowError> {
+        self.log.read_serial(serial, buffer)
+    }
+
+    fn serial_at(&self, time: Timestamp) -> Result<Serial, FollowError> {
+        self.log.serial_at(time)
+    }
+
     fn last(&self) -> Position {
         self.log.last()
     }
@@ -460,9 +469,15 @@ impl Drop for LogStore {
 impl Log {
     /// A key source names an entry that says something else.
     fn disagreement(&self, place: Place) -> ReadError {
-        let path = self.segment_of(place).map_or_else(|| self.dir.clone(), |segment| segment.path.clone());
-        let base = self.segment_of(place).map_or(0, |segment| segment.base);
-        ReadError::damaged(&path, place.0 - base, Damage::Disagrees)
+        self.misplaced(place, Damage::Disagrees)
+    }
+
+    /// Damage of whatever lies at `place`.
+    fn misplaced(&self, place: Place, what: Damage) -> ReadError {
+        match self.segment_of(place) {
+            Some(segment) => ReadError::damaged(&segment.path, place.0 - segment.base, what),
+            None => ReadError::damaged(&self.dir, 0, what),
+        }
     }
 }
 
