@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use waymark_ident::CaseRule;
 use waymark_store::{Serial, StateError, Store};
 
@@ -51,6 +52,7 @@ pub fn open_over(
     let prefixes = Arc::new(ArcSwap::from_pointee(prefixes));
     let access = Arc::new(ArcSwap::from_pointee(Access::default()));
     let visible = Arc::new(AtomicU64::new(store.last().serial.0));
+    let (serials, published) = watch::channel(store.last().serial);
     let counters = Arc::new(Counters::default());
     let parts = Parts {
         store: Arc::clone(&store),
@@ -59,6 +61,7 @@ pub fn open_over(
         prefixes: Arc::clone(&prefixes),
         access: Arc::clone(&access),
         visible: Arc::clone(&visible),
+        serials,
         counters: Arc::clone(&counters),
         rule: options.case,
         limits: options.limits,
@@ -84,7 +87,7 @@ pub fn open_over(
     };
     let threads = Mutex::new(Some(Threads { writer, warmer }));
     let (rule, limits) = (options.case, options.limits);
-    let inner = Inner { store, shared, queue, prefixes, access, visible, counters, rule, limits, threads };
+    let inner = Inner { store, shared, queue, prefixes, access, visible, published, counters, rule, limits, threads };
     let catalog = Catalog { inner: Arc::new(inner) };
     // Dropping the catalog ends the writer in order.
     refused.map_or(Ok(Opened { catalog, recovery }), Err)
@@ -109,6 +112,7 @@ struct Inner {
     prefixes: Arc<ArcSwap<Prefixes>>,
     access: Arc<ArcSwap<Access>>,
     visible: Arc<AtomicU64>,
+    published: watch::Receiver<Serial>,
     counters: Arc<Counters>,
     rule: CaseRule,
     limits: RecordLimits,
@@ -137,7 +141,8 @@ impl Catalog {
     /// A way to records on disk for one thread that may wait.
     #[must_use]
     pub fn cold(&self) -> ColdReader {
-        ColdReader::new(Arc::clone(&self.inner.store), self.inner.shared.reader(), self.inner.rule)
+        let Inner { store, shared, visible, rule, .. } = &*self.inner;
+        ColdReader::new(Arc::clone(store), shared.reader(), Arc::clone(visible), *rule)
     }
 
     /// The prefixes as they are now. For reports; answering threads see them through their [`Reader`].
@@ -162,6 +167,13 @@ impl Catalog {
     #[must_use]
     pub fn serial(&self) -> Serial {
         Serial(self.inner.visible.load(Ordering::Acquire))
+    }
+
+    /// Tells whenever [`serial`](Self::serial) grows; ends when the catalog takes no more writes. Holds the serial of this moment, and the
+    /// first wait may be over at once.
+    #[must_use]
+    pub fn serials(&self) -> watch::Receiver<Serial> {
+        self.inner.published.clone()
     }
 
     /// The store beneath.

@@ -2,9 +2,10 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use waymark_ident::{CaseRule, Handle};
-use waymark_store::{EntryKind, ReadError, StateError, Store};
+use waymark_store::{EntryKind, ReadError, Serial, StateError, Store};
 
 use crate::locate::{Located, Locator};
 use crate::prefixes::key_of;
@@ -14,9 +15,10 @@ use crate::reserved::{ReservedKey, is_reserved, parse_mark_body};
 
 /// One thread's way to records on disk.
 pub struct ColdReader {
-    locator: Locator,
-    store: Arc<dyn Store>,
-    rule: CaseRule,
+    pub(crate) locator: Locator,
+    pub(crate) store: Arc<dyn Store>,
+    visible: Arc<AtomicU64>,
+    pub(crate) rule: CaseRule,
 }
 
 impl std::fmt::Debug for ColdReader {
@@ -26,8 +28,18 @@ impl std::fmt::Debug for ColdReader {
 }
 
 impl ColdReader {
-    pub(crate) fn new(store: Arc<dyn Store>, index: waymark_index::Reader, rule: CaseRule) -> Self {
-        Self { locator: Locator::new(Arc::clone(&store), index), store, rule }
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        index: waymark_index::Reader,
+        visible: Arc<AtomicU64>,
+        rule: CaseRule,
+    ) -> Self {
+        Self { locator: Locator::new(Arc::clone(&store), index), store, visible, rule }
+    }
+
+    /// Everything up to this serial is visible; what the store holds beyond it is about to be.
+    pub(crate) fn visible(&self) -> Serial {
+        Serial(self.visible.load(Ordering::Acquire))
     }
 
     /// The record of a handle, its key compared and its checksum verified; `None` when there is none.

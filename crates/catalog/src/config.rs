@@ -79,6 +79,38 @@ pub const IMPORT_IN_FLIGHT: Limit = Limit { default: 8, min: 1, max: 64 };
 /// Problems kept in memory for the summary of an import; all of them go to the reject writer.
 pub const IMPORT_KEPT_PROBLEMS: Limit = Limit { default: 100, min: 0, max: 10_000 };
 
+/// Entries of the log one call of the change feed looks at. Small enough that a caller hears of a cancellation within milliseconds.
+pub const FEED_ENTRIES: Limit = Limit { default: 4_096, min: 1, max: 1 << 20 };
+
+/// Bytes of keys and bodies one call of the change feed looks at, the entry that reaches it included.
+pub const FEED_BYTES: Limit = Limit { default: 4 << 20, min: 1, max: 64 << 20 };
+
+/// Bytes of versions in one answer about a handle's past, the version that reaches it included: bounds the memory of one question.
+pub const HISTORY_BYTES: usize = 4 << 20;
+
+/// Versions one question about a handle's past looks at: a second or so of reading.
+pub const HISTORY_STEPS: usize = 100_000;
+
+/// What one call of the change feed may look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeedLimits {
+    /// See [`FEED_ENTRIES`].
+    pub entries: usize,
+    /// See [`FEED_BYTES`].
+    pub bytes: usize,
+}
+
+impl FeedLimits {
+    /// The defaults of both limits.
+    pub const DEFAULT: Self = Self { entries: usize_of(FEED_ENTRIES.default), bytes: usize_of(FEED_BYTES.default) };
+}
+
+impl Default for FeedLimits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
 /// What happens to a handle that is longer than configured but within the protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LongHandles {
@@ -171,6 +203,8 @@ mod tests {
             QUEUE_BYTES,
             GROUP_COMMANDS,
             GROUP_BYTES,
+            FEED_BYTES,
+            FEED_ENTRIES,
             IMPORT_LINE_BYTES,
             IMPORT_SUBMISSION,
             IMPORT_IN_FLIGHT,

@@ -18,6 +18,7 @@
 pub mod access;
 mod actor;
 mod catalog;
+mod changes;
 mod cold;
 mod command;
 pub mod config;
@@ -25,6 +26,7 @@ mod decide;
 pub mod export;
 pub mod form;
 mod forming;
+mod history;
 pub mod import;
 mod locate;
 mod overlay;
@@ -46,12 +48,14 @@ pub use actor::{Actor, Door, Origin, Proof};
 pub use catalog::{
     Catalog, Health, NotWritable, Opened, ShutdownError, SnapshotWriteError, Statistics, open, open_over,
 };
+pub use changes::{Change, ChangeVisitor, ChangedWithin, Progress};
 pub use cold::{ColdReader, FetchError};
 pub use command::{
     AddMode, Command, Expect, InvalidValue, Order, Outcome, Permit, PutMode, Receipt, Refusal, RefusalCode, Request,
     StreamId, StreamStep, Submission, Timestamps, authorize,
 };
-pub use config::{LongHandles, RecordLimits, WriterLimits};
+pub use config::{FeedLimits, LongHandles, RecordLimits, WriterLimits};
+pub use history::{At, HistoryError, Version};
 pub use prefixes::{HomeName, HomeNameError, Prefixes};
 pub use queue::{Results, SubmitError, Ticket, WriteError, WriterHandle};
 pub use reader::{Lookup, Reader, View};

@@ -65,6 +65,11 @@ impl Locator {
         self.matching(key)
     }
 
+    /// Tells whether the entry of `key` at `place` is the live one, by the index alone.
+    pub(crate) fn is_live(&mut self, key: &[u8], place: Place) -> bool {
+        candidates(&mut self.index, self.hash_key.key(key), &mut self.places) && self.places.contains(&place)
+    }
+
     /// The first candidate whose entry is a record of `key`.
     fn matching(&mut self, key: &[u8]) -> Result<Option<Located>, ReadError> {
         for &place in &self.places {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use waymark_ident::CaseRule;
 use waymark_index::{Full, HashKey};
 use waymark_store::{CommitError, Group, Place, Serial, Store, Timestamp};
@@ -69,6 +70,7 @@ pub(crate) struct Parts {
     pub(crate) prefixes: Arc<ArcSwap<Prefixes>>,
     pub(crate) access: Arc<ArcSwap<Access>>,
     pub(crate) visible: Arc<AtomicU64>,
+    pub(crate) serials: watch::Sender<Serial>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) rule: CaseRule,
     pub(crate) limits: RecordLimits,
@@ -212,6 +214,7 @@ impl Writer {
             WriteError::IndexFull
         })?;
         self.parts.visible.store(committed.last.0, Ordering::Release);
+        self.parts.serials.send_replace(committed.last);
         self.parts.counters.groups.fetch_add(1, Ordering::Relaxed);
         let entries = u64::try_from(committed.places.len()).unwrap_or(u64::MAX);
         self.parts.counters.entries.fetch_add(entries, Ordering::Relaxed);
