@@ -4,7 +4,7 @@ use crate::error::FollowError;
 use crate::types::{Serial, Timestamp};
 
 /// The first serial from `from` on whose entry was made at or after `time`; `end` when none before it was. `time_of` tells an entry's time;
-/// times never go back. An entry that is damaged counts as late when the next one that can be read is, so that following from the answer
+/// times never go back. Entries that are damaged count as late when the next one that can be read is, so that following from the answer
 /// misses nothing.
 ///
 /// # Errors

@@ -73,14 +73,14 @@ pub trait Store: Send + Sync + fmt::Debug {
     ) -> Result<Serial, FollowError>;
 
     /// Reads the entry with this serial into `buffer`, its checksum verified; `None` when there is none, because it lies behind the end or is
-    /// [`Serial::NONE`]. It is read by itself, so damage of its neighbours does not matter.
+    /// [`Serial::NONE`]. Its neighbours are not verified with it, so it is found where one of them is damaged, unless that hides where it begins.
     ///
     /// # Errors
     /// [`FollowError::Compacted`] when it is gone; damage, never handed out, or a refusing disk.
     fn read_serial<'b>(&self, serial: Serial, buffer: &'b mut Vec<u8>) -> Result<Option<Entry<'b>>, FollowError>;
 
     /// The first serial whose entry was made at or after `time`; behind the last one when none was, and the oldest that is still there when
-    /// all were. Damaged entries directly before the answer count as made after `time`, so that following from it misses nothing.
+    /// all were. Damaged groups directly before the answer count as made after `time`, so that following from it misses nothing.
     ///
     /// # Errors
     /// A refusing disk.

@@ -97,11 +97,37 @@ fn assert_serves_nothing_wrong(store: &dyn Store, content: &Content) {
     });
     assert!(matches!(followed, Ok(_) | Err(FollowError::Damaged { .. })), "{followed:?}");
     assert_follows_around_damage(store, content);
+    assert_finds_serials_and_times(store, content);
     let scanned = store.scan_keys(b"", b"", &mut |entry| {
         assert_eq!(Plain::of(entry), content[&entry.place]);
         ControlFlow::Continue(())
     });
     assert!(matches!(scanned, Ok(()) | Err(ReadError::Damaged { .. })));
+}
+
+/// Entries are found by serial unless damaged, in any order, and the first of a time with no early entry that can be read behind it.
+fn assert_finds_serials_and_times(store: &dyn Store, content: &Content) {
+    let mut buffer = Vec::new();
+    let (mut times, mut damaged) = (Vec::new(), BTreeSet::new());
+    for plain in content.values().rev().filter(|plain| plain.serial <= store.last().serial.0) {
+        match store.read_serial(Serial(plain.serial), &mut buffer) {
+            Ok(entry) => {
+                assert_eq!(Plain::of(&entry.unwrap()), *plain);
+                times.push((plain.serial, plain.time));
+            }
+            Err(FollowError::Damaged { resume_after, .. }) => {
+                assert!(resume_after.0 >= plain.serial);
+                damaged.insert(plain.time);
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    // Each group has a time of its own, and damaged ones may count as late.
+    times.retain(|(_, time)| !damaged.contains(time));
+    for time in [0, 1000, 1007, 1008, 5000, 5001] {
+        let first = store.serial_at(Timestamp(time)).unwrap().0;
+        assert!(times.iter().all(|(serial, found)| (*serial < first) == (*found < time)), "{first} for {time}");
+    }
 }
 
 /// A follower that goes on behind each damage gets to the end, and meets everything that is not part of a damaged group.

@@ -392,8 +392,8 @@ impl MediumFile for MemoryFile {
         let content = files.files.get(self.id).map(|file| file.now.as_slice()).unwrap_or_default();
         let rest = content.get(memory(from)..).unwrap_or_default();
         let count = rest.len().min(buffer.len());
-        for (to, byte) in buffer.iter_mut().zip(rest) {
-            *to = *byte;
+        if let (Some(to), Some(from)) = (buffer.get_mut(..count), rest.get(..count)) {
+            to.copy_from_slice(from);
         }
         Ok(count)
     }

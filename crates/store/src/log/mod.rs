@@ -3,6 +3,7 @@
 //! [`write`] appends groups, [`recover`] opens a log after any end, [`upkeep`] makes and merges key runs, [`scan`] goes through a segment
 //! whatever its state.
 
+mod marks;
 pub(crate) mod merge;
 pub(crate) mod recover;
 pub(crate) mod run;
@@ -28,6 +29,7 @@ use crate::folder::{FolderLock, Identity};
 use crate::format::frame::{self, Entries, GROUP_HEADER, GroupHeader, Seed};
 use crate::format::run::KeyAt;
 use crate::format::segment::FIRST_GROUP;
+use crate::log::marks::Marks;
 use crate::log::merge::Merged;
 use crate::log::run::Run;
 use crate::log::segment::{OpenSegments, Segment};
@@ -64,6 +66,7 @@ pub(crate) struct Log {
     health: AtomicU8,
     run_failures: AtomicU64,
     hints: Mutex<Vec<Hint>>,
+    marks: Marks,
     state: Box<dyn State>,
     blobs: Blobs,
 }
@@ -231,11 +234,23 @@ impl Log {
         merged
     }
 
-    /// Where to begin looking for the group of `target` in a segment: the nearest boundary before it that is remembered.
-    fn hint(&self, segment: &Segment, target: Serial) -> (u64, Serial) {
-        let hints = lock(&self.hints);
-        let near = hints.iter().filter(|hint| hint.base == segment.base && hint.first <= target);
-        near.max_by_key(|hint| hint.first).map_or((FIRST_GROUP, segment.first), |hint| (hint.at, hint.first))
+    /// Where to begin looking for the group of `target` in a segment whose entries end before `end`: the boundary some follower stopped at,
+    /// or one not far before.
+    fn begin_at(&self, segment: &Arc<Segment>, end: Serial, target: Serial) -> Result<(u64, Serial), ReadError> {
+        let start = (FIRST_GROUP, segment.first);
+        if target <= segment.first {
+            return Ok(start);
+        }
+        let hinted = {
+            let hints = lock(&self.hints);
+            let near = hints.iter().filter(|hint| hint.base == segment.base && hint.first <= target);
+            near.max_by_key(|hint| hint.first).map_or(start, |hint| (hint.at, hint.first))
+        };
+        if hinted.1 == target {
+            return Ok(hinted);
+        }
+        let near = self.group_near(segment, end, target)?.unwrap_or(start);
+        Ok(if near.1 > hinted.1 { near } else { hinted })
     }
 
     fn remember(&self, hint: Hint) {
@@ -282,7 +297,7 @@ impl Log {
         done: &mut Serial,
         visit: &mut dyn FnMut(&Entry<'_>) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, FollowError> {
-        let (mut at, mut expected) = self.hint(segment, done.next());
+        let (mut at, mut expected) = self.begin_at(segment, end, done.next())?;
         let mut window = self.window(segment, segment.readable())?;
         while expected < end {
             let header = expect_group(&mut window, &mut at, expected, done.next(), end)?;

@@ -13,6 +13,7 @@ use crate::folder::{FolderLock, Identity, make_dir, paths};
 use crate::format::frame::Seed;
 use crate::format::run::parse_run_name;
 use crate::format::segment::{HEADER_MOST, SEGMENT_VERSION, SegmentHeader, Versioned, parse_segment_name};
+use crate::log::marks::Marks;
 use crate::log::run::Run;
 use crate::log::scan::{Met, SegmentEnd, scan};
 use crate::log::segment::{CreateError, OpenSegments, Segment, create_segment};
@@ -95,6 +96,8 @@ struct Opening<'o> {
     identity: &'o Identity,
     seed: Seed,
     recovery: Recovery,
+    /// Bases of segments whose header is damaged and was made up.
+    made_up: Vec<u64>,
 }
 
 /// All segments, the newest ready to be appended to.
@@ -125,6 +128,7 @@ pub(crate) fn open_log(
         identity: &identity,
         seed: Seed::of_store(&identity.store_id),
         recovery,
+        made_up: Vec::new(),
     };
     let files = LogFiles::list(&*medium, &dir)?;
     for path in &files.unfinished {
@@ -156,6 +160,7 @@ pub(crate) fn open_log(
         health: std::sync::atomic::AtomicU8::new(0),
         run_failures: AtomicU64::new(0),
         hints: Mutex::default(),
+        marks: Marks::default(),
         state,
         blobs,
     });
@@ -179,8 +184,11 @@ impl Opening<'_> {
                 Err(Damage::ForeignStore) => return Err(OpenError::damaged(path, 0, Damage::ForeignStore)),
                 Err(what) => {
                     self.found(path, 0, Part::SegmentHeader, what, None);
+                    self.made_up.push(*base);
                     let store_id = self.identity.store_id;
-                    SegmentHeader { store_id, base: *base, capacity: length, first: *first, time: Timestamp(0) }
+                    // Times never go back, so it is at least this.
+                    let time = headers.last().map_or(Timestamp(0), |former| former.time);
+                    SegmentHeader { store_id, base: *base, capacity: length, first: *first, time }
                 }
             };
             if let Some(former) = headers.last()
@@ -211,7 +219,10 @@ impl Opening<'_> {
 
     /// Goes through the newest segment, cuts a torn tail, and gets ready to append.
     fn newest(&mut self, headers: &[SegmentHeader]) -> Result<Newest, OpenError> {
-        let segment = |header: &SegmentHeader| Arc::new(Segment::new(&self.dir, header, header.capacity));
+        let segment = |header: &SegmentHeader| {
+            let segment = Segment::new(&self.dir, header, header.capacity);
+            Arc::new(if self.made_up.contains(&header.base) { segment.begun_unknown() } else { segment })
+        };
         let mut segments: Vec<_> = headers.iter().map(segment).collect();
         let Some((header, newest)) = headers.last().zip(segments.last().cloned()) else {
             return Err(OpenError::damaged(&self.dir, 0, Damage::Missing));

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use crate::format::segment::SegmentHeader;
 use crate::medium::{Medium, MediumFile};
-use crate::types::Serial;
+use crate::types::{Serial, Timestamp};
 
 /// One segment of the log.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Segment {
     pub(crate) capacity: u64,
     /// Serial of its first entry.
     pub(crate) first: Serial,
+    /// Time of the last entry before it, unless its header is damaged.
+    pub(crate) after: Option<Timestamp>,
     /// Its file.
     pub(crate) path: PathBuf,
     /// File offset below which readers may read. Raised after the flush, so that nothing is served that a power loss could take back.
@@ -34,11 +36,17 @@ impl Segment {
             base: header.base,
             capacity: header.capacity,
             first: header.first,
+            after: Some(header.time),
             path: dir.join(header.file_name()),
             readable: AtomicU64::new(readable),
             file: RwLock::new(None),
             used: AtomicBool::new(false),
         }
+    }
+
+    /// The same segment, of which nobody knows when it began.
+    pub(crate) fn begun_unknown(self) -> Self {
+        Self { after: None, ..self }
     }
 
     /// Place after its last byte.

@@ -23,12 +23,19 @@ pub(crate) struct Window {
     /// File offset of the bytes held.
     start: u64,
     held: Vec<u8>,
+    /// Bytes read at once.
+    read_bytes: usize,
 }
 
 impl Window {
     /// A window on the segment in `file` whose first byte lies at place `base`; nothing at or after offset `end` is read.
     pub(crate) fn new(path: PathBuf, file: Arc<dyn MediumFile>, seed: Seed, base: u64, end: u64) -> Self {
-        Self { path, file, seed, base, end, start: 0, held: Vec::new() }
+        Self { path, file, seed, base, end, start: 0, held: Vec::new(), read_bytes: WINDOW_BYTES }
+    }
+
+    /// The same window, reading so many bytes at once.
+    pub(crate) fn reading(self, read_bytes: usize) -> Self {
+        Self { read_bytes, ..self }
     }
 
     /// Place of a file offset.
@@ -46,7 +53,7 @@ impl Window {
         let from = match held {
             Some(from) => from,
             None => {
-                self.fill(at, count.max(WINDOW_BYTES))?;
+                self.fill(at, count.max(self.read_bytes))?;
                 0
             }
         };
@@ -107,24 +114,43 @@ impl Window {
     /// # Errors
     /// A refusing disk.
     pub(crate) fn next_group(&mut self, mut at: u64) -> Result<Option<u64>, ReadError> {
+        while let Some(found) = self.next_magic(at, self.end)? {
+            if self.group(found)?.is_ok() {
+                return Ok(Some(found));
+            }
+            at = found + 1;
+        }
+        Ok(None)
+    }
+
+    /// File offset and header of the first group at or after `at` and before `until` whose header is sound; its entries are not looked at.
+    ///
+    /// # Errors
+    /// A refusing disk.
+    pub(crate) fn next_header(&mut self, mut at: u64, until: u64) -> Result<Option<(u64, GroupHeader)>, ReadError> {
+        while let Some(found) = self.next_magic(at, until)? {
+            if let Ok(header) = self.group_header(found)? {
+                return Ok(Some((found, header)));
+            }
+            at = found + 1;
+        }
+        Ok(None)
+    }
+
+    /// File offset of the next bytes at or after `at` and before `until` that look like the beginning of a group.
+    fn next_magic(&mut self, mut at: u64, until: u64) -> Result<Option<u64>, ReadError> {
         const MAGIC: usize = frame::GROUP_MAGIC.len();
-        loop {
+        while at < until {
             let bytes = self.bytes(at, SEARCH_BYTES)?;
             if bytes.len() < MAGIC {
-                return Ok(None);
+                break;
             }
-            let last = at + offset(bytes.len() - MAGIC + 1);
-            let found = bytes.windows(MAGIC).position(|window| *window == frame::GROUP_MAGIC);
-            let Some(found) = found else {
-                at = last;
-                continue;
-            };
-            at += offset(found);
-            if self.group(at)?.is_ok() {
-                return Ok(Some(at));
+            if let Some(found) = bytes.windows(MAGIC).position(|window| *window == frame::GROUP_MAGIC) {
+                return Ok(Some(at + offset(found)).filter(|found| *found < until));
             }
-            at += 1;
+            at += offset(bytes.len() - MAGIC + 1);
         }
+        Ok(None)
     }
 
     /// Seed of the store's checksums.

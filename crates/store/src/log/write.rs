@@ -3,12 +3,13 @@
 use std::sync::{Arc, PoisonError};
 
 use crate::bytes::offset;
-use crate::config::SEALED_BACKLOG;
+use crate::config::{MARK_BYTES, SEALED_BACKLOG};
 use crate::error::{CommitError, is_disk_full};
 use crate::format::frame::{
     GROUP_HEADER, GROUP_OVERHEAD, GroupHeader, encode_entry, encode_group_header, encode_group_trailer, entry_bytes,
 };
 use crate::format::segment::{FIRST_GROUP, SegmentHeader};
+use crate::log::marks::Mark;
 use crate::log::segment::{CreateError, Segment, create_segment};
 use crate::log::tail::Tail;
 use crate::log::{KeySources, Log, Older, Sealed, lock};
@@ -137,6 +138,7 @@ impl Log {
     fn publish(&self, writer: &mut Writer, time: Timestamp, group: &Group, places: Vec<Place>) -> Committed {
         let first = writer.next;
         let last = Serial(first.0 + offset(group.len()) - 1);
+        self.mark(writer, last.next(), &places);
         writer.at += offset(writer.frame.len());
         writer.next = last.next();
         writer.time = time;
@@ -148,6 +150,22 @@ impl Log {
         *self.position.write().unwrap_or_else(PoisonError::into_inner) = Position { serial: last, time };
         self.set_health(Health::Writable);
         Committed { first, last, places, time }
+    }
+
+    /// Remembers where some of the group's entries lie.
+    fn mark(&self, writer: &Writer, group_next: Serial, places: &[Place]) {
+        let base = writer.segment.base;
+        let (group_first, group_at) = (writer.next, writer.at);
+        let group_end = group_at + offset(writer.frame.len());
+        let mut free_from = 0;
+        let far = (group_first.0..).map(Serial).zip(places).filter_map(|(serial, place)| {
+            let at = place.0.saturating_sub(base);
+            (at >= free_from).then(|| {
+                free_from = at + MARK_BYTES;
+                Mark { serial, at, group_first, group_at, group_next, group_end }
+            })
+        });
+        self.marks.add(base, far);
     }
 
     /// What a refusing disk means for the commit under way.
