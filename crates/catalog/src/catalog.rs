@@ -47,7 +47,7 @@ pub fn open_over(
     found: waymark_store::Recovery,
     options: &Options,
 ) -> Result<Opened, OpenError> {
-    let Loaded { index, shared, prefixes, recovery } = startup::load(&store, found, options)?;
+    let Loaded { index, shared, prefixes, deletions, recovery } = startup::load(&store, found, options)?;
     let queue = Arc::new(Queue::new(options.writer));
     let prefixes = Arc::new(ArcSwap::from_pointee(prefixes));
     let access = Arc::new(ArcSwap::from_pointee(Access::default()));
@@ -62,6 +62,7 @@ pub fn open_over(
         access: Arc::clone(&access),
         visible: Arc::clone(&visible),
         serials,
+        deletions,
         counters: Arc::clone(&counters),
         rule: options.case,
         limits: options.limits,

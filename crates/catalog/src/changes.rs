@@ -117,6 +117,8 @@ impl ColdReader {
         visit: &mut ChangeVisitor<'_>,
     ) -> Result<Progress, FollowError> {
         let visible = self.visible();
+        let before = Serial(self.store.serial_at(within.from)?.0.saturating_sub(1));
+        let after = after.max(before);
         let mut window = Window::new(after, visible, limits);
         let mut end = true;
         if after < visible {
@@ -127,8 +129,7 @@ impl ColdReader {
                 }
                 let flow = window.look(entry, |entry| match Change::of(entry) {
                     Some(change)
-                        if entry.time >= within.from
-                            && change.body.is_some()
+                        if change.body.is_some()
                             && change.key.starts_with(within.prefix)
                             && locator.is_live(change.key, entry.place) =>
                     {

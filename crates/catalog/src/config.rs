@@ -61,6 +61,9 @@ pub const GROUP_BYTES: Limit = Limit { default: 8 << 20, min: 1 << 20, max: 32 <
 /// Entries of the key runs and log that warming hands to the writer at a time: it stops for real work between two.
 pub(crate) const WARM_CHUNK: usize = 256;
 
+/// Deleted keys whose hashes are kept in memory, at some 18 bytes each. Past it every new handle costs a look into the key runs.
+pub(crate) const DELETED_KEYS: usize = 1 << 22;
+
 /// Longest name of an actor in bytes; it stands in every entry of the log.
 pub const ACTOR_BYTES: usize = 128;
 

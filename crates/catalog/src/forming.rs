@@ -12,7 +12,7 @@ use crate::command::{Command, Order, Outcome, Permit, Receipt, Refusal, StreamId
 use crate::config::RecordLimits;
 use crate::decide::{Decision, Facts, Version, decide, record_key};
 use crate::locate::Locator;
-use crate::overlay::{Draft, Overlay};
+use crate::overlay::{Draft, Overlay, Previous};
 use crate::prefixes::{HomeName, Prefixes};
 use crate::queue::Results;
 use crate::reserved::{HOME_BODY, ReservedKey, mark_body, parse_mark_body};
@@ -151,19 +151,19 @@ impl Forming {
             limits: terms.limits,
             stamp: u32::try_from(self.time.0 / 1000).unwrap_or(u32::MAX),
         };
-        let previous = self.overlay.serial(&key);
+        let previous = self.overlay.previous(&key);
         match decide(permit, order, &facts)? {
             Decision::Keep { serial, time, content } => {
                 Ok(Receipt { serial, time, content, outcome: Outcome::Same, long_handle: false, repeated: false })
             }
             Decision::Write { body, content, outcome, long_handle } => {
                 let (entry, serial) = self.draft(EntryKind::PUT, key.clone(), previous, body.clone(), actor);
-                self.overlay.change(&key, entry, Some(Version { serial, time: self.time, body }));
+                self.overlay.change(&key, entry, Version { serial, time: self.time, body });
                 Ok(Receipt { serial, time: self.time, content, outcome, long_handle, repeated: false })
             }
             Decision::Delete => {
                 let (entry, serial) = self.draft(EntryKind::DELETE, key.clone(), previous, Vec::new(), actor);
-                self.overlay.change(&key, entry, None);
+                self.overlay.delete(&key, entry, serial);
                 Ok(self.plain_receipt(serial, Outcome::Deleted))
             }
         }
@@ -202,11 +202,12 @@ impl Forming {
         &mut self,
         kind: EntryKind,
         key: Vec<u8>,
-        previous: Serial,
+        previous: impl Into<Previous>,
         body: Vec<u8>,
         actor: &Arc<str>,
     ) -> (usize, Serial) {
         let entry = self.drafts.len();
+        let previous = previous.into();
         self.drafts.push((Draft { kind, key, previous, body }, Arc::clone(actor)));
         (entry, self.serial_of(entry))
     }
@@ -247,7 +248,7 @@ impl Forming {
     pub(crate) fn fill(&self, group: &mut Group) -> Result<(), PushError> {
         group.clear();
         for (draft, actor) in &self.drafts {
-            group.push(draft.kind, &draft.key, actor.as_bytes(), draft.previous, &draft.body)?;
+            group.push(draft.kind, &draft.key, actor.as_bytes(), draft.previous.serial, &draft.body)?;
         }
         Ok(())
     }

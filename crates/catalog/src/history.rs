@@ -3,10 +3,8 @@
 //! Each entry names the serial of the key's entry before it, through deletions too, so that a question costs one read for each version it
 //! looks at. Versions that were compacted away are not there.
 
-use std::ops::ControlFlow;
-
 use waymark_ident::{CaseRule, Handle};
-use waymark_store::{EntryKind, FollowError, ReadError, Serial, Store, Timestamp};
+use waymark_store::{Entry, EntryKind, FollowError, Serial, Store, Timestamp};
 
 use crate::cold::ColdReader;
 use crate::config::{HISTORY_BYTES, HISTORY_STEPS};
@@ -67,7 +65,7 @@ impl ColdReader {
         while versions.len() < limit && bytes < HISTORY_BYTES {
             let version = match walk.next() {
                 Ok(Some(version)) => version,
-                Ok(None) | Err(HistoryError::Compacted { .. }) => break,
+                Ok(None) | Err(HistoryError::Follow(FollowError::Compacted { .. })) => break,
                 Err(error) => return Err(error),
             };
             if version.serial <= below {
@@ -81,7 +79,7 @@ impl ColdReader {
     /// The version of a handle that was there at a moment, which may be a deletion; `None` when there was none yet.
     ///
     /// # Errors
-    /// See [`HistoryError`]; [`HistoryError::Compacted`] when what was there at that moment is gone.
+    /// See [`HistoryError`]; [`FollowError::Compacted`] when what was there at that moment is gone.
     pub fn fetch_at(&self, handle: &Handle<'_>, at: At) -> Result<Option<Version>, HistoryError> {
         let key = key_of(handle, self.rule);
         let mut walk = self.walk(&key, None)?;
@@ -103,9 +101,9 @@ impl ColdReader {
             walk.next = version.previous;
             return Ok(walk);
         }
-        if let Some(place) = store.find(key)? {
+        if let Some(place) = store.find(key).map_err(FollowError::from)? {
             let mut buffer = Vec::new();
-            walk.next = store.read(place, &mut buffer)?.serial;
+            walk.next = store.read(place, &mut buffer).map_err(FollowError::from)?.serial;
         }
         Ok(walk)
     }
@@ -145,26 +143,20 @@ impl Walk<'_> {
 
     /// The version of a serial; `None` when that entry is not one of this key.
     fn read(&self, serial: Serial) -> Result<Option<Version>, HistoryError> {
-        let mut found = Ok(None);
-        let outcome = self.store.follow(Serial(serial.0.saturating_sub(1)), &mut |entry| {
-            if entry.serial == serial && entry.key == self.key && entry.kind.is_of_key() {
-                let (serial, time, previous) = (entry.serial, entry.time, entry.previous);
-                let actor = String::from_utf8_lossy(entry.actor).into_owned();
-                let record = (entry.kind == EntryKind::PUT).then(|| {
-                    verify(self.key, entry.body, self.rule)?;
-                    Ok(OwnedRecord { body: entry.body.to_vec(), serial, time })
-                });
-                let version = record.transpose().map(|record| Version { serial, time, actor, record, previous });
-                found = version.map(Some).map_err(|error: RecordError| HistoryError::Record { serial, error });
-            }
-            ControlFlow::Break(())
-        });
-        match outcome {
-            Ok(_) => found,
-            Err(FollowError::Compacted { oldest }) => Err(HistoryError::Compacted { oldest }),
-            Err(FollowError::Damaged { source, .. } | FollowError::Read(source)) => Err(HistoryError::Read(source)),
-            Err(_) => Err(HistoryError::Broken { serial }),
-        }
+        let mut buffer = Vec::new();
+        let entry = self.store.read_serial(serial, &mut buffer)?;
+        let Some(entry) = entry.filter(|entry| entry.key == self.key && entry.kind.is_of_key()) else {
+            return Ok(None);
+        };
+        let Entry { time, previous, body, .. } = entry;
+        let record = if entry.kind == EntryKind::PUT {
+            verify(self.key, body, self.rule).map_err(|error| HistoryError::Record { serial, error })?;
+            Some(OwnedRecord { body: body.to_vec(), serial, time })
+        } else {
+            None
+        };
+        let actor = String::from_utf8_lossy(entry.actor).into_owned();
+        Ok(Some(Version { serial, time, actor, record, previous }))
     }
 }
 
@@ -172,9 +164,9 @@ impl Walk<'_> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HistoryError {
-    /// The disk refused, or its bytes are damaged.
+    /// What was there is compacted away or damaged, or the disk refused.
     #[error(transparent)]
-    Read(#[from] ReadError),
+    Follow(#[from] FollowError),
     /// The bytes are sound and no record of this version.
     #[error("entry {serial} holds no record this program knows")]
     Record {
@@ -183,12 +175,6 @@ pub enum HistoryError {
         /// What is wrong with it.
         #[source]
         error: RecordError,
-    },
-    /// What is asked for was compacted away.
-    #[error("entries before serial {oldest} are compacted")]
-    Compacted {
-        /// Oldest serial still there.
-        oldest: Serial,
     },
     /// An entry is not what the one behind it says.
     #[error("entry {serial} is no version of the handle, against what a later one says")]

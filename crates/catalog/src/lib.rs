@@ -23,6 +23,7 @@ mod cold;
 mod command;
 pub mod config;
 mod decide;
+mod deletions;
 pub mod export;
 pub mod form;
 mod forming;

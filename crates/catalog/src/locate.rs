@@ -5,6 +5,7 @@ use std::sync::Arc;
 use waymark_index::{Found, HashKey, Key};
 use waymark_store::{Entry, EntryKind, Place, ReadError, Serial, Store, Timestamp};
 
+use crate::deletions::Deletions;
 use crate::reserved::is_reserved;
 
 /// Candidates looked at before asking for room for all of them. More than one means that keys share 48 bits of hash.
@@ -28,12 +29,37 @@ pub(crate) struct Locator {
     hash_key: HashKey,
     buffer: Vec<u8>,
     places: Vec<Place>,
+    deletions: Deletions,
 }
 
 impl Locator {
+    /// A locator that finds live entries only. It need not know what was deleted.
     pub(crate) fn new(store: Arc<dyn Store>, index: waymark_index::Reader) -> Self {
         let hash_key = index.hash_key().clone();
-        Self { store, index, hash_key, buffer: Vec::new(), places: Vec::new() }
+        let deletions = Deletions::none();
+        Self { store, index, hash_key, buffer: Vec::new(), places: Vec::new(), deletions }
+    }
+
+    /// The same, finding deletions too.
+    pub(crate) fn with_deletions(self, deletions: Deletions) -> Self {
+        Self { deletions, ..self }
+    }
+
+    /// The keys known to be deleted.
+    pub(crate) fn deletions(&mut self) -> &mut Deletions {
+        &mut self.deletions
+    }
+
+    /// Serial of the deletion that is the last entry of `key`, which has no live one; none when there never was a record.
+    ///
+    /// # Errors
+    /// The runs, or the entry, cannot be read.
+    pub(crate) fn deletion(&mut self, key: &[u8]) -> Result<Serial, ReadError> {
+        if is_reserved(key) || !self.deletions.may_include(self.hash_key.hash(key)) {
+            return Ok(Serial::NONE);
+        }
+        let Some(place) = self.store.find(key)? else { return Ok(Serial::NONE) };
+        Ok(self.store.read(place, &mut self.buffer)?.serial)
     }
 
     /// The live entry of `key`, checksum verified; `None` when there is none, and for reserved keys.

@@ -24,7 +24,8 @@ struct KeyState {
 }
 
 enum Held {
-    Absent,
+    /// No record; serial of its deletion, none when there never was one.
+    Absent(Serial),
     Unreadable,
     Live(Version),
 }
@@ -33,8 +34,8 @@ enum Held {
 pub(crate) enum Publication<'a> {
     /// The record is new or replaces the one at a place; entry number of the group, stored form.
     Put { key: &'a [u8], entry: usize, body: &'a [u8], replaces: Option<Place> },
-    /// The record at this place is gone.
-    Remove { key: &'a [u8], place: Place },
+    /// The record is gone; the index may lead to it still.
+    Remove { key: &'a [u8], place: Option<Place> },
 }
 
 impl Overlay {
@@ -45,7 +46,7 @@ impl Overlay {
             return;
         }
         let (published, held) = match locator.find(key) {
-            Ok(None) => (None, Held::Absent),
+            Ok(None) => (None, locator.deletion(key).map_or(Held::Unreadable, Held::Absent)),
             Ok(Some(Located { place, serial, time, body })) => {
                 (Some(place), Held::Live(Version { serial, time, body }))
             }
@@ -57,7 +58,7 @@ impl Overlay {
     /// What is known about `key`; unreadable when it was never loaded.
     pub(crate) fn current(&self, key: &[u8]) -> Current<'_> {
         match self.keys.get(key).map(|state| &state.held) {
-            Some(Held::Absent) => Current::Absent,
+            Some(Held::Absent(_)) => Current::Absent,
             Some(Held::Live(version)) => Current::Live(version),
             Some(Held::Unreadable) | None => Current::Unreadable,
         }
@@ -71,18 +72,28 @@ impl Overlay {
         }
     }
 
-    /// Serial of the live entry of `key`; none when there is no record.
-    pub(crate) fn serial(&self, key: &[u8]) -> Serial {
-        match self.current(key) {
-            Current::Live(version) => version.serial,
-            Current::Absent | Current::Unreadable => Serial::NONE,
+    /// The last entry of `key`.
+    pub(crate) fn previous(&self, key: &[u8]) -> Previous {
+        match self.keys.get(key).map(|state| &state.held) {
+            Some(Held::Live(version)) => version.serial.into(),
+            Some(Held::Absent(serial)) => Previous { serial: *serial, is_deletion: serial.is_some() },
+            Some(Held::Unreadable) | None => Serial::NONE.into(),
         }
     }
 
-    /// Notes that entry number `entry` of the group wrote `version`, or deleted the record.
-    pub(crate) fn change(&mut self, key: &[u8], entry: usize, version: Option<Version>) {
+    /// Notes that entry number `entry` of the group wrote `version`.
+    pub(crate) fn change(&mut self, key: &[u8], entry: usize, version: Version) {
+        self.hold(key, entry, Held::Live(version));
+    }
+
+    /// Notes that entry number `entry` of the group, with this serial, deleted the record.
+    pub(crate) fn delete(&mut self, key: &[u8], entry: usize, serial: Serial) {
+        self.hold(key, entry, Held::Absent(serial));
+    }
+
+    fn hold(&mut self, key: &[u8], entry: usize, held: Held) {
         if let Some(state) = self.keys.get_mut(key) {
-            state.held = version.map_or(Held::Absent, Held::Live);
+            state.held = held;
             state.entry = Some(entry);
         }
     }
@@ -93,7 +104,7 @@ impl Overlay {
             (Held::Live(version), Some(entry), replaces) => {
                 Some(Publication::Put { key, entry, body: &version.body, replaces })
             }
-            (Held::Absent, Some(_), Some(place)) => Some(Publication::Remove { key, place }),
+            (Held::Absent(_), Some(_), place) => Some(Publication::Remove { key, place }),
             _ => None,
         })
     }
@@ -105,8 +116,31 @@ pub(crate) struct Draft {
     pub(crate) kind: EntryKind,
     /// Its key.
     pub(crate) key: Vec<u8>,
-    /// Serial of the live entry it replaces.
-    pub(crate) previous: Serial,
+    /// The key's entry before it.
+    pub(crate) previous: Previous,
     /// Its body; empty for a deletion.
     pub(crate) body: Vec<u8>,
+}
+
+/// The entry of a key before another.
+#[derive(Clone, Copy)]
+pub(crate) struct Previous {
+    /// Its serial; none when there is none.
+    pub(crate) serial: Serial,
+    /// It is a deletion, so that nothing is replaced.
+    pub(crate) is_deletion: bool,
+}
+
+impl Previous {
+    /// Serial of the live entry that is replaced; none when there is none.
+    pub(crate) const fn replaced(self) -> Serial {
+        if self.is_deletion { Serial::NONE } else { self.serial }
+    }
+}
+
+impl From<Serial> for Previous {
+    /// A live entry, or none.
+    fn from(serial: Serial) -> Self {
+        Self { serial, is_deletion: false }
+    }
 }

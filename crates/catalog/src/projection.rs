@@ -34,14 +34,15 @@ pub(crate) struct Projector {
 impl Projector {
     /// Notes one entry. Entries are noted in order of serial, each once.
     ///
-    /// An entry without a previous one adds a record; a deletion takes one away, since only live records are deleted.
-    pub(crate) fn note(&mut self, kind: EntryKind, serial: Serial, previous: Serial, key: &[u8], body: &[u8]) {
+    /// `replaced` is the serial of the live entry it takes the place of: none when there is no entry before, or that one is a deletion. An entry
+    /// that replaces none adds a record; a deletion takes one away, since only live records are deleted.
+    pub(crate) fn note(&mut self, kind: EntryKind, serial: Serial, replaced: Serial, key: &[u8], body: &[u8]) {
         if is_reserved(key) {
             self.note_reserved(kind, serial, key, body);
             return;
         }
         let delta = match kind {
-            EntryKind::PUT if !previous.is_some() => 1,
+            EntryKind::PUT if !replaced.is_some() => 1,
             EntryKind::DELETE => -1,
             _ => return,
         };

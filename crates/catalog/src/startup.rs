@@ -6,10 +6,12 @@ use std::sync::Arc;
 use waymark_ident::CaseRule;
 use waymark_index::{Full, HashKey};
 use waymark_store::{
-    CommitError, EntryKind, FollowError, Group, KeyRecord, Place, ReadError, Serial, StateError, Store, Timestamp,
+    CommitError, Entry, EntryKind, FollowError, Group, KeyRecord, Place, ReadError, Serial, StateError, Store,
+    Timestamp,
 };
 
 use crate::config::{RecordLimits, WARM_CHUNK, WriterLimits};
+use crate::deletions::Deletions;
 use crate::locate::candidates;
 use crate::prefixes::Prefixes;
 use crate::projection::Projector;
@@ -139,6 +141,7 @@ pub(crate) struct Loaded {
     pub(crate) index: waymark_index::Writer,
     pub(crate) shared: waymark_index::Shared,
     pub(crate) prefixes: Prefixes,
+    pub(crate) deletions: Deletions,
     pub(crate) recovery: Recovery,
 }
 
@@ -152,7 +155,7 @@ pub(crate) fn load(
     let mut recovery = Recovery { store: found, ..Recovery::default() };
     let prefixes = load_prefixes(store.as_ref())?;
     recovery.prefixes = prefixes.len();
-    let (mut index, shared) = load_index(store, options, &mut recovery)?;
+    let (mut index, shared, deletions) = load_index(store, options, &mut recovery)?;
     recovery.entries = shared.statistics().entries;
     feed_state(store.as_ref(), &mut recovery)?;
     if options.warm == Warm::BeforeOpen {
@@ -166,7 +169,7 @@ pub(crate) fn load(
             true
         });
     }
-    Ok(Loaded { index, shared, prefixes, recovery })
+    Ok(Loaded { index, shared, prefixes, deletions, recovery })
 }
 
 /// Writes the case rule into a store that has none, and refuses a store that has another.
@@ -205,7 +208,7 @@ fn load_index(
     store: &Arc<dyn Store>,
     options: &Options,
     recovery: &mut Recovery,
-) -> Result<(waymark_index::Writer, waymark_index::Shared), OpenError> {
+) -> Result<(waymark_index::Writer, waymark_index::Shared, Deletions), OpenError> {
     let make = || {
         waymark_index::new(waymark_index::Options {
             hash_key: HashKey::new(store.identity().hash_key),
@@ -214,11 +217,11 @@ fn load_index(
         })
     };
     let (mut index, shared) = make();
-    match snapshot::load(store.blobs(), &mut index, store.last().serial) {
-        Ok(Some(serial)) => {
+    match load_snapshot(store.as_ref(), &mut index) {
+        Ok(Some((serial, mut deletions))) => {
             recovery.snapshot = Some(serial);
-            load_keys(store, serial, &mut index, &shared)?;
-            return Ok((index, shared));
+            load_keys(store, serial, &mut index, &shared, &mut deletions)?;
+            return Ok((index, shared, deletions));
         }
         Ok(None) => {}
         Err(problem) => {
@@ -230,16 +233,27 @@ fn load_index(
     }
     // A snapshot that failed half-way left entries behind.
     let (mut index, shared) = make();
-    load_keys(store, Serial::NONE, &mut index, &shared)?;
-    Ok((index, shared))
+    let mut deletions = Deletions::none();
+    load_keys(store, Serial::NONE, &mut index, &shared, &mut deletions)?;
+    Ok((index, shared, deletions))
 }
 
-/// Takes the latest entry of every key written after `since` into the index.
+/// Loads the snapshot and the deletions that belong to it; one without the other is of no use.
+fn load_snapshot(
+    store: &dyn Store,
+    index: &mut waymark_index::Writer,
+) -> Result<Option<(Serial, Deletions)>, SnapshotError> {
+    let Some(serial) = snapshot::load(store.blobs(), index, store.last().serial)? else { return Ok(None) };
+    Ok(Deletions::load(store.blobs(), serial)?.map(|deletions| (serial, deletions)))
+}
+
+/// Takes the latest entry of every key written after `since` into the index, or into the deletions.
 fn load_keys(
     store: &Arc<dyn Store>,
     since: Serial,
     index: &mut waymark_index::Writer,
     shared: &waymark_index::Shared,
+    deletions: &mut Deletions,
 ) -> Result<(), OpenError> {
     let mut former =
         Former { store: Arc::clone(store), reader: shared.reader(), buffer: Vec::new(), places: Vec::new() };
@@ -251,6 +265,9 @@ fn load_keys(
             return ControlFlow::Continue(());
         }
         let key = hash_key.key(entry.key);
+        if entry.kind == EntryKind::DELETE {
+            deletions.note(key.hash);
+        }
         if since.is_some() {
             match former.place(key) {
                 Ok(Some(place)) => {
@@ -338,17 +355,35 @@ fn follow_into_state(store: &dyn Store) -> Result<(), NotFed> {
         let from = state.applied();
         let mut projector = Projector::default();
         let mut left = STATE_STEP;
+        let mut unknown = false;
         let outcome = store.follow(from, &mut |entry| {
-            projector.note(entry.kind, entry.serial, entry.previous, entry.key, entry.body);
+            let Ok(replaced) = replaced(store, entry) else {
+                unknown = true;
+                return ControlFlow::Break(());
+            };
+            projector.note(entry.kind, entry.serial, replaced, entry.key, entry.body);
             left -= 1;
             if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         let upto = outcome.map_err(|_| NotFed)?;
+        if unknown {
+            return Err(NotFed);
+        }
         if upto == from {
             return Ok(());
         }
         projector.apply(state, upto).map_err(|_| NotFed)?;
     }
+}
+
+/// Serial of the live entry an entry takes the place of; none when the one before it is a deletion.
+fn replaced(store: &dyn Store, entry: &Entry<'_>) -> Result<Serial, NotFed> {
+    if entry.kind != EntryKind::PUT || !entry.previous.is_some() || is_reserved(entry.key) {
+        return Ok(entry.previous);
+    }
+    let mut buffer = Vec::new();
+    let before = store.read_serial(entry.previous, &mut buffer).map_err(|_| NotFed)?.ok_or(NotFed)?;
+    Ok(if before.kind == EntryKind::DELETE { Serial::NONE } else { before.serial })
 }
 
 /// Makes the state from nothing, out of the live keys: what it holds is a function of them, so damaged or compacted

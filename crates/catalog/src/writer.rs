@@ -15,6 +15,7 @@ use waymark_store::{CommitError, Group, Place, Serial, Store, Timestamp};
 
 use crate::access::Access;
 use crate::config::{RecordLimits, WriterLimits};
+use crate::deletions::Deletions;
 use crate::forming::{Forming, Marks, Terms};
 use crate::locate::Locator;
 use crate::overlay::Publication;
@@ -71,6 +72,7 @@ pub(crate) struct Parts {
     pub(crate) access: Arc<ArcSwap<Access>>,
     pub(crate) visible: Arc<AtomicU64>,
     pub(crate) serials: watch::Sender<Serial>,
+    pub(crate) deletions: Deletions,
     pub(crate) counters: Arc<Counters>,
     pub(crate) rule: CaseRule,
     pub(crate) limits: RecordLimits,
@@ -94,10 +96,11 @@ impl Writer {
     /// A writer that has not begun; `reader` is its own way into the index.
     pub(crate) fn new(mut parts: Parts, reader: waymark_index::Reader) -> Self {
         let hash_key = reader.hash_key().clone();
+        let deletions = std::mem::replace(&mut parts.deletions, Deletions::none());
         // Loading may have left retired tables behind.
         parts.index.reclaim();
         Self {
-            locator: Locator::new(Arc::clone(&parts.store), reader),
+            locator: Locator::new(Arc::clone(&parts.store), reader).with_deletions(deletions),
             marks: Marks::new(Arc::clone(&parts.store)),
             projector: Projector::default(),
             group: Group::new(),
@@ -125,8 +128,9 @@ impl Writer {
         if self.parts.counters.stopped().is_some() { Ok(()) } else { self.write_snapshot() }
     }
 
-    fn write_snapshot(&self) -> io::Result<()> {
+    fn write_snapshot(&mut self) -> io::Result<()> {
         let serial = Serial(self.parts.visible.load(Ordering::Acquire));
+        self.locator.deletions().write(self.parts.store.blobs(), serial)?;
         snapshot::write(self.parts.store.blobs(), &self.parts.index, serial)
     }
 
@@ -254,7 +258,8 @@ impl Writer {
                     }
                 }
                 Publication::Remove { key, place } => {
-                    if let Some(place) = index_place(place) {
+                    self.locator.deletions().note(self.hash_key.hash(key));
+                    if let Some(place) = place.and_then(index_place) {
                         self.parts.index.remove(self.hash_key.hash(key), place);
                     }
                 }
@@ -268,7 +273,7 @@ impl Writer {
     fn feed_state(&mut self, forming: &Forming) {
         let mut last = None;
         for (serial, draft) in forming.entries() {
-            self.projector.note(draft.kind, serial, draft.previous, &draft.key, &draft.body);
+            self.projector.note(draft.kind, serial, draft.previous.replaced(), &draft.key, &draft.body);
             last = Some(serial);
         }
         if let Some(last) = last

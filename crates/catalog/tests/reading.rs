@@ -1,12 +1,21 @@
 //! Reading what was: history, the record at a moment, the change feed, and records by the time of their last change. Each promise is kept by
 //! both engines, before and after a restart.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    reason = "tests"
+)]
 
 mod common;
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
-use common::{ENGINES, create, delete, home, open_at, put, ticking, write};
-use waymark_catalog::{At, Catalog, Change, ChangedWithin, FeedLimits, Progress, PutMode, Version};
+use common::{ENGINES, copy_folder, count, create, delete, home, open_at, options, put, ticking, write};
+use waymark_catalog::{At, Catalog, Change, ChangedWithin, FeedLimits, Progress, PutMode, Version, rebuild};
 use waymark_ident::Handle;
 use waymark_store::{FollowError, Serial, Timestamp};
 
@@ -164,15 +173,14 @@ fn records_are_listed_once_by_the_time_of_their_last_change() {
         home(catalog, "88.1");
         home(catalog, "88.2");
         let time = |command| write(catalog, vec![command])[0].time;
-        let times = [
+        [
             time(create("88.1/a", "1")),
             time(create("88.1/b", "1")),
             time(create("88.2/c", "1")),
             time(create("88.1/d", "1")),
             time(put("88.1/a", "2", PutMode::Replace)),
             time(delete("88.1/d")),
-        ];
-        times
+        ]
     };
     before_and_after_restart(fill, |catalog, times| {
         let list = |prefix: &str, from: Timestamp, until: Timestamp, limits: FeedLimits| {
@@ -245,4 +253,81 @@ fn a_feed_from_beyond_the_end_is_empty() {
     let outcome: Result<Serial, FollowError> =
         catalog.changes(Serial(1 << 40), b"", MANY, &mut |_| panic!("there is nothing"));
     assert_eq!(outcome.unwrap(), Serial(1 << 40));
+}
+
+/// Number of records under 88.1 once the small state knows of every write before.
+fn settled_count(catalog: &Catalog) -> u64 {
+    // The state is fed after the acknowledgement, and before the next command is taken.
+    home(catalog, "88.1");
+    count(catalog, "88.1")
+}
+
+#[test]
+fn history_goes_on_through_a_deletion_and_what_was_made_again() {
+    let fill = |catalog: &Catalog| {
+        let first = three_versions_and_a_deletion(catalog);
+        let again = write(catalog, vec![create("88.1/a", "again"), delete("88.1/a"), create("88.1/a", "thrice")]);
+        (first, again.iter().map(|receipt| receipt.serial).collect::<Vec<_>>())
+    };
+    before_and_after_restart(fill, |catalog, (first, again)| {
+        let serials: Vec<Serial> = again.iter().rev().chain(first.iter().rev()).copied().collect();
+        let versions = catalog.cold().history(&handle("88.1/a"), None, 10).unwrap();
+        assert_eq!(versions.iter().map(|version| version.serial).collect::<Vec<_>>(), serials);
+        let deleted: Vec<bool> = versions.iter().map(|version| version.record.is_none()).collect();
+        assert_eq!(deleted, [false, true, false, true, false, false, false]);
+        assert_eq!(settled_count(catalog), 5, "a record made again counts once");
+    });
+}
+
+#[test]
+fn a_deletion_is_remembered_over_a_restart_without_snapshot_and_a_rebuild() {
+    for engine in ENGINES {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = open_at(dir.path(), engine).catalog;
+        let [_, _, _, gone] = three_versions_and_a_deletion(&catalog);
+        // Made and deleted within one group: the index never knew it.
+        let short = write(&catalog, vec![create("88.1/b", "1"), delete("88.1/b")])[1].serial;
+        let again = |dir: &Path, handle: &str| {
+            let catalog = open_at(dir, engine).catalog;
+            write(&catalog, vec![create(handle, "again")]);
+            let version = catalog.cold().history(&Handle::new(handle.as_bytes()).unwrap(), None, 1).unwrap().remove(0);
+            assert_eq!(settled_count(&catalog), 5);
+            version.previous
+        };
+        let at_once = tempfile::tempdir().unwrap();
+        copy_folder(dir.path(), at_once.path());
+        assert_eq!(again(at_once.path(), "88.1/a"), gone, "after a crash");
+        catalog.shutdown().unwrap();
+        drop(catalog);
+        let with_snapshot = tempfile::tempdir().unwrap();
+        copy_folder(dir.path(), with_snapshot.path());
+        assert_eq!(again(with_snapshot.path(), "88.1/b"), short, "after a clean end");
+        rebuild(&options(dir.path(), engine)).unwrap();
+        assert_eq!(again(dir.path(), "88.1/b"), short, "after a rebuild");
+    }
+}
+
+#[test]
+fn records_made_again_are_counted_once_when_the_state_is_fed_from_the_log() {
+    for engine in ENGINES {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = open_at(dir.path(), engine).catalog;
+        home(&catalog, "88.1");
+        catalog.shutdown().unwrap();
+        drop(catalog);
+        let behind = tempfile::tempdir().unwrap();
+        copy_folder(dir.path(), behind.path());
+        let catalog = open_at(dir.path(), engine).catalog;
+        write(&catalog, vec![create("88.1/a", "1"), create("88.1/b", "1"), delete("88.1/a")]);
+        write(&catalog, vec![create("88.1/a", "2")]);
+        write(&catalog, vec![put("88.1/a", "3", PutMode::Replace), delete("88.1/b")]);
+        catalog.shutdown().unwrap();
+        drop(catalog);
+        std::fs::remove_dir_all(dir.path().join("state")).unwrap();
+        copy_folder(&behind.path().join("state"), &dir.path().join("state"));
+        std::fs::copy(behind.path().join("state.flushed"), dir.path().join("state.flushed")).unwrap();
+        let opened = open_at(dir.path(), engine);
+        assert!(!opened.recovery.state_rebuilt && opened.recovery.state_fed > 0, "{:?}", opened.recovery);
+        assert_eq!(settled_count(&opened.catalog), 1);
+    }
 }

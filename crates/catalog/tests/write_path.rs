@@ -231,7 +231,7 @@ fn commands_of_one_group_see_each_other() {
 }
 
 #[test]
-fn every_entry_names_the_live_entry_before_it() {
+fn every_entry_names_the_one_before_it_through_a_deletion_too() {
     let dir = tempfile::tempdir().unwrap();
     let catalog = open_at(dir.path(), waymark_store::Engine::Log).catalog;
     let home = home(&catalog, "88.1").serial.0;
@@ -247,7 +247,7 @@ fn every_entry_names_the_live_entry_before_it() {
         })
         .unwrap();
     let (put, delete) = (EntryKind::PUT, EntryKind::DELETE);
-    assert_eq!(chain, [(put, 1, 0), (put, 2, 1), (put, 3, 2), (delete, 4, 3), (put, 5, 0)]);
+    assert_eq!(chain, [(put, 1, 0), (put, 2, 1), (put, 3, 2), (delete, 4, 3), (put, 5, 4)]);
 }
 
 #[test]
