@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use waymark_ident::{CaseRule, Handle};
-use waymark_store::{EntryKind, ReadError, Serial, StateError, Store};
+use waymark_store::{ReadError, Serial, StateError, Store};
 
 use crate::locate::{Located, Locator};
 use crate::prefixes::key_of;
 use crate::projection::{RECORDS, read_count};
 use crate::record::{OwnedRecord, RecordError, Stored, verify};
-use crate::reserved::{ReservedKey, is_reserved, parse_mark_body};
+use crate::reserved::is_reserved;
 
 /// One thread's way to records on disk.
 pub struct ColdReader {
@@ -80,18 +80,6 @@ impl ColdReader {
             }
         })?;
         wrong.map_or(Ok(()), |error| Err(error.into()))
-    }
-
-    /// How far a stream was taken in; `None` when nothing is known of it.
-    ///
-    /// # Errors
-    /// The mark cannot be read.
-    pub fn mark(&self, stream: [u8; 16]) -> Result<Option<u64>, ReadError> {
-        let key = ReservedKey::Mark(stream).to_bytes();
-        let Some(place) = self.store.find(&key)? else { return Ok(None) };
-        let mut buffer = Vec::new();
-        let entry = self.store.read(place, &mut buffer)?;
-        Ok((entry.kind == EntryKind::PUT).then(|| parse_mark_body(entry.body)).flatten())
     }
 
     /// Number of live records under `prefix`, folded to upper case, as of the last commit the state was fed with.

@@ -429,6 +429,12 @@ pub enum Refusal {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// What was submitted contradicts itself: a defect of the door it came through. Nothing of the submission was done.
+    #[error("the submission {problem}")]
+    InvalidSubmission {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// The actor has no right to do this.
     #[error("not permitted")]
     NotPermitted,
@@ -514,6 +520,8 @@ pub enum RefusalCode {
     NotPermitted,
     /// See [`Refusal::Unreadable`].
     Unreadable,
+    /// See [`Refusal::InvalidSubmission`].
+    InvalidSubmission,
 }
 
 impl RefusalCode {
@@ -542,6 +550,7 @@ impl RefusalCode {
             Self::InvalidAccess => "invalid-access",
             Self::NotPermitted => "not-permitted",
             Self::Unreadable => "unreadable",
+            Self::InvalidSubmission => "invalid-submission",
         }
     }
 }
@@ -572,6 +581,7 @@ impl Refusal {
             Self::InvalidAccess { .. } => RefusalCode::InvalidAccess,
             Self::NotPermitted => RefusalCode::NotPermitted,
             Self::Unreadable => RefusalCode::Unreadable,
+            Self::InvalidSubmission { .. } => RefusalCode::InvalidSubmission,
         }
     }
 }

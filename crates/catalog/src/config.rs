@@ -64,6 +64,10 @@ pub(crate) const WARM_CHUNK: usize = 256;
 /// Deleted keys whose hashes are kept in memory, at some 18 bytes each. Past it every new handle costs a look into the key runs.
 pub(crate) const DELETED_KEYS: usize = 1 << 22;
 
+/// Steps of a stream that are walked back at most to tell what became of an item: about a second of reading. Whoever asks for items further
+/// back is told where what can be told begins.
+pub const STREAM_STEPS_WALKED: usize = 65_536;
+
 /// Longest name of an actor in bytes; it stands in every entry of the log.
 pub const ACTOR_BYTES: usize = 128;
 

@@ -12,10 +12,11 @@ use crate::command::{Command, Order, Outcome, Permit, Receipt, Refusal, StreamId
 use crate::config::RecordLimits;
 use crate::decide::{Decision, Facts, Version, decide, record_key};
 use crate::locate::Locator;
+use crate::mark::{self, Mark};
 use crate::overlay::{Draft, Overlay, Previous};
 use crate::prefixes::{HomeName, Prefixes};
 use crate::queue::Results;
-use crate::reserved::{HOME_BODY, ReservedKey, mark_body, parse_mark_body};
+use crate::reserved::{HOME_BODY, ReservedKey};
 use crate::values::{ContentHash, ValueSet};
 
 /// Most bytes of entries in one group, below what the store takes, so that a group that was formed can be committed.
@@ -24,14 +25,12 @@ const GROUP_CEILING_BYTES: usize = waymark_store::config::MAX_GROUP_BYTES / 8 * 
 /// What the frame of an entry adds to key, actor and body, generously.
 const ENTRY_FRAME_BYTES: usize = 64;
 
-/// What the mark of a stream takes at most.
-const MARK_BYTES: usize = 256;
-
 /// What decisions rest on beside the data.
 #[derive(Clone, Copy)]
 pub(crate) struct Terms<'a> {
     pub(crate) rule: CaseRule,
     pub(crate) limits: &'a RecordLimits,
+    pub(crate) store: &'a dyn Store,
 }
 
 /// The group. All of it becomes durable together, or nothing.
@@ -77,6 +76,9 @@ impl Forming {
         marks: &mut Marks,
     ) -> Option<Results> {
         let Submission { actor, orders, stream, .. } = submission;
+        if let Err(refusal) = submission.check() {
+            return Some(vec![Err(refusal); orders.len()]);
+        }
         let keys: Vec<CommandKey> = orders.iter().map(|order| record_key(&order.command, terms.rule)).collect();
         for key in keys.iter().flatten().flatten() {
             self.overlay.load(key, locator);
@@ -93,13 +95,14 @@ impl Forming {
             return Some(vec![Err(refusal); orders.len()]);
         }
         let name = actor.shared_name();
+        let first = self.serial_of(self.drafts.len());
         let decide_one = |(order, key): (&Order, CommandKey)| {
             let permit = authorize(actor, &order.command, &self.access, self.time)?;
             self.carry_out(permit, order, key, &name, terms)
         };
-        let results = orders.iter().zip(keys).map(decide_one).collect();
+        let results: Results = orders.iter().zip(keys).map(decide_one).collect();
         if let Some(step) = stream {
-            self.mark(step, &name, marks);
+            self.mark(step, first, &results, &name, marks);
         }
         Some(results)
     }
@@ -107,7 +110,7 @@ impl Forming {
     /// The most bytes the entries of orders can take: each as large as the record before and all that came in.
     fn most_bytes(&self, actor: &Actor, orders: &[Order], keys: &[CommandKey]) -> usize {
         let mut bodies: HashMap<&[u8], usize> = HashMap::new();
-        let mut total = MARK_BYTES;
+        let mut total = mark::MARK_BYTES + orders.len() * mark::ITEM_BYTES;
         for (order, key) in orders.iter().zip(keys) {
             let key: &[u8] = match key {
                 Ok(Some(key)) => key,
@@ -129,7 +132,7 @@ impl Forming {
         terms: Terms<'_>,
     ) -> Result<Receipt, Refusal> {
         match (&order.command, key?) {
-            (Command::Home { name }, _) => Ok(self.home(name, actor)),
+            (Command::Home { name }, _) => self.home(name, actor, terms),
             (Command::Unhome { name }, _) => self.unhome(name, actor),
             (_, Some(key)) => self.change_record(permit, order, key, actor, terms),
             (_, None) => Err(Refusal::NotFound),
@@ -169,15 +172,26 @@ impl Forming {
         }
     }
 
-    fn home(&mut self, name: &HomeName, actor: &Arc<str>) -> Receipt {
+    fn home(&mut self, name: &HomeName, actor: &Arc<str>, terms: Terms<'_>) -> Result<Receipt, Refusal> {
         if let Some(serial) = self.prefixes.homed_at(name) {
-            return self.plain_receipt(serial, Outcome::Same);
+            let time = self.time_of(serial, terms.store)?;
+            return Ok(Receipt { time, ..self.plain_receipt(serial, Outcome::Same) });
         }
         let key = ReservedKey::Home(name.clone()).to_bytes();
         let (_, serial) = self.draft(EntryKind::PUT, key, Serial::NONE, HOME_BODY.to_vec(), actor);
         Arc::make_mut(&mut self.prefixes).insert(name.clone(), serial);
         self.prefixes_changed = true;
-        self.plain_receipt(serial, Outcome::Homed)
+        Ok(self.plain_receipt(serial, Outcome::Homed))
+    }
+
+    /// When the entry of a serial was or will be committed.
+    fn time_of(&self, serial: Serial, store: &dyn Store) -> Result<Timestamp, Refusal> {
+        if serial >= self.first {
+            return Ok(self.time);
+        }
+        let mut buffer = Vec::new();
+        let entry = store.read_serial(serial, &mut buffer).map_err(|_| Refusal::Unreadable)?;
+        entry.map(|entry| entry.time).ok_or(Refusal::Unreadable)
     }
 
     fn unhome(&mut self, name: &HomeName, actor: &Arc<str>) -> Result<Receipt, Refusal> {
@@ -189,11 +203,13 @@ impl Forming {
         Ok(self.plain_receipt(serial, Outcome::Unhomed))
     }
 
-    /// Notes where a stream is after the step just decided.
-    fn mark(&mut self, step: &StreamStep, actor: &Arc<str>, marks: &mut Marks) {
+    /// Notes where a stream is after the step just decided, and what became of its orders where it counts them.
+    fn mark(&mut self, step: &StreamStep, first: Serial, results: &Results, actor: &Arc<str>, marks: &mut Marks) {
         let previous = marks.serial(step.stream);
         let key = ReservedKey::Mark(step.stream).to_bytes();
-        let (_, serial) = self.draft(EntryKind::PUT, key, previous, mark_body(step.position).to_vec(), actor);
+        let body =
+            if step.counts_orders { mark::step_body(step, first, results) } else { mark::position_body(step.position) };
+        let (_, serial) = self.draft(EntryKind::PUT, key, previous, body, actor);
         marks.set(step.stream, serial, step.position);
     }
 
@@ -300,8 +316,12 @@ impl Marks {
         let Some(place) = self.store.find(&key).map_err(|_| Refusal::Unreadable)? else { return Ok((Serial::NONE, 0)) };
         let mut buffer = Vec::new();
         let entry = self.store.read(place, &mut buffer).map_err(|_| Refusal::Unreadable)?;
-        let position = (entry.kind == EntryKind::PUT).then(|| parse_mark_body(entry.body)).flatten();
-        Ok((entry.serial, position.unwrap_or(0)))
+        if entry.kind != EntryKind::PUT {
+            return Ok((entry.serial, 0));
+        }
+        // Taking a mark of another version for none would carry a stream out a second time.
+        let mark = Mark::parse(entry.body).map_err(|_| Refusal::Unreadable)?;
+        Ok((entry.serial, mark.position()))
     }
 
     fn set(&mut self, stream: StreamId, serial: Serial, position: u64) {

@@ -13,8 +13,9 @@ use std::collections::HashMap;
 
 use waymark_store::{EntryKind, Serial, State, StateError, StateOp, Tree};
 
+use crate::mark::Mark;
 use crate::prefixes::prefix_of_key;
-use crate::reserved::{ReservedKey, is_reserved, parse_mark_body};
+use crate::reserved::{ReservedKey, is_reserved};
 
 /// Homed prefixes and markers.
 pub(crate) const HOMED: Tree = Tree(1);
@@ -61,7 +62,7 @@ impl Projector {
                 self.changes.insert((HOMED, key.get(2..).unwrap_or_default().to_vec()), value);
             }
             Some(ReservedKey::Mark(stream)) => {
-                let value = parse_mark_body(body).map(u64::to_be_bytes);
+                let value = Mark::parse(body).ok().map(|mark| mark.position().to_be_bytes());
                 self.changes.insert((MARKS, stream.to_vec()), value);
             }
             Some(ReservedKey::CaseRule) | None => {}
@@ -104,8 +105,9 @@ pub(crate) fn read_count(value: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mark::position_body;
     use crate::prefixes::HomeName;
-    use crate::reserved::{HOME_BODY, mark_body};
+    use crate::reserved::HOME_BODY;
     use waymark_store::{MemoryStore, Store as _};
 
     fn count(state: &dyn State, prefix: &[u8]) -> u64 {
@@ -137,8 +139,8 @@ mod tests {
         let mark = ReservedKey::Mark([5; 16]).to_bytes();
         let mut projector = Projector::default();
         projector.note(EntryKind::PUT, Serial(1), Serial::NONE, &home, HOME_BODY);
-        projector.note(EntryKind::PUT, Serial(2), Serial::NONE, &mark, &mark_body(10));
-        projector.note(EntryKind::PUT, Serial(3), Serial(2), &mark, &mark_body(20));
+        projector.note(EntryKind::PUT, Serial(2), Serial::NONE, &mark, &position_body(10));
+        projector.note(EntryKind::PUT, Serial(3), Serial(2), &mark, &position_body(20));
         projector.apply(store.state(), Serial(3)).unwrap();
         assert_eq!(store.state().get(HOMED, b"P88.1").unwrap(), Some(1_u64.to_be_bytes().to_vec()));
         assert_eq!(store.state().get(MARKS, &[5; 16]).unwrap(), Some(20_u64.to_be_bytes().to_vec()));

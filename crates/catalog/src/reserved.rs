@@ -1,4 +1,4 @@
-//! Keys of the log that are not handles: the case rule, homed prefixes and progress marks of imports.
+//! Keys of the log that are not handles: the case rule, homed prefixes and marks of streams.
 //!
 //! They begin with a zero byte. No record can have such a key: handles with control characters are refused on writing,
 //! and reading never looks a key up that begins with one. They are `PUT` and `DELETE` entries like records, so
@@ -9,9 +9,22 @@
 //!               body  01 rule(1: 0 whole handles fold, 1 prefixes fold only)
 //! homed prefix  key   00 'H' kind(1: 'P' prefix, 'D' derived prefixes of) prefix, folded
 //!               body  01                            format version
-//! import mark   key   00 'M' stream(16)
+//! stream's mark key   00 'M' stream(16)
 //!               body  01 position(8, big-endian)    format version, position within the stream
+//!               or    02 position after first run*  for a stream that counts orders; numbers as LEB128
 //! ```
+//!
+//! The second form of a mark tells the step it ends: the stream went from `after` to `position`, so `position - after` orders were decided. `first` is
+//! the serial of the step's first entry. The runs say what became of the orders, in order, each of one kind:
+//! ```text
+//! run  kind(1) count              then, by kind:
+//!      1..63 outcome number       gap     count entries, the first of them gap entries behind that of the run before (at first: behind `first`)
+//!      5 same as it was           serial* serial of the existing entry, count times
+//!      80 refused                 code(1) number of the refusal
+//! kind + 40                               as kind, and the handle is longer than configured
+//! ```
+//! Numbers of outcomes and refusals are those of [`Outcome::number`](crate::Outcome::number) and
+//! [`RefusalCode::number`](crate::RefusalCode::number).
 
 use waymark_ident::CaseRule;
 
@@ -76,24 +89,7 @@ pub(crate) const fn parse_case_rule_body(body: &[u8]) -> Option<CaseRule> {
     }
 }
 
-/// The body of a mark.
-pub(crate) fn mark_body(position: u64) -> [u8; 9] {
-    let mut body = [VERSION; 9];
-    if let Some(place) = body.last_chunk_mut() {
-        *place = position.to_be_bytes();
-    }
-    body
-}
-
-/// Reads the body of a mark; `None` when it is not of this version.
-pub(crate) fn parse_mark_body(body: &[u8]) -> Option<u64> {
-    match body {
-        [VERSION, position @ ..] => position.try_into().ok().map(u64::from_be_bytes),
-        _ => None,
-    }
-}
-
-/// Version of all bodies.
+/// Version of the bodies made here.
 const VERSION: u8 = 1;
 
 #[cfg(test)]
@@ -121,13 +117,5 @@ mod tests {
             assert_eq!(parse_case_rule_body(&case_rule_body(rule)), Some(rule));
         }
         assert_eq!(parse_case_rule_body(&[1, 2]), None);
-    }
-
-    #[test]
-    fn marks_have_golden_bytes() {
-        assert_eq!(mark_body(0x0102), [1, 0, 0, 0, 0, 0, 0, 1, 2]);
-        assert_eq!(parse_mark_body(&mark_body(u64::MAX)), Some(u64::MAX));
-        assert_eq!(parse_mark_body(&[2, 0, 0, 0, 0, 0, 0, 1, 2]), None);
-        assert_eq!(parse_mark_body(&[1, 0]), None);
     }
 }

@@ -151,7 +151,7 @@ impl Writer {
             forming: Forming::new(last.serial, time, self.parts.prefixes.load_full(), self.parts.access.load_full()),
             decided: Vec::new(),
         };
-        if let Err(refused) = self.gather(&mut group, first) {
+        if let Some(refused) = self.gather(&mut group, first) {
             refused.answer(Err(WriteError::TooLarge));
             return;
         }
@@ -160,7 +160,7 @@ impl Writer {
             limits.group_commands.saturating_sub(group.forming.commands()),
             limits.group_bytes.saturating_sub(group.forming.bytes()),
         ) {
-            if let Err(deferred) = self.gather(&mut group, next) {
+            if let Some(deferred) = self.gather(&mut group, next) {
                 self.deferred = Some(deferred);
                 break;
             }
@@ -169,14 +169,14 @@ impl Writer {
     }
 
     /// Decides a submission into the group; gives it back when it might not fit.
-    fn gather(&mut self, group: &mut Gathered, queued: Queued) -> Result<(), Queued> {
-        let terms = Terms { rule: self.parts.rule, limits: &self.parts.limits };
+    fn gather(&mut self, group: &mut Gathered, queued: Queued) -> Option<Queued> {
+        let terms = Terms { rule: self.parts.rule, limits: &self.parts.limits, store: self.parts.store.as_ref() };
         match group.forming.decide(&queued.submission, terms, &mut self.locator, &mut self.marks) {
             Some(results) => {
                 group.decided.push((queued, results));
-                Ok(())
+                None
             }
-            None => Err(queued),
+            None => Some(queued),
         }
     }
 

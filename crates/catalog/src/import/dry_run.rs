@@ -52,7 +52,7 @@ impl DryRun {
     }
 
     fn try_decide(&mut self, submission: &Submission) -> Option<Results> {
-        let terms = Terms { rule: self.rule, limits: &self.limits };
+        let terms = Terms { rule: self.rule, limits: &self.limits, store: self.store.as_ref() };
         self.forming.decide(submission, terms, &mut self.locator, &mut self.marks)
     }
 }

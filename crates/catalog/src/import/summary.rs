@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use waymark_store::ReadError;
-
 use super::problem::Problem;
 use super::step::Notice;
 use crate::command::{Outcome, Receipt};
 use crate::queue::{SubmitError, WriteError};
+use crate::streams::MarkError;
 
 /// How far an import is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,7 +95,7 @@ pub enum ImportError {
     Rejects(#[source] io::Error),
     /// The mark of an earlier run cannot be read.
     #[error("the mark of an earlier run cannot be read")]
-    Mark(#[source] ReadError),
+    Mark(#[source] MarkError),
     /// The writer does not take more.
     #[error("the writer took no more")]
     Submit(#[source] SubmitError),

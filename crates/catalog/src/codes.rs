@@ -1,0 +1,136 @@
+//! The numbers that stand for outcomes and refusals in stored bytes. They never change; new ones are added at the end.
+
+use crate::command::{Outcome, RefusalCode};
+
+/// Every outcome, at its number minus one.
+const OUTCOMES: [Outcome; 11] = [
+    Outcome::Created,
+    Outcome::Replaced,
+    Outcome::Changed,
+    Outcome::Deleted,
+    Outcome::Same,
+    Outcome::Homed,
+    Outcome::Unhomed,
+    Outcome::Suspended,
+    Outcome::Resumed,
+    Outcome::Revoked,
+    Outcome::Stored,
+];
+
+/// Every refusal, at its number minus one.
+const REFUSALS: [RefusalCode; 22] = [
+    RefusalCode::AlreadyExistsSame,
+    RefusalCode::AlreadyExistsDifferent,
+    RefusalCode::NotFound,
+    RefusalCode::NotServed,
+    RefusalCode::InvalidHandle,
+    RefusalCode::IndexConflict,
+    RefusalCode::ValuesNotFound,
+    RefusalCode::InvalidValue,
+    RefusalCode::ReadOnlyValue,
+    RefusalCode::TooManyValues,
+    RefusalCode::RecordTooLarge,
+    RefusalCode::MarkMoved,
+    RefusalCode::Unexpected,
+    RefusalCode::Withdrawn,
+    RefusalCode::RequestReused,
+    RefusalCode::RequestExpired,
+    RefusalCode::RequestFromFuture,
+    RefusalCode::QuotaExceeded,
+    RefusalCode::InvalidAccess,
+    RefusalCode::NotPermitted,
+    RefusalCode::Unreadable,
+    RefusalCode::InvalidSubmission,
+];
+
+impl Outcome {
+    /// Its number in stored bytes, from 1; below [`Outcome::NUMBERS_END`].
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Created => 1,
+            Self::Replaced => 2,
+            Self::Changed => 3,
+            Self::Deleted => 4,
+            Self::Same => 5,
+            Self::Homed => 6,
+            Self::Unhomed => 7,
+            Self::Suspended => 8,
+            Self::Resumed => 9,
+            Self::Revoked => 10,
+            Self::Stored => 11,
+        }
+    }
+
+    /// Numbers stay below this, so that stored bytes can carry flags beside them.
+    pub const NUMBERS_END: u8 = 64;
+
+    /// The outcome of a number; `None` for one this version does not know.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        OUTCOMES.get(usize::from(number).checked_sub(1)?).copied()
+    }
+}
+
+impl RefusalCode {
+    /// Its number in stored bytes, from 1.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::AlreadyExistsSame => 1,
+            Self::AlreadyExistsDifferent => 2,
+            Self::NotFound => 3,
+            Self::NotServed => 4,
+            Self::InvalidHandle => 5,
+            Self::IndexConflict => 6,
+            Self::ValuesNotFound => 7,
+            Self::InvalidValue => 8,
+            Self::ReadOnlyValue => 9,
+            Self::TooManyValues => 10,
+            Self::RecordTooLarge => 11,
+            Self::MarkMoved => 12,
+            Self::Unexpected => 13,
+            Self::Withdrawn => 14,
+            Self::RequestReused => 15,
+            Self::RequestExpired => 16,
+            Self::RequestFromFuture => 17,
+            Self::QuotaExceeded => 18,
+            Self::InvalidAccess => 19,
+            Self::NotPermitted => 20,
+            Self::Unreadable => 21,
+            Self::InvalidSubmission => 22,
+        }
+    }
+
+    /// The code of a number; `None` for one this version does not know.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        REFUSALS.get(usize::from(number).checked_sub(1)?).copied()
+    }
+
+    /// Every code, in order of its number.
+    pub fn all() -> impl Iterator<Item = Self> {
+        REFUSALS.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_leads_back_to_what_it_stands_for() {
+        for (at, outcome) in OUTCOMES.into_iter().enumerate() {
+            assert_eq!(
+                (usize::from(outcome.number()), Outcome::from_number(outcome.number())),
+                (at + 1, Some(outcome))
+            );
+            assert!(outcome.number() < Outcome::NUMBERS_END);
+        }
+        for (at, code) in RefusalCode::all().enumerate() {
+            assert_eq!((usize::from(code.number()), RefusalCode::from_number(code.number())), (at + 1, Some(code)));
+        }
+        assert_eq!((Outcome::from_number(0), RefusalCode::from_number(0)), (None, None));
+        assert_eq!((Outcome::from_number(255), RefusalCode::from_number(255)), (None, None));
+    }
+}

@@ -1,0 +1,322 @@
+//! What a stream's mark says: where the stream is, and, for streams that count orders, what became of each order of the last step.
+//!
+//! The bytes are described in [`crate::reserved`].
+
+use waymark_store::Serial;
+
+use crate::command::{Outcome, Receipt, Refusal, RefusalCode, StreamStep};
+use crate::varint;
+
+/// A mark, read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark<'a> {
+    /// Only where the stream is.
+    Position(u64),
+    /// A step of a stream that counts orders.
+    Step(Step<'a>),
+}
+
+/// One step of a stream, as its mark tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Step<'a> {
+    /// Where the stream is after it.
+    pub(crate) position: u64,
+    /// Where it was before.
+    pub(crate) after: u64,
+    /// Serial the first entry of the step has, or would have had.
+    first: Serial,
+    runs: &'a [u8],
+}
+
+/// What became of one order of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StepItem {
+    /// It was carried out: serial of its entry, or of the entry that already was as asked.
+    Accepted { serial: Serial, outcome: Outcome, long_handle: bool },
+    /// It was refused.
+    Refused(RefusalCode),
+}
+
+/// The bytes are not of a form this version knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UnknownForm;
+
+impl<'a> Mark<'a> {
+    /// Reads the body of a mark.
+    ///
+    /// # Errors
+    /// [`UnknownForm`]. What becomes of single orders is read by [`Step::items`].
+    pub(crate) fn parse(body: &'a [u8]) -> Result<Self, UnknownForm> {
+        let (&version, mut rest) = body.split_first().ok_or(UnknownForm)?;
+        match version {
+            POSITION_ONLY => {
+                rest.try_into().map(|bytes| Self::Position(u64::from_be_bytes(bytes))).map_err(|_| UnknownForm)
+            }
+            STEP => {
+                let mut number = || varint::take(&mut rest).ok_or(UnknownForm);
+                let (position, after, first) = (number()?, number()?, Serial(number()?));
+                Ok(Self::Step(Step { position, after, first, runs: rest }))
+            }
+            _ => Err(UnknownForm),
+        }
+    }
+
+    /// Where the stream is.
+    pub(crate) const fn position(&self) -> u64 {
+        match self {
+            Self::Position(position) => *position,
+            Self::Step(step) => step.position,
+        }
+    }
+}
+
+impl<'a> Step<'a> {
+    /// What became of each order, in order.
+    pub(crate) const fn items(&self) -> Items<'a> {
+        Items { runs: self.runs, next: self.first, kind: 0, left: 0 }
+    }
+}
+
+/// Walks the orders of a step. After an error there is nothing more.
+#[derive(Clone, Debug)]
+pub(crate) struct Items<'a> {
+    runs: &'a [u8],
+    /// Serial the next entry has.
+    next: Serial,
+    /// Kind of the present run, or the refusal's number where the top bit of the kind is set.
+    kind: u16,
+    left: u64,
+}
+
+impl Iterator for Items<'_> {
+    type Item = Result<StepItem, UnknownForm>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left == 0 && self.runs.is_empty() {
+            return None;
+        }
+        let item = self.item();
+        if item.is_none() {
+            (self.runs, self.left) = (&[], 0);
+        }
+        Some(item.ok_or(UnknownForm))
+    }
+}
+
+impl Items<'_> {
+    fn item(&mut self) -> Option<StepItem> {
+        while self.left == 0 {
+            self.begin_run()?;
+        }
+        self.left -= 1;
+        let [refused, kind] = self.kind.to_be_bytes();
+        if refused != 0 {
+            return RefusalCode::from_number(kind).map(StepItem::Refused);
+        }
+        let outcome = Outcome::from_number(kind & !LONG_HANDLE)?;
+        let serial = if outcome == Outcome::Same {
+            Serial(varint::take(&mut self.runs)?)
+        } else {
+            let next = self.next.next();
+            std::mem::replace(&mut self.next, next)
+        };
+        Some(StepItem::Accepted { serial, outcome, long_handle: kind & LONG_HANDLE != 0 })
+    }
+
+    fn begin_run(&mut self) -> Option<()> {
+        let (&kind, rest) = self.runs.split_first()?;
+        self.runs = rest;
+        self.left = varint::take(&mut self.runs)?;
+        if kind == REFUSED {
+            let (&code, rest) = self.runs.split_first()?;
+            self.runs = rest;
+            self.kind = u16::from_be_bytes([1, code]);
+            return Some(());
+        }
+        self.kind = u16::from(kind);
+        if Outcome::from_number(kind & !LONG_HANDLE)? != Outcome::Same {
+            self.next = Serial(self.next.0.checked_add(varint::take(&mut self.runs)?)?);
+        }
+        Some(())
+    }
+}
+
+/// The body of a mark that says only where the stream is.
+pub(crate) fn position_body(position: u64) -> Vec<u8> {
+    [&[POSITION_ONLY][..], &position.to_be_bytes()].concat()
+}
+
+/// The body of the mark of a step that counts orders; `first` is the serial its first entry has.
+pub(crate) fn step_body(step: &StreamStep, first: Serial, results: &[Result<Receipt, Refusal>]) -> Vec<u8> {
+    let mut body = vec![STEP];
+    for number in [step.position, step.after, first.0] {
+        varint::put(&mut body, number);
+    }
+    let mut next = first;
+    let mut run = Run::default();
+    for result in results {
+        let (kind, code) = match result {
+            Ok(receipt) if receipt.long_handle => (receipt.outcome.number() | LONG_HANDLE, 0),
+            Ok(receipt) => (receipt.outcome.number(), 0),
+            Err(refusal) => (REFUSED, refusal.code().number()),
+        };
+        let written = result.as_ref().ok().filter(|receipt| receipt.outcome != Outcome::Same);
+        let gap = written.map_or(0, |receipt| receipt.serial.0.saturating_sub(next.0));
+        if (run.kind, run.code) != (kind, code) || gap > 0 {
+            run.end(&mut body);
+            run = Run { kind, code, gap, ..Run::default() };
+        }
+        run.count += 1;
+        match result {
+            Ok(receipt) if receipt.outcome == Outcome::Same => varint::put(&mut run.serials, receipt.serial.0),
+            Ok(receipt) => next = receipt.serial.next(),
+            Err(_) => {}
+        }
+    }
+    run.end(&mut body);
+    body
+}
+
+/// Orders in a row that ended alike.
+#[derive(Default)]
+struct Run {
+    kind: u8,
+    code: u8,
+    count: u64,
+    gap: u64,
+    serials: Vec<u8>,
+}
+
+impl Run {
+    fn end(&self, body: &mut Vec<u8>) {
+        if self.count == 0 {
+            return;
+        }
+        body.push(self.kind);
+        varint::put(body, self.count);
+        match self.kind {
+            REFUSED => body.push(self.code),
+            kind if kind & !LONG_HANDLE == Outcome::Same.number() => body.extend_from_slice(&self.serials),
+            _ => varint::put(body, self.gap),
+        }
+    }
+}
+
+/// Most bytes a mark takes beside its orders: its key, its body's version and three numbers, and their frame, generously.
+pub(crate) const MARK_BYTES: usize = 256;
+
+/// Most bytes of a body for each order: kind, count, and a serial of 48 bits.
+pub(crate) const ITEM_BYTES: usize = 9;
+
+/// Version that says only where the stream is.
+const POSITION_ONLY: u8 = 1;
+/// Version that tells a step.
+const STEP: u8 = 2;
+/// Kind of a run that was refused.
+const REFUSED: u8 = 0x80;
+/// Added to the kind of a run whose handles are longer than configured.
+const LONG_HANDLE: u8 = Outcome::NUMBERS_END;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::{ContentHash, ValueSet};
+    use waymark_store::Timestamp;
+
+    fn accepted(serial: u64, outcome: Outcome, long_handle: bool) -> Result<Receipt, Refusal> {
+        let content = ContentHash::of(ValueSet::default().values());
+        Ok(Receipt { serial: Serial(serial), time: Timestamp(1), content, outcome, long_handle, repeated: false })
+    }
+
+    fn step(after: u64, count: usize) -> StreamStep {
+        let position = after + u64::try_from(count).unwrap();
+        StreamStep { stream: [1; 16], after, position, counts_orders: true }
+    }
+
+    fn results() -> Vec<Result<Receipt, Refusal>> {
+        vec![
+            accepted(300, Outcome::Created, false),
+            accepted(301, Outcome::Created, false),
+            Err(Refusal::NotFound),
+            Err(Refusal::NotFound),
+            accepted(302, Outcome::Created, true),
+            accepted(7, Outcome::Same, false),
+            accepted(301, Outcome::Same, false),
+            accepted(305, Outcome::Deleted, false),
+        ]
+    }
+
+    #[test]
+    fn steps_have_golden_bytes() {
+        let body = step_body(&step(1_000, 8), Serial(300), &results());
+        let expected = [
+            &[2][..],               // version
+            &[0xf0, 0x07],          // position 1,008
+            &[0xe8, 0x07],          // after 1,000
+            &[0xac, 0x02],          // first serial 300
+            &[1, 2, 0],             // two created, without a gap
+            &[0x80, 2, 3],          // two refused as not found
+            &[0x41, 1, 0],          // one created with a long handle
+            &[5, 2, 7, 0xad, 0x02], // two the same as entries 7 and 301
+            &[4, 1, 2],             // one deleted, behind a gap of two entries
+        ]
+        .concat();
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn what_became_of_each_order_comes_back() {
+        let results = results();
+        let body = step_body(&step(1_000, results.len()), Serial(300), &results);
+        let Ok(Mark::Step(read)) = Mark::parse(&body) else { panic!("no step") };
+        assert_eq!((read.position, read.after), (1_008, 1_000));
+        let items: Vec<StepItem> = read.items().map(Result::unwrap).collect();
+        let expected: Vec<StepItem> = results
+            .iter()
+            .map(|result| match result {
+                Ok(Receipt { serial, outcome, long_handle, .. }) => {
+                    StepItem::Accepted { serial: *serial, outcome: *outcome, long_handle: *long_handle }
+                }
+                Err(refusal) => StepItem::Refused(refusal.code()),
+            })
+            .collect();
+        assert_eq!(items, expected);
+    }
+
+    #[test]
+    fn a_body_is_never_larger_than_was_counted() {
+        for outcome in [Outcome::Created, Outcome::Same] {
+            let last = Serial::MAX.0;
+            let results: Vec<_> = (0..100).map(|n| accepted(last - 300 + n * 3, outcome, n % 2 == 0)).collect();
+            let body = step_body(&step(u64::MAX - 100, 100), Serial(last - 300), &results);
+            assert!(body.len() <= 31 + results.len() * ITEM_BYTES, "{}", body.len());
+        }
+    }
+
+    #[test]
+    fn positions_have_golden_bytes() {
+        assert_eq!(position_body(0x0102), [1, 0, 0, 0, 0, 0, 0, 1, 2]);
+        assert_eq!(Mark::parse(&position_body(u64::MAX)), Ok(Mark::Position(u64::MAX)));
+        assert_eq!(Mark::parse(&[1, 0]), Err(UnknownForm));
+    }
+
+    #[test]
+    fn unknown_and_cut_bodies_are_refused() {
+        let results = results();
+        let body = step_body(&step(1_000, results.len()), Serial(300), &results);
+        for end in 0..body.len() {
+            let read = match Mark::parse(&body[..end]) {
+                Ok(Mark::Step(read)) => read.items().filter(|item| item.is_ok()).count(),
+                Ok(Mark::Position(_)) => panic!("cut to {end}"),
+                Err(UnknownForm) => 0,
+            };
+            assert!(read < results.len(), "cut to {end}");
+        }
+        assert_eq!(Mark::parse(&[3, 1, 1, 1]), Err(UnknownForm));
+        for run in [&[63, 1, 0][..], &[0x80, 1, 255], &[0, 1, 0], &[1]] {
+            let unknown = [&[2, 1, 0, 1][..], run].concat();
+            let Ok(Mark::Step(read)) = Mark::parse(&unknown) else { panic!("no step") };
+            assert_eq!(read.items().collect::<Vec<_>>(), [Err(UnknownForm)], "{run:?}");
+        }
+    }
+}
