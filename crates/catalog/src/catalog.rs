@@ -47,10 +47,10 @@ pub fn open_over(
     found: waymark_store::Recovery,
     options: &Options,
 ) -> Result<Opened, OpenError> {
-    let Loaded { index, shared, prefixes, deletions, recovery } = startup::load(&store, found, options)?;
+    let Loaded { index, shared, prefixes, access, deletions, recovery } = startup::load(&store, found, options)?;
     let queue = Arc::new(Queue::new(options.writer));
     let prefixes = Arc::new(ArcSwap::from_pointee(prefixes));
-    let access = Arc::new(ArcSwap::from_pointee(Access::default()));
+    let access = Arc::new(ArcSwap::from_pointee(access));
     let visible = Arc::new(AtomicU64::new(store.last().serial.0));
     let (serials, published) = watch::channel(store.last().serial);
     let counters = Arc::new(Counters::default());
@@ -66,6 +66,7 @@ pub fn open_over(
         counters: Arc::clone(&counters),
         rule: options.case,
         limits: options.limits,
+        access_limits: options.access,
         writer_limits: options.writer,
         clock: options.clock,
     };

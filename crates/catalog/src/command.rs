@@ -6,8 +6,8 @@
 use waymark_ident::HandleError;
 use waymark_store::{Serial, Timestamp};
 
-use crate::access::{Access, Principal, Token, TokenId};
-use crate::actor::{Actor, Proof};
+use crate::access::{Principal, Token, TokenId};
+use crate::actor::Actor;
 use crate::prefixes::HomeName;
 use crate::values::{ContentHash, ValueSet, ValueSetError};
 
@@ -214,7 +214,8 @@ impl Command {
             Self::Delete { handle } | Self::Resume { handle } => handle.len(),
             Self::Suspend { handle, reason } | Self::Revoke { handle, reason } => handle.len() + reason.len(),
             Self::Home { name } | Self::Unhome { name } => name.prefix().len(),
-            Self::PutPrincipal { .. } | Self::IssueToken { .. } => ACCESS_BYTES,
+            Self::PutPrincipal { principal } => principal.weight_bytes(),
+            Self::IssueToken { token } => token.weight_bytes(),
             Self::RemovePrincipal { name } => name.len(),
             Self::RevokeToken { reason, .. } => reason.len(),
         };
@@ -224,9 +225,6 @@ impl Command {
 
 /// What an entry costs beside key and values, roughly: frame, head, list node.
 const OVERHEAD_BYTES: usize = 64;
-
-/// What a principal or token takes at most, beside its scope, roughly.
-const ACCESS_BYTES: usize = 4096;
 
 /// What a [`Command::Put`] does when the handle exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -257,25 +255,6 @@ pub enum Timestamps {
     Now,
     /// They stay, as imports need; 0 means "not given" and becomes the time of the commit.
     Keep,
-}
-
-/// The proof that an actor may do what it asked: only [`authorize`] makes one, and deciding needs one.
-#[derive(Clone, Copy, Debug)]
-pub struct Permit(());
-
-/// Decides whether `actor` may do what `command` asks, by the rights it has at `now`.
-///
-/// Local actors may do everything. Identities of the binary protocol have no rights yet: those stand in HS_ADMIN values, which the binary
-/// administration will read.
-///
-/// # Errors
-/// [`Refusal::NotPermitted`].
-pub fn authorize(actor: &Actor, command: &Command, access: &Access, now: Timestamp) -> Result<Permit, Refusal> {
-    let _ = (command, access, now);
-    match actor.proof() {
-        Proof::Local => Ok(Permit(())),
-        Proof::Token(_) | Proof::Certificate(_) | Proof::Job | Proof::Identity => Err(Refusal::NotPermitted),
-    }
 }
 
 /// What a command did. It is durable and visible when the receipt is given out.
@@ -599,15 +578,6 @@ impl From<ValueSetError> for Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn local_actors_may_do_everything_and_identities_nothing() {
-        let command = Command::Delete { handle: b"1/x".to_vec() };
-        let ask = |actor: &Actor| authorize(actor, &command, &Access::default(), Timestamp(0)).map(drop);
-        assert_eq!((ask(&Actor::operator()), ask(&Actor::import())), (Ok(()), Ok(())));
-        let refusal = ask(&Actor::identity("300:0.NA/88.1")).unwrap_err();
-        assert_eq!(refusal.code().as_str(), "not-permitted");
-    }
 
     #[test]
     fn the_same_and_a_different_existing_record_have_codes_of_their_own() {

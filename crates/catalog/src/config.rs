@@ -74,6 +74,36 @@ pub const ACTOR_BYTES: usize = 128;
 /// Longest reason of a suspension or revocation in bytes.
 pub const REASON_BYTES: usize = 1_024;
 
+/// Longest name of a principal in bytes.
+pub const PRINCIPAL_NAME_BYTES: usize = 64;
+
+/// Longest note of a principal or token in bytes.
+pub const ACCESS_NOTE_BYTES: usize = 200;
+
+/// Longest prefix of a scope in bytes: what a handle may have by default.
+pub const SCOPE_PREFIX_BYTES: usize = 255;
+
+/// Principals of a node. All of them are in memory, and the table is copied when one changes.
+pub const PRINCIPALS: Limit = Limit { default: 10_000, min: 1, max: 100_000 };
+
+/// Prefixes in the scope of a principal or token, each with all that is derived from it. Keeps an entry below 300 KiB.
+pub const SCOPE_PREFIXES: Limit = Limit { default: 256, min: 1, max: 1_024 };
+
+/// Client certificates a principal is known by; two are enough to change one for the next.
+pub const CERTIFICATES_PER_PRINCIPAL: Limit = Limit { default: 16, min: 1, max: 256 };
+
+/// Tokens of a principal that can be used.
+pub const TOKENS_PER_PRINCIPAL: Limit = Limit { default: 64, min: 1, max: 1_024 };
+
+/// Tokens of a principal that have expired or were revoked and are still known by name, the latest ones. The log has them all.
+pub const FINISHED_TOKENS_PER_PRINCIPAL: Limit = Limit { default: 256, min: 0, max: 4_096 };
+
+/// Longest life of a token in days: a year and the time to notice.
+pub const TOKEN_DAYS: Limit = Limit { default: 400, min: 1, max: 400 };
+
+/// Life of the token for the first operator in days: enough to be called, short enough not to be forgotten.
+pub const FIRST_TOKEN_DAYS: Limit = Limit { default: 7, min: 1, max: 30 };
+
 /// Longest line of an imported file in bytes. A record of full size takes four times its bytes as escaped text.
 pub const IMPORT_LINE_BYTES: Limit = Limit { default: 2 << 20, min: 4_096, max: 16 << 20 };
 
@@ -160,6 +190,46 @@ impl Default for RecordLimits {
     }
 }
 
+/// Limits on principals and tokens that are written. What is already stored stays in force whatever it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccessLimits {
+    /// See [`PRINCIPALS`].
+    pub principals: usize,
+    /// See [`SCOPE_PREFIXES`].
+    pub prefixes: usize,
+    /// See [`CERTIFICATES_PER_PRINCIPAL`].
+    pub certificates: usize,
+    /// See [`TOKENS_PER_PRINCIPAL`].
+    pub tokens: usize,
+    /// See [`FINISHED_TOKENS_PER_PRINCIPAL`].
+    pub finished_tokens: usize,
+    /// See [`TOKEN_DAYS`].
+    pub token_days: u64,
+}
+
+impl AccessLimits {
+    /// The defaults of all limits.
+    pub const DEFAULT: Self = Self {
+        principals: usize_of(PRINCIPALS.default),
+        prefixes: usize_of(SCOPE_PREFIXES.default),
+        certificates: usize_of(CERTIFICATES_PER_PRINCIPAL.default),
+        tokens: usize_of(TOKENS_PER_PRINCIPAL.default),
+        finished_tokens: usize_of(FINISHED_TOKENS_PER_PRINCIPAL.default),
+        token_days: TOKEN_DAYS.default,
+    };
+
+    /// The longest life of a token in milliseconds.
+    pub(crate) const fn token_lifetime_ms(&self) -> u64 {
+        self.token_days.saturating_mul(DAY_MS)
+    }
+}
+
+impl Default for AccessLimits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
 /// Limits of the writer's queue and groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriterLimits {
@@ -189,6 +259,9 @@ impl Default for WriterLimits {
     }
 }
 
+/// Milliseconds of a day.
+pub(crate) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
 /// A limit as a length; limits are far below what any machine that runs this can count.
 #[expect(clippy::cast_possible_truncation, reason = "every limit is below 2^32; `try_from` is not const")]
 pub(crate) const fn usize_of(value: u64) -> usize {
@@ -212,6 +285,13 @@ mod tests {
             GROUP_BYTES,
             FEED_BYTES,
             FEED_ENTRIES,
+            PRINCIPALS,
+            SCOPE_PREFIXES,
+            CERTIFICATES_PER_PRINCIPAL,
+            TOKENS_PER_PRINCIPAL,
+            FINISHED_TOKENS_PER_PRINCIPAL,
+            TOKEN_DAYS,
+            FIRST_TOKEN_DAYS,
             IMPORT_LINE_BYTES,
             IMPORT_SUBMISSION,
             IMPORT_IN_FLIGHT,

@@ -6,7 +6,8 @@ use waymark_ident::{CaseRule, Handle, HandleError, HandleLimits, check_new_handl
 use waymark_store::{Serial, Timestamp};
 use waymark_wire::{Permissions, ValueRef, Values};
 
-use crate::command::{AddMode, Command, Expect, InvalidValue, Order, Outcome, Permit, PutMode, Refusal, Timestamps};
+use crate::access::permit::Permit;
+use crate::command::{AddMode, Command, Expect, InvalidValue, Order, Outcome, PutMode, Refusal, Timestamps};
 use crate::config::{LongHandles, RecordLimits};
 use crate::prefixes::{key_of, prefix_of_key};
 use crate::record::{Stored, encode};
@@ -366,8 +367,8 @@ fn merge<'a, 'b>(old: Values<'a>, new: Values<'b>) -> impl Iterator<Item = Pair<
 mod tests {
     use super::*;
     use crate::access::Access;
+    use crate::access::permit::authorize;
     use crate::actor::Actor;
-    use crate::command::authorize;
     use crate::testing::value;
     use waymark_wire::ValueBuf;
 

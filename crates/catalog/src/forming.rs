@@ -1,5 +1,7 @@
 //! A group being formed: commands are decided one after the other, each seeing what those before it did.
 
+mod access;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -7,9 +9,10 @@ use waymark_ident::CaseRule;
 use waymark_store::{EntryKind, Group, PushError, Serial, Store, Timestamp};
 
 use crate::access::Access;
+use crate::access::permit::{Permit, authorize};
 use crate::actor::Actor;
-use crate::command::{Command, Order, Outcome, Permit, Receipt, Refusal, StreamId, StreamStep, Submission, authorize};
-use crate::config::RecordLimits;
+use crate::command::{Command, Order, Outcome, Receipt, Refusal, StreamId, StreamStep, Submission};
+use crate::config::{AccessLimits, RecordLimits};
 use crate::decide::{Decision, Facts, Version, decide, record_key};
 use crate::locate::Locator;
 use crate::mark::{self, Mark};
@@ -31,6 +34,7 @@ pub(crate) struct Terms<'a> {
     pub(crate) rule: CaseRule,
     pub(crate) limits: &'a RecordLimits,
     pub(crate) store: &'a dyn Store,
+    pub(crate) access: &'a AccessLimits,
 }
 
 /// The group. All of it becomes durable together, or nothing.
@@ -83,7 +87,7 @@ impl Forming {
         for key in keys.iter().flatten().flatten() {
             self.overlay.load(key, locator);
         }
-        let bytes = self.bytes + self.most_bytes(actor, orders, &keys);
+        let bytes = self.bytes + self.most_bytes(actor, orders, &keys, terms.access);
         if bytes > GROUP_CEILING_BYTES {
             return None;
         }
@@ -108,13 +112,17 @@ impl Forming {
     }
 
     /// The most bytes the entries of orders can take: each as large as the record before and all that came in.
-    fn most_bytes(&self, actor: &Actor, orders: &[Order], keys: &[CommandKey]) -> usize {
+    fn most_bytes(&self, actor: &Actor, orders: &[Order], keys: &[CommandKey], limits: &AccessLimits) -> usize {
         let mut bodies: HashMap<&[u8], usize> = HashMap::new();
         let mut total = mark::MARK_BYTES + orders.len() * mark::ITEM_BYTES;
         for (order, key) in orders.iter().zip(keys) {
             let key: &[u8] = match key {
                 Ok(Some(key)) => key,
-                Ok(None) | Err(_) => &[],
+                Ok(None) => {
+                    total += self.most_access_bytes(&order.command, actor, limits);
+                    continue;
+                }
+                Err(_) => continue,
             };
             let body = bodies.entry(key).or_insert_with(|| self.overlay.body_bytes(key));
             *body += order.command.weight_bytes();
@@ -134,8 +142,8 @@ impl Forming {
         match (&order.command, key?) {
             (Command::Home { name }, _) => self.home(name, actor, terms),
             (Command::Unhome { name }, _) => self.unhome(name, actor),
+            (_, None) => self.change_access(permit, &order.command, actor, terms),
             (_, Some(key)) => self.change_record(permit, order, key, actor, terms),
-            (_, None) => Err(Refusal::NotFound),
         }
     }
 

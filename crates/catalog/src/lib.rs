@@ -50,6 +50,7 @@ mod values;
 mod varint;
 mod writer;
 
+pub use access::permit::{Permit, authorize};
 pub use actor::{Actor, Door, Origin, Proof};
 pub use catalog::{
     Catalog, Health, NotWritable, Opened, ShutdownError, SnapshotWriteError, Statistics, open, open_over,
@@ -57,10 +58,10 @@ pub use catalog::{
 pub use changes::{Change, ChangeVisitor, ChangedWithin, Progress};
 pub use cold::{ColdReader, FetchError};
 pub use command::{
-    AddMode, Command, Expect, InvalidValue, Order, Outcome, Permit, PutMode, Receipt, Refusal, RefusalCode, Request,
-    StreamId, StreamStep, Submission, Timestamps, authorize,
+    AddMode, Command, Expect, InvalidValue, Order, Outcome, PutMode, Receipt, Refusal, RefusalCode, Request, StreamId,
+    StreamStep, Submission, Timestamps,
 };
-pub use config::{FeedLimits, LongHandles, RecordLimits, WriterLimits};
+pub use config::{AccessLimits, FeedLimits, LongHandles, RecordLimits, WriterLimits};
 pub use history::{At, HistoryError, Version};
 pub use prefixes::{HomeName, HomeNameError, Prefixes};
 pub use queue::{Results, SubmitError, Ticket, WriteError, WriterHandle};

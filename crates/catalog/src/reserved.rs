@@ -1,4 +1,4 @@
-//! Keys of the log that are not handles: the case rule, homed prefixes and marks of streams.
+//! Keys of the log that are not handles: the case rule, homed prefixes, marks of streams, principals and tokens.
 //!
 //! They begin with a zero byte. No record can have such a key: handles with control characters are refused on writing,
 //! and reading never looks a key up that begins with one. They are `PUT` and `DELETE` entries like records, so
@@ -12,6 +12,8 @@
 //! stream's mark key   00 'M' stream(16)
 //!               body  01 position(8, big-endian)    format version, position within the stream
 //!               or    02 position after first run*  for a stream that counts orders; numbers as LEB128
+//! principal     key   00 'P' name                     body  see `access::stored`
+//! token         key   00 'T' id(8)                    body  see `access::stored`
 //! ```
 //!
 //! The second form of a mark tells the step it ends: the stream went from `after` to `position`, so `position - after` orders were decided. `first` is
@@ -28,6 +30,7 @@
 
 use waymark_ident::CaseRule;
 
+use crate::access::TokenId;
 use crate::prefixes::HomeName;
 
 /// A reserved key, read.
@@ -39,6 +42,10 @@ pub(crate) enum ReservedKey {
     Home(HomeName),
     /// The progress of a stream.
     Mark([u8; 16]),
+    /// A principal.
+    Principal(Box<str>),
+    /// A token.
+    Token(TokenId),
 }
 
 /// Tells whether a key is not that of a record.
@@ -54,6 +61,8 @@ impl ReservedKey {
             [0, b'H', b'P', prefix @ ..] => Some(Self::Home(HomeName::Prefix(prefix.into()))),
             [0, b'H', b'D', prefix @ ..] => Some(Self::Home(HomeName::DerivedFrom(prefix.into()))),
             [0, b'M', stream @ ..] => stream.try_into().ok().map(Self::Mark),
+            [0, b'P', name @ ..] => std::str::from_utf8(name).ok().map(|name| Self::Principal(name.into())),
+            [0, b'T', id @ ..] => id.try_into().ok().map(|id| Self::Token(TokenId(id))),
             _ => None,
         }
     }
@@ -65,6 +74,8 @@ impl ReservedKey {
             Self::Home(HomeName::Prefix(prefix)) => [&[0, b'H', b'P'], &prefix[..]].concat(),
             Self::Home(HomeName::DerivedFrom(prefix)) => [&[0, b'H', b'D'], &prefix[..]].concat(),
             Self::Mark(stream) => [&[0, b'M'], &stream[..]].concat(),
+            Self::Principal(name) => [&[0, b'P'], name.as_bytes()].concat(),
+            Self::Token(TokenId(id)) => [&[0, b'T'], &id[..]].concat(),
         }
     }
 }
@@ -103,6 +114,8 @@ mod tests {
             ReservedKey::Home(HomeName::parse(b"0.NA/0.NA/88").unwrap()),
             ReservedKey::Mark([7; 16]),
             ReservedKey::CaseRule,
+            ReservedKey::Principal("acme".into()),
+            ReservedKey::Token(TokenId([9; 8])),
         ] {
             assert!(is_reserved(&key.to_bytes()));
             assert_eq!(ReservedKey::parse(&key.to_bytes()), Some(key));

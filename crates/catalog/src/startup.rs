@@ -10,7 +10,9 @@ use waymark_store::{
     Timestamp,
 };
 
-use crate::config::{RecordLimits, WARM_CHUNK, WriterLimits};
+use crate::access::load::LoadedAccess;
+use crate::access::{self, Access, AccessLoadError};
+use crate::config::{AccessLimits, RecordLimits, WARM_CHUNK, WriterLimits};
 use crate::deletions::Deletions;
 use crate::locate::candidates;
 use crate::prefixes::Prefixes;
@@ -33,6 +35,8 @@ pub struct Options {
     pub expected_entries: u64,
     /// Limits on what is written.
     pub limits: RecordLimits,
+    /// Limits on principals and tokens.
+    pub access: AccessLimits,
     /// Limits of the writer.
     pub writer: WriterLimits,
     /// When records are read into memory after a start.
@@ -51,6 +55,7 @@ impl Options {
             resident_budget_bytes: waymark_index::RESIDENT_BUDGET_BYTES.default,
             expected_entries: waymark_index::EXPECTED_ENTRIES.default,
             limits: RecordLimits::DEFAULT,
+            access: AccessLimits::DEFAULT,
             writer: WriterLimits::DEFAULT,
             warm: Warm::Background,
             clock: machine_time,
@@ -95,6 +100,10 @@ pub struct Recovery {
     pub entries: u64,
     /// Homed prefixes and markers.
     pub prefixes: usize,
+    /// Principals, disabled ones too.
+    pub principals: usize,
+    /// Principals and tokens whose entries cannot be read; they have no rights until they are written anew.
+    pub unreadable_access: Vec<String>,
     /// Serials the small state was brought up by.
     pub state_fed: u64,
     /// The small state was made anew, since it was lost, damaged, or lacked entries that cannot be read.
@@ -122,6 +131,9 @@ pub enum OpenError {
     /// The store was written by another version of this program.
     #[error("the case rule of the store is in a form this program does not know")]
     UnknownForm,
+    /// The principals and tokens could not be loaded.
+    #[error(transparent)]
+    Access(#[from] AccessLoadError),
     /// A new store could not be begun.
     #[error("the new store could not be written to")]
     Begin(#[source] CommitError),
@@ -141,6 +153,7 @@ pub(crate) struct Loaded {
     pub(crate) index: waymark_index::Writer,
     pub(crate) shared: waymark_index::Shared,
     pub(crate) prefixes: Prefixes,
+    pub(crate) access: Access,
     pub(crate) deletions: Deletions,
     pub(crate) recovery: Recovery,
 }
@@ -155,6 +168,8 @@ pub(crate) fn load(
     let mut recovery = Recovery { store: found, ..Recovery::default() };
     let prefixes = load_prefixes(store.as_ref())?;
     recovery.prefixes = prefixes.len();
+    let LoadedAccess { access, unreadable } = access::load::load(store.as_ref())?;
+    (recovery.principals, recovery.unreadable_access) = (access.count(), unreadable);
     let (mut index, shared, deletions) = load_index(store, options, &mut recovery)?;
     recovery.entries = shared.statistics().entries;
     feed_state(store.as_ref(), &mut recovery)?;
@@ -169,7 +184,7 @@ pub(crate) fn load(
             true
         });
     }
-    Ok(Loaded { index, shared, prefixes, deletions, recovery })
+    Ok(Loaded { index, shared, prefixes, access, deletions, recovery })
 }
 
 /// Writes the case rule into a store that has none, and refuses a store that has another.

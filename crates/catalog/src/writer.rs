@@ -14,7 +14,7 @@ use waymark_index::{Full, HashKey};
 use waymark_store::{CommitError, Group, Place, Serial, Store, Timestamp};
 
 use crate::access::Access;
-use crate::config::{RecordLimits, WriterLimits};
+use crate::config::{AccessLimits, RecordLimits, WriterLimits};
 use crate::deletions::Deletions;
 use crate::forming::{Forming, Marks, Terms};
 use crate::locate::Locator;
@@ -76,6 +76,7 @@ pub(crate) struct Parts {
     pub(crate) counters: Arc<Counters>,
     pub(crate) rule: CaseRule,
     pub(crate) limits: RecordLimits,
+    pub(crate) access_limits: AccessLimits,
     pub(crate) writer_limits: WriterLimits,
     pub(crate) clock: Clock,
 }
@@ -170,7 +171,8 @@ impl Writer {
 
     /// Decides a submission into the group; gives it back when it might not fit.
     fn gather(&mut self, group: &mut Gathered, queued: Queued) -> Option<Queued> {
-        let terms = Terms { rule: self.parts.rule, limits: &self.parts.limits, store: self.parts.store.as_ref() };
+        let Parts { rule, limits, access_limits, store, .. } = &self.parts;
+        let terms = Terms { rule: *rule, limits, access: access_limits, store: store.as_ref() };
         match group.forming.decide(&queued.submission, terms, &mut self.locator, &mut self.marks) {
             Some(results) => {
                 group.decided.push((queued, results));

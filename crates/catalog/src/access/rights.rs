@@ -162,6 +162,12 @@ impl Rights {
         self.scopes.iter().all(|own| own.covers_all_of(scope))
     }
 
+    /// Whether the credential has a scope of its own.
+    pub(super) fn is_narrowed(&self) -> bool {
+        let [_, credential] = &self.scopes;
+        *credential != Scope::All
+    }
+
     /// The prefixes, narrowest list first; `*` for all.
     #[must_use]
     pub fn scope_texts(&self) -> Vec<String> {

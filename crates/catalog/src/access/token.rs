@@ -8,6 +8,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -20,6 +21,13 @@ use super::role::Verbs;
 /// The public name of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TokenId(pub [u8; 8]);
+
+impl TokenId {
+    /// The first in order.
+    pub(super) const FIRST: Self = Self([0; 8]);
+    /// The last in order.
+    pub(super) const LAST: Self = Self([0xff; 8]);
+}
 
 /// A token as it is stored.
 #[derive(Clone, PartialEq, Eq)]
@@ -40,8 +48,36 @@ pub struct Token {
     pub expires: Timestamp,
     /// When it was revoked.
     pub revoked: Option<Timestamp>,
+    /// Why it was revoked; empty until then.
+    pub revoke_reason: String,
     /// For people.
     pub note: String,
+}
+
+impl Token {
+    /// A token for all that its principal may do; [`scope`](Self::scope), [`verbs`](Self::verbs) and [`note`](Self::note) can be set on it.
+    #[must_use]
+    pub fn new(text: &TokenText, principal: &str, created: Timestamp, lifetime: Duration) -> Self {
+        let lifetime_ms = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            id: text.id(),
+            principal: principal.into(),
+            secret_hash: text.secret().hash(),
+            scope: None,
+            verbs: None,
+            created,
+            expires: Timestamp(created.0.saturating_add(lifetime_ms)),
+            revoked: None,
+            revoke_reason: String::new(),
+            note: String::new(),
+        }
+    }
+
+    /// Whether it can still be used at `now`, as far as it alone says.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked.is_none() && now < self.expires
+    }
 }
 
 impl fmt::Debug for Token {
@@ -169,17 +205,7 @@ mod tests {
     fn nothing_prints_a_secret() {
         let token = TokenText::generate().unwrap();
         let secret = hex::encode(token.secret().hash());
-        let stored = Token {
-            id: token.id(),
-            principal: "p".into(),
-            secret_hash: token.secret().hash(),
-            scope: None,
-            verbs: None,
-            created: Timestamp(0),
-            expires: Timestamp(1),
-            revoked: None,
-            note: String::new(),
-        };
+        let stored = Token::new(&token, "p", Timestamp(0), Duration::from_secs(1));
         let shown = format!("{token:?} {stored:?}");
         assert!(!shown.contains(&secret) && !shown.contains(&token.reveal()[21..]), "{shown}");
     }

@@ -6,7 +6,7 @@ use waymark_store::{Store, Timestamp};
 
 use crate::catalog::Catalog;
 use crate::command::Submission;
-use crate::config::RecordLimits;
+use crate::config::{AccessLimits, RecordLimits};
 use crate::forming::{Forming, Marks, Terms};
 use crate::locate::Locator;
 use crate::queue::Results;
@@ -52,7 +52,13 @@ impl DryRun {
     }
 
     fn try_decide(&mut self, submission: &Submission) -> Option<Results> {
-        let terms = Terms { rule: self.rule, limits: &self.limits, store: self.store.as_ref() };
+        let terms = Terms {
+            rule: self.rule,
+            limits: &self.limits,
+            store: self.store.as_ref(),
+            // No import changes principals or tokens.
+            access: &AccessLimits::DEFAULT,
+        };
         self.forming.decide(submission, terms, &mut self.locator, &mut self.marks)
     }
 }

@@ -1,0 +1,214 @@
+//! Whether an actor may do what it asks: roles, scopes, credentials and the time go in, a [`Permit`] or a refusal comes out. Pure.
+//!
+//! | command | verb |
+//! |---|---|
+//! | put, creating only | create |
+//! | put that may replace | create and modify |
+//! | add, modify, remove values | modify |
+//! | delete | delete |
+//! | suspend, resume | suspend |
+//! | revoke | revoke |
+//! | home, unhome | home |
+//! | principals and tokens | manage-access |
+//!
+//! The prefix the command is about must lie in the scope of the credential: for `88.1/x` that is `88.1`, and so it is for the prefix record
+//! `0.NA/88.1` and the bare `88.1`.
+//!
+//! Nobody gives what their credential does not have. An operator manages whoever's verbs and scope lie within the credential, which for an
+//! operator without narrowing is everybody. An enterprise administrator manages writers and readers whose scope is not empty and lies within the
+//! credential, and issues and revokes tokens for these and for itself.
+
+use waymark_ident::{Handle, fold_in_place};
+use waymark_store::Timestamp;
+
+use super::rights::{Rights, Scope};
+use super::role::{Role, Verb, Verbs};
+use super::{Access, Principal, Token, TokenId};
+use crate::actor::{Actor, Proof};
+use crate::command::{Command, PutMode, Refusal};
+
+/// The proof that an actor may do what it asked: only [`authorize`] makes one, and deciding needs one.
+#[derive(Clone, Copy, Debug)]
+pub struct Permit(());
+
+/// Decides whether `actor` may do what `command` asks, by the rights its proof gives at `now`.
+///
+/// Local actors may do everything. Identities of the binary protocol have no rights yet: those stand in HS_ADMIN values, which the binary
+/// administration will read.
+///
+/// # Errors
+/// [`Refusal::NotPermitted`], whatever the reason: who has no right to something learns nothing about it.
+pub fn authorize(actor: &Actor, command: &Command, access: &Access, now: Timestamp) -> Result<Permit, Refusal> {
+    if matches!(actor.proof(), Proof::Local) {
+        return Ok(Permit(()));
+    }
+    let rights = rights_of(actor, access, now).ok_or(Refusal::NotPermitted)?;
+    let permitted = verbs_of(command).within(rights.verbs)
+        && match command {
+            Command::Put { handle, .. }
+            | Command::AddValues { handle, .. }
+            | Command::ModifyValues { handle, .. }
+            | Command::RemoveValues { handle, .. }
+            | Command::Delete { handle }
+            | Command::Suspend { handle, .. }
+            | Command::Resume { handle }
+            | Command::Revoke { handle, .. } => rights.covers(&prefix_of(handle)),
+            Command::Home { name } | Command::Unhome { name } => rights.covers(name.prefix()),
+            Command::PutPrincipal { principal } => rights.may_put(principal, access),
+            Command::RemovePrincipal { name } => rights.may_remove(name, access),
+            Command::IssueToken { token } => rights.may_issue(token, access),
+            Command::RevokeToken { id, .. } => rights.may_revoke(*id, access),
+        };
+    if permitted { Ok(Permit(())) } else { Err(Refusal::NotPermitted) }
+}
+
+/// What the proof of an actor gives at `now`; `None` for nothing.
+fn rights_of(actor: &Actor, access: &Access, now: Timestamp) -> Option<Rights> {
+    let name = actor.name();
+    match actor.proof() {
+        Proof::Token(id) => {
+            let token = access.token(*id).filter(|token| *token.principal == *name)?;
+            access.token_rights(token, now).ok()
+        }
+        Proof::Certificate(fingerprint) => {
+            access.principal(name).filter(|principal| principal.certificates.contains(fingerprint))?;
+            access.principal_rights(name).ok()
+        }
+        Proof::Job => access.principal_rights(name).ok(),
+        Proof::Local | Proof::Identity => None,
+    }
+}
+
+/// The verbs a command needs, all of them.
+fn verbs_of(command: &Command) -> Verbs {
+    let verbs: &[Verb] = match command {
+        Command::Put { mode: PutMode::Create | PutMode::CreateOrSame, .. } => &[Verb::Create],
+        Command::Put { mode: PutMode::Replace, .. } => &[Verb::Create, Verb::Modify],
+        Command::AddValues { .. } | Command::ModifyValues { .. } | Command::RemoveValues { .. } => &[Verb::Modify],
+        Command::Delete { .. } => &[Verb::Delete],
+        Command::Suspend { .. } | Command::Resume { .. } => &[Verb::Suspend],
+        Command::Revoke { .. } => &[Verb::Revoke],
+        Command::Home { .. } | Command::Unhome { .. } => &[Verb::Home],
+        Command::PutPrincipal { .. }
+        | Command::RemovePrincipal { .. }
+        | Command::IssueToken { .. }
+        | Command::RevokeToken { .. } => &[Verb::ManageAccess],
+    };
+    verbs.iter().copied().collect()
+}
+
+/// The prefix whose scope a handle lies in, folded: that of its record, or the one a prefix record is about. What merely begins with `0.NA/` and
+/// is no prefix record lies under `0.NA`. Handles too long for the protocol are told by their front too: they are refused as such later.
+fn prefix_of(bytes: &[u8]) -> Vec<u8> {
+    let front = bytes.get(..waymark_ident::MAX_HANDLE_BYTES).unwrap_or(bytes);
+    // Cannot fail at this length.
+    let Ok(handle) = Handle::new(front) else { return Vec::new() };
+    let target = handle.prefix_record_target().filter(|target| !target.contains(&b'/'));
+    let mut prefix = target.unwrap_or_else(|| handle.prefix()).to_vec();
+    fold_in_place(&mut prefix);
+    prefix
+}
+
+impl Rights {
+    fn may_put(&self, new: &Principal, access: &Access) -> bool {
+        let former = access.principal(&new.name);
+        let manages = self.manages(new) && former.is_none_or(|former| self.manages(former));
+        manages && (self.role() == Role::Operator || self.gives_limits(new, former.map(|former| &**former)))
+    }
+
+    fn may_remove(&self, name: &str, access: &Access) -> bool {
+        match access.principal(name) {
+            Some(principal) => self.manages(principal),
+            // That there is none may be said only to those who may see all.
+            None => self.is_whole_operator(),
+        }
+    }
+
+    fn may_issue(&self, token: &Token, access: &Access) -> bool {
+        let Some(holder) = access.principal(&token.principal) else { return self.is_whole_operator() };
+        self.reaches_token(token, holder)
+    }
+
+    fn may_revoke(&self, id: TokenId, access: &Access) -> bool {
+        let token = access.token(id);
+        match token.and_then(|token| Some((token, access.principal(&token.principal)?))) {
+            Some((token, holder)) => self.reaches_token(token, holder),
+            None => self.is_whole_operator(),
+        }
+    }
+
+    /// Whether the credential may give or take this token: it is for a principal it manages, or for its own, not wider than that principal, and
+    /// not wider than the credential.
+    fn reaches_token(&self, token: &Token, holder: &Principal) -> bool {
+        if self.is_whole_operator() {
+            return true;
+        }
+        let own = holder.name == self.principal.name;
+        // A token without a scope of its own grows with its principal, which one issued by a narrowed credential must not.
+        let bounded = !own || !self.is_narrowed() || token.scope.is_some();
+        let verbs = token.verbs.unwrap_or_else(|| holder.role.verbs());
+        let scope = token.scope.as_ref().unwrap_or(&holder.scope);
+        (own || self.manages(holder))
+            && bounded
+            && token.is_within(holder)
+            && verbs.within(self.verbs)
+            && self.covers_all_of(scope)
+    }
+
+    /// Whether the credential may make, change or remove this principal.
+    fn manages(&self, other: &Principal) -> bool {
+        let within = other.role.verbs().within(self.verbs) && self.covers_all_of(&other.scope);
+        match self.role() {
+            Role::Operator => within,
+            Role::EnterpriseAdministrator => {
+                let role = matches!(other.role, Role::Writer | Role::Reader);
+                // An empty scope lies within everybody's: whoever has one is nobody's but the operators'.
+                role && within && !other.scope.is_empty() && other.name != self.principal.name
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether quota and rate of a principal are none the credential's own principal could not have, or are left as they were.
+    fn gives_limits(&self, new: &Principal, former: Option<&Principal>) -> bool {
+        let own = &self.principal;
+        let quota = is_no_more(new.daily_quota, own.daily_quota)
+            || former.is_some_and(|former| is_no_more(new.daily_quota, former.daily_quota));
+        let rate = new.rate_per_second.is_none()
+            || own.rate_per_second.is_some_and(|own| is_no_more(new.rate_per_second, Some(own)))
+            || former.is_some_and(|former| former.rate_per_second == new.rate_per_second);
+        quota && rate
+    }
+
+    /// An operator by a credential that takes nothing away.
+    fn is_whole_operator(&self) -> bool {
+        self.role() == Role::Operator && self.is_everywhere() && Role::Operator.verbs().within(self.verbs)
+    }
+}
+
+impl Token {
+    /// Whether it gives nothing that its principal has not.
+    pub(crate) fn is_within(&self, holder: &Principal) -> bool {
+        self.verbs.is_none_or(|verbs| verbs.within(holder.role.verbs()))
+            && self.scope.as_ref().is_none_or(|scope| holder.scope.covers_all_of(scope))
+    }
+}
+
+impl Scope {
+    /// Whether it covers nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self, Self::Prefixes(prefixes) if prefixes.is_empty())
+    }
+}
+
+/// Compares limits, where `None` is none.
+fn is_no_more<T: Ord>(limit: Option<T>, than: Option<T>) -> bool {
+    match (limit, than) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(limit), Some(than)) => limit <= than,
+    }
+}
+
+#[cfg(test)]
+mod tests;
