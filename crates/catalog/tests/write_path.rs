@@ -24,7 +24,8 @@ use waymark_ident::{Handle, MAX_KEY_BYTES};
 use waymark_store::fault::{Fault, FaultMedium, MemoryMedium, Operation};
 use waymark_store::{
     Blobs, CommitError, Committed, Entry, EntryKind, FollowError, Group, Health, Identity, KeyRecord, MemoryStore,
-    Place, Position, ReadError, Serial, State, StateError, Statistics, Store, Timestamp,
+    Place, Position, ReadError, RedactError, Redacted, Replace, Serial, State, StateError, Statistics, Store,
+    Timestamp,
 };
 
 /// A store whose commits wait at a gate, before and after they are durable.
@@ -118,6 +119,9 @@ impl Store for Gated {
     }
     fn serial_at(&self, time: Timestamp) -> Result<Serial, FollowError> {
         self.inner.serial_at(time)
+    }
+    fn redact(&self, after: Serial, upto: Serial, replace: &mut Replace<'_>) -> Result<Redacted, RedactError> {
+        self.inner.redact(after, upto, replace)
     }
     fn last(&self) -> Position {
         self.inner.last()

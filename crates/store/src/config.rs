@@ -74,6 +74,12 @@ pub const MARK_BYTES: u64 = 64 << 10;
 /// forgotten first; they cost some 10 reads to find again.
 pub const MARKS: usize = 256 << 10;
 
+/// Block of a file that is left out when a segment is written anew and it holds zeros only: the block of common file systems.
+pub(crate) const HOLE_BYTES: usize = 4 << 10;
+
+/// Replacements sled takes in one step, so that memory stays bounded and commits need not wait long for one.
+pub(crate) const REDACT_BATCH: usize = 1024;
+
 /// Bytes read at once while looking for a serial.
 pub(crate) const SEEK_READ_BYTES: usize = 64 << 10;
 

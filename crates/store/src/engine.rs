@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use crate::blobs::Blobs;
 use crate::check::Finding;
 use crate::config;
-use crate::error::{CommitError, FollowError, OpenError, ReadError, StateError};
+use crate::error::{CommitError, FollowError, OpenError, ReadError, RedactError, StateError};
 use crate::folder::Identity;
+use crate::redact::{Redacted, Replace};
 use crate::types::{Committed, Entry, Group, Health, KeyRecord, Place, Position, Serial, Statistics, Timestamp};
 
 /// A store: one durable sequence of entries, findable by place, by key and by serial, and a small state fed from it.
@@ -85,6 +86,20 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// # Errors
     /// A refusing disk.
     fn serial_at(&self, time: Timestamp) -> Result<Serial, FollowError>;
+
+    /// Replaces bodies of notes among the older entries, those after `after` and up to `upto`, for good: `replace` is asked for each
+    /// [`EntryKind::NOTE`](crate::EntryKind::NOTE) in order, and where it gives a body, that one stands in the place of the old from then on, durable
+    /// on return. Nothing else of the entry changes, nor of any other.
+    ///
+    /// A new body is at most as long as the old one and is followed by zeros up to its length; where it ends, it must say itself. Zeros take no
+    /// room on the disk where the engine keeps records in segments of its own. That engine goes through whole segments only, and never the
+    /// newest; [`Redacted::upto`] says how far it got, which is the `after` of the next time. It needs room for a copy of one segment.
+    ///
+    /// `replace` may read the store, but neither commit nor redact.
+    ///
+    /// # Errors
+    /// See [`RedactError`].
+    fn redact(&self, after: Serial, upto: Serial, replace: &mut Replace<'_>) -> Result<Redacted, RedactError>;
 
     /// End of the durable sequence.
     fn last(&self) -> Position;

@@ -180,6 +180,47 @@ impl FollowError {
     }
 }
 
+/// Why a redaction ended early. What it had done until then stays; asking again goes on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RedactError {
+    /// A new body does not fit in the place of the old one. Nothing of its segment was changed.
+    #[error("a body of {bytes} bytes does not fit in the {room} bytes of entry {serial}")]
+    TooLong {
+        /// The entry.
+        serial: Serial,
+        /// Length of the new body.
+        bytes: usize,
+        /// Length of the old one.
+        room: usize,
+    },
+    /// No room for a copy of one segment beside it.
+    #[error("the disk is full")]
+    DiskFull,
+    /// A flush failed, now or earlier: no more writes until the store is opened anew.
+    #[error("writing has stopped because a flush to disk failed")]
+    Poisoned,
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// The disk refused.
+    #[error("{} could not be used", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl RedactError {
+    /// A use of `path` that the system refused.
+    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
+        if is_disk_full(&source) { Self::DiskFull } else { Self::Io { path: path.to_owned(), source } }
+    }
+}
+
 /// Why the small state refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

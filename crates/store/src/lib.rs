@@ -96,6 +96,9 @@
 //! the last whole group is a torn tail; anywhere else, and before a whole group, it is damage: a commit is flushed before the next one is
 //! written, so an unfinished group is the last one.
 //!
+//! A sealed segment is not changed, but [`Store::redact`] may write it anew with other bodies, of the same length, in entries of kind 3, and their
+//! checksums and their groups' with them; a shorter body has zeros behind it. Every entry stays at its place.
+//!
 //! ## Key run
 //! A header, blocks of keys in ascending order, the sparse index, a footer. Of each key the latest entry among those covered.
 //! ```text
@@ -177,6 +180,7 @@ mod memory;
 mod open;
 mod rebuild;
 mod records;
+mod redact;
 mod sled_disk;
 mod state;
 mod types;
@@ -184,11 +188,12 @@ mod types;
 pub use blobs::{BlobReader, BlobWriter, Blobs};
 pub use check::{check, check_on};
 pub use engine::{Engine, Options, Recovery, State, StateFound, StateOp, Store, Torn, Tree, Upkeep, ValueVisitor};
-pub use error::{CommitError, Damage, FollowError, OpenError, PushError, ReadError, StateError};
+pub use error::{CommitError, Damage, FollowError, OpenError, PushError, ReadError, RedactError, StateError};
 pub use folder::{FolderLock, Identity};
 pub use memory::MemoryStore;
 pub use open::{open, open_on};
 pub use rebuild::rebuild;
+pub use redact::{Redacted, Replace};
 pub use types::{
     Committed, DraftEntry, Entry, EntryKind, Group, Health, KeyRecord, Place, Position, Serial, Statistics, Timestamp,
 };

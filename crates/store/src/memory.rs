@@ -7,9 +7,10 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::blobs::Blobs;
 use crate::engine::{Engine, State, StateOp, Store, Tree, ValueVisitor};
-use crate::error::{CommitError, FollowError, ReadError, StateError};
+use crate::error::{CommitError, FollowError, ReadError, RedactError, StateError};
 use crate::fault::MemoryMedium;
 use crate::folder::Identity;
+use crate::redact::{Redacted, Replace, padded};
 use crate::types::{
     Committed, Entry, EntryKind, Group, Health, KeyRecord, Place, Position, Serial, Statistics, Timestamp,
 };
@@ -31,7 +32,7 @@ struct Inner {
     closed: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Stored {
     kind: EntryKind,
     time: Timestamp,
@@ -202,6 +203,26 @@ impl Store for MemoryStore {
     fn serial_at(&self, time: Timestamp) -> Result<Serial, FollowError> {
         let before = self.read_inner().entries.partition_point(|stored| stored.time < time);
         Ok(Serial(crate::bytes::offset(before)).next())
+    }
+
+    fn redact(&self, after: Serial, upto: Serial, replace: &mut Replace<'_>) -> Result<Redacted, RedactError> {
+        let upto = upto.min(self.last().serial);
+        let mut redacted = Redacted { upto: upto.max(after), ..Redacted::default() };
+        for serial in (after.0.saturating_add(1)..=upto.0).map(Serial) {
+            let Some(stored) = self.read_inner().get(serial).filter(|stored| stored.kind == EntryKind::NOTE) else {
+                continue;
+            };
+            if let Some(body) = replace(&stored.entry(serial)) {
+                let body = padded(body, stored.body.len(), serial)?;
+                redacted.count(body.len());
+                let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+                let index = crate::bytes::memory(serial.0 - 1);
+                if let Some(slot) = inner.entries.get_mut(index) {
+                    *slot = Arc::new(Stored { body, ..Stored::clone(&stored) });
+                }
+            }
+        }
+        Ok(redacted)
     }
 
     fn last(&self) -> Position {

@@ -4,6 +4,8 @@
 //! place; `k key` the serial of the key's latest entry; `m` the end of the sequence. Keys and end carry checksums as the small state's values do.
 //! sled's own flush asks for no more than `sync_file_range`, so each group is followed by a real flush of sled's files.
 
+mod redact;
+
 use std::collections::HashMap;
 use std::io;
 use std::ops::{Bound, ControlFlow};
@@ -17,10 +19,11 @@ use crate::bytes::{Cursor, offset};
 use crate::check::Part;
 use crate::config::SPARE_BYTES;
 use crate::engine::{Options, Recovery, State, StateFound, Store};
-use crate::error::{CommitError, Damage, FollowError, OpenError, ReadError, StateError};
+use crate::error::{CommitError, Damage, FollowError, OpenError, ReadError, RedactError, StateError};
 use crate::folder::{FolderLock, Identity, paths};
 use crate::format::frame::{Seed, encode_entry, parse_entry};
 use crate::medium::Medium;
+use crate::redact::{Redacted, Replace};
 use crate::sled_disk::{SLED_FILE, SledFiles, gone_back, open_sled, write_mark};
 use crate::state::{seal, unseal};
 use crate::types::{
@@ -432,6 +435,10 @@ impl Store for SledStore {
             let entry = self.entry(serial, &mut buffer).map_err(|error| FollowError::of_entry(serial, error))?;
             Ok(entry.time)
         })
+    }
+
+    fn redact(&self, after: Serial, upto: Serial, replace: &mut Replace<'_>) -> Result<Redacted, RedactError> {
+        self.redact_notes(after, upto, replace)
     }
 
     fn last(&self) -> Position {

@@ -20,8 +20,8 @@ use common::{Plain, Subject, body_of, live, puts, sequence};
 use proptest::prelude::{Strategy, any};
 use proptest::strategy::ValueTree;
 use waymark_store::{
-    CommitError, Engine, EntryKind, Group, Health, Options, Place, ReadError, Serial, StateError, StateOp, Timestamp,
-    Tree, open,
+    CommitError, Engine, EntryKind, Group, Health, Options, Place, ReadError, RedactError, Serial, StateError, StateOp,
+    Timestamp, Tree, open,
 };
 
 /// Runs each function below as a test of each engine.
@@ -43,6 +43,8 @@ suite!(
     follows_from_any_serial_and_stops_when_told,
     reads_any_entry_by_its_serial,
     tells_the_first_serial_of_a_time,
+    replaces_bodies_of_older_notes_and_nothing_else,
+    refuses_a_replacement_that_is_too_long,
     keeps_time_when_the_clock_is_set_back,
     clamps_times_beyond_what_can_be_stored,
     refuses_an_empty_group,
@@ -254,6 +256,75 @@ fn tells_the_first_serial_of_a_time(mut subject: Subject) {
     }
     subject.store.commit(Timestamp(0), &puts(&[("back", "in time")])).unwrap();
     assert_eq!(at(&subject, times[times.len() - 1] + 1), times.len() as u64 + 2);
+}
+
+/// Puts and notes with bodies that tell them apart.
+fn puts_and_notes(subject: &Subject) {
+    for number in 0..100_u64 {
+        let mut group = Group::new();
+        for (part, kind) in
+            [EntryKind::PUT, EntryKind::NOTE, EntryKind::DELETE, EntryKind::NOTE].into_iter().enumerate()
+        {
+            let body = format!("{number} {part} ").repeat(10);
+            group.push(kind, format!("key {part}").as_bytes(), b"actor", Serial(number), body.as_bytes()).unwrap();
+        }
+        subject.store.commit(Timestamp(number), &group).unwrap();
+    }
+}
+
+fn replaces_bodies_of_older_notes_and_nothing_else(mut subject: Subject) {
+    puts_and_notes(&subject);
+    let mut expected = sequence(&*subject.store);
+    let mut asked = 0;
+    let mut replace = |entry: &waymark_store::Entry<'_>| {
+        asked += 1;
+        assert_eq!(entry.kind, EntryKind::NOTE);
+        assert!(entry.serial > Serial(50) && entry.serial <= Serial(350));
+        entry.serial.0.is_multiple_of(4).then(|| b"gone".to_vec())
+    };
+    let redacted = subject.store.redact(Serial(50), Serial(350), &mut replace).unwrap();
+    // The log stops at the end of a segment.
+    assert!(redacted.upto > Serial(300) && redacted.upto <= Serial(350), "{redacted:?}");
+    assert_eq!((asked, redacted.damaged), (redacted.upto.0 / 2 - 25, 0));
+    let mut bytes = 0;
+    for plain in &mut expected[50..redacted.upto.0 as usize] {
+        if plain.serial.is_multiple_of(4) {
+            bytes += plain.body.len() as u64;
+            let length = plain.body.len();
+            plain.body = b"gone".to_vec();
+            plain.body.resize(length, 0);
+        }
+    }
+    assert_eq!((redacted.entries, redacted.bytes), (redacted.upto.0 / 4 - 12, bytes));
+    for _ in 0..2 {
+        assert_eq!(sequence(&*subject.store), expected);
+        let mut buffer = Vec::new();
+        for plain in &expected {
+            let entry = subject.store.read_serial(Serial(plain.serial), &mut buffer).unwrap().unwrap();
+            assert_eq!(Plain::of(&entry), *plain);
+        }
+        assert_eq!(subject.store.find(b"key 1").unwrap(), None);
+        assert!(body_of(&*subject.store, b"key 0").unwrap().starts_with(b"99 0 "));
+        subject.reopen();
+    }
+    // Going on from where it stopped asks for nothing twice, and the sequence goes on.
+    let again = subject.store.redact(redacted.upto, Serial(350), &mut |_| Some(Vec::new())).unwrap();
+    assert_eq!((again.entries <= 25, again.upto >= redacted.upto), (true, true));
+    let committed = subject.store.commit(Timestamp(500), &puts(&[("after", "it")])).unwrap();
+    assert_eq!(committed.first, Serial(401));
+    assert_eq!(subject.store.redact(Serial(900), Serial(1000), &mut |_| None).unwrap().upto, Serial(900));
+    subject.store.close().unwrap();
+    assert!(subject.store.redact(Serial::NONE, Serial(9), &mut |_| None).is_err() || subject.is_in_memory());
+}
+
+fn refuses_a_replacement_that_is_too_long(mut subject: Subject) {
+    puts_and_notes(&subject);
+    let before = sequence(&*subject.store);
+    let refused = subject.store.redact(Serial::NONE, Serial::MAX, &mut |entry| Some(vec![1; entry.body.len() + 1]));
+    assert!(matches!(refused, Err(RedactError::TooLong { serial: Serial(2), bytes: 41, room: 40 })), "{refused:?}");
+    assert_eq!(sequence(&*subject.store), before);
+    subject.reopen();
+    assert_eq!(sequence(&*subject.store), before);
 }
 
 fn keeps_time_when_the_clock_is_set_back(mut subject: Subject) {

@@ -77,6 +77,17 @@ pub(crate) fn encode_entry(
     checksum
 }
 
+/// Replaces the body of the entry `bytes` begin with, which lies at `place`, by one of the same length, and its checksum.
+pub(crate) fn exchange_body(bytes: &mut [u8], seed: Seed, place: Place, body: &[u8]) {
+    let Some(entry) = entry_length(bytes).and_then(|length| bytes.get_mut(..length)) else { return };
+    let Some((covered, checksum)) = entry.split_last_chunk_mut::<CHECKSUM_BYTES>() else { return };
+    let body_at = covered.len().saturating_sub(body.len());
+    if let Some(room) = covered.get_mut(body_at..).filter(|room| room.len() == body.len()) {
+        room.copy_from_slice(body);
+    }
+    *checksum = seed.checksum(place.0, covered).to_le_bytes();
+}
+
 /// Length of the entry that begins with `bytes`, when it can be one; `None` when more bytes are needed or no entry begins so.
 pub(crate) fn entry_length(bytes: &[u8]) -> Option<usize> {
     let length = usize::try_from(Cursor::new(bytes).u32()?).ok()?;
@@ -167,6 +178,22 @@ pub(crate) fn encode_group_header(out: &mut Vec<u8>, seed: Seed, place: u64, hea
 pub(crate) fn encode_group_trailer(out: &mut Vec<u8>, sum: GroupSum) {
     out.extend_from_slice(&sum.0.to_le_bytes());
     out.extend_from_slice(&GROUP_END);
+}
+
+/// Writes the trailer of the group `frame` at `place` anew after entries of it were exchanged.
+pub(crate) fn close_group_again(frame: &mut [u8], seed: Seed, place: u64) {
+    let Some((head, rest)) = frame.split_at_mut_checked(GROUP_HEADER) else { return };
+    let mut sum = GroupSum::of_header(seed, place, head.get(..GROUP_HEADER - CHECKSUM_BYTES).unwrap_or_default());
+    let Some((entries, trailer)) = rest.split_last_chunk_mut::<GROUP_TRAILER>() else { return };
+    let mut entries = &*entries;
+    while let Some((entry, behind)) = entry_length(entries).and_then(|length| entries.split_at_checked(length)) {
+        let checksum = entry.last_chunk::<CHECKSUM_BYTES>().copied().unwrap_or_default();
+        sum.add(u32::from_le_bytes(checksum));
+        entries = behind;
+    }
+    if let Some(checksum) = trailer.first_chunk_mut::<CHECKSUM_BYTES>() {
+        *checksum = sum.0.to_le_bytes();
+    }
 }
 
 /// Reads the header of a group at `place` from the front of `bytes`.

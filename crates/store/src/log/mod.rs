@@ -6,6 +6,7 @@
 mod marks;
 pub(crate) mod merge;
 pub(crate) mod recover;
+mod redact;
 pub(crate) mod run;
 pub(crate) mod scan;
 mod seek;
@@ -24,7 +25,7 @@ use crate::blobs::Blobs;
 use crate::bytes::{memory, offset};
 use crate::config::{FIRST_READ, FOLLOW_HINTS};
 use crate::engine::{State, Store};
-use crate::error::{CommitError, Damage, FollowError, ReadError, StateError};
+use crate::error::{CommitError, Damage, FollowError, ReadError, RedactError, StateError};
 use crate::folder::{FolderLock, Identity};
 use crate::format::frame::{self, Entries, GROUP_HEADER, GroupHeader, Seed};
 use crate::format::run::KeyAt;
@@ -37,6 +38,7 @@ use crate::log::tail::Tail;
 use crate::log::window::Window;
 use crate::log::write::Writer;
 use crate::medium::Medium;
+use crate::redact::{Redacted, Replace};
 use crate::types::{
     Committed, Entry, EntryKind, Group, Health, KeyRecord, Place, Position, Serial, Statistics, Timestamp,
 };
@@ -67,6 +69,8 @@ pub(crate) struct Log {
     run_failures: AtomicU64,
     hints: Mutex<Vec<Hint>>,
     marks: Marks,
+    /// Held while segments are written anew.
+    redacting: Mutex<()>,
     state: Box<dyn State>,
     blobs: Blobs,
 }
@@ -443,6 +447,10 @@ impl Store for LogStore {
 
     fn serial_at(&self, time: Timestamp) -> Result<Serial, FollowError> {
         self.log.serial_at(time)
+    }
+
+    fn redact(&self, after: Serial, upto: Serial, replace: &mut Replace<'_>) -> Result<Redacted, RedactError> {
+        self.log.redact(after, upto, replace)
     }
 
     fn last(&self) -> Position {

@@ -161,6 +161,7 @@ pub(crate) fn open_log(
         run_failures: AtomicU64::new(0),
         hints: Mutex::default(),
         marks: Marks::default(),
+        redacting: Mutex::default(),
         state,
         blobs,
     });

@@ -85,19 +85,28 @@ impl OpenSegments {
         if let Some(file) = &*segment.file.read().unwrap_or_else(PoisonError::into_inner) {
             return Ok(Arc::clone(file));
         }
+        // Opened while the slot is held: a file that is replaced meanwhile must not be kept.
+        let mut slot = segment.file.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = &*slot {
+            return Ok(Arc::clone(file));
+        }
         let file = self.medium.open(&segment.path)?;
-        self.keep(segment, &file);
+        *slot = Some(Arc::clone(&file));
+        drop(slot);
+        self.count(segment);
         Ok(file)
     }
 
-    /// Keeps `file` as that of `segment`, and lets go of the one longest unused when there are too many.
-    pub(crate) fn keep(&self, segment: &Arc<Segment>, file: &Arc<dyn MediumFile>) {
-        let mut slot = segment.file.write().unwrap_or_else(PoisonError::into_inner);
-        if slot.is_some() {
-            return;
+    /// Keeps `file` as that of `segment` from now on, whatever was before; it already has the segment's path.
+    pub(crate) fn exchange(&self, segment: &Arc<Segment>, file: &Arc<dyn MediumFile>) {
+        let former = segment.file.write().unwrap_or_else(PoisonError::into_inner).replace(Arc::clone(file));
+        if former.is_none() {
+            self.count(segment);
         }
-        *slot = Some(Arc::clone(file));
-        drop(slot);
+    }
+
+    /// Counts a segment that is open now, and lets go of the one longest unused when there are too many.
+    fn count(&self, segment: &Arc<Segment>) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.push_back(Arc::downgrade(segment));
         // Each turn either closes one or takes the mark of use from one, so two rounds are enough.

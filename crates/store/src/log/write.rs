@@ -96,7 +96,7 @@ impl Log {
             CreateError::Flush => self.poison(),
         })?;
         let segment = Arc::new(Segment::new(&self.dir, &header, FIRST_GROUP));
-        self.open.keep(&segment, &file);
+        self.open.exchange(&segment, &file);
         self.seal(writer.segment.first, writer.next);
         self.segments.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&segment));
         writer.segment = segment;

@@ -38,6 +38,11 @@ impl Subject {
         Self { store: std::sync::Arc::new(MemoryStore::for_tests()), options: None, _dir: None }
     }
 
+    /// Whether it is the reference, which lies in no folder.
+    pub fn is_in_memory(&self) -> bool {
+        self.options.is_none()
+    }
+
     /// Closes and opens the store again, where it can.
     pub fn reopen(&mut self) {
         let Some(options) = &self.options else { return };
