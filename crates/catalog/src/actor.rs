@@ -8,7 +8,7 @@ use crate::access::TokenId;
 use crate::config::ACTOR_BYTES;
 
 /// Who asks; its name stands in every entry of the log, the rest in the audit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Actor {
     name: Arc<str>,
     proof: Proof,
@@ -16,7 +16,7 @@ pub struct Actor {
 }
 
 /// How an actor is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Proof {
     /// Whoever may open the data folder: the operator's own commands.

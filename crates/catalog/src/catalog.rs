@@ -11,6 +11,7 @@ use waymark_ident::CaseRule;
 use waymark_store::{Serial, StateError, Store};
 
 use crate::access::Access;
+use crate::audit::{AuditHead, Journal};
 use crate::cold::ColdReader;
 use crate::config::RecordLimits;
 use crate::locate::Locator;
@@ -47,13 +48,15 @@ pub fn open_over(
     found: waymark_store::Recovery,
     options: &Options,
 ) -> Result<Opened, OpenError> {
-    let Loaded { index, shared, prefixes, access, deletions, recovery } = startup::load(&store, found, options)?;
+    let Loaded { index, shared, prefixes, access, audit, deletions, recovery } = startup::load(&store, found, options)?;
     let queue = Arc::new(Queue::new(options.writer));
     let prefixes = Arc::new(ArcSwap::from_pointee(prefixes));
     let access = Arc::new(ArcSwap::from_pointee(access));
     let visible = Arc::new(AtomicU64::new(store.last().serial.0));
     let (serials, published) = watch::channel(store.last().serial);
     let counters = Arc::new(Counters::default());
+    let journal = Journal::new(store.identity().store_id, options.audit, audit);
+    let audit = journal.shared_head();
     let parts = Parts {
         store: Arc::clone(&store),
         index,
@@ -64,6 +67,7 @@ pub fn open_over(
         serials,
         deletions,
         counters: Arc::clone(&counters),
+        journal,
         rule: options.case,
         limits: options.limits,
         access_limits: options.access,
@@ -89,7 +93,8 @@ pub fn open_over(
     };
     let threads = Mutex::new(Some(Threads { writer, warmer }));
     let (rule, limits) = (options.case, options.limits);
-    let inner = Inner { store, shared, queue, prefixes, access, visible, published, counters, rule, limits, threads };
+    let inner =
+        Inner { store, shared, queue, prefixes, access, audit, visible, published, counters, rule, limits, threads };
     let catalog = Catalog { inner: Arc::new(inner) };
     // Dropping the catalog ends the writer in order.
     refused.map_or(Ok(Opened { catalog, recovery }), Err)
@@ -113,6 +118,7 @@ struct Inner {
     queue: Arc<Queue>,
     prefixes: Arc<ArcSwap<Prefixes>>,
     access: Arc<ArcSwap<Access>>,
+    audit: Arc<ArcSwap<AuditHead>>,
     visible: Arc<AtomicU64>,
     published: watch::Receiver<Serial>,
     counters: Arc<Counters>,
@@ -157,6 +163,12 @@ impl Catalog {
     #[must_use]
     pub fn access(&self) -> Arc<Access> {
         self.inner.access.load_full()
+    }
+
+    /// The end of the audit's chain.
+    #[must_use]
+    pub fn audit_head(&self) -> AuditHead {
+        **self.inner.audit.load()
     }
 
     /// How handles fold.

@@ -4,6 +4,8 @@
 
 use waymark_ident::MAX_HANDLE_BYTES;
 
+use crate::audit::Algorithm;
+
 /// One limit: what it is unless configured, and the range a configuration may choose from (both ends allowed).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
@@ -148,6 +150,9 @@ impl Default for FeedLimits {
     }
 }
 
+/// Bytes of items in one note of the audit; a group with more ends with several notes. Far below what one entry of the log may hold.
+pub(crate) const NOTE_ITEMS_BYTES: usize = 8 << 20;
+
 /// What happens to a handle that is longer than configured but within the protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LongHandles {
@@ -254,6 +259,24 @@ impl WriterLimits {
 }
 
 impl Default for WriterLimits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// How the audit is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditOptions {
+    /// The hash of new notes.
+    pub algorithm: Algorithm,
+}
+
+impl AuditOptions {
+    /// The defaults of all options.
+    pub const DEFAULT: Self = Self { algorithm: Algorithm::Sha256 };
+}
+
+impl Default for AuditOptions {
     fn default() -> Self {
         Self::DEFAULT
     }

@@ -11,6 +11,7 @@ use waymark_store::{EntryKind, Group, PushError, Serial, Store, Timestamp};
 use crate::access::Access;
 use crate::access::permit::{Permit, authorize};
 use crate::actor::Actor;
+use crate::audit::{self, HashedEntry, MOST_ACTOR_BYTES, most_item_bytes};
 use crate::command::{Command, Order, Outcome, Receipt, Refusal, StreamId, StreamStep, Submission};
 use crate::config::{AccessLimits, RecordLimits};
 use crate::decide::{Decision, Facts, Version, decide, record_key};
@@ -114,7 +115,7 @@ impl Forming {
     /// The most bytes the entries of orders can take: each as large as the record before and all that came in.
     fn most_bytes(&self, actor: &Actor, orders: &[Order], keys: &[CommandKey], limits: &AccessLimits) -> usize {
         let mut bodies: HashMap<&[u8], usize> = HashMap::new();
-        let mut total = mark::MARK_BYTES + orders.len() * mark::ITEM_BYTES;
+        let mut total = MOST_ACTOR_BYTES + mark::MARK_BYTES + orders.len() * mark::ITEM_BYTES;
         for (order, key) in orders.iter().zip(keys) {
             let key: &[u8] = match key {
                 Ok(Some(key)) => key,
@@ -126,7 +127,7 @@ impl Forming {
             };
             let body = bodies.entry(key).or_insert_with(|| self.overlay.body_bytes(key));
             *body += order.command.weight_bytes();
-            total += *body + key.len() + actor.name().len() + ENTRY_FRAME_BYTES;
+            total += *body + key.len() + actor.name().len() + ENTRY_FRAME_BYTES + most_item_bytes(&order.command);
         }
         total
     }
@@ -265,6 +266,22 @@ impl Forming {
         self.commands
     }
 
+    /// Ends the group with a note of the audit.
+    pub(crate) fn add_note(&mut self, previous: Serial, body: Vec<u8>) {
+        self.draft(EntryKind::NOTE, ReservedKey::Audit.to_bytes(), previous, body, &audit::ACTOR.into());
+    }
+
+    /// Serial of the next entry.
+    pub(crate) fn next_serial(&self) -> Serial {
+        self.serial_of(self.drafts.len())
+    }
+
+    /// The entry of a serial of this group, and its number within the group.
+    pub(crate) fn entry_of(&self, serial: Serial) -> Option<(usize, &Draft)> {
+        let entry = usize::try_from(serial.0.checked_sub(self.first.0)?).ok()?;
+        self.drafts.get(entry).map(|(draft, _)| (entry, draft))
+    }
+
     /// Puts the entries into the store's form.
     ///
     /// # Errors
@@ -275,6 +292,18 @@ impl Forming {
             group.push(draft.kind, &draft.key, actor.as_bytes(), draft.previous.serial, &draft.body)?;
         }
         Ok(())
+    }
+
+    /// The entries as the audit hashes them.
+    pub(crate) fn hashed_entries(&self) -> impl ExactSizeIterator<Item = HashedEntry<'_>> {
+        self.drafts.iter().enumerate().map(|(entry, (draft, actor))| HashedEntry {
+            kind: draft.kind,
+            serial: self.serial_of(entry),
+            previous: draft.previous.serial,
+            actor: actor.as_bytes(),
+            key: &draft.key,
+            body: &draft.body,
+        })
     }
 
     /// The entries with their serials.

@@ -17,6 +17,7 @@
 
 pub mod access;
 mod actor;
+pub mod audit;
 mod catalog;
 mod changes;
 mod codes;
@@ -61,7 +62,7 @@ pub use command::{
     AddMode, Command, Expect, InvalidValue, Order, Outcome, PutMode, Receipt, Refusal, RefusalCode, Request, StreamId,
     StreamStep, Submission, Timestamps,
 };
-pub use config::{AccessLimits, FeedLimits, LongHandles, RecordLimits, WriterLimits};
+pub use config::{AccessLimits, AuditOptions, FeedLimits, LongHandles, RecordLimits, WriterLimits};
 pub use history::{At, HistoryError, Version};
 pub use prefixes::{HomeName, HomeNameError, Prefixes};
 pub use queue::{Results, SubmitError, Ticket, WriteError, WriterHandle};

@@ -6,12 +6,16 @@ use waymark_store::{EntryKind, Place, Serial};
 
 use crate::decide::{Current, Version};
 use crate::locate::{Located, Locator};
+use crate::record::Stored;
+use crate::values::ContentHash;
 
 /// The records of a group, by canonical key. What is durable is loaded before anything is decided; what the group
 /// changes is put over it, so that a later command of the group sees it.
 #[derive(Default)]
 pub(crate) struct Overlay {
     keys: HashMap<Vec<u8>, KeyState>,
+    /// Content of the records that entries of the group replaced, by number of the entry.
+    replaced: HashMap<usize, ContentHash>,
 }
 
 /// One key.
@@ -28,6 +32,13 @@ enum Held {
     Absent(Serial),
     Unreadable,
     Live(Version),
+}
+
+impl Held {
+    fn content(&self) -> Option<ContentHash> {
+        let Self::Live(version) = self else { return None };
+        Some(ContentHash::of(Stored::parse(&version.body).ok()?.values().ok()?))
+    }
 }
 
 /// What publishing does to one key.
@@ -93,9 +104,17 @@ impl Overlay {
 
     fn hold(&mut self, key: &[u8], entry: usize, held: Held) {
         if let Some(state) = self.keys.get_mut(key) {
-            state.held = held;
+            let former = std::mem::replace(&mut state.held, held);
             state.entry = Some(entry);
+            if let Some(content) = former.content() {
+                self.replaced.insert(entry, content);
+            }
         }
+    }
+
+    /// Content of the record that entry number `entry` of the group replaced or deleted.
+    pub(crate) fn replaced(&self, entry: usize) -> Option<ContentHash> {
+        self.replaced.get(&entry).copied()
     }
 
     /// What has to be published, once per changed key, in no order.

@@ -65,7 +65,8 @@ impl Projector {
                 let value = Mark::parse(body).ok().map(|mark| mark.position().to_be_bytes());
                 self.changes.insert((MARKS, stream.to_vec()), value);
             }
-            Some(ReservedKey::CaseRule | ReservedKey::Principal(_) | ReservedKey::Token(_)) | None => {}
+            Some(ReservedKey::CaseRule | ReservedKey::Principal(_) | ReservedKey::Token(_) | ReservedKey::Audit)
+            | None => {}
         }
     }
 

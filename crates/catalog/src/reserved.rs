@@ -1,4 +1,4 @@
-//! Keys of the log that are not handles: the case rule, homed prefixes, marks of streams, principals and tokens.
+//! Keys of the log that are not handles: the case rule, homed prefixes, marks of streams, principals, tokens and notes of the audit.
 //!
 //! They begin with a zero byte. No record can have such a key: handles with control characters are refused on writing,
 //! and reading never looks a key up that begins with one. They are `PUT` and `DELETE` entries like records, so
@@ -14,6 +14,8 @@
 //!               or    02 position after first run*  for a stream that counts orders; numbers as LEB128
 //! principal     key   00 'P' name                     body  see `access::stored`
 //! token         key   00 'T' id(8)                    body  see `access::stored`
+//! audit         key   00 'A'                        of entries of kind NOTE
+//!               body  see [`crate::audit`]
 //! ```
 //!
 //! The second form of a mark tells the step it ends: the stream went from `after` to `position`, so `position - after` orders were decided. `first` is
@@ -46,6 +48,8 @@ pub(crate) enum ReservedKey {
     Principal(Box<str>),
     /// A token.
     Token(TokenId),
+    /// A note of the audit.
+    Audit,
 }
 
 /// Tells whether a key is not that of a record.
@@ -63,6 +67,7 @@ impl ReservedKey {
             [0, b'M', stream @ ..] => stream.try_into().ok().map(Self::Mark),
             [0, b'P', name @ ..] => std::str::from_utf8(name).ok().map(|name| Self::Principal(name.into())),
             [0, b'T', id @ ..] => id.try_into().ok().map(|id| Self::Token(TokenId(id))),
+            [0, b'A'] => Some(Self::Audit),
             _ => None,
         }
     }
@@ -76,6 +81,7 @@ impl ReservedKey {
             Self::Mark(stream) => [&[0, b'M'], &stream[..]].concat(),
             Self::Principal(name) => [&[0, b'P'], name.as_bytes()].concat(),
             Self::Token(TokenId(id)) => [&[0, b'T'], &id[..]].concat(),
+            Self::Audit => vec![0, b'A'],
         }
     }
 }
@@ -116,6 +122,7 @@ mod tests {
             ReservedKey::CaseRule,
             ReservedKey::Principal("acme".into()),
             ReservedKey::Token(TokenId([9; 8])),
+            ReservedKey::Audit,
         ] {
             assert!(is_reserved(&key.to_bytes()));
             assert_eq!(ReservedKey::parse(&key.to_bytes()), Some(key));

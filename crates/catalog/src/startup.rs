@@ -12,7 +12,8 @@ use waymark_store::{
 
 use crate::access::load::LoadedAccess;
 use crate::access::{self, Access, AccessLoadError};
-use crate::config::{AccessLimits, RecordLimits, WARM_CHUNK, WriterLimits};
+use crate::audit::{AuditHead, HeadError, find_head};
+use crate::config::{AccessLimits, AuditOptions, RecordLimits, WARM_CHUNK, WriterLimits};
 use crate::deletions::Deletions;
 use crate::locate::candidates;
 use crate::prefixes::Prefixes;
@@ -39,6 +40,8 @@ pub struct Options {
     pub access: AccessLimits,
     /// Limits of the writer.
     pub writer: WriterLimits,
+    /// How the audit is kept.
+    pub audit: AuditOptions,
     /// When records are read into memory after a start.
     pub warm: Warm,
     /// Where the writer takes the time from.
@@ -57,6 +60,7 @@ impl Options {
             limits: RecordLimits::DEFAULT,
             access: AccessLimits::DEFAULT,
             writer: WriterLimits::DEFAULT,
+            audit: AuditOptions::DEFAULT,
             warm: Warm::Background,
             clock: machine_time,
         }
@@ -140,6 +144,9 @@ pub enum OpenError {
     /// The index cannot hold the identifiers.
     #[error("the identifiers do not fit into memory")]
     Index(#[from] Full),
+    /// The end of the audit's chain cannot be found.
+    #[error("the audit cannot be gone on with")]
+    Audit(#[from] HeadError),
     /// The small state cannot be used, and could not be made anew either.
     #[error("the small state cannot be made anew; waymark store rebuild does it from nothing")]
     State(#[source] StateError),
@@ -154,6 +161,7 @@ pub(crate) struct Loaded {
     pub(crate) shared: waymark_index::Shared,
     pub(crate) prefixes: Prefixes,
     pub(crate) access: Access,
+    pub(crate) audit: AuditHead,
     pub(crate) deletions: Deletions,
     pub(crate) recovery: Recovery,
 }
@@ -170,6 +178,7 @@ pub(crate) fn load(
     recovery.prefixes = prefixes.len();
     let LoadedAccess { access, unreadable } = access::load::load(store.as_ref())?;
     (recovery.principals, recovery.unreadable_access) = (access.count(), unreadable);
+    let audit = find_head(store.as_ref())?;
     let (mut index, shared, deletions) = load_index(store, options, &mut recovery)?;
     recovery.entries = shared.statistics().entries;
     feed_state(store.as_ref(), &mut recovery)?;
@@ -184,7 +193,7 @@ pub(crate) fn load(
             true
         });
     }
-    Ok(Loaded { index, shared, prefixes, access, deletions, recovery })
+    Ok(Loaded { index, shared, prefixes, access, audit, deletions, recovery })
 }
 
 /// Writes the case rule into a store that has none, and refuses a store that has another.

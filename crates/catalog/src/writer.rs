@@ -14,6 +14,7 @@ use waymark_index::{Full, HashKey};
 use waymark_store::{CommitError, Group, Place, Serial, Store, Timestamp};
 
 use crate::access::Access;
+use crate::audit::Journal;
 use crate::config::{AccessLimits, RecordLimits, WriterLimits};
 use crate::deletions::Deletions;
 use crate::forming::{Forming, Marks, Terms};
@@ -74,6 +75,7 @@ pub(crate) struct Parts {
     pub(crate) serials: watch::Sender<Serial>,
     pub(crate) deletions: Deletions,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) journal: Journal,
     pub(crate) rule: CaseRule,
     pub(crate) limits: RecordLimits,
     pub(crate) access_limits: AccessLimits,
@@ -184,7 +186,11 @@ impl Writer {
 
     /// Durable, visible, acknowledged, fed to the state: in this order and no other.
     fn finish_group(&mut self, group: Gathered) {
-        let Gathered { forming, decided } = group;
+        let Gathered { mut forming, decided } = group;
+        if !forming.is_empty() {
+            let decided = decided.iter().map(|(queued, results)| (&queued.submission, &results[..]));
+            self.parts.journal.seal(&mut forming, decided);
+        }
         if let Err(error) = self.commit_and_publish(&forming) {
             self.parts.counters.failed_groups.fetch_add(1, Ordering::Relaxed);
             self.marks.forget();
@@ -213,6 +219,7 @@ impl Writer {
         forming.fill(&mut self.group).map_err(|_| WriteError::TooLarge)?;
         let committed =
             self.parts.store.commit(forming.time(), &self.group).map_err(|error| self.commit_failed(error))?;
+        self.parts.journal.committed();
         debug_assert_eq!(committed.time, forming.time());
         debug_assert_eq!(Some(committed.first), forming.entries().next().map(|(serial, _)| serial));
         self.publish(forming, &committed.places).map_err(|_| {

@@ -1,0 +1,82 @@
+//! The end of the chain: where the next note goes on.
+
+use std::ops::ControlFlow;
+
+use waymark_store::{Entry, EntryKind, FollowError, Serial, Store, Timestamp};
+
+use crate::reserved::ReservedKey;
+
+use super::hash::{Algorithm, Digest};
+use super::note::{Note, NoteError, NoteHead};
+
+/// The last note of the chain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AuditHead {
+    /// Its number; 0 when there is none yet.
+    pub note: u64,
+    /// Its serial.
+    pub serial: Serial,
+    /// Its time.
+    pub time: Timestamp,
+    /// Its hash.
+    pub algorithm: Algorithm,
+    /// Its chain.
+    pub chain: Digest,
+}
+
+impl From<&NoteHead> for AuditHead {
+    fn from(head: &NoteHead) -> Self {
+        let NoteHead { number, serial, time, algorithm, chain, .. } = *head;
+        Self { note: number, serial, time, algorithm, chain }
+    }
+}
+
+/// Tells whether an entry is a note of the audit.
+pub(super) fn is_note(entry: &Entry<'_>) -> bool {
+    entry.kind == EntryKind::NOTE && ReservedKey::parse(entry.key) == Some(ReservedKey::Audit)
+}
+
+/// Finds the last note. It is the last entry, unless the log was begun before there was an audit, or nothing was written yet: then all
+/// of it is looked through, at every start until the first note is written.
+pub(crate) fn find_head(store: &dyn Store) -> Result<AuditHead, HeadError> {
+    let mut buffer = Vec::new();
+    if let Some(entry) = store.read_serial(store.last().serial, &mut buffer).map_err(HeadError::Follow)?
+        && is_note(&entry)
+    {
+        return Note::parse(entry.body).map(|note| AuditHead::from(&note.head)).map_err(HeadError::Note);
+    }
+    Ok(last_note(store)?.unwrap_or_default())
+}
+
+/// The last note of the whole log, passing over damaged entries.
+fn last_note(store: &dyn Store) -> Result<Option<AuditHead>, HeadError> {
+    let mut found = Ok(None);
+    let mut after = Serial::NONE;
+    loop {
+        let outcome = store.follow(after, &mut |entry| {
+            if is_note(entry) {
+                found = Note::parse(entry.body).map(|note| Some(AuditHead::from(&note.head)));
+            }
+            ControlFlow::Continue(())
+        });
+        match outcome {
+            Ok(_) => break,
+            Err(FollowError::Damaged { resume_after, .. }) if resume_after > after => after = resume_after,
+            Err(FollowError::Compacted { oldest }) if oldest > after => after = Serial(oldest.0.saturating_sub(1)),
+            Err(error) => return Err(HeadError::Follow(error)),
+        }
+    }
+    found.map_err(HeadError::Note)
+}
+
+/// Why the end of the chain was not found, so that nothing can be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HeadError {
+    /// The log cannot be read.
+    #[error("the log cannot be read")]
+    Follow(#[source] FollowError),
+    /// The last note is not one this program can go on from.
+    #[error("the last note of the audit cannot be gone on from")]
+    Note(#[source] NoteError),
+}

@@ -1,0 +1,167 @@
+//! The writer's side of the audit: what a group did becomes the notes it ends with.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use sha2::{Digest as _, Sha256};
+use waymark_store::EntryKind;
+
+use crate::actor::Actor;
+use crate::command::{Command, Receipt, Refusal, Submission};
+use crate::config::{AuditOptions, NOTE_ITEMS_BYTES};
+use crate::forming::Forming;
+use crate::reserved::is_reserved;
+use crate::varint;
+
+use super::hash::{Digest, EntriesHasher};
+use super::head::AuditHead;
+use super::item::{DoneItem, write_actor};
+use super::note::{NoteHead, write};
+use super::subject::subject;
+use super::words::{Done, Verb};
+
+/// The end of the chain, and what it becomes with the group under way.
+pub(crate) struct Journal {
+    store_id: [u8; 16],
+    options: AuditOptions,
+    head: Arc<ArcSwap<AuditHead>>,
+    /// The end when the group under way is durable.
+    next: Option<AuditHead>,
+}
+
+impl Journal {
+    pub(crate) fn new(store_id: [u8; 16], options: AuditOptions, head: AuditHead) -> Self {
+        Self { store_id, options, head: Arc::new(ArcSwap::from_pointee(head)), next: None }
+    }
+
+    /// The end of the chain as it is durable.
+    pub(crate) fn shared_head(&self) -> Arc<ArcSwap<AuditHead>> {
+        Arc::clone(&self.head)
+    }
+
+    /// Ends a group with its notes.
+    pub(crate) fn seal<'d>(
+        &mut self,
+        forming: &mut Forming,
+        decided: impl Iterator<Item = (&'d Submission, &'d [Result<Receipt, Refusal>])>,
+    ) {
+        let mut sections = Sections::default();
+        for (submission, results) in decided {
+            for (order, receipt) in submission.orders.iter().zip(results) {
+                if let Ok(receipt) = receipt {
+                    sections.note(&submission.actor, &order.command, receipt, forming);
+                }
+            }
+        }
+        let algorithm = self.options.algorithm;
+        let mut hasher = EntriesHasher::new(algorithm);
+        forming.hashed_entries().for_each(|entry| hasher.update(entry));
+        let entries_hash = hasher.finish();
+        // The store holds groups to a million entries.
+        let entries = u32::try_from(forming.hashed_entries().len()).unwrap_or(u32::MAX);
+        let mut end = **self.head.load();
+        for (part, items) in (0..=u8::MAX).zip(sections.finish()) {
+            let head = NoteHead {
+                pruned: false,
+                algorithm,
+                part,
+                entries,
+                number: end.note + 1,
+                serial: forming.next_serial(),
+                time: forming.time(),
+                before: end.chain,
+                entries_hash,
+                items_hash: Digest::default(),
+                chain: Digest::default(),
+            };
+            let (body, chain) = write(head, &items, &self.store_id);
+            forming.add_note(end.serial, body);
+            end = AuditHead { chain, ..AuditHead::from(&head) };
+        }
+        self.next = Some(end);
+    }
+
+    /// The group that was sealed last is durable.
+    pub(crate) fn committed(&mut self) {
+        if let Some(end) = self.next.take() {
+            self.head.store(Arc::new(end));
+        }
+    }
+}
+
+/// Items of a group, in as many sections as there will be notes.
+#[derive(Default)]
+struct Sections {
+    full: Vec<Vec<u8>>,
+    open: Section,
+}
+
+impl Sections {
+    /// Adds the item of a command that changed something.
+    fn note(&mut self, actor: &Actor, command: &Command, receipt: &Receipt, forming: &Forming) {
+        let Some(done) = Done::of(receipt.outcome).filter(|_| !receipt.repeated) else { return };
+        let Some((entry, draft)) = forming.entry_of(receipt.serial) else { return };
+        let after = match draft.kind {
+            EntryKind::PUT if !is_reserved(&draft.key) => Some(receipt.content.0),
+            EntryKind::PUT if !matches!(command, Command::Home { .. }) => Some(Sha256::digest(&draft.body).into()),
+            _ => None,
+        };
+        let before = forming.overlay.replaced(entry).map(|content| content.0);
+        let offset = u64::try_from(entry).unwrap_or(u64::MAX);
+        self.open.add(actor, |actor, items| {
+            let key = subject(command);
+            DoneItem { verb: Verb::of(command), actor, key: &key, done, offset, before, after }.write(items);
+        });
+        if self.open.bytes() >= NOTE_ITEMS_BYTES {
+            self.full.push(std::mem::take(&mut self.open).finish());
+        }
+    }
+
+    /// The bytes of each section; one at least.
+    fn finish(mut self) -> Vec<Vec<u8>> {
+        if self.open.count > 0 || self.full.is_empty() {
+            self.full.push(self.open.finish());
+        }
+        self.full
+    }
+}
+
+/// Actors and items of one note.
+#[derive(Default)]
+struct Section {
+    numbers: HashMap<Actor, u64>,
+    actors: Vec<u8>,
+    items: Vec<u8>,
+    count: u64,
+}
+
+impl Section {
+    /// Adds an item of `actor`; `write` gets the actor's number.
+    fn add(&mut self, actor: &Actor, write: impl FnOnce(u64, &mut Vec<u8>)) {
+        let number = match self.numbers.get(actor) {
+            Some(number) => *number,
+            None => {
+                let number = u64::try_from(self.numbers.len()).unwrap_or(u64::MAX);
+                self.numbers.insert(actor.clone(), number);
+                write_actor(actor, &mut self.actors);
+                number
+            }
+        };
+        write(number, &mut self.items);
+        self.count += 1;
+    }
+
+    fn bytes(&self) -> usize {
+        self.actors.len() + self.items.len()
+    }
+
+    fn finish(self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.bytes() + 16);
+        varint::put(&mut bytes, u64::try_from(self.numbers.len()).unwrap_or(u64::MAX));
+        bytes.extend_from_slice(&self.actors);
+        varint::put(&mut bytes, self.count);
+        bytes.extend_from_slice(&self.items);
+        bytes
+    }
+}

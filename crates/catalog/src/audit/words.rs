@@ -1,0 +1,166 @@
+//! Verbs and outcomes as notes carry them: numbers that never change, and their names.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::command::{AddMode, Command, Outcome, PutMode};
+
+/// What was asked for. Numbers this version does not know keep their number and are called `verb-N`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Verb(pub u8);
+
+/// What a command did, by [`Outcome::number`]. Numbers this version does not know keep their number and are called `done-N`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Done(pub u8);
+
+impl Verb {
+    /// Write a record that must not exist.
+    pub const CREATE: Self = Self(1);
+    /// Write a record whole, whether or not it exists.
+    pub const REPLACE: Self = Self(2);
+    /// Add values.
+    pub const ADD_VALUES: Self = Self(3);
+    /// Change values.
+    pub const MODIFY_VALUES: Self = Self(4);
+    /// Take values out.
+    pub const REMOVE_VALUES: Self = Self(5);
+    /// Delete a record.
+    pub const DELETE: Self = Self(6);
+    /// Take a record out of resolution.
+    pub const SUSPEND: Self = Self(7);
+    /// Put it back.
+    pub const RESUME: Self = Self(8);
+    /// Take it out for good.
+    pub const REVOKE: Self = Self(9);
+    /// Home a prefix.
+    pub const HOME: Self = Self(10);
+    /// Give a prefix up.
+    pub const UNHOME: Self = Self(11);
+    /// Make or change a principal.
+    pub const PRINCIPAL_PUT: Self = Self(12);
+    /// Take a principal away.
+    pub const PRINCIPAL_REMOVE: Self = Self(13);
+    /// Issue a token.
+    pub const TOKEN_ISSUE: Self = Self(14);
+    /// End a token.
+    pub const TOKEN_REVOKE: Self = Self(15);
+
+    /// The verb of a command.
+    #[must_use]
+    pub fn of(command: &Command) -> Self {
+        match command {
+            Command::Put { mode: PutMode::Create | PutMode::CreateOrSame, .. } => Self::CREATE,
+            Command::Put { mode: PutMode::Replace, .. } => Self::REPLACE,
+            Command::AddValues { mode: AddMode::New | AddMode::NewOrSame | AddMode::Overwrite, .. } => Self::ADD_VALUES,
+            Command::ModifyValues { .. } => Self::MODIFY_VALUES,
+            Command::RemoveValues { .. } => Self::REMOVE_VALUES,
+            Command::Delete { .. } => Self::DELETE,
+            Command::Suspend { .. } => Self::SUSPEND,
+            Command::Resume { .. } => Self::RESUME,
+            Command::Revoke { .. } => Self::REVOKE,
+            Command::Home { .. } => Self::HOME,
+            Command::Unhome { .. } => Self::UNHOME,
+            Command::PutPrincipal { .. } => Self::PRINCIPAL_PUT,
+            Command::RemovePrincipal { .. } => Self::PRINCIPAL_REMOVE,
+            Command::IssueToken { .. } => Self::TOKEN_ISSUE,
+            Command::RevokeToken { .. } => Self::TOKEN_REVOKE,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> Cow<'static, str> {
+        name(VERBS, self.0).map_or_else(|| Cow::Owned(format!("verb-{}", self.0)), Cow::Borrowed)
+    }
+}
+
+impl Done {
+    /// What an outcome is in the audit; `None` for what changed nothing.
+    #[must_use]
+    pub fn of(outcome: Outcome) -> Option<Self> {
+        (outcome != Outcome::Same).then(|| Self(outcome.number()))
+    }
+
+    /// The outcome, where this version knows it.
+    #[must_use]
+    pub fn outcome(self) -> Option<Outcome> {
+        Outcome::from_number(self.0)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> Cow<'static, str> {
+        name(DONE, self.0).map_or_else(|| Cow::Owned(format!("done-{}", self.0)), Cow::Borrowed)
+    }
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
+    }
+}
+
+impl fmt::Display for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
+    }
+}
+
+/// Names by number; position 0 is number 1.
+type Names = &'static [&'static str];
+
+const VERBS: Names = &[
+    "create",
+    "replace",
+    "add-values",
+    "modify-values",
+    "remove-values",
+    "delete",
+    "suspend",
+    "resume",
+    "revoke",
+    "home",
+    "unhome",
+    "principal-put",
+    "principal-remove",
+    "token-issue",
+    "token-revoke",
+];
+
+const DONE: Names = &[
+    "created",
+    "replaced",
+    "changed",
+    "deleted",
+    "same",
+    "homed",
+    "unhomed",
+    "suspended",
+    "resumed",
+    "revoked",
+    "stored",
+];
+
+fn name(names: Names, number: u8) -> Option<&'static str> {
+    names.get(usize::from(number).checked_sub(1)?).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_the_names_that_were_published() {
+        assert_eq!((Verb::CREATE.name(), Verb::TOKEN_REVOKE.name()), ("create".into(), "token-revoke".into()));
+        assert_eq!((Verb::HOME.name(), Verb::PRINCIPAL_PUT.name()), ("home".into(), "principal-put".into()));
+        assert_eq!((Done(1).name(), Done(11).name()), ("created".into(), "stored".into()));
+        assert_eq!((Verb(0).name(), Verb(200).name()), ("verb-0".into(), "verb-200".into()));
+        assert_eq!(Done(77).to_string(), "done-77");
+    }
+
+    #[test]
+    fn only_what_changed_nothing_is_not_in_the_list_of_what_was_done() {
+        assert_eq!(Done::of(Outcome::Same), None);
+        assert_eq!(Done::of(Outcome::Resumed).unwrap().name(), "resumed");
+    }
+}
