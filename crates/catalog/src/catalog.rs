@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use waymark_ident::CaseRule;
-use waymark_store::{Serial, StateError, Store};
+use waymark_store::{Serial, StateError, Store, Timestamp};
 
 use crate::access::Access;
 use crate::audit::{AuditHead, Journal};
@@ -19,7 +19,8 @@ use crate::prefixes::Prefixes;
 use crate::queue::{Queue, SubmitError, WriterHandle};
 use crate::reader::Reader;
 use crate::startup::{self, Loaded, OpenError, Options, Recovery, Warm};
-use crate::writer::{Counters, Parts, Stopped, Writer};
+use crate::usage::{Day, Usage};
+use crate::writer::{Clock, Counters, Parts, Stopped, Writer};
 
 /// An open catalog and what opening it found.
 #[derive(Debug)]
@@ -48,10 +49,12 @@ pub fn open_over(
     found: waymark_store::Recovery,
     options: &Options,
 ) -> Result<Opened, OpenError> {
-    let Loaded { index, shared, prefixes, access, audit, deletions, recovery } = startup::load(&store, found, options)?;
+    let Loaded { index, shared, prefixes, access, usage, audit, deletions, recovery } =
+        startup::load(&store, found, options)?;
     let queue = Arc::new(Queue::new(options.writer));
     let prefixes = Arc::new(ArcSwap::from_pointee(prefixes));
     let access = Arc::new(ArcSwap::from_pointee(access));
+    let usage = Arc::new(usage);
     let visible = Arc::new(AtomicU64::new(store.last().serial.0));
     let (serials, published) = watch::channel(store.last().serial);
     let counters = Arc::new(Counters::default());
@@ -63,6 +66,7 @@ pub fn open_over(
         queue: Arc::clone(&queue),
         prefixes: Arc::clone(&prefixes),
         access: Arc::clone(&access),
+        usage: Arc::clone(&usage),
         visible: Arc::clone(&visible),
         serials,
         deletions,
@@ -92,9 +96,23 @@ pub fn open_over(
         Err(error) => (None, Some(error)),
     };
     let threads = Mutex::new(Some(Threads { writer, warmer }));
-    let (rule, limits) = (options.case, options.limits);
-    let inner =
-        Inner { store, shared, queue, prefixes, access, audit, visible, published, counters, rule, limits, threads };
+    let (rule, limits, clock) = (options.case, options.limits, options.clock);
+    let inner = Inner {
+        store,
+        shared,
+        queue,
+        prefixes,
+        access,
+        usage,
+        audit,
+        visible,
+        published,
+        counters,
+        rule,
+        limits,
+        clock,
+        threads,
+    };
     let catalog = Catalog { inner: Arc::new(inner) };
     // Dropping the catalog ends the writer in order.
     refused.map_or(Ok(Opened { catalog, recovery }), Err)
@@ -118,12 +136,14 @@ struct Inner {
     queue: Arc<Queue>,
     prefixes: Arc<ArcSwap<Prefixes>>,
     access: Arc<ArcSwap<Access>>,
+    usage: Arc<Usage>,
     audit: Arc<ArcSwap<AuditHead>>,
     visible: Arc<AtomicU64>,
     published: watch::Receiver<Serial>,
     counters: Arc<Counters>,
     rule: CaseRule,
     limits: RecordLimits,
+    clock: Clock,
     threads: Mutex<Option<Threads>>,
 }
 
@@ -169,6 +189,18 @@ impl Catalog {
     #[must_use]
     pub fn audit_head(&self) -> AuditHead {
         **self.inner.audit.load()
+    }
+
+    /// What a principal has written today, in records, a day being one of China Standard Time.
+    #[must_use]
+    pub fn usage(&self, principal: &str) -> u64 {
+        self.inner.usage.on(Day::of(self.now()), principal)
+    }
+
+    /// The time the writer would commit at now: that of its clock, unless the store is ahead of it.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.inner.clock)().max(self.inner.store.last().time)
     }
 
     /// How handles fold.

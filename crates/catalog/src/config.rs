@@ -106,6 +106,9 @@ pub const TOKEN_DAYS: Limit = Limit { default: 400, min: 1, max: 400 };
 /// Life of the token for the first operator in days: enough to be called, short enough not to be forgotten.
 pub const FIRST_TOKEN_DAYS: Limit = Limit { default: 7, min: 1, max: 30 };
 
+/// Days for which the writes of each principal are kept in the small state. The quota needs one; the rest is for reports of a month.
+pub(crate) const USAGE_DAYS: u32 = 40;
+
 /// Longest line of an imported file in bytes. A record of full size takes four times its bytes as escaped text.
 pub const IMPORT_LINE_BYTES: Limit = Limit { default: 2 << 20, min: 4_096, max: 16 << 20 };
 

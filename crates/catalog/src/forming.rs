@@ -9,6 +9,7 @@ use waymark_ident::CaseRule;
 use waymark_store::{EntryKind, Group, PushError, Serial, Store, Timestamp};
 
 use crate::access::Access;
+use crate::access::change::is_principal_name;
 use crate::access::permit::{Permit, authorize};
 use crate::actor::Actor;
 use crate::audit::{self, HashedEntry, MOST_ACTOR_BYTES, most_item_bytes};
@@ -21,6 +22,7 @@ use crate::overlay::{Draft, Overlay, Previous};
 use crate::prefixes::{HomeName, Prefixes};
 use crate::queue::Results;
 use crate::reserved::{HOME_BODY, ReservedKey};
+use crate::usage::{Counts, Day, Usage};
 use crate::values::{ContentHash, ValueSet};
 
 /// Most bytes of entries in one group, below what the store takes, so that a group that was formed can be committed.
@@ -36,6 +38,7 @@ pub(crate) struct Terms<'a> {
     pub(crate) limits: &'a RecordLimits,
     pub(crate) store: &'a dyn Store,
     pub(crate) access: &'a AccessLimits,
+    pub(crate) usage: &'a Usage,
 }
 
 /// The group. All of it becomes durable together, or nothing.
@@ -54,6 +57,8 @@ pub(crate) struct Forming {
     /// Who may do what, as it will be.
     pub(crate) access: Arc<Access>,
     pub(crate) access_changed: bool,
+    /// Writes to records, by principal.
+    written: Counts,
 }
 
 impl Forming {
@@ -69,6 +74,7 @@ impl Forming {
             prefixes_changed: false,
             access,
             access_changed: false,
+            written: Counts::new(),
         }
     }
 
@@ -169,16 +175,42 @@ impl Forming {
                 Ok(Receipt { serial, time, content, outcome: Outcome::Same, long_handle: false, repeated: false })
             }
             Decision::Write { body, content, outcome, long_handle } => {
+                self.count_write(permit, actor, terms)?;
                 let (entry, serial) = self.draft(EntryKind::PUT, key.clone(), previous, body.clone(), actor);
                 self.overlay.change(&key, entry, Version { serial, time: self.time, body });
                 Ok(Receipt { serial, time: self.time, content, outcome, long_handle, repeated: false })
             }
             Decision::Delete => {
+                self.count_write(permit, actor, terms)?;
                 let (entry, serial) = self.draft(EntryKind::DELETE, key.clone(), previous, Vec::new(), actor);
                 self.overlay.delete(&key, entry, serial);
                 Ok(self.plain_receipt(serial, Outcome::Deleted))
             }
         }
+    }
+
+    /// Counts a write that is about to be drafted, unless the actor has had as many as it may today.
+    fn count_write(&mut self, permit: Permit, actor: &Arc<str>, terms: Terms<'_>) -> Result<(), Refusal> {
+        let here = self.written.get(actor).copied().unwrap_or(0);
+        if let Some(quota) = permit.daily_quota()
+            && terms.usage.on(self.day(), actor).saturating_add(here) >= quota
+        {
+            return Err(Refusal::QuotaExceeded { quota, until: self.day().end() });
+        }
+        if is_principal_name(actor) {
+            self.written.insert(Arc::clone(actor), here + 1);
+        }
+        Ok(())
+    }
+
+    /// The day whose quota the group counts for.
+    pub(crate) fn day(&self) -> Day {
+        Day::of(self.time)
+    }
+
+    /// Writes to records, by principal.
+    pub(crate) const fn written(&self) -> &Counts {
+        &self.written
     }
 
     fn home(&mut self, name: &HomeName, actor: &Arc<str>, terms: Terms<'_>) -> Result<Receipt, Refusal> {

@@ -27,6 +27,7 @@ pub mod config;
 mod decide;
 mod deletions;
 pub mod export;
+mod first_operator;
 pub mod form;
 mod forming;
 mod history;
@@ -47,6 +48,7 @@ mod streams;
 mod submission;
 #[cfg(test)]
 mod testing;
+mod usage;
 mod values;
 mod varint;
 mod writer;
@@ -63,6 +65,7 @@ pub use command::{
     StreamStep, Submission, Timestamps,
 };
 pub use config::{AccessLimits, AuditOptions, FeedLimits, LongHandles, RecordLimits, WriterLimits};
+pub use first_operator::{FIRST_OPERATOR, FIRST_TOKEN_LIFETIME, FirstOperatorError};
 pub use history::{At, HistoryError, Version};
 pub use prefixes::{HomeName, HomeNameError, Prefixes};
 pub use queue::{Results, SubmitError, Ticket, WriteError, WriterHandle};

@@ -1,4 +1,5 @@
-//! What is kept in the store's small state: homed prefixes, marks, and how many records each prefix has.
+//! What is kept in the store's small state: homed prefixes, marks, how many records each prefix has, and what
+//! each principal wrote on which day.
 //!
 //! The state is fed from the log, by the writer after it acknowledged, or at start from where the state is. It lags at most
 //! by what is not fed yet, is never asked for a decision, and can be made anew from the log at any time.
@@ -8,14 +9,18 @@
 //! | 1 homed | the reserved key's bytes from the third on | u64 serial, big-endian |
 //! | 2 marks | 16 bytes stream | u64 position, big-endian |
 //! | 3 records | prefix, folded | u64 number of live records, big-endian |
+//! | 5 usage | u32 day, big-endian, principal | u64 writes on that day, big-endian; days are kept for [`USAGE_DAYS`] |
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use waymark_store::{EntryKind, Serial, State, StateError, StateOp, Tree};
 
+use crate::config::USAGE_DAYS;
 use crate::mark::Mark;
 use crate::prefixes::prefix_of_key;
 use crate::reserved::{ReservedKey, is_reserved};
+use crate::usage::Day;
 
 /// Homed prefixes and markers.
 pub(crate) const HOMED: Tree = Tree(1);
@@ -23,6 +28,8 @@ pub(crate) const HOMED: Tree = Tree(1);
 pub(crate) const MARKS: Tree = Tree(2);
 /// Live records of each prefix.
 pub(crate) const RECORDS: Tree = Tree(3);
+/// Writes of each principal by day.
+pub(crate) const USAGE: Tree = Tree(5);
 
 /// Gathers what entries mean for the state, until they are applied together.
 #[derive(Default)]
@@ -30,6 +37,12 @@ pub(crate) struct Projector {
     changes: HashMap<(Tree, Vec<u8>), Option<[u8; 8]>>,
     /// Records more or fewer, by prefix.
     deltas: HashMap<Vec<u8>, i64>,
+    /// Writes by key of the usage tree.
+    writes: HashMap<Vec<u8>, u64>,
+    /// The latest day written on.
+    day: Day,
+    /// Usage of days too old for this one is gone.
+    pruned: Option<Day>,
 }
 
 impl Projector {
@@ -53,6 +66,13 @@ impl Projector {
                 self.deltas.insert(prefix_of_key(key).to_vec(), delta);
             }
         }
+    }
+
+    /// Notes writes of an actor on a day, see [`counts_for`](crate::usage::counts_for). Apart from [`note`](Self::note), since a state made anew
+    /// learns the one from the log of a day and the other from live keys.
+    pub(crate) fn note_writes(&mut self, day: Day, principal: &str, writes: u64) {
+        self.day = self.day.max(day);
+        *self.writes.entry(usage_key(day, principal)).or_default() += writes;
     }
 
     fn note_reserved(&mut self, kind: EntryKind, serial: Serial, key: &[u8], body: &[u8]) {
@@ -81,14 +101,47 @@ impl Projector {
             let count = state.get(RECORDS, prefix)?.map_or(0, |value| read_count(&value)).saturating_add_signed(*delta);
             counts.push((prefix, (count > 0).then(|| count.to_be_bytes())));
         }
-        let mut ops: Vec<StateOp<'_>> = Vec::with_capacity(self.changes.len() + counts.len());
+        let mut usage = Vec::with_capacity(self.writes.len());
+        for (key, writes) in &self.writes {
+            let before = state.get(USAGE, key)?.map_or(0, |value| read_count(&value));
+            usage.push((key, before.saturating_add(*writes).to_be_bytes()));
+        }
+        let old = self.usage_to_prune(state)?;
+        let mut ops: Vec<StateOp<'_>> = Vec::with_capacity(self.changes.len() + counts.len() + usage.len() + old.len());
         ops.extend(self.changes.iter().map(|((tree, key), value)| op(*tree, key, value.as_ref())));
         ops.extend(counts.iter().map(|(prefix, value)| op(RECORDS, prefix, value.as_ref())));
+        ops.extend(usage.iter().map(|(key, value)| op(USAGE, key, Some(value))));
+        ops.extend(old.iter().map(|key| op(USAGE, key, None)));
         state.apply(upto, &ops)?;
+        if !self.writes.is_empty() {
+            self.pruned = Some(self.day);
+        }
         self.changes.clear();
         self.deltas.clear();
+        self.writes.clear();
         Ok(())
     }
+
+    /// Keys of days that are no longer kept; looked for once a day, when something is written.
+    fn usage_to_prune(&self, state: &dyn State) -> Result<Vec<Vec<u8>>, StateError> {
+        let mut old = Vec::new();
+        if self.writes.is_empty() || self.pruned == Some(self.day) {
+            return Ok(old);
+        }
+        let oldest_kept = usage_key(Day(self.day.0.saturating_sub(USAGE_DAYS)), "");
+        state.scan(USAGE, b"", &mut |key, _| {
+            if key >= oldest_kept.as_slice() {
+                return ControlFlow::Break(());
+            }
+            old.push(key.to_vec());
+            ControlFlow::Continue(())
+        })?;
+        Ok(old)
+    }
+}
+
+fn usage_key(day: Day, principal: &str) -> Vec<u8> {
+    [&day.0.to_be_bytes(), principal.as_bytes()].concat()
 }
 
 fn op<'a>(tree: Tree, key: &'a [u8], value: Option<&'a [u8; 8]>) -> StateOp<'a> {
@@ -161,5 +214,50 @@ mod tests {
         assert_eq!(count(store.state(), b"88.1"), 1);
         projector.apply(store.state(), Serial(10)).unwrap();
         assert_eq!(count(store.state(), b"88.1"), 2);
+    }
+
+    /// The usage tree, in order.
+    fn usage(state: &dyn State) -> Vec<(u32, String, u64)> {
+        let mut all = Vec::new();
+        state
+            .scan(USAGE, b"", &mut |key, value| {
+                let (day, name) = key.split_first_chunk().unwrap();
+                all.push((u32::from_be_bytes(*day), String::from_utf8(name.to_vec()).unwrap(), read_count(value)));
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        all
+    }
+
+    #[test]
+    fn adds_up_writes_by_day_and_principal() {
+        let store = MemoryStore::for_tests();
+        let mut projector = Projector::default();
+        for serial in 1..=2 {
+            for (actor, day) in [("acme", 100), ("acme", 100), ("other", 101)] {
+                projector.note_writes(Day(day), actor, 1);
+            }
+            projector.apply(store.state(), Serial(serial)).unwrap();
+        }
+        assert_eq!(usage(store.state()), [(100, "acme".to_owned(), 4), (101, "other".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn days_of_usage_go_when_they_are_too_old() {
+        let store = MemoryStore::for_tests();
+        let mut projector = Projector::default();
+        let write = |projector: &mut Projector, day: u32| {
+            projector.note_writes(Day(day), "acme", 1);
+            projector.apply(store.state(), Serial(u64::from(day))).unwrap();
+        };
+        for day in [100, 101, 100 + USAGE_DAYS] {
+            write(&mut projector, day);
+        }
+        assert_eq!(usage(store.state()).len(), 3);
+        write(&mut projector, 101 + USAGE_DAYS);
+        let days: Vec<u32> = usage(store.state()).into_iter().map(|(day, ..)| day).collect();
+        assert_eq!(days, [101, 100 + USAGE_DAYS, 101 + USAGE_DAYS]);
+        write(&mut Projector::default(), 200 + USAGE_DAYS);
+        assert_eq!(usage(store.state()).len(), 1, "after a start too");
     }
 }

@@ -21,6 +21,7 @@ use crate::projection::Projector;
 use crate::queue::{Queue, WarmRecord};
 use crate::reserved::{ReservedKey, case_rule_body, is_reserved, parse_case_rule_body};
 use crate::snapshot::{self, SnapshotError};
+use crate::usage::{Day, Usage, counts_for};
 use crate::writer::{Clock, index_place};
 
 /// How to open a catalog.
@@ -161,6 +162,7 @@ pub(crate) struct Loaded {
     pub(crate) shared: waymark_index::Shared,
     pub(crate) prefixes: Prefixes,
     pub(crate) access: Access,
+    pub(crate) usage: Usage,
     pub(crate) audit: AuditHead,
     pub(crate) deletions: Deletions,
     pub(crate) recovery: Recovery,
@@ -182,6 +184,7 @@ pub(crate) fn load(
     let (mut index, shared, deletions) = load_index(store, options, &mut recovery)?;
     recovery.entries = shared.statistics().entries;
     feed_state(store.as_ref(), &mut recovery)?;
+    let usage = load_usage(store.as_ref(), &mut recovery)?;
     if options.warm == Warm::BeforeOpen {
         let hash_key = shared.hash_key().clone();
         warm(store.as_ref(), options.resident_budget_bytes, |records| {
@@ -193,7 +196,7 @@ pub(crate) fn load(
             true
         });
     }
-    Ok(Loaded { index, shared, prefixes, access, audit, deletions, recovery })
+    Ok(Loaded { index, shared, prefixes, access, usage, audit, deletions, recovery })
 }
 
 /// Writes the case rule into a store that has none, and refuses a store that has another.
@@ -369,6 +372,17 @@ fn feed_state(store: &dyn Store, recovery: &mut Recovery) -> Result<(), OpenErro
     Ok(())
 }
 
+/// Reads what was written on the day of the last entry; from a state made anew when this one does not give it.
+fn load_usage(store: &dyn Store, recovery: &mut Recovery) -> Result<Usage, OpenError> {
+    let day = Day::of(store.last().time);
+    if let Ok(usage) = Usage::load(store.state(), day) {
+        return Ok(usage);
+    }
+    remake_state(store)?;
+    (recovery.state_rebuilt, recovery.state_fed) = (true, store.last().serial.0);
+    Usage::load(store.state(), day).map_err(OpenError::State)
+}
+
 /// The state was not fed; it is somewhere between.
 struct NotFed;
 
@@ -386,6 +400,9 @@ fn follow_into_state(store: &dyn Store) -> Result<(), NotFed> {
                 return ControlFlow::Break(());
             };
             projector.note(entry.kind, entry.serial, replaced, entry.key, entry.body);
+            if let Some((day, principal)) = counts_for(entry) {
+                projector.note_writes(day, principal, 1);
+            }
             left -= 1;
             if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
@@ -411,7 +428,7 @@ fn replaced(store: &dyn Store, entry: &Entry<'_>) -> Result<Serial, NotFed> {
 }
 
 /// Makes the state from nothing, out of the live keys: what it holds is a function of them, so damaged or compacted
-/// entries do not matter. Its applied serial stays none until it is whole, so that a crash meanwhile begins again.
+/// entries do not matter. Only the usage of the last day comes from its entries, and of those before it is lost. Its applied serial stays none until it is whole, so that a crash meanwhile begins again.
 fn remake_state(store: &dyn Store) -> Result<(), OpenError> {
     let (state, last) = (store.state(), store.last().serial);
     state.clear().map_err(OpenError::State)?;
@@ -439,7 +456,33 @@ fn remake_state(store: &dyn Store) -> Result<(), OpenError> {
     if let Some(error) = failed {
         return Err(OpenError::State(error));
     }
+    note_last_day(store, &mut projector)?;
     projector.apply(state, last).map_err(OpenError::State)
+}
+
+/// Notes the writes of the day of the last entry. What cannot be read is not counted, to the good of whoever wrote it.
+fn note_last_day(store: &dyn Store, projector: &mut Projector) -> Result<(), OpenError> {
+    let first = match store.serial_at(Day::of(store.last().time).start()) {
+        Ok(first) => first,
+        Err(FollowError::Read(error)) => return Err(OpenError::Keys(error)),
+        Err(_) => return Ok(()),
+    };
+    let mut from = Serial(first.0.saturating_sub(1));
+    loop {
+        let outcome = store.follow(from, &mut |entry| {
+            if let Some((day, principal)) = counts_for(entry) {
+                projector.note_writes(day, principal, 1);
+            }
+            from = entry.serial;
+            ControlFlow::Continue(())
+        });
+        match outcome {
+            Err(FollowError::Damaged { resume_after, .. }) if resume_after > from => from = resume_after,
+            Err(FollowError::Compacted { oldest }) if oldest.0 > from.0 + 1 => from = Serial(oldest.0 - 1),
+            Err(FollowError::Read(error)) => return Err(OpenError::Keys(error)),
+            _ => return Ok(()),
+        }
+    }
 }
 
 /// Reads the newest records that the budget has room for from the log, oldest of them first, and hands them out in

@@ -24,6 +24,7 @@ use crate::prefixes::Prefixes;
 use crate::projection::Projector;
 use crate::queue::{Queue, Queued, Results, WarmRecord, Work, WriteError};
 use crate::snapshot;
+use crate::usage::Usage;
 
 /// Reads the time; a function, so that tests bring their own.
 pub type Clock = fn() -> Timestamp;
@@ -71,6 +72,7 @@ pub(crate) struct Parts {
     pub(crate) queue: Arc<Queue>,
     pub(crate) prefixes: Arc<ArcSwap<Prefixes>>,
     pub(crate) access: Arc<ArcSwap<Access>>,
+    pub(crate) usage: Arc<Usage>,
     pub(crate) visible: Arc<AtomicU64>,
     pub(crate) serials: watch::Sender<Serial>,
     pub(crate) deletions: Deletions,
@@ -173,8 +175,8 @@ impl Writer {
 
     /// Decides a submission into the group; gives it back when it might not fit.
     fn gather(&mut self, group: &mut Gathered, queued: Queued) -> Option<Queued> {
-        let Parts { rule, limits, access_limits, store, .. } = &self.parts;
-        let terms = Terms { rule: *rule, limits, access: access_limits, store: store.as_ref() };
+        let Parts { rule, limits, access_limits, usage, store, .. } = &self.parts;
+        let terms = Terms { rule: *rule, limits, access: access_limits, usage, store: store.as_ref() };
         match group.forming.decide(&queued.submission, terms, &mut self.locator, &mut self.marks) {
             Some(results) => {
                 group.decided.push((queued, results));
@@ -255,6 +257,7 @@ impl Writer {
         if forming.access_changed {
             self.parts.access.store(Arc::clone(&forming.access));
         }
+        self.parts.usage.add(forming.day(), forming.written());
         for publication in forming.overlay.publications() {
             match publication {
                 Publication::Put { key, entry, body, replaces } => {
@@ -284,6 +287,9 @@ impl Writer {
         for (serial, draft) in forming.entries() {
             self.projector.note(draft.kind, serial, draft.previous.replaced(), &draft.key, &draft.body);
             last = Some(serial);
+        }
+        for (principal, writes) in forming.written() {
+            self.projector.note_writes(forming.day(), principal, *writes);
         }
         if let Some(last) = last
             && self.projector.apply(self.parts.store.state(), last).is_err()

@@ -16,7 +16,8 @@ use std::time::Duration;
 use common::*;
 use waymark_catalog::access::{AccessLoadError, Denied, Principal, Role, Scope, Token, TokenText};
 use waymark_catalog::{
-    Actor, Catalog, Command, Door, OpenError, Origin, Outcome, Proof, Refusal, Submission, open, open_over, rebuild,
+    Actor, Catalog, Command, Door, FIRST_OPERATOR, FIRST_TOKEN_LIFETIME, FirstOperatorError, OpenError, Origin,
+    Outcome, Proof, Refusal, Submission, open, open_over, rebuild,
 };
 use waymark_store::{Engine, EntryKind, Group, MemoryStore, Serial, Store, Timestamp};
 
@@ -282,4 +283,50 @@ fn a_removed_principal_takes_its_many_tokens_along_in_one_group() {
     write(&catalog, vec![Command::RemovePrincipal { name: "acme".into() }, put_principal(writer_of("88.1"))]);
     let access = catalog.access();
     assert!(texts.iter().all(|text| access.check_token(text, Timestamp(0)) == Err(Denied::Revoked)));
+}
+
+#[test]
+fn the_first_start_makes_an_operator_and_keeps_its_token_before_it_works() {
+    for engine in ENGINES {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = open_at(dir.path(), engine).catalog;
+        let full = || Err(std::io::Error::from(std::io::ErrorKind::StorageFull));
+        let failed = catalog.first_operator_token(DAY, |_| full());
+        assert!(matches!(failed, Err(FirstOperatorError::Keep(_))));
+        assert!(!catalog.access().has_operator());
+        let mut kept = String::new();
+        let made = catalog.first_operator_token(FIRST_TOKEN_LIFETIME, |text| {
+            assert!(!catalog.access().has_operator());
+            kept.push_str(text);
+            Ok(())
+        });
+        let text = TokenText::parse(&kept).unwrap();
+        assert_eq!(made.unwrap(), Some(text.id()));
+        let rights = catalog.access().check_token(&text, catalog.now()).unwrap();
+        assert_eq!((rights.role(), rights.is_everywhere()), (Role::Operator, true));
+        let token = catalog.access().token(text.id()).unwrap().clone();
+        assert_eq!(token.expires.0 - token.created.0, 7 * 86_400_000);
+        catalog.shutdown().unwrap();
+        drop(catalog);
+        let catalog = open_at(dir.path(), engine).catalog;
+        assert_eq!(catalog.first_operator_token(DAY, |_| panic!("there is one")).unwrap(), None);
+    }
+}
+
+#[test]
+fn the_first_operator_takes_nobodys_name() {
+    let catalog = open_at(tempfile::tempdir().unwrap().path(), Engine::Log).catalog;
+    write(&catalog, vec![put_principal(principal("operator", Role::Reader, &["*"]))]);
+    let refused = catalog.first_operator_token(DAY, |_| panic!("not made"));
+    assert!(matches!(refused, Err(FirstOperatorError::NameTaken)));
+}
+
+#[test]
+fn an_operator_that_lost_all_tokens_is_given_one_on_this_machine() {
+    let catalog = open_at(tempfile::tempdir().unwrap().path(), Engine::Log).catalog;
+    catalog.first_operator_token(DAY, |_| Ok(())).unwrap();
+    let text = TokenText::generate().unwrap();
+    let token = Token::new(&text, FIRST_OPERATOR, catalog.now(), 30 * DAY);
+    write(&catalog, vec![Command::IssueToken { token }]);
+    assert!(catalog.access().check_token(&text, catalog.now()).is_ok());
 }

@@ -29,7 +29,16 @@ use crate::command::{Command, PutMode, Refusal};
 
 /// The proof that an actor may do what it asked: only [`authorize`] makes one, and deciding needs one.
 #[derive(Clone, Copy, Debug)]
-pub struct Permit(());
+pub struct Permit {
+    daily_quota: Option<u64>,
+}
+
+impl Permit {
+    /// How many writes a day the actor has; `None` for any number.
+    pub(crate) const fn daily_quota(&self) -> Option<u64> {
+        self.daily_quota
+    }
+}
 
 /// Decides whether `actor` may do what `command` asks, by the rights its proof gives at `now`.
 ///
@@ -40,7 +49,7 @@ pub struct Permit(());
 /// [`Refusal::NotPermitted`], whatever the reason: who has no right to something learns nothing about it.
 pub fn authorize(actor: &Actor, command: &Command, access: &Access, now: Timestamp) -> Result<Permit, Refusal> {
     if matches!(actor.proof(), Proof::Local) {
-        return Ok(Permit(()));
+        return Ok(Permit { daily_quota: None });
     }
     let rights = rights_of(actor, access, now).ok_or(Refusal::NotPermitted)?;
     let permitted = verbs_of(command).within(rights.verbs)
@@ -59,7 +68,7 @@ pub fn authorize(actor: &Actor, command: &Command, access: &Access, now: Timesta
             Command::IssueToken { token } => rights.may_issue(token, access),
             Command::RevokeToken { id, .. } => rights.may_revoke(*id, access),
         };
-    if permitted { Ok(Permit(())) } else { Err(Refusal::NotPermitted) }
+    if permitted { Ok(Permit { daily_quota: rights.principal.daily_quota }) } else { Err(Refusal::NotPermitted) }
 }
 
 /// What the proof of an actor gives at `now`; `None` for nothing.

@@ -10,6 +10,7 @@ use crate::config::{AccessLimits, RecordLimits};
 use crate::forming::{Forming, Marks, Terms};
 use crate::locate::Locator;
 use crate::queue::Results;
+use crate::usage::Usage;
 
 /// Decides commands as the writer would, one after the other, and writes nothing.
 ///
@@ -23,6 +24,7 @@ pub(super) struct DryRun {
     forming: Forming,
     rule: waymark_ident::CaseRule,
     limits: RecordLimits,
+    usage: Usage,
     time: Timestamp,
 }
 
@@ -36,6 +38,7 @@ impl DryRun {
             forming: Forming::new(last.serial, last.time, catalog.prefixes(), catalog.access()),
             rule: catalog.case_rule(),
             limits: catalog.record_limits(),
+            usage: Usage::default(),
             time: last.time,
             store,
         }
@@ -56,8 +59,9 @@ impl DryRun {
             rule: self.rule,
             limits: &self.limits,
             store: self.store.as_ref(),
-            // No import changes principals or tokens.
+            // A dry run is a local command: no quota, and it changes no principals or tokens.
             access: &AccessLimits::DEFAULT,
+            usage: &self.usage,
         };
         self.forming.decide(submission, terms, &mut self.locator, &mut self.marks)
     }
