@@ -10,6 +10,7 @@ use crate::access::{Principal, Token, TokenId};
 use crate::actor::Actor;
 use crate::prefixes::HomeName;
 use crate::values::{ContentHash, ValueSet, ValueSetError};
+use crate::warnings::{Warning, Warnings};
 
 /// One change to the catalog.
 #[derive(Clone, Debug)]
@@ -268,8 +269,8 @@ pub struct Receipt {
     pub content: ContentHash,
     /// What happened.
     pub outcome: Outcome,
-    /// The handle is longer than configured and was taken with a warning.
-    pub long_handle: bool,
+    /// What was taken although it should not be so.
+    pub warnings: Warnings,
     /// Carried out before, under the same request id; this is the receipt of then.
     pub repeated: bool,
 }
@@ -326,6 +327,14 @@ pub enum Refusal {
     /// The handle cannot be registered.
     #[error("invalid handle: {0}")]
     InvalidHandle(HandleError),
+    /// The handle can be registered elsewhere, but this node's configuration does not want it.
+    #[error("handles with {what} at byte {at} are not taken here")]
+    UnwantedHandle {
+        /// What is not wanted.
+        what: Warning,
+        /// The first byte of it.
+        at: usize,
+    },
     /// A value of that index exists, or stands twice in the command.
     #[error("index conflict for {index}")]
     IndexConflict {
@@ -465,7 +474,7 @@ pub enum RefusalCode {
     NotFound,
     /// See [`Refusal::NotServed`].
     NotServed,
-    /// See [`Refusal::InvalidHandle`].
+    /// See [`Refusal::InvalidHandle`] and [`Refusal::UnwantedHandle`].
     InvalidHandle,
     /// See [`Refusal::IndexConflict`].
     IndexConflict,
@@ -543,7 +552,7 @@ impl Refusal {
             Self::AlreadyExists { same_content: false, .. } => RefusalCode::AlreadyExistsDifferent,
             Self::NotFound => RefusalCode::NotFound,
             Self::NotServed { .. } => RefusalCode::NotServed,
-            Self::InvalidHandle(_) => RefusalCode::InvalidHandle,
+            Self::InvalidHandle(_) | Self::UnwantedHandle { .. } => RefusalCode::InvalidHandle,
             Self::IndexConflict { .. } => RefusalCode::IndexConflict,
             Self::ValuesNotFound { .. } => RefusalCode::ValuesNotFound,
             Self::InvalidValue(_) => RefusalCode::InvalidValue,

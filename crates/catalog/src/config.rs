@@ -156,14 +156,36 @@ impl Default for FeedLimits {
 /// Bytes of items in one note of the audit; a group with more ends with several notes. Far below what one entry of the log may hold.
 pub(crate) const NOTE_ITEMS_BYTES: usize = 8 << 20;
 
-/// What happens to a handle that is longer than configured but within the protocol.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LongHandles {
-    /// Refused as an invalid handle.
-    #[default]
-    Refuse,
+/// What happens to something that may be unwanted but that the protocol carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// Taken.
+    Allow,
     /// Taken; the receipt says so.
     Warn,
+    /// Refused.
+    Refuse,
+}
+
+impl Ruling {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Allow, Self::Warn, Self::Refuse];
+
+    /// Its name in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Warn => "warn",
+            Self::Refuse => "refuse",
+        }
+    }
+
+    /// The ruling of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|ruling| ruling.as_str() == name)
+    }
 }
 
 /// Limits on records that are written. What is already stored is served whatever it is.
@@ -172,11 +194,21 @@ pub struct RecordLimits {
     /// Longest handle in bytes, see [`HANDLE_BYTES`].
     pub handle_bytes: usize,
     /// What happens past `handle_bytes`.
-    pub long_handles: LongHandles,
+    pub long_handles: Ruling,
+    /// What happens to a slash in the suffix, which some systems around a node do not expect.
+    pub slash_in_suffix: Ruling,
+    /// What happens to white space in a handle. Control characters are refused always.
+    pub whitespace: Ruling,
+    /// What happens to characters outside ASCII in a handle.
+    pub non_ascii: Ruling,
     /// Longest data of one value in bytes, see [`VALUE_BYTES`].
     pub value_bytes: usize,
+    /// What happens past `value_bytes`, up to the largest limit.
+    pub large_values: Ruling,
     /// Most values of one record, see [`VALUES_PER_RECORD`].
     pub values: usize,
+    /// What happens past `values`, up to the largest limit.
+    pub many_values: Ruling,
     /// Most wire bytes of all values of one record, see [`RECORD_BYTES`].
     pub record_bytes: usize,
 }
@@ -185,9 +217,14 @@ impl RecordLimits {
     /// The defaults of all limits.
     pub const DEFAULT: Self = Self {
         handle_bytes: usize_of(HANDLE_BYTES.default),
-        long_handles: LongHandles::Refuse,
+        long_handles: Ruling::Refuse,
+        slash_in_suffix: Ruling::Allow,
+        whitespace: Ruling::Allow,
+        non_ascii: Ruling::Allow,
         value_bytes: usize_of(VALUE_BYTES.default),
+        large_values: Ruling::Refuse,
         values: usize_of(VALUES_PER_RECORD.default),
+        many_values: Ruling::Refuse,
         record_bytes: usize_of(RECORD_BYTES.default),
     };
 }

@@ -2,16 +2,18 @@
 
 use std::cmp::Ordering;
 
-use waymark_ident::{CaseRule, Handle, HandleError, HandleLimits, check_new_handle};
+use waymark_ident::{CaseRule, Handle};
 use waymark_store::{Serial, Timestamp};
 use waymark_wire::{Permissions, ValueRef, Values};
 
 use crate::access::permit::Permit;
 use crate::command::{AddMode, Command, Expect, InvalidValue, Order, Outcome, PutMode, Refusal, Timestamps};
-use crate::config::{LongHandles, RecordLimits};
+use crate::config::RecordLimits;
+use crate::limits::{check_handle, check_record, check_values};
 use crate::prefixes::{key_of, prefix_of_key};
 use crate::record::{Stored, encode};
 use crate::values::{ContentHash, ValueSet, same_content};
+use crate::warnings::Warnings;
 
 /// A record as it stands before a command, perhaps written by a command of the same group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +56,7 @@ pub(crate) struct Facts<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
     /// It is written.
-    Write { body: Vec<u8>, content: ContentHash, outcome: Outcome, long_handle: bool },
+    Write { body: Vec<u8>, content: ContentHash, outcome: Outcome, warnings: Warnings },
     /// It is deleted.
     Delete,
     /// It already is as asked.
@@ -126,15 +128,15 @@ fn put(
     mode: PutMode,
     facts: &Facts<'_>,
 ) -> Result<Decision, Refusal> {
-    let long_handle = check_handle(handle, facts.limits)?;
+    let of_handle = check_handle(handle, facts.limits)?;
     check_served(facts)?;
-    check_values(values.values(), facts.limits)?;
-    check_record(values, facts.limits)?;
+    let of_values = check_values(values.values(), facts.limits)?;
+    let warnings = of_handle.and(of_values).and(check_record(values, facts.limits)?);
     let version = match facts.current {
         Current::Absent => {
             let mut stamped = ValueSet::default();
             values.values().iter().for_each(|value| stamped.push_given(&value, timestamps, facts.stamp));
-            return Ok(write(handle, &stamped, Outcome::Created, long_handle));
+            return Ok(write(handle, &stamped, Outcome::Created, warnings));
         }
         Current::Unreadable => return Err(Refusal::Unreadable),
         Current::Live(version) => version,
@@ -155,13 +157,13 @@ fn put(
             stamped.push_over(old.as_ref(), &new, timestamps, facts.stamp);
         }
     }
-    Ok(write_or_keep(version, handle, &stamped, Outcome::Replaced, long_handle))
+    Ok(write_or_keep(version, handle, &stamped, Outcome::Replaced, warnings))
 }
 
 fn add(values: &ValueSet, timestamps: Timestamps, mode: AddMode, facts: &Facts<'_>) -> Result<Decision, Refusal> {
     let (version, old) = existing(facts)?;
     check_not_empty(values)?;
-    check_values(values.values(), facts.limits)?;
+    let warnings = check_values(values.values(), facts.limits)?;
     let mut result = ValueSet::default();
     for Pair { old, new } in merge(values_of(&old)?, values.values()) {
         match (old, new) {
@@ -178,14 +180,14 @@ fn add(values: &ValueSet, timestamps: Timestamps, mode: AddMode, facts: &Facts<'
             (None, None) => {}
         }
     }
-    check_record(&result, facts.limits)?;
-    Ok(write_or_keep(version, old.handle(), &result, Outcome::Changed, false))
+    let warnings = warnings.and(check_record(&result, facts.limits)?);
+    Ok(write_or_keep(version, old.handle(), &result, Outcome::Changed, warnings))
 }
 
 fn modify(values: &ValueSet, timestamps: Timestamps, facts: &Facts<'_>) -> Result<Decision, Refusal> {
     let (version, old) = existing(facts)?;
     check_not_empty(values)?;
-    check_values(values.values(), facts.limits)?;
+    let warnings = check_values(values.values(), facts.limits)?;
     let mut result = ValueSet::default();
     for Pair { old, new } in merge(values_of(&old)?, values.values()) {
         match (old, new) {
@@ -198,8 +200,8 @@ fn modify(values: &ValueSet, timestamps: Timestamps, facts: &Facts<'_>) -> Resul
             (None, None) => {}
         }
     }
-    check_record(&result, facts.limits)?;
-    Ok(write_or_keep(version, old.handle(), &result, Outcome::Changed, false))
+    let warnings = warnings.and(check_record(&result, facts.limits)?);
+    Ok(write_or_keep(version, old.handle(), &result, Outcome::Changed, warnings))
 }
 
 fn remove(indexes: &[u32], facts: &Facts<'_>) -> Result<Decision, Refusal> {
@@ -223,7 +225,7 @@ fn remove(indexes: &[u32], facts: &Facts<'_>) -> Result<Decision, Refusal> {
     if let Some(index) = missing.next() {
         return Err(Refusal::ValuesNotFound { index });
     }
-    Ok(write_or_keep(version, old.handle(), &result, Outcome::Changed, false))
+    Ok(write_or_keep(version, old.handle(), &result, Outcome::Changed, Warnings::NONE))
 }
 
 /// The record the command changes.
@@ -248,54 +250,8 @@ fn check_served(facts: &Facts<'_>) -> Result<(), Refusal> {
     if facts.served { Ok(()) } else { Err(Refusal::NotServed { prefix: prefix_of_key(facts.key).to_vec() }) }
 }
 
-/// Checks a handle that is to be registered; tells whether it is longer than configured and passes with a warning.
-///
-/// A handle without a slash is the record of that prefix, registered under its short name: what is checked is the long
-/// one, with room for what it is longer.
-fn check_handle(handle: &[u8], limits: &RecordLimits) -> Result<bool, Refusal> {
-    let max_bytes = match limits.long_handles {
-        LongHandles::Refuse => limits.handle_bytes,
-        LongHandles::Warn => usize::MAX, // the protocol's limit holds anyway
-    };
-    let too_long = handle.len() > limits.handle_bytes;
-    let outcome = match check_new_handle(handle, HandleLimits { max_bytes }) {
-        Err(HandleError::NoSlash) if !handle.is_empty() => {
-            check_new_handle(&[PREFIX_RECORDS, handle].concat(), HandleLimits { max_bytes: usize::MAX })
-        }
-        other => other,
-    };
-    outcome.map(|()| too_long).map_err(Refusal::InvalidHandle)
-}
-
-/// What the handles of prefix records begin with.
-const PREFIX_RECORDS: &[u8] = b"0.NA/";
-
 fn check_not_empty(values: &ValueSet) -> Result<(), Refusal> {
     if values.is_empty() { Err(Refusal::InvalidValue(InvalidValue::Empty)) } else { Ok(()) }
-}
-
-/// Checks each value that comes in.
-fn check_values(values: Values<'_>, limits: &RecordLimits) -> Result<(), Refusal> {
-    for value in values {
-        let (index, bytes, limit) = (value.index, value.data.len(), limits.value_bytes);
-        if bytes > limit {
-            return Err(Refusal::InvalidValue(InvalidValue::DataTooLarge { index, bytes, limit }));
-        }
-    }
-    Ok(())
-}
-
-/// Checks a record as it would stand.
-fn check_record(values: &ValueSet, limits: &RecordLimits) -> Result<(), Refusal> {
-    let count = usize::try_from(values.count()).unwrap_or(usize::MAX);
-    if count > limits.values {
-        return Err(Refusal::TooManyValues { count, limit: limits.values });
-    }
-    let bytes = values.wire().len();
-    if bytes > limits.record_bytes {
-        return Err(Refusal::RecordTooLarge { bytes, limit: limits.record_bytes });
-    }
-    Ok(())
 }
 
 /// A value without the administrators' write permission stays as it is, for administrators too.
@@ -304,18 +260,24 @@ fn check_writable(value: &ValueRef<'_>) -> Result<(), Refusal> {
     if writable { Ok(()) } else { Err(Refusal::ReadOnlyValue { index: value.index }) }
 }
 
-fn write(handle: &[u8], values: &ValueSet, outcome: Outcome, long_handle: bool) -> Decision {
-    Decision::Write { body: encode(handle, values), content: values.content(), outcome, long_handle }
+fn write(handle: &[u8], values: &ValueSet, outcome: Outcome, warnings: Warnings) -> Decision {
+    Decision::Write { body: encode(handle, values), content: values.content(), outcome, warnings }
 }
 
 /// A change, unless the record would be what it is, to the byte.
-fn write_or_keep(version: &Version, handle: &[u8], values: &ValueSet, outcome: Outcome, long_handle: bool) -> Decision {
+fn write_or_keep(
+    version: &Version,
+    handle: &[u8],
+    values: &ValueSet,
+    outcome: Outcome,
+    warnings: Warnings,
+) -> Decision {
     let body = encode(handle, values);
     let content = values.content();
     if body == version.body {
         return Decision::Keep { serial: version.serial, time: version.time, content };
     }
-    Decision::Write { body, content, outcome, long_handle }
+    Decision::Write { body, content, outcome, warnings }
 }
 
 impl ValueSet {
@@ -369,7 +331,9 @@ mod tests {
     use crate::access::Access;
     use crate::access::permit::authorize;
     use crate::actor::Actor;
+    use crate::config::Ruling;
     use crate::testing::value;
+    use crate::warnings::Warning;
     use waymark_wire::ValueBuf;
 
     const STAMP: u32 = 1_800_000_000;
@@ -526,10 +490,11 @@ mod tests {
             timestamps: Timestamps::Now,
             mode: PutMode::Create,
         };
-        assert!(matches!(desk.ask(&long(255)), Ok(Decision::Write { long_handle: false, .. })));
+        assert!(matches!(desk.ask(&long(255)), Ok(Decision::Write { warnings: Warnings::NONE, .. })));
         assert!(matches!(desk.ask(&long(256)), Err(Refusal::InvalidHandle(_))));
-        desk.limits.long_handles = LongHandles::Warn;
-        assert!(matches!(desk.ask(&long(256)), Ok(Decision::Write { long_handle: true, .. })));
+        desk.limits.long_handles = Ruling::Warn;
+        let Ok(Decision::Write { warnings, .. }) = desk.ask(&long(256)) else { panic!("refused") };
+        assert_eq!(warnings, Warnings::NONE.with(Warning::LongHandle));
         assert!(matches!(desk.ask(&long(2049)), Err(Refusal::InvalidHandle(_))));
     }
 

@@ -24,6 +24,7 @@ use crate::queue::Results;
 use crate::reserved::{HOME_BODY, ReservedKey};
 use crate::usage::{Counts, Day, Usage};
 use crate::values::{ContentHash, ValueSet};
+use crate::warnings::Warnings;
 
 /// Most bytes of entries in one group, below what the store takes, so that a group that was formed can be committed.
 const GROUP_CEILING_BYTES: usize = waymark_store::config::MAX_GROUP_BYTES / 8 * 7;
@@ -172,13 +173,13 @@ impl Forming {
         let previous = self.overlay.previous(&key);
         match decide(permit, order, &facts)? {
             Decision::Keep { serial, time, content } => {
-                Ok(Receipt { serial, time, content, outcome: Outcome::Same, long_handle: false, repeated: false })
+                Ok(Receipt { serial, time, content, outcome: Outcome::Same, warnings: Warnings::NONE, repeated: false })
             }
-            Decision::Write { body, content, outcome, long_handle } => {
+            Decision::Write { body, content, outcome, warnings } => {
                 self.count_write(permit, actor, terms)?;
                 let (entry, serial) = self.draft(EntryKind::PUT, key.clone(), previous, body.clone(), actor);
                 self.overlay.change(&key, entry, Version { serial, time: self.time, body });
-                Ok(Receipt { serial, time: self.time, content, outcome, long_handle, repeated: false })
+                Ok(Receipt { serial, time: self.time, content, outcome, warnings, repeated: false })
             }
             Decision::Delete => {
                 self.count_write(permit, actor, terms)?;
@@ -275,7 +276,7 @@ impl Forming {
 
     fn plain_receipt(&self, serial: Serial, outcome: Outcome) -> Receipt {
         let content = ContentHash::of(ValueSet::default().values());
-        Receipt { serial, time: self.time, content, outcome, long_handle: false, repeated: false }
+        Receipt { serial, time: self.time, content, outcome, warnings: Warnings::NONE, repeated: false }
     }
 
     /// Tells whether nothing has to be written.

@@ -32,6 +32,7 @@ pub mod form;
 mod forming;
 mod history;
 pub mod import;
+mod limits;
 mod locate;
 mod mark;
 mod overlay;
@@ -51,6 +52,7 @@ mod testing;
 mod usage;
 mod values;
 mod varint;
+mod warnings;
 mod writer;
 
 pub use access::permit::{Permit, authorize};
@@ -64,7 +66,7 @@ pub use command::{
     AddMode, Command, Expect, InvalidValue, Order, Outcome, PutMode, Receipt, Refusal, RefusalCode, Request, StreamId,
     StreamStep, Submission, Timestamps,
 };
-pub use config::{AccessLimits, AuditOptions, FeedLimits, LongHandles, RecordLimits, WriterLimits};
+pub use config::{AccessLimits, AuditOptions, FeedLimits, RecordLimits, Ruling, WriterLimits};
 pub use first_operator::{FIRST_OPERATOR, FIRST_TOKEN_LIFETIME, FirstOperatorError};
 pub use history::{At, HistoryError, Version};
 pub use prefixes::{HomeName, HomeNameError, Prefixes};
@@ -76,4 +78,5 @@ pub use snapshot::SnapshotError;
 pub use startup::{OpenError, Options, Recovery, Warm, machine_time};
 pub use streams::{ItemOutcome, ItemReceipt, ItemsError, MarkError};
 pub use values::{ContentHash, MAX_INDEX, ValueSet, ValueSetError};
+pub use warnings::{Warning, Warnings};
 pub use writer::Clock;

@@ -6,6 +6,7 @@ use waymark_store::Serial;
 
 use crate::command::{Outcome, Receipt, Refusal, RefusalCode, StreamStep};
 use crate::varint;
+use crate::warnings::Warnings;
 
 /// A mark, read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub(crate) struct Step<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StepItem {
     /// It was carried out: serial of its entry, or of the entry that already was as asked.
-    Accepted { serial: Serial, outcome: Outcome, long_handle: bool },
+    Accepted { serial: Serial, outcome: Outcome, warnings: Warnings },
     /// It was refused.
     Refused(RefusalCode),
 }
@@ -73,7 +74,7 @@ impl<'a> Mark<'a> {
 impl<'a> Step<'a> {
     /// What became of each order, in order.
     pub(crate) const fn items(&self) -> Items<'a> {
-        Items { runs: self.runs, next: self.first, kind: 0, left: 0 }
+        Items { runs: self.runs, next: self.first, kind: 0, code: 0, left: 0 }
     }
 }
 
@@ -83,8 +84,10 @@ pub(crate) struct Items<'a> {
     runs: &'a [u8],
     /// Serial the next entry has.
     next: Serial,
-    /// Kind of the present run, or the refusal's number where the top bit of the kind is set.
-    kind: u16,
+    /// Kind of the present run.
+    kind: u8,
+    /// Number of its refusal, or its warnings.
+    code: u8,
     left: u64,
 }
 
@@ -109,32 +112,29 @@ impl Items<'_> {
             self.begin_run()?;
         }
         self.left -= 1;
-        let [refused, kind] = self.kind.to_be_bytes();
-        if refused != 0 {
-            return RefusalCode::from_number(kind).map(StepItem::Refused);
+        if self.kind == REFUSED {
+            return RefusalCode::from_number(self.code).map(StepItem::Refused);
         }
-        let outcome = Outcome::from_number(kind & !LONG_HANDLE)?;
+        let outcome = Outcome::from_number(self.kind & !WARNED)?;
         let serial = if outcome == Outcome::Same {
             Serial(varint::take(&mut self.runs)?)
         } else {
             let next = self.next.next();
             std::mem::replace(&mut self.next, next)
         };
-        Some(StepItem::Accepted { serial, outcome, long_handle: kind & LONG_HANDLE != 0 })
+        Some(StepItem::Accepted { serial, outcome, warnings: Warnings::from_bits(self.code) })
     }
 
     fn begin_run(&mut self) -> Option<()> {
         let (&kind, rest) = self.runs.split_first()?;
         self.runs = rest;
         self.left = varint::take(&mut self.runs)?;
-        if kind == REFUSED {
+        (self.kind, self.code) = (kind, 0);
+        if kind == REFUSED || kind & WARNED != 0 {
             let (&code, rest) = self.runs.split_first()?;
-            self.runs = rest;
-            self.kind = u16::from_be_bytes([1, code]);
-            return Some(());
+            (self.code, self.runs) = (code, rest);
         }
-        self.kind = u16::from(kind);
-        if Outcome::from_number(kind & !LONG_HANDLE)? != Outcome::Same {
+        if kind != REFUSED && Outcome::from_number(kind & !WARNED)? != Outcome::Same {
             self.next = Serial(self.next.0.checked_add(varint::take(&mut self.runs)?)?);
         }
         Some(())
@@ -156,8 +156,8 @@ pub(crate) fn step_body(step: &StreamStep, first: Serial, results: &[Result<Rece
     let mut run = Run::default();
     for result in results {
         let (kind, code) = match result {
-            Ok(receipt) if receipt.long_handle => (receipt.outcome.number() | LONG_HANDLE, 0),
-            Ok(receipt) => (receipt.outcome.number(), 0),
+            Ok(receipt) if receipt.warnings.is_empty() => (receipt.outcome.number(), 0),
+            Ok(receipt) => (receipt.outcome.number() | WARNED, receipt.warnings.bits()),
             Err(refusal) => (REFUSED, refusal.code().number()),
         };
         let written = result.as_ref().ok().filter(|receipt| receipt.outcome != Outcome::Same);
@@ -194,9 +194,12 @@ impl Run {
         }
         body.push(self.kind);
         varint::put(body, self.count);
+        if self.kind == REFUSED || self.kind & WARNED != 0 {
+            body.push(self.code);
+        }
         match self.kind {
-            REFUSED => body.push(self.code),
-            kind if kind & !LONG_HANDLE == Outcome::Same.number() => body.extend_from_slice(&self.serials),
+            REFUSED => {}
+            kind if kind & !WARNED == Outcome::Same.number() => body.extend_from_slice(&self.serials),
             _ => varint::put(body, self.gap),
         }
     }
@@ -205,8 +208,8 @@ impl Run {
 /// Most bytes a mark takes beside its orders: its key, its body's version and three numbers, and their frame, generously.
 pub(crate) const MARK_BYTES: usize = 256;
 
-/// Most bytes of a body for each order: kind, count, and a serial of 48 bits.
-pub(crate) const ITEM_BYTES: usize = 9;
+/// Most bytes of a body for each order: kind, count, warnings, and a serial of 48 bits.
+pub(crate) const ITEM_BYTES: usize = 10;
 
 /// Version that says only where the stream is.
 const POSITION_ONLY: u8 = 1;
@@ -214,18 +217,20 @@ const POSITION_ONLY: u8 = 1;
 const STEP: u8 = 2;
 /// Kind of a run that was refused.
 const REFUSED: u8 = 0x80;
-/// Added to the kind of a run whose handles are longer than configured.
-const LONG_HANDLE: u8 = Outcome::NUMBERS_END;
+/// Added to the kind of a run that was carried out with warnings.
+const WARNED: u8 = Outcome::NUMBERS_END;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::values::{ContentHash, ValueSet};
+    use crate::warnings::Warning;
     use waymark_store::Timestamp;
 
-    fn accepted(serial: u64, outcome: Outcome, long_handle: bool) -> Result<Receipt, Refusal> {
+    fn accepted(serial: u64, outcome: Outcome, is_long: bool) -> Result<Receipt, Refusal> {
         let content = ContentHash::of(ValueSet::default().values());
-        Ok(Receipt { serial: Serial(serial), time: Timestamp(1), content, outcome, long_handle, repeated: false })
+        let warnings = if is_long { Warnings::NONE.with(Warning::LongHandle) } else { Warnings::NONE };
+        Ok(Receipt { serial: Serial(serial), time: Timestamp(1), content, outcome, warnings, repeated: false })
     }
 
     fn step(after: u64, count: usize) -> StreamStep {
@@ -256,7 +261,7 @@ mod tests {
             &[0xac, 0x02],          // first serial 300
             &[1, 2, 0],             // two created, without a gap
             &[0x80, 2, 3],          // two refused as not found
-            &[0x41, 1, 0],          // one created with a long handle
+            &[0x41, 1, 0x01, 0],    // one created with a long handle
             &[5, 2, 7, 0xad, 0x02], // two the same as entries 7 and 301
             &[4, 1, 2],             // one deleted, behind a gap of two entries
         ]
@@ -274,8 +279,8 @@ mod tests {
         let expected: Vec<StepItem> = results
             .iter()
             .map(|result| match result {
-                Ok(Receipt { serial, outcome, long_handle, .. }) => {
-                    StepItem::Accepted { serial: *serial, outcome: *outcome, long_handle: *long_handle }
+                Ok(Receipt { serial, outcome, warnings, .. }) => {
+                    StepItem::Accepted { serial: *serial, outcome: *outcome, warnings: *warnings }
                 }
                 Err(refusal) => StepItem::Refused(refusal.code()),
             })

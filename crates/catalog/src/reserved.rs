@@ -21,13 +21,13 @@
 //! The second form of a mark tells the step it ends: the stream went from `after` to `position`, so `position - after` orders were decided. `first` is
 //! the serial of the step's first entry. The runs say what became of the orders, in order, each of one kind:
 //! ```text
-//! run  kind(1) count              then, by kind:
+//! run  kind(1) count (warnings(1)) then, by kind:
 //!      1..63 outcome number       gap     count entries, the first of them gap entries behind that of the run before (at first: behind `first`)
 //!      5 same as it was           serial* serial of the existing entry, count times
 //!      80 refused                 code(1) number of the refusal
-//! kind + 40                               as kind, and the handle is longer than configured
+//! kind + 40                               as kind, with the bits of its warnings behind the count
 //! ```
-//! Numbers of outcomes and refusals are those of [`Outcome::number`](crate::Outcome::number) and
+//! Numbers of outcomes, warnings and refusals are those of [`Outcome::number`](crate::Outcome::number), [`Warnings::bits`](crate::Warnings::bits) and
 //! [`RefusalCode::number`](crate::RefusalCode::number).
 
 use waymark_ident::CaseRule;

@@ -11,6 +11,7 @@ use crate::mark::{Mark, StepItem, UnknownForm};
 use crate::record::Stored;
 use crate::reserved::{ReservedKey, is_reserved};
 use crate::values::{ContentHash, ValueSet};
+use crate::warnings::Warnings;
 
 /// What became of one item of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +33,8 @@ pub struct ItemReceipt {
     pub content: Option<ContentHash>,
     /// What happened.
     pub outcome: Outcome,
-    /// The handle is longer than configured and was taken with a warning.
-    pub long_handle: bool,
+    /// What was taken although it should not be so.
+    pub warnings: Warnings,
 }
 
 /// Why what became of items cannot be told.
@@ -204,12 +205,12 @@ impl StepPlace {
             }
             let outcome = match item {
                 StepItem::Refused(code) => ItemOutcome::Refused(code),
-                StepItem::Accepted { serial, outcome, long_handle } => {
+                StepItem::Accepted { serial, outcome, warnings } => {
                     // What a step wrote has the time of its mark.
                     let written = (outcome != Outcome::Same).then_some(kept.time);
                     let (time, content) = result_of(store, serial, &mut buffer).map_err(MarkError::from)?;
                     let time = written.or(time);
-                    ItemOutcome::Accepted(ItemReceipt { serial, time, content, outcome, long_handle })
+                    ItemOutcome::Accepted(ItemReceipt { serial, time, content, outcome, warnings })
                 }
             };
             if visit(number, outcome).is_break() {

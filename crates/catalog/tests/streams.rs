@@ -50,7 +50,7 @@ fn answered(results: &Results) -> Vec<ItemOutcome> {
             time: Some(receipt.time),
             content: Some(receipt.content),
             outcome: receipt.outcome,
-            long_handle: receipt.long_handle,
+            warnings: receipt.warnings,
         }),
         Err(refusal) => ItemOutcome::Refused(refusal.code()),
     };

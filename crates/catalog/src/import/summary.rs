@@ -8,6 +8,7 @@ use super::step::Notice;
 use crate::command::{Outcome, Receipt};
 use crate::queue::{SubmitError, WriteError};
 use crate::streams::MarkError;
+use crate::warnings::Warning;
 
 /// How far an import is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,8 +47,8 @@ pub struct Summary {
     pub homed: u64,
     /// Prefixes given up.
     pub unhomed: u64,
-    /// Handles longer than configured, taken with a warning.
-    pub long_handles: u64,
+    /// Records taken with a warning, by warning.
+    pub warnings: BTreeMap<Warning, u64>,
     /// The first problems; `progress.failed` counts all.
     pub problems: Vec<Problem>,
     /// Prefixes that are not served here, with the number of operations refused for it. At most
@@ -79,7 +80,9 @@ impl Summary {
             Outcome::Suspended | Outcome::Resumed | Outcome::Revoked | Outcome::Stored => return,
         };
         *counter += 1;
-        self.long_handles += u64::from(receipt.long_handle);
+        for warning in receipt.warnings.iter() {
+            *self.warnings.entry(warning).or_default() += 1;
+        }
     }
 }
 

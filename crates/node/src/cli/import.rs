@@ -1,6 +1,7 @@
 //! `waymark import`: brings identifiers from a file into a data folder.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _},
     ops::ControlFlow,
@@ -226,11 +227,13 @@ fn bar(length: u64, json: bool) -> ProgressBar {
 fn show(summary: &Summary, rejects: &Path, shown: &Display, dry_run: bool, texts: &Texts) {
     let progress = &summary.progress;
     if shown.json {
+        let warnings: BTreeMap<&str, u64> =
+            summary.warnings.iter().map(|(warning, count)| (warning.as_str(), *count)).collect();
         let line = json!({
             "event": "done", "dry_run": dry_run, "stopped": summary.stopped, "lines": progress.lines, "acknowledged": progress.done,
             "created": summary.created, "replaced": summary.replaced, "changed": summary.changed,
             "deleted": summary.deleted, "same": summary.same, "homed": summary.homed, "unhomed": summary.unhomed,
-            "long_handles": summary.long_handles, "refused": progress.failed, "not_served": summary.not_served,
+            "warnings": warnings, "refused": progress.failed, "not_served": summary.not_served,
             "resumed_at_line": summary.resumed.map(|(_, line)| line),
             "notices": summary.notices.iter().map(|notice| notice.code()).collect::<Vec<_>>(),
             "rejects": (progress.failed > 0).then(|| rejects.display().to_string()),
@@ -257,8 +260,10 @@ fn show(summary: &Summary, rejects: &Path, shown: &Display, dry_run: bool, texts
         ("refused", grouped(progress.failed).into()),
     ];
     terminal::line(texts.text(code, &values));
-    if summary.long_handles > 0 {
-        terminal::line(texts.text("import-long-handles", &[("count", grouped(summary.long_handles).into())]));
+    for (warning, count) in &summary.warnings {
+        terminal::line(
+            texts.text("import-warned", &[("count", grouped(*count).into()), ("warning", warning.as_str().into())]),
+        );
     }
     if summary.stopped {
         terminal::line(texts.text("import-stopped", &[]));

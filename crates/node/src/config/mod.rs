@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use waymark_catalog::config::{LongHandles, RecordLimits, WriterLimits};
+use waymark_catalog::config::{RecordLimits, Ruling, WriterLimits};
 use waymark_ident::CaseRule;
 use waymark_resolver::policy::Network;
 use waymark_store::Engine;
@@ -201,15 +201,18 @@ impl Config {
             if self.values.flag("names.case_sensitive") { CaseRule::SuffixSensitive } else { CaseRule::Insensitive };
         options.resident_budget_bytes = mebibytes("store.resident_mib");
         options.expected_entries = self.values.number("store.expected_identifiers");
+        // The choices of these options are exactly the names of rulings.
+        let ruling = |key: &str| Ruling::from_name(self.values.text(key)).unwrap_or(Ruling::Refuse);
         options.limits = RecordLimits {
             handle_bytes: self.count("names.max_handle_bytes"),
-            long_handles: if self.values.text("names.long_handles") == "warn" {
-                LongHandles::Warn
-            } else {
-                LongHandles::Refuse
-            },
+            long_handles: ruling("names.long_handles"),
+            slash_in_suffix: ruling("names.slash_in_suffix"),
+            whitespace: ruling("names.whitespace"),
+            non_ascii: ruling("names.non_ascii"),
             value_bytes: self.count("names.max_value_bytes"),
+            large_values: ruling("names.large_values"),
             values: self.count("names.max_values"),
+            many_values: ruling("names.many_values"),
             record_bytes: self.count("names.max_record_bytes"),
         };
         options.writer = WriterLimits {

@@ -38,6 +38,15 @@ const fn option(key: &'static str, kind: Kind, unit: &'static str, reason: &'sta
     Spec { key, kind, unit, reason }
 }
 
+/// What happens to something that is taken unless configured otherwise.
+const RULING_ALLOW: Kind = Kind::Choice { default: "allow", choices: RULINGS };
+
+/// What happens to something that is refused unless configured otherwise.
+const RULING_REFUSE: Kind = Kind::Choice { default: "refuse", choices: RULINGS };
+
+/// The names of [`catalog::Ruling`].
+const RULINGS: &[&str] = &["allow", "warn", "refuse"];
+
 const ANY_ADDRESS: &[&str] = &["0.0.0.0:2641", "[::]:2641"];
 
 /// Every option of the configuration file, in the order it is shown.
@@ -146,10 +155,23 @@ pub static OPTIONS: &[Spec] = &[
     ),
     option(
         "names.long_handles",
-        Kind::Choice { default: "refuse", choices: &["refuse", "warn"] },
+        RULING_REFUSE,
         "",
-        "What happens to a longer handle: refused, or taken and said in the receipt.",
+        "What happens to a longer handle: taken, taken and said in the receipt, or refused.",
     ),
+    option(
+        "names.slash_in_suffix",
+        RULING_ALLOW,
+        "",
+        "What happens to a handle whose suffix holds a slash, which some systems around a node do not expect.",
+    ),
+    option(
+        "names.whitespace",
+        RULING_ALLOW,
+        "",
+        "What happens to a handle that holds white space. Control characters are refused always.",
+    ),
+    option("names.non_ascii", RULING_ALLOW, "", "What happens to a handle that holds characters outside ASCII."),
     option(
         "names.max_value_bytes",
         stored(catalog::VALUE_BYTES),
@@ -157,10 +179,22 @@ pub static OPTIONS: &[Spec] = &[
         "Longest data of one value that may be registered.",
     ),
     option(
+        "names.large_values",
+        RULING_REFUSE,
+        "",
+        "What happens to longer data of a value, up to the largest of the range: taken, taken and said in the receipt, or refused.",
+    ),
+    option(
         "names.max_values",
         stored(catalog::VALUES_PER_RECORD),
         "values",
         "Most values of one identifier. Existing clients refuse answers of more than 2048.",
+    ),
+    option(
+        "names.many_values",
+        RULING_REFUSE,
+        "",
+        "What happens to an identifier of more values, up to the largest of the range: taken, taken and said in the receipt, or refused.",
     ),
     option(
         "names.max_record_bytes",

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use waymark_catalog::{
-    Actor, Catalog, Command, HomeName, LongHandles, Options, PutMode, Submission, Timestamps, ValueSet, Warm,
+    Actor, Catalog, Command, HomeName, Options, PutMode, Ruling, Submission, Timestamps, ValueSet, Warm,
 };
 use waymark_resolver::{
     Action, AdministrationDoors, Answerer, NodeKey, Now, Origin, OwnedQuestion, Question, Settings, SiteSet,
@@ -78,7 +78,7 @@ impl Shelf {
         let mut options = Options::new(waymark_store::Options::new(folder.join("data")));
         options.store.segment_bytes = 1 << 20;
         options.limits.handle_bytes = 2_048;
-        options.limits.long_handles = LongHandles::Warn;
+        options.limits.long_handles = Ruling::Warn;
         options.limits.value_bytes = 261_120;
         options.limits.values = 65_536;
         options.warm = warm;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use waymark_catalog::{
-    Actor, Catalog, Command, HomeName, LongHandles, Options, PutMode, Submission, Timestamps, ValueSet, Warm,
+    Actor, Catalog, Command, HomeName, Options, PutMode, Ruling, Submission, Timestamps, ValueSet, Warm,
 };
 use waymark_resolver::{AdministrationDoors, Answerer, NodeKey, Settings, SiteSet, SiteSetOptions, ThreadCounters};
 use waymark_store::{MemoryStore, Recovery, Store};
@@ -58,7 +58,7 @@ impl Answerers {
 fn open(store: &Arc<dyn Store>) -> Catalog {
     let mut options = Options::new(waymark_store::Options::new("unused"));
     options.warm = Warm::Off;
-    options.limits.long_handles = LongHandles::Warn;
+    options.limits.long_handles = Ruling::Warn;
     options.limits.value_bytes = 261_120;
     options.limits.values = 65_536;
     waymark_catalog::open_over(Arc::clone(store), Recovery::default(), &options).expect("memory opens").catalog
