@@ -29,6 +29,8 @@ pub enum Proof {
     Job,
     /// A key of the binary protocol (`index:handle`).
     Identity,
+    /// None: a caller that was refused before it was known. May do nothing.
+    Nothing,
 }
 
 /// The way a command came.
@@ -100,6 +102,12 @@ impl Actor {
         Self { name: cut(name).into(), proof: Proof::Identity, origin }
     }
 
+    /// Whoever came this way without proving anything.
+    #[must_use]
+    pub fn unknown(origin: Origin) -> Self {
+        Self { name: "unknown".into(), proof: Proof::Nothing, origin }
+    }
+
     /// The name that is logged.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -133,6 +141,7 @@ impl fmt::Display for Proof {
             Self::Certificate(hash) => write!(f, "certificate:{}", hex::encode(hash)),
             Self::Job => f.write_str("job"),
             Self::Identity => f.write_str("identity"),
+            Self::Nothing => f.write_str("nothing"),
         }
     }
 }

@@ -11,7 +11,7 @@ use waymark_ident::CaseRule;
 use waymark_store::{Serial, StateError, Store, Timestamp};
 
 use crate::access::Access;
-use crate::audit::{AuditHead, Journal};
+use crate::audit::{AuditHead, Journal, Refusals};
 use crate::cold::ColdReader;
 use crate::config::RecordLimits;
 use crate::locate::Locator;
@@ -51,7 +51,7 @@ pub fn open_over(
 ) -> Result<Opened, OpenError> {
     let Loaded { index, shared, prefixes, access, usage, audit, deletions, recovery } =
         startup::load(&store, found, options)?;
-    let queue = Arc::new(Queue::new(options.writer));
+    let queue = Arc::new(Queue::new(options.writer, Refusals::new(options.audit, options.clock)));
     let prefixes = Arc::new(ArcSwap::from_pointee(prefixes));
     let access = Arc::new(ArcSwap::from_pointee(access));
     let usage = Arc::new(usage);

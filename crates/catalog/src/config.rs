@@ -2,6 +2,8 @@
 //!
 //! The memory of resident records and the size of the table are limits of [`waymark_index::config`].
 
+use std::time::Duration;
+
 use waymark_ident::MAX_HANDLE_BYTES;
 
 use crate::audit::Algorithm;
@@ -152,6 +154,13 @@ impl Default for FeedLimits {
         Self::DEFAULT
     }
 }
+
+/// Lines of refusals told apart between two notes of the audit, by actor, source, verb and reason; what is more is counted together. A line
+/// takes some 80 bytes of the log, at most 400: the default holds a flood from everywhere to 50 megabytes a day at most.
+pub const REFUSAL_LINES: Limit = Limit { default: 256, min: 16, max: 4_096 };
+
+/// Seconds between two notes that tell refusals. Shorter shows an attack sooner, and a crash loses fewer counts; longer writes less.
+pub const REFUSAL_SECONDS: Limit = Limit { default: 60, min: 1, max: 3_600 };
 
 /// Bytes of items in one note of the audit; a group with more ends with several notes. Far below what one entry of the log may hold.
 pub(crate) const NOTE_ITEMS_BYTES: usize = 8 << 20;
@@ -309,11 +318,19 @@ impl Default for WriterLimits {
 pub struct AuditOptions {
     /// The hash of new notes.
     pub algorithm: Algorithm,
+    /// See [`REFUSAL_LINES`].
+    pub refusal_lines: u64,
+    /// See [`REFUSAL_SECONDS`].
+    pub refusal_interval: Duration,
 }
 
 impl AuditOptions {
     /// The defaults of all options.
-    pub const DEFAULT: Self = Self { algorithm: Algorithm::Sha256 };
+    pub const DEFAULT: Self = Self {
+        algorithm: Algorithm::Sha256,
+        refusal_lines: REFUSAL_LINES.default,
+        refusal_interval: Duration::from_secs(REFUSAL_SECONDS.default),
+    };
 }
 
 impl Default for AuditOptions {
@@ -359,6 +376,8 @@ mod tests {
             IMPORT_SUBMISSION,
             IMPORT_IN_FLIGHT,
             IMPORT_KEPT_PROBLEMS,
+            REFUSAL_LINES,
+            REFUSAL_SECONDS,
         ] {
             assert_eq!(limit.clamp(limit.default), limit.default, "{limit:?}");
             assert_eq!(limit.clamp(0), limit.min);

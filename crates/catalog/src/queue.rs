@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 
 use tokio::sync::oneshot;
 
+use crate::audit::{RefusalNote, Refusals};
 use crate::command::{Receipt, Refusal, Submission};
 use crate::config::WriterLimits;
 
@@ -43,6 +44,13 @@ impl WriterHandle {
     /// When the queue is closed or could never take so much.
     pub fn submit_when_room(&self, submission: Submission) -> Result<Ticket, SubmitError> {
         self.push(submission, true)
+    }
+
+    /// Counts something a door refused, for the audit. Never waits for the writer, and never takes more memory than configured.
+    pub fn note_refusal(&self, note: RefusalNote<'_>) {
+        if self.queue.refusals.add(note) {
+            self.queue.wake();
+        }
     }
 
     /// What a single submission may weigh at most, by [`Submission::weight_bytes`], and how many orders it may hold.
@@ -160,6 +168,8 @@ pub(crate) enum Work {
     Submission(Queued),
     /// Write the index snapshot and say how it went.
     Snapshot(mpsc::SyncSender<std::io::Result<()>>),
+    /// Refusals have waited to be written.
+    Refusals,
     /// Make these resident.
     Warm(Vec<WarmRecord>),
     /// The queue is closed and empty.
@@ -172,6 +182,8 @@ pub(crate) struct Queue {
     arrived: Condvar,
     freed: Condvar,
     limits: WriterLimits,
+    /// What changed nothing and is not in the audit yet.
+    pub(crate) refusals: Refusals,
 }
 
 #[derive(Default)]
@@ -184,8 +196,15 @@ struct State {
 }
 
 impl Queue {
-    pub(crate) fn new(limits: WriterLimits) -> Self {
-        Self { state: Mutex::default(), arrived: Condvar::new(), freed: Condvar::new(), limits }
+    pub(crate) fn new(limits: WriterLimits, refusals: Refusals) -> Self {
+        Self { state: Mutex::default(), arrived: Condvar::new(), freed: Condvar::new(), limits, refusals }
+    }
+
+    /// Makes the waiting writer look again at what there is to do.
+    fn wake(&self) {
+        // Taken, so that the writer is not between looking and waiting.
+        drop(self.lock());
+        self.arrived.notify_one();
     }
 
     /// The state; a thread that panicked while it held the lock left it whole, since no method can panic half-way.
@@ -262,7 +281,16 @@ impl Queue {
                 self.freed.notify_all();
                 return Work::Warm(records);
             }
-            state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+            if self.refusals.is_pending() {
+                let waited = self.arrived.wait_timeout(state, self.refusals.interval());
+                let (again, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+                if timeout.timed_out() {
+                    return Work::Refusals;
+                }
+                state = again;
+            } else {
+                state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
         }
     }
 
@@ -302,9 +330,11 @@ mod tests {
     use super::*;
     use crate::actor::Actor;
     use crate::command::Command;
+    use crate::config::AuditOptions;
 
     fn handle(limits: WriterLimits) -> (WriterHandle, Arc<Queue>) {
-        let queue = Arc::new(Queue::new(limits));
+        let refusals = Refusals::new(AuditOptions::DEFAULT, || waymark_store::Timestamp(0));
+        let queue = Arc::new(Queue::new(limits, refusals));
         (WriterHandle::new(Arc::clone(&queue)), queue)
     }
 

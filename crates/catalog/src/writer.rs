@@ -121,6 +121,7 @@ impl Writer {
             let work = self.deferred.take().map_or_else(|| self.parts.queue.next(), Work::Submission);
             match work {
                 Work::Submission(first) => self.work_group(first),
+                Work::Refusals => self.write_refusals(),
                 Work::Snapshot(answer) => {
                     // That nobody waits for the answer any more changes nothing.
                     let _ = answer.send(self.write_snapshot());
@@ -128,7 +129,13 @@ impl Writer {
                 Work::Warm(records) => self.warm(&records),
                 Work::End => break,
             }
+            if self.parts.queue.refusals.is_pending()
+                && self.parts.journal.is_due(&self.parts.queue.refusals, (self.parts.clock)())
+            {
+                self.write_refusals();
+            }
         }
+        self.write_refusals();
         // After a stop the index may lack what is on the disk.
         if self.parts.counters.stopped().is_some() { Ok(()) } else { self.write_snapshot() }
     }
@@ -149,13 +156,7 @@ impl Writer {
 
     /// Forms a group from `first` and what waits behind it, and carries it through.
     fn work_group(&mut self, first: Queued) {
-        let last = self.parts.store.last();
-        // The store never goes back in time; receipts and timestamps of values say what it will say.
-        let time = (self.parts.clock)().max(last.time);
-        let mut group = Gathered {
-            forming: Forming::new(last.serial, time, self.parts.prefixes.load_full(), self.parts.access.load_full()),
-            decided: Vec::new(),
-        };
+        let mut group = Gathered { forming: self.new_group(), decided: Vec::new() };
         if let Some(refused) = self.gather(&mut group, first) {
             refused.answer(Err(WriteError::TooLarge));
             return;
@@ -171,6 +172,13 @@ impl Writer {
             }
         }
         self.finish_group(group);
+    }
+
+    fn new_group(&self) -> Forming {
+        let last = self.parts.store.last();
+        // The store never goes back in time; receipts and timestamps of values say what it will say.
+        let time = (self.parts.clock)().max(last.time);
+        Forming::new(last.serial, time, self.parts.prefixes.load_full(), self.parts.access.load_full())
     }
 
     /// Decides a submission into the group; gives it back when it might not fit.
@@ -191,10 +199,10 @@ impl Writer {
         let Gathered { mut forming, decided } = group;
         if !forming.is_empty() {
             let decided = decided.iter().map(|(queued, results)| (&queued.submission, &results[..]));
-            self.parts.journal.seal(&mut forming, decided);
+            self.parts.journal.seal(&mut forming, decided, &self.parts.queue.refusals);
         }
         if let Err(error) = self.commit_and_publish(&forming) {
-            self.parts.counters.failed_groups.fetch_add(1, Ordering::Relaxed);
+            self.group_failed();
             self.marks.forget();
             for (submission, _) in decided {
                 submission.answer(Err(error.clone()));
@@ -204,9 +212,28 @@ impl Writer {
         let refused = decided.iter().flat_map(|(_, results)| results).filter(|result| result.is_err()).count();
         self.parts.counters.refused.fetch_add(u64::try_from(refused).unwrap_or(u64::MAX), Ordering::Relaxed);
         for (submission, results) in decided {
+            self.parts.queue.refusals.add_results(&submission.submission, &results, forming.time());
             submission.answer(Ok(results));
         }
         self.feed_state(&forming);
+    }
+
+    /// Writes what changed nothing into the audit, in a group of its own. After a failure it waits for the next time.
+    fn write_refusals(&mut self) {
+        if !self.parts.queue.refusals.is_pending() || self.parts.counters.stopped().is_some() {
+            return;
+        }
+        let mut forming = self.new_group();
+        self.parts.journal.seal_refusals(&mut forming, &self.parts.queue.refusals);
+        match self.commit_and_publish(&forming) {
+            Ok(()) => self.feed_state(&forming),
+            Err(_) => self.group_failed(),
+        }
+    }
+
+    fn group_failed(&mut self) {
+        self.parts.counters.failed_groups.fetch_add(1, Ordering::Relaxed);
+        self.parts.journal.failed(&self.parts.queue.refusals);
     }
 
     fn commit_and_publish(&mut self, forming: &Forming) -> Result<(), WriteError> {

@@ -13,9 +13,10 @@ mod common;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::*;
-use waymark_catalog::audit::{Algorithm, AuditHead, Deed, Digest, Item, Note, Verb};
+use waymark_catalog::audit::{Algorithm, AuditHead, Deed, Digest, Item, Note, RefusalNote, Verb};
 use waymark_catalog::{
     Actor, AuditOptions, Catalog, Command, Door, HomeName, Opened, Options, Origin, Outcome, Proof, PutMode,
     Submission, open,
@@ -182,7 +183,7 @@ fn a_group_that_failed_leaves_no_hole_in_the_chain() {
 
 /// Options with another hash.
 fn with(algorithm: Algorithm, dir: &Path) -> Options {
-    let audit = AuditOptions { algorithm };
+    let audit = AuditOptions { algorithm, ..AuditOptions::default() };
     Options { audit, ..options(dir, Engine::Log) }
 }
 
@@ -261,4 +262,124 @@ fn a_group_with_more_items_than_one_note_holds_ends_with_several() {
         assert_eq!(note.head.first(), receipts[0].serial);
     }
     assert_eq!(group.iter().map(|note| note.items.len()).sum::<usize>(), receipts.len());
+}
+
+/// A caller from an address of the documentation.
+fn stranger(last: u8) -> Actor {
+    Actor::unknown(Origin { door: Door::Grpc, source: Some([192, 0, 2, last].into()) })
+}
+
+fn wrong_token(actor: &Actor) -> RefusalNote<'_> {
+    RefusalNote { actor, verb: Verb::AUTHENTICATE, code: "unauthenticated", key: b"" }
+}
+
+/// Actor, verb, key, reason and count of all items that were counted, sorted.
+fn counted(notes: &[Found]) -> Vec<(String, String, String, String, u64)> {
+    let items = notes.iter().flat_map(|note| &note.items);
+    let mut counted: Vec<_> = items
+        .filter_map(|item| {
+            let Deed::Counted { code, count, first, last } = &item.deed else { return None };
+            assert!(first <= last);
+            let key = String::from_utf8_lossy(&item.key).into_owned();
+            Some((item.actor.name().to_owned(), item.verb.to_string(), key, code.clone(), *count))
+        })
+        .collect();
+    counted.sort();
+    counted
+}
+
+#[test]
+fn what_changed_nothing_is_counted_and_written_at_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = open_at(dir.path(), Engine::Log).catalog;
+    home(&catalog, "88.1");
+    write(&catalog, vec![create("88.1/a", "1")]);
+    try_write(&catalog, vec![put("88.1/a", "1", PutMode::CreateOrSame), create("88.1/a", "1"), delete("88.1/z")])
+        .unwrap();
+    try_write(&catalog, vec![put("88.1/A", "1", PutMode::CreateOrSame), create("88.2/a", "1")]).unwrap();
+    catalog.writer().note_refusal(wrong_token(&stranger(1)));
+    assert!(counted(&notes(&catalog)).is_empty(), "not before a minute has passed");
+    catalog.shutdown().unwrap();
+    drop(catalog);
+    let catalog = open_at(dir.path(), Engine::Log).catalog;
+    let line = |actor: &str, verb: &str, key: &str, code: &str, count| {
+        (actor.to_owned(), verb.to_owned(), key.to_owned(), code.to_owned(), count)
+    };
+    assert_eq!(
+        counted(&notes(&catalog)),
+        [
+            line("operator", "create", "88.1/a", "already-exists-same", 1),
+            line("operator", "create", "88.1/a", "same", 2),
+            line("operator", "create", "88.2/a", "not-served", 1),
+            line("operator", "delete", "88.1/z", "not-found", 1),
+            line("unknown", "authenticate", "", "unauthenticated", 1),
+        ]
+    );
+}
+
+/// Options that write refusals this often.
+fn refusals_every(interval: Duration, dir: &Path) -> Options {
+    let audit = AuditOptions { refusal_interval: interval, ..AuditOptions::default() };
+    Options { audit, ..options(dir, Engine::Log) }
+}
+
+#[test]
+fn refusals_at_the_doors_are_written_when_nothing_else_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = open(&refusals_every(Duration::from_millis(1), dir.path())).unwrap().catalog;
+    for round in 1..=3 {
+        catalog.writer().note_refusal(wrong_token(&stranger(1)));
+        while catalog.audit_head().note < round {
+            std::thread::yield_now();
+        }
+    }
+    assert_eq!(counted(&notes(&catalog)).len(), 3);
+}
+
+#[test]
+fn a_flood_of_a_million_refusals_writes_a_few_kilobytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = open_at(dir.path(), Engine::Log).catalog;
+    home(&catalog, "88.1");
+    let before = catalog.store().statistics().log_bytes;
+    let writer = catalog.writer();
+    let strangers: Vec<Actor> = (0..20).map(stranger).collect();
+    for n in 0..1_000_000 {
+        writer.note_refusal(wrong_token(&strangers[n % strangers.len()]));
+    }
+    catalog.shutdown().unwrap();
+    let counted = counted(&notes(&catalog));
+    assert_eq!(counted.iter().map(|line| line.4).sum::<u64>(), 1_000_000);
+    let written = catalog.store().statistics().log_bytes - before;
+    assert!(written < 4096, "{written} bytes");
+}
+
+#[test]
+fn refusals_in_a_group_that_failed_are_told_later() {
+    let faults = FaultMedium::over(Arc::new(MemoryMedium::new()));
+    let options = refusals_every(Duration::ZERO, Path::new("/data"));
+    let (store, found) = waymark_store::open_on(faults.clone(), &options.store).unwrap();
+    let catalog = waymark_catalog::open_over(store, found, &options).unwrap().catalog;
+    home(&catalog, "88.1");
+    faults.fail_once(Operation::Write, "", 0, Fault::Error(std::io::ErrorKind::TimedOut));
+    catalog.writer().note_refusal(wrong_token(&stranger(1)));
+    while catalog.statistics().failed_groups_total == 0 {
+        std::thread::yield_now();
+    }
+    catalog.shutdown().unwrap();
+    assert_eq!(counted(&notes(&catalog)).iter().map(|line| line.4).sum::<u64>(), 1);
+}
+
+#[test]
+fn a_full_disk_or_a_refusal_that_is_due_does_not_turn_answers_into_failures() {
+    let faults = FaultMedium::over(Arc::new(MemoryMedium::new()));
+    let options = refusals_every(Duration::ZERO, Path::new("/data"));
+    let (store, found) = waymark_store::open_on(faults.clone(), &options.store).unwrap();
+    let catalog = waymark_catalog::open_over(store, found, &options).unwrap().catalog;
+    home(&catalog, "88.1");
+    for _ in 0..5 {
+        faults.fail_once(Operation::Write, "", 0, Fault::Error(std::io::ErrorKind::TimedOut));
+        let results = try_write(&catalog, vec![delete("88.1/none")]).unwrap();
+        assert!(results[0].is_err(), "a refusal is an answer");
+    }
 }

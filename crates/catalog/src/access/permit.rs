@@ -84,7 +84,7 @@ fn rights_of(actor: &Actor, access: &Access, now: Timestamp) -> Option<Rights> {
             access.principal_rights(name).ok()
         }
         Proof::Job => access.principal_rights(name).ok(),
-        Proof::Local | Proof::Identity => None,
+        Proof::Local | Proof::Identity | Proof::Nothing => None,
     }
 }
 

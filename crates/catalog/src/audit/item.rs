@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use waymark_store::Serial;
+use waymark_store::{Serial, Timestamp};
 
 use crate::access::TokenId;
 use crate::actor::{Actor, Door, Origin, Proof};
@@ -39,6 +39,17 @@ pub enum Deed {
         before: Option<Digest>,
         /// Content after, where there is a record, principal or token.
         after: Option<Digest>,
+    },
+    /// It changed nothing, this often since the last count.
+    Counted {
+        /// Why: name of the refusal; `same` when all was as asked; `others` for what is not told apart.
+        code: String,
+        /// How often.
+        count: u64,
+        /// When first; the item's key is what it was about then.
+        first: Timestamp,
+        /// When last.
+        last: Timestamp,
     },
 }
 
@@ -93,6 +104,7 @@ impl<'a> Input<'a> {
             2 => Proof::Certificate(self.array()?),
             3 => Proof::Job,
             4 => Proof::Identity,
+            5 => Proof::Nothing,
             _ => return Err(NoteError::Items),
         };
         let door = match self.byte()? {
@@ -125,6 +137,12 @@ impl<'a> Input<'a> {
                 before: self.digest(kind & HAS_BEFORE != 0)?,
                 after: self.digest(kind & HAS_AFTER != 0)?,
             },
+            KIND_COUNTED => {
+                let code = std::str::from_utf8(self.text()?).map_err(|_| NoteError::Items)?.to_owned();
+                let (count, first, span) = (self.varint()?, self.varint()?, self.varint()?);
+                let last = Timestamp(first.checked_add(span).ok_or(NoteError::Items)?);
+                Deed::Counted { code, count, first: Timestamp(first), last }
+            }
             _ => return Err(NoteError::Items),
         };
         Ok(Item { actor, verb, key, deed })
@@ -150,6 +168,7 @@ pub(super) fn write_actor(actor: &Actor, out: &mut Vec<u8>) {
         }
         Proof::Job => out.push(3),
         Proof::Identity => out.push(4),
+        Proof::Nothing => out.push(5),
     }
     let Origin { door, source } = actor.origin();
     out.push(match door {
@@ -201,14 +220,44 @@ impl DoneItem<'_> {
     }
 }
 
+/// What changed nothing, as it is written.
+#[derive(Clone, Copy)]
+pub(super) struct CountedItem<'a> {
+    pub(super) verb: Verb,
+    /// Number of the actor in the table.
+    pub(super) actor: u64,
+    pub(super) key: &'a [u8],
+    pub(super) code: &'a str,
+    pub(super) count: u64,
+    pub(super) first: Timestamp,
+    pub(super) last: Timestamp,
+}
+
+impl CountedItem<'_> {
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let code = self.code.get(..self.code.floor_char_boundary(CODE_BYTES)).unwrap_or_default();
+        out.extend_from_slice(&[KIND_COUNTED, self.verb.0]);
+        varint::put(out, self.actor);
+        write_text(self.key, out);
+        write_text(code.as_bytes(), out);
+        for number in [self.count, self.first.0, self.last.0.saturating_sub(self.first.0)] {
+            varint::put(out, number);
+        }
+    }
+}
+
 pub(super) fn write_text(text: &[u8], out: &mut Vec<u8>) {
     varint::put(out, u64::try_from(text.len()).unwrap_or(u64::MAX));
     out.extend_from_slice(text);
 }
 
 const KIND_DONE: u8 = 1;
+const KIND_COUNTED: u8 = 2;
 const HAS_BEFORE: u8 = 0x10;
 const HAS_AFTER: u8 = 0x20;
+
+/// Bytes of a reason that are kept.
+const CODE_BYTES: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -222,15 +271,16 @@ mod tests {
             Actor::principal("产", Proof::Certificate([8; 32]), origin(Door::Http, "2001:db8::1")),
             Actor::principal("p", Proof::Job, origin(Door::Job, "")),
             Actor::identity("300:0.NA/88.1"),
+            Actor::unknown(origin(Door::Grpc, "192.0.2.2")),
         ]
     }
 
-    /// One item of each actor.
+    /// One item of each actor, the last of them counted.
     fn section() -> Vec<u8> {
         let mut out = Vec::new();
-        varint::put(&mut out, 5);
+        varint::put(&mut out, 6);
         actors().iter().for_each(|actor| write_actor(actor, &mut out));
-        varint::put(&mut out, 5);
+        varint::put(&mut out, 6);
         for actor in 0..5_u8 {
             let hash = |odd: u8| (actor % 2 == odd).then_some([actor; 32]);
             let item = DoneItem {
@@ -244,6 +294,9 @@ mod tests {
             };
             item.write(&mut out);
         }
+        let (first, last) = (Timestamp(1_800_000_000_000), Timestamp(1_800_000_059_999));
+        let code = "unauthenticated";
+        CountedItem { verb: Verb::AUTHENTICATE, actor: 5, key: b"", code, count: 1 << 40, first, last }.write(&mut out);
         out
     }
 
@@ -251,9 +304,12 @@ mod tests {
     fn items_come_back_as_they_went() {
         let items = read_items(&section(), Serial(1000)).unwrap();
         assert_eq!(items.iter().map(|item| item.actor.clone()).collect::<Vec<_>>(), actors());
-        let Deed::Done { done, serial, before, after } = items[1].deed.clone();
+        let Deed::Done { done, serial, before, after } = items[1].deed.clone() else { panic!("{items:?}") };
         assert_eq!((done, serial, before, after), (Done(1), Serial(1200), None, Some(Digest([1; 32]))));
         assert_eq!((items[4].verb, &items[4].key[..]), (Verb(4), &b"88.1/x"[..]));
+        let (first, last) = (Timestamp(1_800_000_000_000), Timestamp(1_800_000_059_999));
+        let counted = Deed::Counted { code: "unauthenticated".into(), count: 1 << 40, first, last };
+        assert_eq!((items[5].verb, &items[5].deed), (Verb::AUTHENTICATE, &counted));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use sha2::{Digest as _, Sha256};
-use waymark_store::EntryKind;
+use waymark_store::{EntryKind, Timestamp};
 
 use crate::actor::Actor;
 use crate::command::{Command, Receipt, Refusal, Submission};
@@ -16,8 +16,9 @@ use crate::varint;
 
 use super::hash::{Digest, EntriesHasher};
 use super::head::AuditHead;
-use super::item::{DoneItem, write_actor};
+use super::item::{CountedItem, DoneItem, write_actor};
 use super::note::{NoteHead, write};
+use super::refusals::{Count, Line, Refusals};
 use super::subject::subject;
 use super::words::{Done, Verb};
 
@@ -28,11 +29,22 @@ pub(crate) struct Journal {
     head: Arc<ArcSwap<AuditHead>>,
     /// The end when the group under way is durable.
     next: Option<AuditHead>,
+    /// Refusals in that group.
+    taken: Vec<(Line, Count)>,
+    /// When the last group failed, unless one was committed since.
+    failed_at: Option<Timestamp>,
 }
 
 impl Journal {
     pub(crate) fn new(store_id: [u8; 16], options: AuditOptions, head: AuditHead) -> Self {
-        Self { store_id, options, head: Arc::new(ArcSwap::from_pointee(head)), next: None }
+        Self {
+            store_id,
+            options,
+            head: Arc::new(ArcSwap::from_pointee(head)),
+            next: None,
+            taken: Vec::new(),
+            failed_at: None,
+        }
     }
 
     /// The end of the chain as it is durable.
@@ -40,11 +52,18 @@ impl Journal {
         Arc::clone(&self.head)
     }
 
-    /// Ends a group with its notes.
+    /// Tells whether refusals have waited as long as they may.
+    pub(crate) fn is_due(&self, refusals: &Refusals, now: Timestamp) -> bool {
+        let failed_lately = self.failed_at.is_some_and(|at| now.0.saturating_sub(at.0) < RETRY_MS);
+        !failed_lately && refusals.is_due(now)
+    }
+
+    /// Ends a group with its notes; refusals that are due go into them too.
     pub(crate) fn seal<'d>(
         &mut self,
         forming: &mut Forming,
         decided: impl Iterator<Item = (&'d Submission, &'d [Result<Receipt, Refusal>])>,
+        refusals: &Refusals,
     ) {
         let mut sections = Sections::default();
         for (submission, results) in decided {
@@ -54,6 +73,27 @@ impl Journal {
                 }
             }
         }
+        if self.is_due(refusals, forming.time()) {
+            self.take_refusals(&mut sections, refusals);
+        }
+        self.end_group(forming, sections);
+    }
+
+    /// Makes a group of the refusals that wait.
+    pub(crate) fn seal_refusals(&mut self, forming: &mut Forming, refusals: &Refusals) {
+        let mut sections = Sections::default();
+        self.take_refusals(&mut sections, refusals);
+        self.end_group(forming, sections);
+    }
+
+    fn take_refusals(&mut self, sections: &mut Sections, refusals: &Refusals) {
+        self.taken = refusals.take();
+        for (line, count) in &self.taken {
+            sections.note_refusal(line, count);
+        }
+    }
+
+    fn end_group(&mut self, forming: &mut Forming, sections: Sections) {
         let algorithm = self.options.algorithm;
         let mut hasher = EntriesHasher::new(algorithm);
         forming.hashed_entries().for_each(|entry| hasher.update(entry));
@@ -87,8 +127,19 @@ impl Journal {
         if let Some(end) = self.next.take() {
             self.head.store(Arc::new(end));
         }
+        self.taken.clear();
+        self.failed_at = None;
+    }
+
+    /// The group that was sealed last is not durable.
+    pub(crate) fn failed(&mut self, refusals: &Refusals) {
+        self.failed_at = self.next.take().map(|end| end.time);
+        refusals.put_back(std::mem::take(&mut self.taken));
     }
 }
+
+/// Refusals that could not be written are tried again after this many milliseconds, or with the next group that is committed.
+const RETRY_MS: u64 = 10_000;
 
 /// Items of a group, in as many sections as there will be notes.
 #[derive(Default)]
@@ -113,6 +164,20 @@ impl Sections {
             let key = subject(command);
             DoneItem { verb: Verb::of(command), actor, key: &key, done, offset, before, after }.write(items);
         });
+        self.break_when_full();
+    }
+
+    /// Adds what changed nothing.
+    fn note_refusal(&mut self, line: &Line, count: &Count) {
+        let Line { actor, verb, code } = line;
+        let Count { count, first, last, key } = count;
+        self.open.add(actor, |actor, items| {
+            CountedItem { verb: *verb, actor, key, code, count: *count, first: *first, last: *last }.write(items);
+        });
+        self.break_when_full();
+    }
+
+    fn break_when_full(&mut self) {
         if self.open.bytes() >= NOTE_ITEMS_BYTES {
             self.full.push(std::mem::take(&mut self.open).finish());
         }

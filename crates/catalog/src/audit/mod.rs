@@ -35,17 +35,20 @@
 //! ```text
 //! varint  number of actors, then for each:
 //!         varint  length, name
-//!         1       proof: 0 local, 1 token and its id(8), 2 certificate and its SHA-256(32), 3 job, 4 identity
+//!         1       proof: 0 local, 1 token and its id(8), 2 certificate and its SHA-256(32), 3 job, 4 identity, 5 nothing
 //!         1       door: 0 local, 1 gRPC, 2 HTTP, 3 job, 4 binary protocol
 //!         1       source: 0 none, 4 and an IPv4 address(4), 6 and an IPv6 address(16)
 //! varint  number of items, then for each:
-//!         1       kind: 1 done; bit 0x10: a hash before follows, bit 0x20: a hash after
+//!         1       kind: 1 done, 2 counted; bit 0x10: a hash before follows, bit 0x20: a hash after
 //!         1       verb, see Verb
 //!         varint  number of the actor, from 0
 //!         varint  length, key: handle as asked, handle of a prefix, name of a principal, id of a token
 //!    done 1       number of the outcome
 //!         varint  serial less the serial of the group's first entry
 //!         (32)    hash before, (32) hash after
+//! counted varint  length, why it changed nothing: name of the refusal, `same`, or `others`
+//!         varint  how often; the key is that of the first time
+//!         varint  first time, milliseconds since 1970 UTC; varint last time less the first
 //! ```
 //! The hash of a record is its [`ContentHash`](crate::ContentHash), that of anything else SHA-256 of its entry's body.
 
@@ -54,6 +57,7 @@ mod head;
 mod item;
 mod journal;
 mod note;
+mod refusals;
 mod subject;
 mod words;
 
@@ -61,11 +65,13 @@ pub use hash::{Algorithm, Digest};
 pub use head::{AuditHead, HeadError};
 pub use item::{Deed, Item};
 pub use note::{Note, NoteError, NoteHead};
+pub use refusals::RefusalNote;
 pub use words::{Done, Verb};
 
 pub(crate) use hash::HashedEntry;
 pub(crate) use head::find_head;
 pub(crate) use journal::Journal;
+pub(crate) use refusals::Refusals;
 pub(crate) use subject::{MOST_ACTOR_BYTES, most_item_bytes};
 
 /// What the store's entries of notes have as actor.

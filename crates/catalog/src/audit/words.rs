@@ -45,6 +45,23 @@ impl Verb {
     /// End a token.
     pub const TOKEN_REVOKE: Self = Self(15);
 
+    /// Prove who one is.
+    pub const AUTHENTICATE: Self = Self(32);
+    /// Read what is not public.
+    pub const READ: Self = Self(33);
+    /// List identifiers.
+    pub const LIST: Self = Self(34);
+    /// Follow changes.
+    pub const WATCH: Self = Self(35);
+    /// Read the audit.
+    pub const AUDIT: Self = Self(36);
+    /// Submit or manage a job.
+    pub const JOB: Self = Self(37);
+    /// Read or manage principals and tokens.
+    pub const MANAGE_ACCESS: Self = Self(38);
+    /// Any of them, or none in particular.
+    pub const ANY: Self = Self(39);
+
     /// The verb of a command.
     #[must_use]
     pub fn of(command: &Command) -> Self {
@@ -70,7 +87,11 @@ impl Verb {
     /// Its name.
     #[must_use]
     pub fn name(self) -> Cow<'static, str> {
-        name(VERBS, self.0).map_or_else(|| Cow::Owned(format!("verb-{}", self.0)), Cow::Borrowed)
+        let name = match self.0.checked_sub(Self::AUTHENTICATE.0) {
+            Some(beyond) => DOOR_VERBS.get(usize::from(beyond)).copied(),
+            None => name(VERBS, self.0),
+        };
+        name.map_or_else(|| Cow::Owned(format!("verb-{}", self.0)), Cow::Borrowed)
     }
 }
 
@@ -127,6 +148,9 @@ const VERBS: Names = &[
     "token-revoke",
 ];
 
+/// Names of what only doors refuse; position 0 is number 32.
+const DOOR_VERBS: Names = &["authenticate", "read", "list", "watch", "audit", "job", "manage-access", "any"];
+
 const DONE: Names = &[
     "created",
     "replaced",
@@ -154,6 +178,7 @@ mod tests {
         assert_eq!((Verb::CREATE.name(), Verb::TOKEN_REVOKE.name()), ("create".into(), "token-revoke".into()));
         assert_eq!((Verb::HOME.name(), Verb::PRINCIPAL_PUT.name()), ("home".into(), "principal-put".into()));
         assert_eq!((Done(1).name(), Done(11).name()), ("created".into(), "stored".into()));
+        assert_eq!((Verb::AUTHENTICATE.name(), Verb::ANY.name()), ("authenticate".into(), "any".into()));
         assert_eq!((Verb(0).name(), Verb(200).name()), ("verb-0".into(), "verb-200".into()));
         assert_eq!(Done(77).to_string(), "done-77");
     }
