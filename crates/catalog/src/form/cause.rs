@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::command::Refusal;
+use crate::command::{Refusal, RefusalCode};
 use crate::prefixes::HomeNameError;
 use crate::values::ValueSetError;
 
@@ -99,6 +99,9 @@ pub enum Cause {
     /// The writer refused the record.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The writer refused the record before an interruption; only the code of the refusal is kept that long.
+    #[error("refused as {}, before an interruption; its details are not kept", .0.as_str())]
+    RefusedBefore(RefusalCode),
 }
 
 impl Cause {
@@ -126,6 +129,7 @@ impl Cause {
             Self::FileOutside { .. } => "file-outside",
             Self::File { .. } => "file",
             Self::Refused(refusal) => refusal.code().as_str(),
+            Self::RefusedBefore(code) => code.as_str(),
         }
     }
 }

@@ -97,7 +97,7 @@ impl<R: BufRead> Batch<R> {
             line: head.number,
             subject: None,
             outcome: Err(Rejected { line: head.number, error }),
-            resume_at: Some(head.end),
+            resume_at: Some(head),
         }
     }
 
@@ -106,7 +106,7 @@ impl<R: BufRead> Batch<R> {
         self.homing = None;
         let subject = (!rest.is_empty()).then(|| rest.split_once(':').map_or(rest, |(_, handle)| handle).to_owned());
         let outcome = read(rest).map_err(|error| Rejected { line: head.number, error });
-        Step { line: head.number, subject, outcome, resume_at: Some(head.end) }
+        Step { line: head.number, subject, outcome, resume_at: Some(head) }
     }
 
     fn begin_homing(&mut self, homing: Homing) -> Option<Step> {
@@ -151,21 +151,21 @@ impl<R: BufRead> Batch<R> {
     /// Reads the value lines of a block up to an empty line or the next operation.
     fn block(&mut self, head: LineHead, operation: Operation, handle: &str) -> io::Result<Step> {
         self.homing = None;
-        let mut end = head.end;
+        let mut end = head;
         let mut wrong = needed(handle, "handle").err().map(|error| Rejected { line: head.number, error });
         let mut values = Vec::new();
         let mut bytes = 0;
         while let Some(line) = self.lines.next_head()? {
             let text = self.lines.text();
             if !line.too_long && text.trim_ascii().is_empty() {
-                end = line.end;
+                end = line;
                 break;
             }
             if !line.too_long && !text.trim_ascii_start().first().is_some_and(u8::is_ascii_digit) {
                 self.ahead = Some(line);
                 break;
             }
-            end = line.end;
+            end = line;
             bytes += text.len();
             if wrong.is_some() {
                 continue;
@@ -335,8 +335,9 @@ mod tests {
     #[test]
     fn reading_can_begin_again_behind_blocks_but_not_within_a_list_of_prefixes() {
         let input = "HOME x\n88.1\n88.2\n\nCREATE 88.1/a\n1 URL 1 1110 UTF8 d\n\nDELETE 88.1/a\n";
-        let places: Vec<_> = read(input).0.iter().map(|step| (step.line, step.resume_at)).collect();
-        assert_eq!(places, [(2, None), (3, None), (5, Some(53)), (8, Some(67))]);
+        let places: Vec<_> =
+            read(input).0.iter().map(|step| (step.line, step.resume_at.map(|head| (head.number, head.end)))).collect();
+        assert_eq!(places, [(2, None), (3, None), (5, Some((7, 53))), (8, Some((8, 67)))]);
         assert!(input.as_bytes()[53..].starts_with(b"DELETE"));
     }
 

@@ -1,7 +1,7 @@
 //! The import itself: from steps of a parser to submissions, and from receipts to the summary.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 
 use waymark_ident::{Handle, parent_prefix};
@@ -13,19 +13,20 @@ use super::jsonl::JsonLines;
 use super::lines::Lines;
 use super::options::{Format, ImportOptions};
 use super::problem::Problem;
+use super::recorder::{Place, Recorder, ToFile};
 use super::step::{Source, Step};
 use super::summary::{ImportError, Progress, Summary};
-use crate::actor::Actor;
 use crate::catalog::Catalog;
-use crate::command::{Command, Refusal, StreamStep, Submission};
+use crate::command::{Command, Refusal, StreamId, StreamStep, Submission};
 use crate::form::cause::Cause;
 use crate::prefixes::{HomeName, Prefixes, key_of, prefix_of_key};
 use crate::queue::{Results, Ticket, WriteError, WriterHandle};
+use crate::streams::ItemOutcome;
 
 /// Runs an import to the end of its input.
 ///
-/// `rejects` gets every problem as a line of JSON; `progress` is called after each submission that was answered and may
-/// stop the import, which then finishes what is under way.
+/// `rejects` gets every problem as a line of JSON, in the order of the input; `progress` is called after each submission that was answered and
+/// may stop the import, which then finishes what is under way.
 ///
 /// # Errors
 /// See [`ImportError`]. A line that cannot be taken is no error: it is listed in the summary.
@@ -34,7 +35,7 @@ pub fn run<'a>(
     input: impl BufRead + 'a,
     options: &ImportOptions,
     rejects: Option<&'a mut dyn Write>,
-    progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+    progress: &'a mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Summary, ImportError> {
     let mut lines = Lines::new(input, options.line_bytes);
     let mut summary = Summary::default();
@@ -47,37 +48,61 @@ pub fn run<'a>(
         lines.skip_to(marked).map_err(ImportError::Input)?;
         summary.resumed = Some((lines.offset(), lines.number()));
     }
-    let source: Box<dyn Source + 'a> = match options.format {
-        Format::JsonLines => Box::new(JsonLines::new(lines, options.line_bytes, options.existing)),
-        Format::Batch => {
-            let files = Files::within(options.files.clone());
-            Box::new(Batch::new(lines, options.line_bytes, options.existing, files))
-        }
+    let marking = stream.map_or(Marking::None, Marking::Bytes);
+    let mut recorder = ToFile { rejects, progress };
+    let mut import = Import::new(catalog, lines, options, marking, &mut recorder);
+    import.marked = marked;
+    import.summary = summary;
+    import.run()
+}
+
+/// Runs an import whose stream counts operations, from a place that `recorder` was told before, or from the beginning.
+///
+/// What was decided behind that place before an interruption is not done again: what became of it is read from the log and told to `recorder` as
+/// if it happened now. So counts and lists that are kept together with their place are exact, whenever the import was cut off. Prefixes are not
+/// homed, whatever the options say, and the stream is not forgotten at the end.
+///
+/// # Errors
+/// See [`ImportError`].
+pub fn run_counted<'a>(
+    catalog: &Catalog,
+    mut input: impl BufRead + Seek + 'a,
+    options: &ImportOptions,
+    stream: StreamId,
+    from: Place,
+    recorder: &'a mut dyn Recorder,
+) -> Result<Summary, ImportError> {
+    let cold = catalog.cold();
+    let marked = cold.mark(stream).map_err(ImportError::Mark)?.unwrap_or(0);
+    let Some(decided) = marked.checked_sub(from.orders) else {
+        return Err(ImportError::Behind { kept: from.orders, found: marked });
     };
-    let target =
-        if options.dry_run { Target::DryRun(Box::new(DryRun::new(catalog))) } else { Target::Writer(catalog.writer()) };
-    let (limit_bytes, limit_commands) = catalog.writer().submission_limits();
-    let import = Import {
-        source,
-        target,
-        rule: catalog.case_rule(),
-        homes: options.home.then(|| (*catalog.prefixes()).clone()),
-        stream,
-        most_commands: options.submission.min(limit_commands).max(1),
-        most_bytes: limit_bytes,
-        in_flight: options.in_flight.max(1),
-        kept_problems: options.kept_problems,
-        actor: Actor::import(),
-        batch: Vec::new(),
-        origins: Vec::new(),
-        batch_bytes: 0,
-        mark: None,
-        marked,
-        waiting: VecDeque::new(),
-        rejects,
-        summary,
+    let mut outcomes = VecDeque::new();
+    let mut keep = |_, outcome| {
+        outcomes.push_back(outcome);
+        ControlFlow::Continue(())
     };
-    import.run(progress)
+    cold.stream_outcomes(stream, from.orders.saturating_add(1), decided, &mut keep).map_err(ImportError::Decided)?;
+    input.seek(SeekFrom::Start(from.offset)).map_err(ImportError::Input)?;
+    let mut lines = Lines::new(input, options.line_bytes);
+    lines.begin_at(from.offset, from.lines);
+    let options = ImportOptions { home: false, dry_run: false, ..options.clone() };
+    let mut import = Import::new(catalog, lines, &options, Marking::Orders(stream), recorder);
+    import.marked = marked;
+    import.orders = from.orders;
+    import.decided = outcomes;
+    import.run()
+}
+
+/// What the stream of an import counts.
+#[derive(Clone, Copy)]
+enum Marking {
+    /// There is none.
+    None,
+    /// Bytes of the input; at its end it is forgotten.
+    Bytes(StreamId),
+    /// Operations.
+    Orders(StreamId),
 }
 
 /// Where commands go.
@@ -92,96 +117,171 @@ struct Origin {
     subject: Option<String>,
 }
 
+/// Something that is told when its turn comes.
+enum Item {
+    /// A command of the input.
+    Order(Origin),
+    /// A command the import added by itself.
+    Added,
+    /// A command that was decided before an interruption.
+    Decided(Origin, ItemOutcome),
+    /// A line that could not be taken.
+    Failed(Box<Problem>),
+}
+
+/// What is gathered for one submission.
+#[derive(Default)]
+struct Load {
+    commands: Vec<Command>,
+    items: Vec<Item>,
+    bytes: usize,
+}
+
+/// A load under way; without a ticket when nothing of it is for the writer.
+struct Sent {
+    ticket: Option<Ticket>,
+    items: Vec<Item>,
+    place: Option<Place>,
+}
+
 struct Import<'a> {
     source: Box<dyn Source + 'a>,
     target: Target,
     rule: waymark_ident::CaseRule,
     /// Prefixes served, with those homed on demand; `None` when none shall be.
     homes: Option<Prefixes>,
-    stream: Option<[u8; 16]>,
+    marking: Marking,
+    options: ImportOptions,
     most_commands: usize,
     most_bytes: usize,
-    in_flight: usize,
-    kept_problems: usize,
-    actor: Actor,
-    batch: Vec<Command>,
-    /// One for each command of the batch; `None` for those the import added by itself.
-    origins: Vec<Option<Origin>>,
-    batch_bytes: usize,
-    /// Where reading can begin again when everything in the batch is done.
+    load: Load,
+    /// Offset from which reading can begin again when everything in the load is done.
     mark: Option<u64>,
+    /// The place behind the last step taken, if reading can begin again there.
+    place: Option<Place>,
+    /// Commands of the input taken so far, in all runs.
+    orders: u64,
+    /// What became of the next commands, before an interruption.
+    decided: VecDeque<ItemOutcome>,
     /// Where the stream is once everything sent is done.
     marked: u64,
-    waiting: VecDeque<(Ticket, Vec<Option<Origin>>)>,
-    rejects: Option<&'a mut dyn Write>,
+    waiting: VecDeque<Sent>,
+    recorder: &'a mut dyn Recorder,
     summary: Summary,
 }
 
-impl Import<'_> {
-    fn run(mut self, progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>) -> Result<Summary, ImportError> {
+impl<'a> Import<'a> {
+    fn new(
+        catalog: &Catalog,
+        lines: Lines<impl BufRead + 'a>,
+        options: &ImportOptions,
+        marking: Marking,
+        recorder: &'a mut dyn Recorder,
+    ) -> Self {
+        let source: Box<dyn Source + 'a> = match options.format {
+            Format::JsonLines => Box::new(JsonLines::new(lines, options.line_bytes, options.existing)),
+            Format::Batch => {
+                let files = Files::within(options.files.clone());
+                Box::new(Batch::new(lines, options.line_bytes, options.existing, files))
+            }
+        };
+        let target = if options.dry_run {
+            Target::DryRun(Box::new(DryRun::new(catalog)))
+        } else {
+            Target::Writer(catalog.writer())
+        };
+        let (most_bytes, limit_commands) = catalog.writer().submission_limits();
+        Self {
+            source,
+            target,
+            rule: catalog.case_rule(),
+            homes: options.home.then(|| (*catalog.prefixes()).clone()),
+            marking,
+            options: options.clone(),
+            most_commands: options.submission.min(limit_commands).max(1),
+            most_bytes,
+            load: Load::default(),
+            mark: None,
+            place: None,
+            orders: 0,
+            decided: VecDeque::new(),
+            marked: 0,
+            waiting: VecDeque::new(),
+            recorder,
+            summary: Summary::default(),
+        }
+    }
+
+    fn run(mut self) -> Result<Summary, ImportError> {
         while let Some(step) = self.source.next().map_err(ImportError::Input)? {
-            let flow = self.take(step, progress)?;
-            self.note_place();
+            let flow = self.take(step)?;
+            self.note_progress();
             if flow.is_break() {
                 self.summary.stopped = true;
                 break;
             }
         }
-        self.note_place();
+        self.note_progress();
         if !self.summary.stopped {
             // The end of the input: nothing to continue from.
             self.mark = Some(0);
+            self.place = Some(Place { offset: self.source.offset(), lines: self.source.lines(), orders: self.orders });
         }
-        if self.send(progress)?.is_break() {
+        if self.send()?.is_break() {
             self.summary.stopped = true;
         }
         while !self.waiting.is_empty() {
-            if self.collect(progress)?.is_break() {
+            if self.collect()?.is_break() {
                 self.summary.stopped = true;
             }
         }
         Ok(self.summary)
     }
 
-    fn note_place(&mut self) {
+    fn note_progress(&mut self) {
         self.summary.progress.bytes = self.source.offset();
         self.summary.progress.lines = self.source.lines();
         self.summary.notices.extend(self.source.take_notices());
     }
 
-    /// Takes one step into the batch, sending the batch on when it is full.
-    fn take(
-        &mut self,
-        step: Step,
-        progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, ImportError> {
+    /// Takes one step into the load, sending the load on when it is full.
+    fn take(&mut self, step: Step) -> Result<ControlFlow<()>, ImportError> {
         let Step { line, subject, outcome, resume_at } = step;
-        let mut flow = ControlFlow::Continue(());
+        let bytes = outcome.as_ref().map_or(0, Command::weight_bytes) + subject.as_ref().map_or(0, String::len);
+        // Two: the command, and a prefix that is homed for it.
+        let full = self.load.items.len() + 2 > self.most_commands || self.load.bytes + bytes > self.most_bytes;
+        let flow = if full && !self.load.items.is_empty() { self.send()? } else { ControlFlow::Continue(()) };
         match outcome {
-            Err(rejected) => self.fail(Problem::of_input(subject, rejected))?,
+            Err(rejected) => self.push(Item::Failed(Box::new(Problem::of_input(subject, rejected))), bytes),
             Ok(command) if command.weight_bytes() > self.most_bytes => {
                 let cause = Cause::TooLong { limit: self.most_bytes };
-                self.fail(Problem { line, subject, field: String::new(), cause })?;
+                self.push(Item::Failed(Box::new(Problem { line, subject, field: String::new(), cause })), 0);
             }
             Ok(command) => {
-                // Two: the command, and a prefix that is homed for it.
-                let full = self.batch.len() + 2 > self.most_commands
-                    || self.batch_bytes + command.weight_bytes() > self.most_bytes;
-                if full && !self.batch.is_empty() {
-                    flow = self.send(progress)?;
+                self.orders += 1;
+                let origin = Origin { line, subject };
+                if let Some(outcome) = self.decided.pop_front() {
+                    self.push(Item::Decided(origin, outcome), bytes);
+                } else {
+                    self.home_for(&command);
+                    self.order(command, Item::Order(origin));
                 }
-                self.home_for(&command);
-                self.push(command, Some(Origin { line, subject }));
             }
         }
-        self.mark = resume_at.or(self.mark);
+        self.mark = resume_at.map(|head| head.end).or(self.mark);
+        let orders = self.orders;
+        self.place = resume_at.map(|head| Place { offset: head.end, lines: head.number, orders });
         Ok(flow)
     }
 
-    fn push(&mut self, command: Command, origin: Option<Origin>) {
-        self.batch_bytes += command.weight_bytes();
-        self.batch.push(command);
-        self.origins.push(origin);
+    fn push(&mut self, item: Item, bytes: usize) {
+        self.load.bytes += bytes;
+        self.load.items.push(item);
+    }
+
+    fn order(&mut self, command: Command, item: Item) {
+        self.push(item, command.weight_bytes());
+        self.load.commands.push(command);
     }
 
     /// Homes what a new record needs to be served, when that is wanted and not so yet.
@@ -195,73 +295,100 @@ impl Import<'_> {
         }
         let Some(name) = least_home(&key) else { return };
         homes.insert(name.clone(), waymark_store::Serial::NONE);
-        self.push(Command::Home { name }, None);
+        self.order(Command::Home { name }, Item::Added);
     }
 
-    /// Sends the batch on, with its mark, and collects answers while as many submissions as may are under way.
-    fn send(&mut self, progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>) -> Result<ControlFlow<()>, ImportError> {
-        let step = self.step();
-        let commands = std::mem::take(&mut self.batch);
-        let origins = std::mem::take(&mut self.origins);
-        self.batch_bytes = 0;
-        if commands.is_empty() && step.is_none() {
-            return Ok(ControlFlow::Continue(()));
-        }
-        let submission = Submission { stream: step, ..Submission::new(&self.actor, commands) };
-        match &mut self.target {
-            Target::Writer(writer) => {
-                let ticket = writer.submit_when_room(submission).map_err(ImportError::Submit)?;
-                self.waiting.push_back((ticket, origins));
+    /// Sends the load on, with its mark, and collects answers while as many submissions as may are under way.
+    fn send(&mut self) -> Result<ControlFlow<()>, ImportError> {
+        let Load { commands, items, .. } = std::mem::take(&mut self.load);
+        let place = self.place;
+        let stream = self.step(commands.len());
+        if commands.is_empty() && stream.is_none() {
+            self.waiting.push_back(Sent { ticket: None, items, place });
+        } else {
+            let submission = Submission { stream, ..Submission::new(&self.options.actor, commands) };
+            match &mut self.target {
+                Target::Writer(writer) => {
+                    let ticket = Some(writer.submit_when_room(submission).map_err(ImportError::Submit)?);
+                    self.waiting.push_back(Sent { ticket, items, place });
+                }
+                Target::DryRun(dry_run) => {
+                    let results = dry_run.decide(&submission);
+                    let Some(results) = results else { return Err(self.write_failed(WriteError::TooLarge)) };
+                    return self.tell(results, items, place);
+                }
             }
-            Target::DryRun(dry_run) => {
-                let results = dry_run.decide(&submission);
-                let Some(results) = results else { return Err(self.write_failed(WriteError::TooLarge)) };
-                self.account(results, origins)?;
-                return Ok(progress(&self.summary.progress));
-            }
         }
-        if self.waiting.len() >= self.in_flight { self.collect(progress) } else { Ok(ControlFlow::Continue(())) }
+        if self.waiting.len() >= self.options.in_flight.max(1) { self.collect() } else { Ok(ControlFlow::Continue(())) }
     }
 
-    /// The step of the stream that is sent with the batch.
-    fn step(&mut self) -> Option<StreamStep> {
-        let (stream, position) = (self.stream?, self.mark.take()?);
+    /// The step of the stream that is sent with so many commands.
+    fn step(&mut self, commands: usize) -> Option<StreamStep> {
+        let (stream, position, counts_orders) = match self.marking {
+            Marking::None => return None,
+            Marking::Bytes(stream) => (stream, self.mark.take()?, false),
+            Marking::Orders(_) if commands == 0 => return None,
+            Marking::Orders(stream) => {
+                (stream, self.marked.saturating_add(u64::try_from(commands).unwrap_or(u64::MAX)), true)
+            }
+        };
         let after = std::mem::replace(&mut self.marked, position);
-        Some(StreamStep { stream, after, position, counts_orders: false })
+        Some(StreamStep { stream, after, position, counts_orders })
     }
 
     /// Waits for the oldest submission.
-    fn collect(
-        &mut self,
-        progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, ImportError> {
-        let Some((ticket, origins)) = self.waiting.pop_front() else { return Ok(ControlFlow::Continue(())) };
-        match ticket.wait() {
-            Ok(results) => self.account(results, origins)?,
-            Err(error) => return Err(self.write_failed(error)),
+    fn collect(&mut self) -> Result<ControlFlow<()>, ImportError> {
+        let Some(Sent { ticket, items, place }) = self.waiting.pop_front() else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        match ticket.map_or(Ok(Results::new()), Ticket::wait) {
+            Ok(results) => self.tell(results, items, place),
+            Err(error) => Err(self.write_failed(error)),
         }
-        Ok(progress(&self.summary.progress))
     }
 
     fn write_failed(&mut self, error: WriteError) -> ImportError {
         ImportError::Write { error, summary: Box::new(std::mem::take(&mut self.summary)) }
     }
 
-    fn account(&mut self, results: Results, origins: Vec<Option<Origin>>) -> Result<(), ImportError> {
-        for (result, origin) in results.into_iter().zip(origins) {
-            match result {
-                Ok(receipt) => {
-                    self.summary.count(&receipt);
-                    self.summary.progress.done += u64::from(origin.is_some());
+    /// Counts what became of a load.
+    fn tell(
+        &mut self,
+        results: Results,
+        items: Vec<Item>,
+        place: Option<Place>,
+    ) -> Result<ControlFlow<()>, ImportError> {
+        let mut results = results.into_iter();
+        for item in items {
+            match item {
+                Item::Failed(problem) => self.fail(*problem)?,
+                Item::Decided(_, ItemOutcome::Accepted(receipt)) => {
+                    self.summary.count(receipt.outcome, receipt.warnings);
+                    self.summary.progress.done += 1;
                 }
-                Err(refusal) => {
-                    self.note_not_served(&refusal);
-                    let Origin { line, subject } = origin.unwrap_or(Origin { line: 0, subject: None });
-                    self.fail(Problem { line, subject, field: String::new(), cause: refusal.into() })?;
+                Item::Decided(Origin { line, subject }, ItemOutcome::Refused(code)) => {
+                    self.fail(Problem { line, subject, field: String::new(), cause: Cause::RefusedBefore(code) })?;
+                }
+                item @ (Item::Order(_) | Item::Added) => {
+                    let Some(result) = results.next() else { continue };
+                    let origin = if let Item::Order(origin) = item { Some(origin) } else { None };
+                    match result {
+                        Ok(receipt) => {
+                            self.summary.count(receipt.outcome, receipt.warnings);
+                            self.summary.progress.done += u64::from(origin.is_some());
+                        }
+                        Err(refusal) => self.refused(refusal, origin)?,
+                    }
                 }
             }
         }
-        Ok(())
+        self.recorder.reached(place.as_ref(), &self.summary).map_err(ImportError::Rejects)
+    }
+
+    fn refused(&mut self, refusal: Refusal, origin: Option<Origin>) -> Result<(), ImportError> {
+        self.note_not_served(&refusal);
+        let Origin { line, subject } = origin.unwrap_or(Origin { line: 0, subject: None });
+        self.fail(Problem { line, subject, field: String::new(), cause: refusal.into() })
     }
 
     fn note_not_served(&mut self, refusal: &Refusal) {
@@ -275,10 +402,8 @@ impl Import<'_> {
 
     fn fail(&mut self, problem: Problem) -> Result<(), ImportError> {
         self.summary.progress.failed += 1;
-        if let Some(rejects) = &mut self.rejects {
-            problem.write(rejects).map_err(ImportError::Rejects)?;
-        }
-        if self.summary.problems.len() < self.kept_problems {
+        self.recorder.failed(&problem).map_err(ImportError::Rejects)?;
+        if self.summary.problems.len() < self.options.kept_problems {
             self.summary.problems.push(problem);
         }
         Ok(())

@@ -35,7 +35,7 @@ impl<R: BufRead> JsonLines<R> {
             record(self.lines.text(), self.mode, &mut subject, &mut self.descriptions_dropped)
         };
         let outcome = outcome.map_err(|error| Rejected { line: head.number, error });
-        Step { line: head.number, subject, outcome, resume_at: Some(head.end) }
+        Step { line: head.number, subject, outcome, resume_at: Some(head) }
     }
 }
 
@@ -106,7 +106,10 @@ mod tests {
     fn records_are_read_with_their_place_and_empty_lines_passed_over() {
         let (steps, notices) =
             steps("\n{\"handle\":\"88.1/x\",\"values\":[]}\r\n \n{\"handle\":\"88.1/y\",\"values\":[]}");
-        let places: Vec<_> = steps.iter().map(|step| (step.line, step.resume_at, step.subject.as_deref())).collect();
+        let places: Vec<_> = steps
+            .iter()
+            .map(|step| (step.line, step.resume_at.map(|head| head.end), step.subject.as_deref()))
+            .collect();
         assert_eq!(places, [(2, Some(34), Some("88.1/x")), (4, Some(67), Some("88.1/y"))]);
         assert!(notices.is_empty());
     }

@@ -28,6 +28,12 @@ impl<R: BufRead> Lines<R> {
         Self { input, limit, text: Vec::new(), number: 0, offset: 0 }
     }
 
+    /// Says that the input was read up to here before, where a line ends.
+    pub(crate) const fn begin_at(&mut self, offset: u64, number: u64) {
+        self.offset = offset;
+        self.number = number;
+    }
+
     /// Skips to an offset where a line begins, counting lines. An input that ends before is at its end then.
     pub(crate) fn skip_to(&mut self, offset: u64) -> io::Result<()> {
         while self.offset < offset && self.next_head()?.is_some() {}

@@ -6,6 +6,8 @@
 //! records, so that an interrupted import continues where it was. A finished one is forgotten: run again, it finds all
 //! its records the same.
 //!
+//! A job does without a second reading of what it has done: see [`run_counted`].
+//!
 //! JSON lines are described in [`crate::form`]. The batch format, as far as it is about data:
 //!
 //! ```text
@@ -29,13 +31,15 @@ mod jsonl;
 mod lines;
 mod options;
 mod problem;
+mod recorder;
 mod step;
 mod summary;
 
 pub use crate::form::cause::Cause;
 pub(crate) use batch_value::line_reads_as as batch_line_reads_as;
-pub use importer::run;
+pub use importer::{run, run_counted};
 pub use options::{Format, ImportOptions, stream_id};
 pub use problem::Problem;
+pub use recorder::{Place, Recorder};
 pub use step::Notice;
 pub use summary::{ImportError, Progress, Summary};

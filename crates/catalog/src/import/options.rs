@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::actor::Actor;
 use crate::command::PutMode;
 use crate::config::{IMPORT_IN_FLIGHT, IMPORT_KEPT_PROBLEMS, IMPORT_LINE_BYTES, IMPORT_SUBMISSION, usize_of};
 
@@ -29,6 +30,8 @@ impl Format {
 /// What an import is to do.
 #[derive(Clone, Debug)]
 pub struct ImportOptions {
+    /// Who writes; its rights decide about each operation.
+    pub actor: Actor,
     /// The form of the input.
     pub format: Format,
     /// Home prefixes that are not served, as far as the records need it. Without it such records are refused, and the
@@ -55,8 +58,9 @@ pub struct ImportOptions {
 impl ImportOptions {
     /// Defaults for a format.
     #[must_use]
-    pub const fn new(format: Format) -> Self {
+    pub fn new(format: Format) -> Self {
         Self {
+            actor: Actor::import(),
             format,
             home: false,
             dry_run: false,

@@ -26,7 +26,10 @@ impl Problem {
     }
 
     /// Writes the problem as one line of JSON: `line`, `handle`, `field`, `code`, `cause`. It holds no data of values.
-    pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         #[derive(Serialize)]
         struct Line<'a> {
             line: u64,

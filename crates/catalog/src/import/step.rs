@@ -4,6 +4,7 @@ use std::io;
 
 use crate::command::Command;
 use crate::form::cause::FieldError;
+use crate::import::lines::LineHead;
 
 /// One record, operation or problem of an input.
 pub(crate) struct Step {
@@ -13,8 +14,8 @@ pub(crate) struct Step {
     pub(crate) subject: Option<String>,
     /// What to do, or what is wrong.
     pub(crate) outcome: Result<Command, Rejected>,
-    /// Offset of the input from which reading can begin again when everything up to here is done.
-    pub(crate) resume_at: Option<u64>,
+    /// The line behind which reading can begin again when everything up to here is done.
+    pub(crate) resume_at: Option<LineHead>,
 }
 
 /// Something in the input that cannot be taken.

@@ -5,10 +5,10 @@ use std::io;
 
 use super::problem::Problem;
 use super::step::Notice;
-use crate::command::{Outcome, Receipt};
+use crate::command::Outcome;
 use crate::queue::{SubmitError, WriteError};
-use crate::streams::MarkError;
-use crate::warnings::Warning;
+use crate::streams::{ItemsError, MarkError};
+use crate::warnings::{Warning, Warnings};
 
 /// How far an import is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,8 +68,8 @@ impl Summary {
         self.progress.failed == 0 && !self.stopped
     }
 
-    pub(super) fn count(&mut self, receipt: &Receipt) {
-        let counter = match receipt.outcome {
+    pub(super) fn count(&mut self, outcome: Outcome, warnings: Warnings) {
+        let counter = match outcome {
             Outcome::Created => &mut self.created,
             Outcome::Replaced => &mut self.replaced,
             Outcome::Changed => &mut self.changed,
@@ -80,7 +80,7 @@ impl Summary {
             Outcome::Suspended | Outcome::Resumed | Outcome::Revoked | Outcome::Stored => return,
         };
         *counter += 1;
-        for warning in receipt.warnings.iter() {
+        for warning in warnings.iter() {
             *self.warnings.entry(warning).or_default() += 1;
         }
     }
@@ -99,6 +99,17 @@ pub enum ImportError {
     /// The mark of an earlier run cannot be read.
     #[error("the mark of an earlier run cannot be read")]
     Mark(#[source] MarkError),
+    /// What became of the orders before an interruption cannot be told.
+    #[error("what was done before an interruption cannot be told")]
+    Decided(#[source] ItemsError),
+    /// The stream is not as far as the counts that were kept of it: the node's data is older than they are.
+    #[error("{kept} orders were counted, and the node knows of {found}")]
+    Behind {
+        /// Orders counted.
+        kept: u64,
+        /// Orders the node knows of.
+        found: u64,
+    },
     /// The writer does not take more.
     #[error("the writer took no more")]
     Submit(#[source] SubmitError),
