@@ -127,7 +127,7 @@ impl Forming {
             let key: &[u8] = match key {
                 Ok(Some(key)) => key,
                 Ok(None) => {
-                    total += self.most_access_bytes(&order.command, actor, limits);
+                    total += self.most_access_bytes(&order.command, actor, limits) + most_item_bytes(&order.command);
                     continue;
                 }
                 Err(_) => continue,

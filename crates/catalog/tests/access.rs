@@ -188,6 +188,9 @@ fn entries_point_back_to_the_one_they_replace() {
         let catalog = open_at(dir.path(), engine).catalog;
         let changed = write(&catalog, vec![put_principal(writer_of("88.2"))]);
         let removed = write(&catalog, vec![Command::RemovePrincipal { name: "acme".into() }]);
+        let again = write(&catalog, vec![put_principal(writer_of("88.1"))]);
+        let twice = vec![Command::RemovePrincipal { name: "acme".into() }, put_principal(writer_of("88.1"))];
+        let twice = write(&catalog, twice);
         let mut found = Vec::new();
         let after = Serial(made[0].serial.0 - 1);
         catalog
@@ -208,6 +211,9 @@ fn entries_point_back_to_the_one_they_replace() {
                 (changed[0].serial, put, made[0].serial, b'P'),
                 (removed[0].serial, EntryKind::DELETE, changed[0].serial, b'P'),
                 (removed[0].serial.next(), put, made[1].serial, b'T'),
+                (again[0].serial, put, removed[0].serial, b'P'),
+                (twice[0].serial, EntryKind::DELETE, again[0].serial, b'P'),
+                (twice[1].serial, put, twice[0].serial, b'P'),
             ]
         );
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use waymark_store::{EntryKind, Serial};
+use waymark_store::{EntryKind, Serial, Store};
 
 use super::{ENTRY_FRAME_BYTES, Forming, Terms};
 use crate::access::Token;
@@ -11,6 +11,7 @@ use crate::access::permit::Permit;
 use crate::actor::Actor;
 use crate::command::{Command, Outcome, Receipt, Refusal};
 use crate::config::AccessLimits;
+use crate::overlay::Previous;
 use crate::reserved::ReservedKey;
 
 impl Forming {
@@ -25,7 +26,7 @@ impl Forming {
         match decide_access(permit, command, &self.access, terms.access, self.time)? {
             AccessDecision::Keep((serial, time)) => Ok(Receipt { time, ..self.plain_receipt(serial, Outcome::Same) }),
             AccessDecision::Change(changes, outcome) => {
-                let mut serials = changes.into_iter().map(|change| self.draft_access(change, actor));
+                let mut serials = changes.into_iter().map(|change| self.draft_access(change, actor, terms.store));
                 let first = serials.next().unwrap_or(Serial::NONE);
                 serials.for_each(drop);
                 Ok(self.plain_receipt(first, outcome))
@@ -33,7 +34,7 @@ impl Forming {
         }
     }
 
-    fn draft_access(&mut self, change: AccessChange, actor: &Arc<str>) -> Serial {
+    fn draft_access(&mut self, change: AccessChange, actor: &Arc<str>, store: &dyn Store) -> Serial {
         let (kind, key, body) = match &change {
             AccessChange::PutPrincipal(principal) => {
                 (EntryKind::PUT, ReservedKey::Principal((*principal.name).into()), principal.to_body())
@@ -44,16 +45,25 @@ impl Forming {
             AccessChange::PutToken(token) => (EntryKind::PUT, ReservedKey::Token(token.id), token.to_body()),
             AccessChange::RemoveToken(id) => (EntryKind::DELETE, ReservedKey::Token(*id), Vec::new()),
         };
-        let previous = match &key {
+        let live = match &key {
             ReservedKey::Principal(name) => self.access.principal_entry(name),
             ReservedKey::Token(id) => self.access.token_entry(*id),
             _ => None,
         };
-        let previous = previous.map_or(Serial::NONE, |(serial, _)| serial);
-        let (_, serial) = self.draft(kind, key.to_bytes(), previous, body, actor);
+        let key = key.to_bytes();
+        let previous = live.map_or_else(|| self.deletion_of(&key, store), |(serial, _)| serial.into());
+        let (_, serial) = self.draft(kind, key, previous, body, actor);
         Arc::make_mut(&mut self.access).apply(change, (serial, self.time));
         self.access_changed = true;
         serial
+    }
+
+    /// The deletion of a principal that is made again, so that its history does not break. One the disk does not give is left out.
+    fn deletion_of(&self, key: &[u8], store: &dyn Store) -> Previous {
+        let here = self.entries().filter(|(_, draft)| draft.key == key).last().map(|(serial, _)| serial);
+        let stored = || store.read(store.find(key).ok()??, &mut Vec::new()).ok().map(|entry| entry.serial);
+        let serial = here.or_else(stored).unwrap_or(Serial::NONE);
+        Previous { serial, is_deletion: serial.is_some() }
     }
 
     /// The most bytes the entries of a command about no record can take.
@@ -84,3 +94,100 @@ const KEY_BYTES: usize = 256;
 
 /// What the reason of a revocation that comes with another command takes.
 const REASON_ROOM: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+    use waymark_ident::CaseRule;
+    use waymark_store::{MemoryStore, Timestamp};
+
+    use super::*;
+    use crate::access::{Access, Principal, Role, Scope, TokenId, TokenText, Verb};
+    use crate::command::Submission;
+    use crate::config::RecordLimits;
+    use crate::forming::Marks;
+    use crate::locate::Locator;
+    use crate::usage::Usage;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    /// As long as it can be, and longer where JSON escapes it.
+    fn wide() -> Scope {
+        let texts: Vec<String> = (0..256).map(|n| format!("{n}{}", "\"".repeat(250))).collect();
+        Scope::parse(texts.iter().map(String::as_str)).unwrap()
+    }
+
+    fn principal(name: u8, scope: Scope) -> Principal {
+        Principal {
+            name: name.to_string().into(),
+            role: Role::Writer,
+            scope,
+            disabled: false,
+            rate_per_second: Some(u32::MAX),
+            daily_quota: Some(u64::MAX),
+            certificates: vec![[name; 32]; 16],
+            note: "\"".repeat(200),
+        }
+    }
+
+    fn token(id: u8, principal: u8, is_wide: bool) -> Token {
+        let text = TokenText::generate().unwrap();
+        let verbs = Some([Verb::Create, Verb::Modify, Verb::Delete].into_iter().collect());
+        let note = "\\".repeat(200);
+        let token = Token::new(&text, &principal.to_string(), NOW, Duration::from_secs(9));
+        Token { id: TokenId([id; 8]), scope: is_wide.then(wide), verbs, note, ..token }
+    }
+
+    fn command() -> impl Strategy<Value = Command> {
+        let name = 0_u8..3;
+        prop_oneof![
+            (name.clone(), any::<bool>()).prop_map(|(name, all)| Command::PutPrincipal {
+                principal: principal(name, if all { Scope::All } else { wide() })
+            }),
+            name.clone().prop_map(|name| Command::RemovePrincipal { name: name.to_string() }),
+            (0_u8..40, name, any::<bool>())
+                .prop_map(|(id, name, is_wide)| Command::IssueToken { token: token(id, name, is_wide) }),
+            (0_u8..40).prop_map(|id| Command::RevokeToken { id: TokenId([id; 8]), reason: "\"".repeat(1_024) }),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn entries_never_take_more_than_was_counted_for_them(
+            submissions in proptest::collection::vec(proptest::collection::vec(command(), 1..12), 1..12),
+        ) {
+            let store: Arc<dyn Store> = Arc::new(MemoryStore::for_tests());
+            let index = waymark_index::Options {
+                hash_key: waymark_index::HashKey::new([1; 16]),
+                resident_budget_bytes: 0,
+                expected_entries: 0,
+            };
+            let mut locator = Locator::new(Arc::clone(&store), waymark_index::new(index).1.reader());
+            let mut marks = Marks::new(Arc::clone(&store));
+            let limits = AccessLimits { finished_tokens: 2, ..AccessLimits::DEFAULT };
+            let (records, usage) = (RecordLimits::DEFAULT, Usage::default());
+            let terms = Terms {
+                rule: CaseRule::Insensitive,
+                limits: &records,
+                access: &limits,
+                usage: &usage,
+                store: store.as_ref(),
+            };
+            let mut forming = Forming::new(Serial(1), NOW, Arc::default(), Arc::new(Access::default()));
+            for commands in submissions {
+                if forming.decide(&Submission::new(&Actor::operator(), commands), terms, &mut locator, &mut marks).is_none() {
+                    break;
+                }
+                let drafted = |(_, draft): (Serial, &crate::overlay::Draft)| {
+                    ENTRY_FRAME_BYTES + "operator".len() + draft.key.len() + draft.body.len()
+                };
+                let bytes: usize = forming.entries().map(drafted).sum();
+                prop_assert!(bytes <= forming.bytes(), "{bytes} > {}", forming.bytes());
+            }
+        }
+    }
+}
