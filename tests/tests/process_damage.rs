@@ -40,8 +40,8 @@ fn filled(engine: &'static str, records: usize) -> Engine {
 
 /// Little memory for records, so that answers come from the disk.
 fn settings(engine: &str) -> String {
-    // Small groups, so that there are several segments and none of what is damaged is in the last group: a last group that is
-    // not whole cannot be told from a write that was cut off, and is cut and kept aside.
+    // Small groups, so that there are several segments and none of what is damaged is in the last group, behind which the log would
+    // go on in a new segment.
     format!("store.engine = \"{engine}\"\nstore.resident_mib = 1\nwrite.group_commands = 32\n")
 }
 

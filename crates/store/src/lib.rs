@@ -28,6 +28,7 @@
 //! DIR/identity                      who the store is
 //! DIR/log/segment-BASE-FIRST.log    segments (Engine::Log); place of the first byte, first serial, 12 hexadecimal digits each
 //! DIR/log/run-FIRST-LAST.run        key runs; first and last serial covered
+//! DIR/log/closed.end                where the log ended when it was last closed
 //! DIR/log/torn-SERIAL.bin           ends no commit had finished writing, kept for whoever wants to look; not read again
 //! DIR/log/*.new                     being made; removed at the next start
 //! DIR/records/                      sled's folder of the records (Engine::Sled)
@@ -38,8 +39,8 @@
 //! ```
 //! Numbers are little-endian. `crc` is CRC-32C. `crc(place, bytes)` begins with the crc of the store's id, goes on with the place (8 bytes) and
 //! then with the bytes; for runs and blobs the place is the offset in the file. Every file begins with a magic and a format version; this is
-//! version 1 of all of them. An unknown one is refused: a segment, run or identity by [`OpenError::Version`] before anything is changed, a blob and
-//! what lies in sled by [`Damage::Version`], since they can be made anew. Segments and runs say the length of their header in
+//! version 1 of all of them. An unknown one is refused: a segment, run, end mark or identity by [`OpenError::Version`] before anything is changed, a blob and
+//! what lies in sled by [`Damage::Version`], since they can be made anew. Segments, runs and end marks say the length of their header in
 //! bytes 12 to 16, and the header's last 4 bytes are its crc in every version, so that a new version is told apart from damage.
 //!
 //! ## Identity, 64 bytes
@@ -93,11 +94,27 @@
 //!      4  crc(place of the entry, everything before)
 //! ```
 //! An entry is verified by itself when it is read by place, and with its group when the log is read through. In the newest segment, what follows
-//! the last whole group is a torn tail; anywhere else, and before a whole group, it is damage: a commit is flushed before the next one is
-//! written, so an unfinished group is the last one.
+//! the last whole group is a torn tail, which is cut at the next start; anywhere else, and before a whole group, it is damage: a commit is
+//! flushed before the next one is written, so an unfinished group is the last one. It is damage too where there is evidence that the group had
+//! been durable: the end mark or the small state speak of its serials. Then nothing is cut, and the log goes on in a new segment whose first serial
+//! is the one after the last that is spoken of.
 //!
 //! A sealed segment is not changed, but [`Store::redact`] may write it anew with other bodies, of the same length, in entries of kind 3, and their
 //! checksums and their groups' with them; a shorter body has zeros behind it. Every entry stays at its place.
+//!
+//! ## End mark, 64 bytes
+//! Written when the log is closed, if it has grown; what it says stays true whatever is written later.
+//! ```text
+//!  0   8  magic "WMLOGEND"
+//!  8   4  version 1
+//! 12   4  length, 64
+//! 16  16  id of the store
+//! 32   8  serial of the last entry
+//! 40   8  place after the last byte of the newest segment
+//! 48   6  time of the last entry
+//! 54   6  zero
+//! 60   4  crc of bytes 0 to 60
+//! ```
 //!
 //! ## Key run
 //! A header, blocks of keys in ascending order, the sparse index, a footer. Of each key the latest entry among those covered.

@@ -10,7 +10,7 @@ use crate::error::OpenError;
 use crate::folder::{FolderLock, Identity, paths};
 use crate::format::frame::Seed;
 use crate::format::segment::SegmentHeader;
-use crate::log::recover::{LogFiles, read_segment_header};
+use crate::log::files::{LogFiles, read_segment_header};
 use crate::log::scan::{Met, scan};
 use crate::log::window::Window;
 use crate::medium::{Disk, Medium};

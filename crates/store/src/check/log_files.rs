@@ -11,10 +11,11 @@ use crate::check::{Checker, Finding, Part, Remedy};
 use crate::config::KEYS_AT_ONCE;
 use crate::error::{Damage, OpenError, ReadError};
 use crate::folder::paths;
+use crate::format::end::{END_BYTES, LogEnd};
 use crate::format::frame::Seed;
 use crate::format::run::KeyAt;
 use crate::format::segment::{HEADER_MOST, SegmentHeader, Versioned};
-use crate::log::recover::{LogFiles, read_segment_header};
+use crate::log::files::{LogFiles, end_path, read_end, read_segment_header};
 use crate::log::run::{Run, RunCursor};
 use crate::log::scan::{Met, scan};
 use crate::log::window::Window;
@@ -58,14 +59,32 @@ pub(super) fn check_log(checker: &mut Checker<'_>) -> Result<(), OpenError> {
         _ => LogFiles::list(checker.medium, &dir)?,
     };
     checker.summary.torn_files = offset(files.torn.len());
+    let end = check_end(checker, &dir)?;
     let segments = check_headers(checker, &files)?;
+    if segments.is_empty() && end.serial.is_some() {
+        checker.found_in_log(&dir, 0, Part::Sequence, Damage::Missing, Some(Serial(1)));
+    }
     for segment in &segments {
-        check_segment(checker, segment)?;
+        check_segment(checker, segment, &end)?;
     }
     for path in &files.runs {
         check_run(checker, path, &segments)?;
     }
     Ok(())
+}
+
+/// Checks the end mark; where there is none that can be read, the log may end anywhere.
+fn check_end(checker: &mut Checker<'_>, dir: &Path) -> Result<LogEnd, OpenError> {
+    match read_end(checker.medium, dir, &checker.store_id)? {
+        Ok(end) => {
+            checker.summary.bytes += if end.serial.is_some() { offset(END_BYTES) } else { 0 };
+            Ok(end)
+        }
+        Err(what) => {
+            checker.found_in_log(&end_path(dir), 0, Part::EndMark, what, None);
+            Ok(LogEnd::default())
+        }
+    }
 }
 
 fn check_headers(checker: &mut Checker<'_>, files: &LogFiles) -> Result<Vec<Known>, OpenError> {
@@ -101,7 +120,7 @@ fn window(checker: &Checker<'_>, segment: &Known) -> Result<Window, OpenError> {
     Ok(Window::new(segment.path.clone(), file, seed, segment.base, segment.length))
 }
 
-fn check_segment(checker: &mut Checker<'_>, segment: &Known) -> Result<(), OpenError> {
+fn check_segment(checker: &mut Checker<'_>, segment: &Known, mark: &LogEnd) -> Result<(), OpenError> {
     let mut window = window(checker, segment)?;
     let mut entries = 0;
     let mut findings = Vec::new();
@@ -109,7 +128,12 @@ fn check_segment(checker: &mut Checker<'_>, segment: &Known) -> Result<(), OpenE
         Met::Entry(_) => entries += 1,
         Met::Damage { at, part, what, serial } => findings.push((at, part, what, serial)),
     })?;
-    if end.torn {
+    let last = Serial(end.next.0.saturating_sub(1));
+    if segment.following.is_none() && last < mark.serial {
+        // It was there when the log was closed.
+        let what = if end.torn { Damage::Checksum } else { Damage::Missing };
+        findings.push((end.at, Part::Group, what, Some(end.next)));
+    } else if end.torn {
         findings.push((end.at, Part::Tail, Damage::EndMark, Some(end.next)));
     }
     for (at, part, what, serial) in findings {
@@ -117,7 +141,7 @@ fn check_segment(checker: &mut Checker<'_>, segment: &Known) -> Result<(), OpenE
     }
     checker.summary.entries += entries;
     checker.summary.bytes += segment.length;
-    checker.summary.last = Serial(end.next.0.saturating_sub(1));
+    checker.summary.last = last.max(mark.serial);
     Ok(())
 }
 

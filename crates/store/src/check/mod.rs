@@ -11,7 +11,7 @@ use crate::bytes::offset;
 use crate::engine::Engine;
 use crate::error::{Damage, OpenError, ReadError};
 use crate::folder::{FolderLock, IDENTITY_BYTES, Identity, paths};
-use crate::log::recover::LogFiles;
+use crate::log::files::LogFiles;
 use crate::medium::{Disk, Medium};
 use crate::types::Serial;
 
@@ -33,6 +33,8 @@ pub enum Part {
     Tail,
     /// The sequence of serials.
     Sequence,
+    /// The mark of where the log ended when it was closed.
+    EndMark,
     /// A sorted key run.
     Run,
     /// A blob.
@@ -63,7 +65,7 @@ impl Remedy {
         match part {
             Part::SegmentHeader | Part::Run | Part::State => Self::Rebuild,
             Part::Tail => Self::NextStart,
-            Part::Blob => Self::RemoveFile,
+            Part::Blob | Part::EndMark => Self::RemoveFile,
             Part::Identity | Part::Group | Part::Entry | Part::UnusedRoom | Part::Sequence | Part::Records => {
                 Self::Restore
             }

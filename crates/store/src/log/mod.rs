@@ -3,6 +3,7 @@
 //! [`write`] appends groups, [`follow`] goes through them, [`recover`] opens a log after any end, [`upkeep`] makes and merges key runs, [`seek`] finds
 //! an entry by serial or time, [`scan`] goes through a segment whatever its state, [`redact`] writes one anew.
 
+pub(crate) mod files;
 mod follow;
 mod marks;
 pub(crate) mod merge;
@@ -69,6 +70,8 @@ pub(crate) struct Log {
     upkeep: upkeep::Upkeeper,
     health: AtomicU8,
     run_failures: AtomicU64,
+    /// Last serial the end mark on the disk speaks of.
+    marked_end: AtomicU64,
     hints: Mutex<Vec<Hint>>,
     marks: Marks,
     /// Held while segments are written anew.
@@ -363,6 +366,7 @@ impl Store for LogStore {
         if let Some(keeper) = lock(&self.keeper).take() {
             keeper.stop(&self.log);
         }
+        self.log.mark_end();
         self.log.state.flush()
     }
 }

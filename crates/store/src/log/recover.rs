@@ -10,9 +10,10 @@ use crate::check::{Finding, Part, Remedy};
 use crate::engine::{Options, Recovery, State, StateFound, Torn};
 use crate::error::{Damage, OpenError, is_disk_full};
 use crate::folder::{FolderLock, Identity, make_dir, paths};
+use crate::format::end::LogEnd;
 use crate::format::frame::Seed;
-use crate::format::run::parse_run_name;
-use crate::format::segment::{HEADER_MOST, SEGMENT_VERSION, SegmentHeader, Versioned, parse_segment_name};
+use crate::format::segment::SegmentHeader;
+use crate::log::files::{LogFiles, end_path, read_end, read_segment_header};
 use crate::log::marks::Marks;
 use crate::log::run::Run;
 use crate::log::scan::{Met, SegmentEnd, scan};
@@ -25,70 +26,6 @@ use crate::log::{KeySources, Log, LogStore, Older, Sealed, in_log};
 use crate::medium::Medium;
 use crate::types::{Health, Position, Serial, Timestamp};
 
-/// Segments and runs found in a log's folder.
-#[derive(Debug, Default)]
-pub(crate) struct LogFiles {
-    /// Base, first serial and path of the segments, oldest first.
-    pub(crate) segments: Vec<(u64, Serial, PathBuf)>,
-    /// Paths of the runs.
-    pub(crate) runs: Vec<PathBuf>,
-    /// Torn tails kept aside.
-    pub(crate) torn: Vec<PathBuf>,
-    /// Files that were being made when the process ended.
-    pub(crate) unfinished: Vec<PathBuf>,
-}
-
-impl LogFiles {
-    /// Lists the folder.
-    ///
-    /// # Errors
-    /// A refusing disk.
-    pub(crate) fn list(medium: &dyn Medium, dir: &Path) -> Result<Self, OpenError> {
-        let mut files = Self::default();
-        for name in medium.list(dir).map_err(|error| OpenError::io(dir, error))? {
-            let Some(name) = name.to_str() else { continue };
-            let path = in_log(dir, name);
-            if let Some((base, first)) = parse_segment_name(name) {
-                files.segments.push((base, first, path));
-            } else if parse_run_name(name).is_some() {
-                files.runs.push(path);
-            } else if name.starts_with("torn-") {
-                files.torn.push(path);
-            } else if name.ends_with(".new") {
-                files.unfinished.push(path);
-            }
-        }
-        files.segments.sort();
-        files.runs.sort();
-        Ok(files)
-    }
-}
-
-/// Reads the header of the segment in `path`.
-///
-/// # Errors
-/// Damage as the inner error; an unknown version or a refusing disk as the outer one.
-pub(crate) fn read_segment_header(
-    medium: &dyn Medium,
-    path: &Path,
-    store_id: &[u8; 16],
-) -> Result<(Result<SegmentHeader, Damage>, u64), OpenError> {
-    let file = medium.open(path).map_err(|error| OpenError::io(path, error))?;
-    let length = file.len().map_err(|error| OpenError::io(path, error))?;
-    let mut bytes = vec![0; memory(length.min(offset(HEADER_MOST)))];
-    let got = file.read_at(&mut bytes, 0).map_err(|error| OpenError::io(path, error))?;
-    bytes.truncate(got);
-    let header = match SegmentHeader::decode(&bytes) {
-        Ok(Versioned::Unknown(found)) => {
-            return Err(OpenError::Version { file: path.to_owned(), found, known: SEGMENT_VERSION });
-        }
-        Ok(Versioned::Known(header)) if header.store_id != *store_id => Err(Damage::ForeignStore),
-        Ok(Versioned::Known(header)) => Ok(header),
-        Err(what) => Err(what),
-    };
-    Ok((header, length))
-}
-
 /// What is gathered while opening.
 struct Opening<'o> {
     medium: &'o Arc<dyn Medium>,
@@ -98,6 +35,15 @@ struct Opening<'o> {
     recovery: Recovery,
     /// Bases of segments whose header is damaged and was made up.
     made_up: Vec<u64>,
+}
+
+/// What going through the newest segment has found.
+struct Scanned {
+    end: SegmentEnd,
+    /// Time of its last entry.
+    time: Timestamp,
+    /// Its keys.
+    active: Arc<Tail>,
 }
 
 /// All segments, the newest ready to be appended to.
@@ -134,9 +80,13 @@ pub(crate) fn open_log(
     for path in &files.unfinished {
         medium.remove(path).map_err(|error| OpenError::io(path, error))?;
     }
-    let headers = opening.headers(&files)?;
-    let headers = if headers.is_empty() { vec![opening.begin(options)?] } else { headers };
-    let Newest { segments, writer, active } = opening.newest(&headers)?;
+    let end = opening.end()?;
+    let mut headers = opening.headers(&files)?;
+    if headers.is_empty() {
+        headers.push(opening.begin(options, &end)?);
+    }
+    let scanned = opening.newest_scanned(options, &mut headers, &end, state.applied())?;
+    let Newest { segments, writer, active } = opening.newest(&headers, scanned)?;
     let older = opening.older(&files, &headers)?;
     let position = Position { serial: Serial(writer.next.0.saturating_sub(1)), time: writer.time };
     opening.check_state(&*state, position)?;
@@ -159,6 +109,7 @@ pub(crate) fn open_log(
         upkeep: Upkeeper::new(options.upkeep),
         health: std::sync::atomic::AtomicU8::new(0),
         run_failures: AtomicU64::new(0),
+        marked_end: AtomicU64::new(end.serial.0),
         hints: Mutex::default(),
         marks: Marks::default(),
         redacting: Mutex::default(),
@@ -202,15 +153,30 @@ impl Opening<'_> {
         Ok(headers)
     }
 
-    /// The first segment of a new log.
-    fn begin(&self, options: &Options) -> Result<SegmentHeader, OpenError> {
-        let header = SegmentHeader {
-            store_id: self.identity.store_id,
-            base: 0,
-            capacity: options.segment_bytes,
-            first: Serial(1),
-            time: Timestamp(0),
-        };
+    /// Where the log ended when it was last closed.
+    fn end(&mut self) -> Result<LogEnd, OpenError> {
+        match read_end(&**self.medium, &self.dir, &self.identity.store_id)? {
+            Ok(end) => Ok(end),
+            Err(what) => {
+                self.found(&end_path(&self.dir), 0, Part::EndMark, what, None);
+                Ok(LogEnd::default())
+            }
+        }
+    }
+
+    /// The first segment of a new log, or of one that has lost all of them.
+    fn begin(&mut self, options: &Options, end: &LogEnd) -> Result<SegmentHeader, OpenError> {
+        if end.serial.is_some() {
+            let dir = self.dir.clone();
+            self.found(&dir, 0, Part::Sequence, Damage::Missing, Some(Serial(1)));
+        }
+        self.create(options, end.place, end.serial.next(), end.time)
+    }
+
+    /// Makes a segment.
+    fn create(&self, options: &Options, base: u64, first: Serial, time: Timestamp) -> Result<SegmentHeader, OpenError> {
+        let store_id = self.identity.store_id;
+        let header = SegmentHeader { store_id, base, capacity: options.segment_bytes, first, time };
         create_segment(&**self.medium, &self.dir, &header).map_err(|error| match error {
             CreateError::Refused(error) => OpenError::io(&self.dir, error),
             CreateError::Flush => OpenError::io(&self.dir, std::io::Error::other("a flush to disk failed")),
@@ -218,19 +184,30 @@ impl Opening<'_> {
         Ok(header)
     }
 
-    /// Goes through the newest segment, cuts a torn tail, and gets ready to append.
-    fn newest(&mut self, headers: &[SegmentHeader]) -> Result<Newest, OpenError> {
-        let segment = |header: &SegmentHeader| {
-            let segment = Segment::new(&self.dir, header, header.capacity);
-            Arc::new(if self.made_up.contains(&header.base) { segment.begun_unknown() } else { segment })
-        };
-        let mut segments: Vec<_> = headers.iter().map(segment).collect();
-        let Some((header, newest)) = headers.last().zip(segments.last().cloned()) else {
-            return Err(OpenError::damaged(&self.dir, 0, Damage::Missing));
-        };
+    /// Goes through the newest segment. Where groups at its end are not whole that were durable once, they are damage, not the rest of a write
+    /// that was cut short: nothing is cut, and the log goes on behind them in a new segment, with a serial nobody was ever told.
+    fn newest_scanned(
+        &mut self,
+        options: &Options,
+        headers: &mut Vec<SegmentHeader>,
+        end: &LogEnd,
+        applied: Serial,
+    ) -> Result<Scanned, OpenError> {
+        let nothing = || OpenError::damaged(&self.dir, 0, Damage::Missing);
+        let header = *headers.last().ok_or_else(nothing)?;
+        let known = self.recovery.damage.len();
+        let scanned = self.scan_newest(&header)?;
+        let Some(durable) = lost_upto(scanned.end, end, applied) else { return Ok(scanned) };
+        // Found again when the segment is gone through as one that is not the newest.
+        self.recovery.damage.truncate(known);
+        let base = end.place.max(header.base + header.capacity);
+        headers.push(self.create(options, base, durable.next(), end.time.max(scanned.time))?);
+        self.newest_scanned(options, headers, end, applied)
+    }
+
+    /// Goes through the newest segment.
+    fn scan_newest(&mut self, header: &SegmentHeader) -> Result<Scanned, OpenError> {
         let active = Arc::new(Tail::default());
-        let file = self.medium.open(&newest.path).map_err(|error| OpenError::io(&newest.path, error))?;
-        let length = file.len().map_err(|error| OpenError::io(&newest.path, error))?;
         let mut time = header.time;
         let mut entries = 0;
         let end = self.scan_into(header, None, &active, &mut |entry_time| {
@@ -238,22 +215,35 @@ impl Opening<'_> {
             entries += 1;
         })?;
         self.recovery.entries_scanned += entries;
-        let mut cut = length < header.capacity;
+        Ok(Scanned { end, time, active })
+    }
+
+    /// Cuts a torn tail off the newest segment, and gets ready to append to it.
+    fn newest(&mut self, headers: &[SegmentHeader], scanned: Scanned) -> Result<Newest, OpenError> {
+        let segment = |header: &SegmentHeader| {
+            let segment = Segment::new(&self.dir, header, header.capacity);
+            Arc::new(if self.made_up.contains(&header.base) { segment.begun_unknown() } else { segment })
+        };
+        let segments: Vec<_> = headers.iter().map(segment).collect();
+        let Some(newest) = segments.last().cloned() else {
+            return Err(OpenError::damaged(&self.dir, 0, Damage::Missing));
+        };
+        let Scanned { end, time, active } = scanned;
+        let file = self.medium.open(&newest.path).map_err(|error| OpenError::io(&newest.path, error))?;
+        let length = file.len().map_err(|error| OpenError::io(&newest.path, error))?;
+        let mut cut = length < newest.capacity;
         if end.torn {
             self.cut_tail(&newest, &*file, end)?;
             cut = true;
         }
         if cut {
             // A disk that is full now refuses commits until there is room, but what is there can be read.
-            cut = match file.allocate(header.capacity).and_then(|()| file.sync()) {
+            cut = match file.allocate(newest.capacity).and_then(|()| file.sync()) {
                 Err(error) if is_disk_full(&error) => true,
                 other => other.map(|()| false).map_err(|error| OpenError::io(&newest.path, error))?,
             };
         }
         newest.set_readable(end.at);
-        if let Some(slot) = segments.last_mut() {
-            *slot = Arc::clone(&newest);
-        }
         let writer =
             Writer { segment: newest, file, at: end.at, next: end.next, time, cut, closed: false, frame: Vec::new() };
         Ok(Newest { segments, writer, active })
@@ -399,4 +389,12 @@ impl Opening<'_> {
         let remedy = Remedy::of(part);
         self.recovery.damage.push(Finding { file: file.to_owned(), offset, part, what, serial, key: None, remedy });
     }
+}
+
+/// Where whole groups end before what is known to have been durable: the last serial that was. It is known of what was there when the log was
+/// closed, and of what the small state has seen, which is fed only after the flush; the latter counts only where something lies behind the last
+/// whole group, since a state may also be newer than a log that was put back from a backup.
+fn lost_upto(found: SegmentEnd, closed: &LogEnd, applied: Serial) -> Option<Serial> {
+    let seen = if found.torn { applied } else { Serial::NONE };
+    Some(closed.serial.max(seen)).filter(|durable| found.next <= *durable)
 }

@@ -1,14 +1,17 @@
 //! Appending groups: one write and one flush each.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use crate::bytes::offset;
 use crate::config::{MARK_BYTES, SEALED_BACKLOG};
 use crate::error::{CommitError, is_disk_full};
+use crate::format::end::LogEnd;
 use crate::format::frame::{
     GROUP_HEADER, GROUP_OVERHEAD, GroupHeader, encode_entry, encode_group_header, encode_group_trailer, entry_bytes,
 };
 use crate::format::segment::{FIRST_GROUP, SegmentHeader};
+use crate::log::files::write_end;
 use crate::log::marks::Mark;
 use crate::log::segment::{CreateError, Segment, create_segment};
 use crate::log::tail::Tail;
@@ -41,6 +44,20 @@ impl Log {
     /// Refuses commits from now on.
     pub(crate) fn stop_writing(&self) {
         lock(&self.writer).closed = true;
+    }
+
+    /// Notes on the disk where the log ends, so that the next start can tell damage there from a write that was cut short.
+    pub(crate) fn mark_end(&self) {
+        let writer = lock(&self.writer);
+        let Position { serial, time } = self.last();
+        if serial.0 <= self.marked_end.load(Ordering::Acquire) || self.health() == Health::Poisoned {
+            return;
+        }
+        let end = LogEnd { serial, place: writer.segment.end(), time };
+        // Best effort: without the mark a damaged end is taken for one that was not finished, as after a crash.
+        if write_end(&*self.medium, &self.dir, &self.identity.store_id, &end).is_ok() {
+            self.marked_end.store(serial.0, Ordering::Release);
+        }
     }
 
     /// Commits a group. The order matters: write, flush, let readers read, make keys findable, move the end.
