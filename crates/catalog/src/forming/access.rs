@@ -105,11 +105,15 @@ mod tests {
 
     use super::*;
     use crate::access::{Access, Principal, Role, Scope, TokenId, TokenText, Verb};
-    use crate::command::Submission;
+    use crate::actor::{Door, Origin, Proof};
+    use crate::command::{PutMode, Submission, Timestamps};
     use crate::config::RecordLimits;
     use crate::forming::Marks;
     use crate::locate::Locator;
+    use crate::overlay::Draft;
+    use crate::prefixes::{HomeName, Prefixes};
     use crate::usage::Usage;
+    use crate::values::ValueSet;
 
     const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
@@ -153,6 +157,88 @@ mod tests {
         ]
     }
 
+    /// A group that submissions of several actors go into.
+    struct Desk {
+        store: Arc<dyn Store>,
+        locator: Locator,
+        marks: Marks,
+        limits: AccessLimits,
+        usage: Usage,
+        forming: Forming,
+    }
+
+    impl Desk {
+        fn new() -> Self {
+            let store: Arc<dyn Store> = Arc::new(MemoryStore::for_tests());
+            let index = waymark_index::Options {
+                hash_key: waymark_index::HashKey::new([1; 16]),
+                resident_budget_bytes: 0,
+                expected_entries: 0,
+            };
+            let mut prefixes = Prefixes::default();
+            prefixes.insert(HomeName::parse(b"88.1").unwrap(), Serial(1));
+            Self {
+                locator: Locator::new(Arc::clone(&store), waymark_index::new(index).1.reader()),
+                marks: Marks::new(Arc::clone(&store)),
+                limits: AccessLimits { finished_tokens: 2, ..AccessLimits::DEFAULT },
+                usage: Usage::default(),
+                forming: Forming::new(Serial(1), NOW, Arc::new(prefixes), Arc::new(Access::default())),
+                store,
+            }
+        }
+
+        fn ask(&mut self, actor: &Actor, commands: Vec<Command>) -> Option<Vec<Result<Outcome, Refusal>>> {
+            let terms = Terms {
+                rule: CaseRule::Insensitive,
+                limits: &RecordLimits::DEFAULT,
+                access: &self.limits,
+                usage: &self.usage,
+                store: self.store.as_ref(),
+            };
+            let submission = Submission::new(actor, commands);
+            let results = self.forming.decide(&submission, terms, &mut self.locator, &mut self.marks)?;
+            Some(results.into_iter().map(|result| result.map(|receipt| receipt.outcome)).collect())
+        }
+    }
+
+    fn actor(name: u8, proof: Proof) -> Actor {
+        Actor::principal(&name.to_string(), proof, Origin { door: Door::Grpc, source: None })
+    }
+
+    fn create(handle: &str) -> Command {
+        let (values, timestamps) = (ValueSet::default(), Timestamps::Now);
+        Command::Put { handle: handle.into(), values, timestamps, mode: PutMode::Create }
+    }
+
+    #[test]
+    fn a_revocation_holds_for_submissions_behind_it_in_the_same_group() {
+        let mut desk = Desk::new();
+        let issued = token(1, 7, false);
+        let put = Command::PutPrincipal { principal: principal(7, Scope::All) };
+        let holder = actor(7, Proof::Token(issued.id));
+        let operator = Actor::operator();
+        let revoke = Command::RevokeToken { id: issued.id, reason: String::new() };
+        let setup = desk.ask(&operator, vec![put, Command::IssueToken { token: issued }]).unwrap();
+        assert_eq!(setup, [Ok(Outcome::Stored), Ok(Outcome::Stored)]);
+        assert_eq!(desk.ask(&holder, vec![create("88.1/a")]).unwrap(), [Ok(Outcome::Created)]);
+        assert_eq!(desk.ask(&operator, vec![revoke]).unwrap(), [Ok(Outcome::Stored)]);
+        assert_eq!(desk.ask(&holder, vec![create("88.1/b")]).unwrap(), [Err(Refusal::NotPermitted)]);
+    }
+
+    #[test]
+    fn a_quota_is_shared_by_all_submissions_of_a_group() {
+        let mut desk = Desk::new();
+        let limited = Principal { daily_quota: Some(3), ..principal(7, Scope::All) };
+        desk.ask(&Actor::operator(), vec![Command::PutPrincipal { principal: limited }]).unwrap();
+        let (job, certificate) = (actor(7, Proof::Job), actor(7, Proof::Certificate([7; 32])));
+        let created = || Ok(Outcome::Created);
+        assert_eq!(desk.ask(&job, vec![create("88.1/a"), create("88.1/b")]).unwrap(), [created(), created()]);
+        let over = Err(Refusal::QuotaExceeded { quota: 3, until: Timestamp(1_800_028_800_000) });
+        let rest = desk.ask(&certificate, vec![create("88.1/c"), create("88.1/d")]).unwrap();
+        assert_eq!(rest, [created(), over]);
+        assert_eq!(desk.forming.written().values().sum::<u64>(), 3);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -160,33 +246,16 @@ mod tests {
         fn entries_never_take_more_than_was_counted_for_them(
             submissions in proptest::collection::vec(proptest::collection::vec(command(), 1..12), 1..12),
         ) {
-            let store: Arc<dyn Store> = Arc::new(MemoryStore::for_tests());
-            let index = waymark_index::Options {
-                hash_key: waymark_index::HashKey::new([1; 16]),
-                resident_budget_bytes: 0,
-                expected_entries: 0,
-            };
-            let mut locator = Locator::new(Arc::clone(&store), waymark_index::new(index).1.reader());
-            let mut marks = Marks::new(Arc::clone(&store));
-            let limits = AccessLimits { finished_tokens: 2, ..AccessLimits::DEFAULT };
-            let (records, usage) = (RecordLimits::DEFAULT, Usage::default());
-            let terms = Terms {
-                rule: CaseRule::Insensitive,
-                limits: &records,
-                access: &limits,
-                usage: &usage,
-                store: store.as_ref(),
-            };
-            let mut forming = Forming::new(Serial(1), NOW, Arc::default(), Arc::new(Access::default()));
+            let mut desk = Desk::new();
             for commands in submissions {
-                if forming.decide(&Submission::new(&Actor::operator(), commands), terms, &mut locator, &mut marks).is_none() {
+                if desk.ask(&Actor::operator(), commands).is_none() {
                     break;
                 }
-                let drafted = |(_, draft): (Serial, &crate::overlay::Draft)| {
+                let drafted = |(_, draft): (Serial, &Draft)| {
                     ENTRY_FRAME_BYTES + "operator".len() + draft.key.len() + draft.body.len()
                 };
-                let bytes: usize = forming.entries().map(drafted).sum();
-                prop_assert!(bytes <= forming.bytes(), "{bytes} > {}", forming.bytes());
+                let (bytes, counted): (usize, usize) = (desk.forming.entries().map(drafted).sum(), desk.forming.bytes());
+                prop_assert!(bytes <= counted, "{bytes} > {counted}");
             }
         }
     }
