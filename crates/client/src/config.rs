@@ -47,3 +47,46 @@ pub const DEADLINE_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// Time a QUIC connection may stay silent, in both directions, before it is given up.
 pub const QUIC_IDLE: Duration = Duration::from_secs(30);
+
+/// Time one call of the registration client may take, repetitions included. The default is longer than a busy node holds a write
+/// back; an hour is more than anybody waits for one answer.
+pub const CALL_DEADLINE: Limit<Duration> =
+    Limit { default: Duration::from_secs(30), min: Duration::from_millis(10), max: Duration::from_secs(3600) };
+
+/// Time to connect, TLS included. A path that is there answers within a few round trips; more only delays the next attempt.
+pub const CONNECT_TIME: Duration = Duration::from_secs(10);
+
+/// Silence on a registration connection after which the client asks whether the server is still there, and how long it then waits: a
+/// connection that a network dropped silently is noticed after both.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// Wait before the first repetition of a call; it doubles up to [`BACKOFF_MOST`], half of it drawn at random so that many clients of a
+/// node that comes back do not come all at once.
+pub const BACKOFF_FIRST: Duration = Duration::from_millis(100);
+
+/// Longest wait between repetitions: a node that restarts is found again within this.
+pub const BACKOFF_MOST: Duration = Duration::from_secs(10);
+
+/// Largest message taken from a registration server, in bytes: a page of 1,000 identifiers with values of usual size. One that is
+/// larger fails the call with a reason.
+pub const ANSWER_BYTES: usize = 64 << 20;
+
+/// Items of a stream that may be under way without an answer. They are kept to be sent again, so this bounds memory together with
+/// [`WINDOW_BYTES`]; the default keeps a node with group commit busy over a link of some milliseconds.
+pub const WINDOW_ITEMS: Limit<usize> = Limit { default: 8_192, min: 1, max: 1 << 20 };
+
+/// Bytes of items that may be under way without an answer; one item always may. A million small items fit, or 16 of the largest messages.
+pub const WINDOW_BYTES: Limit<usize> = Limit { default: 16 << 20, min: 1 << 10, max: 1 << 30 };
+
+/// Items in one message: many share the cost of a message, few enough that the window holds several messages.
+pub const BATCH_ITEMS: Limit<usize> = Limit { default: 512, min: 1, max: 10_000 };
+
+/// Bytes of items in one message; one item may be larger. Below the 4 MiB servers usually take.
+pub const BATCH_BYTES: usize = 1 << 20;
+
+/// Time an exchange or a watch goes without an answer before it is given up; the default is longer than a node takes to restart.
+pub const PATIENCE: Limit<Duration> = Limit {
+    default: Duration::from_secs(300),
+    min: Duration::from_millis(10),
+    max: Duration::from_secs(7 * 24 * 3600),
+};

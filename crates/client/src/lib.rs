@@ -1,4 +1,4 @@
-//! Client library: asks a known server over UDP, TCP or QUIC.
+//! Client library: asks a known server over UDP, TCP or QUIC, and registers identifiers over gRPC ([`registration`]).
 //!
 //! [`Client::ask`] takes one finished request message and one deadline, and finds an answer over the transports the server has, in
 //! the order the caller chose. A transport that stays silent is not waited for: the next starts beside it after
@@ -23,6 +23,7 @@ pub mod config;
 mod error;
 mod exchange;
 pub mod quic;
+pub mod registration;
 #[cfg(test)]
 mod sample;
 mod stream;

@@ -50,15 +50,15 @@ impl Trust {
     }
 }
 
-/// Accepts one certificate. The handshake still proves that the server holds its key.
+/// Accepts one certificate, on QUIC and on TLS. The handshake still proves that the server holds its key.
 #[derive(Debug)]
-struct Pinned {
+pub(crate) struct Pinned {
     pin: [u8; 32],
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Pinned {
-    fn new(pin: [u8; 32], provider: &CryptoProvider) -> Self {
+    pub(crate) fn new(pin: [u8; 32], provider: &CryptoProvider) -> Self {
         Self { pin, algorithms: provider.signature_verification_algorithms }
     }
 }

@@ -1,0 +1,78 @@
+//! Calls for running a node: who may do what, which prefixes it serves, what was done.
+
+use tonic::{Streaming, transport::Channel};
+use waymark_api::operator::v1::{
+    self, access_client::AccessClient, audit_client::AuditClient, prefixes_client::PrefixesClient,
+};
+
+use super::{
+    call::{CallError, Repeat},
+    registrar::Registrar,
+};
+use crate::config::ANSWER_BYTES;
+
+/// Writes a call: its documentation, name, request, response, service, and what repeating it does.
+macro_rules! calls {
+    ($($(#[$doc:meta])* $name:ident($request:ty) -> $response:ty, $service:ident.$method:ident, $repeat:ident;)*) => {
+        impl Registrar {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// A refusal, or no definite answer in time.
+                pub async fn $name(&self, request: &$request) -> Result<$response, CallError> {
+                    self.repeat(request, Repeat::$repeat, |request| async move { self.$service().$method(request).await }).await
+                }
+            )*
+        }
+    };
+}
+
+calls! {
+    /// Makes or changes a principal.
+    put_principal(v1::PutPrincipalRequest) -> v1::PrincipalResponse, access.put_principal, Harmless;
+    /// One principal.
+    principal(v1::GetPrincipalRequest) -> v1::Principal, access.get_principal, Harmless;
+    /// One page of principals.
+    principals(v1::ListPrincipalsRequest) -> v1::ListPrincipalsResponse, access.list_principals, Harmless;
+    /// Removes a principal and all its tokens.
+    remove_principal(v1::RemovePrincipalRequest) -> v1::PrincipalResponse, access.remove_principal, Twice;
+    /// Makes a token; its text is in the answer and nowhere else.
+    issue_token(v1::IssueTokenRequest) -> v1::IssueTokenResponse, access.issue_token, Twice;
+    /// One page of tokens.
+    tokens(v1::ListTokensRequest) -> v1::ListTokensResponse, access.list_tokens, Harmless;
+    /// Revokes a token; in force when this returns.
+    revoke_token(v1::RevokeTokenRequest) -> v1::RevokeTokenResponse, access.revoke_token, Harmless;
+    /// Serves a prefix from now on.
+    home(v1::HomeRequest) -> v1::PrefixResponse, prefixes.home, Harmless;
+    /// Stops serving a prefix.
+    unhome(v1::UnhomeRequest) -> v1::PrefixResponse, prefixes.unhome, Harmless;
+    /// One page of the prefixes served.
+    prefixes_served(v1::ListPrefixesRequest) -> v1::ListPrefixesResponse, prefixes.list, Harmless;
+    /// The end of the audit chain.
+    audit_head(v1::AuditHeadRequest) -> v1::AuditHead, audit.head, Harmless;
+    /// Goes through the whole audit chain.
+    verify_audit(v1::VerifyAuditRequest) -> v1::VerifyAuditResponse, audit.verify, Harmless;
+}
+
+impl Registrar {
+    /// Entries of the audit trail.
+    ///
+    /// # Errors
+    /// A refusal, or no answer in time.
+    pub async fn search_audit(&self, request: &v1::SearchAuditRequest) -> Result<Streaming<v1::AuditEntry>, CallError> {
+        self.repeat_opening(request, |request| async move { self.audit().search(request).await }).await
+    }
+
+    fn access(&self) -> AccessClient<Channel> {
+        AccessClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
+    }
+
+    fn prefixes(&self) -> PrefixesClient<Channel> {
+        PrefixesClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
+    }
+
+    fn audit(&self) -> AuditClient<Channel> {
+        AuditClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
+    }
+}
