@@ -79,4 +79,5 @@ pub use startup::{OpenError, Options, Recovery, Warm, machine_time};
 pub use streams::{ItemOutcome, ItemReceipt, ItemsError, MarkError};
 pub use values::{ContentHash, MAX_INDEX, ValueSet, ValueSetError};
 pub use warnings::{Warning, Warnings};
+pub use waymark_store::{Serial, Timestamp};
 pub use writer::Clock;

@@ -1,2 +1,30 @@
-//! The gRPC and HTTP doors of registration and operation.
+//! The doors through which programs and people register identifiers, read them back, and run the node: gRPC, and the same by HTTP and JSON.
+//!
+//! ```text
+//! socket ─ door ─ edge: who, how often ─ convert: proto, JSON -> Order ─ catalog writer ─ Receipt | Refusal ─ convert ─ answer
+//! ```
+//! | module | holds |
+//! |---|---|
+//! | [`door`] | addresses, TLS, connections, stopping |
+//! | `edge` | credentials, rates, the ways to writer and readers; the same for every door |
+//! | `convert` | words of the interface to words of the catalog and back |
+//! | `upload` | streams of changes: items in, outcomes out, in order |
+//! | `grpc` | the services of `proto/` |
+//! | [`failure`], [`reasons`] | what goes wrong, as values, and the one table of their names and texts |
+//!
+//! No decision about data is made here: rights, order and durability are the catalog's. Nothing here keeps a credential or writes one to a log.
 #![forbid(unsafe_code)]
+
+pub mod config;
+mod convert;
+mod counters;
+pub mod door;
+mod edge;
+pub mod failure;
+mod grpc;
+pub mod reasons;
+mod upload;
+
+pub use config::Limits;
+pub use counters::{Counters, Event};
+pub use door::{Addresses, Bound, Certificate, Drained, Running, Service, ServiceConfig, Settings, StartError, Tls};

@@ -1,0 +1,208 @@
+//! Every limit of the registration doors: default, minimum, maximum, unit and reason, in one place.
+
+use std::time::Duration;
+
+pub use waymark_wire::frame::config::Limit;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+// Connections.
+
+/// Connections of all gRPC addresses, and of all HTTP addresses. Default: some thousand systems that hold one open each, with room for
+/// those that open several.
+pub const CONNECTIONS: Limit<usize> = Limit { default: 4_096, min: 1, max: 1_000_000 };
+
+/// Connections of one source: an IPv4 address, or the /64 of an IPv6 address. Default: a company behind one address.
+pub const CONNECTIONS_PER_SOURCE: Limit<usize> = Limit { default: 256, min: 1, max: 1_000_000 };
+
+/// TLS handshakes under way at a time; who comes above it waits in the kernel's queue. Default: a second of one core's handshakes is
+/// some thousand, and more at a time would only make all of them late.
+pub const HANDSHAKES: Limit<usize> = Limit { default: 256, min: 1, max: 65_536 };
+
+/// How long a TLS handshake may take. Default: a slow line far away needs a second or two.
+pub const HANDSHAKE_TIME: Limit<Duration> =
+    Limit { default: Duration::from_secs(10), min: Duration::from_millis(100), max: Duration::from_secs(120) };
+
+/// How long a connection may be silent before it is asked for a sign of life, and how long that sign may take is a third of it.
+/// Default: shorter than what most middle boxes forget a connection after (five minutes).
+pub const KEEPALIVE: Limit<Duration> =
+    Limit { default: Duration::from_secs(60), min: Duration::from_secs(1), max: Duration::from_secs(3600) };
+
+/// Calls under way at a time on one connection. Default: what gRPC libraries expect; each costs a task and its buffers.
+pub const CALLS_PER_CONNECTION: Limit<u32> = Limit { default: 100, min: 1, max: 10_000 };
+
+/// Bytes of the headers of one call. Default: a token and a dozen others.
+pub const HEADER_BYTES: Limit<u32> = Limit { default: 16 << 10, min: 4 << 10, max: 256 << 10 };
+
+// Calls.
+
+/// Bytes of one message in either direction, after decompression. Default and minimum: a record of full size (258,048 bytes) with room,
+/// and a thousand ordinary changes in one message of a stream.
+pub const MESSAGE_BYTES: Limit<usize> = Limit { default: 4 * MIB, min: 512 * KIB, max: 64 * MIB };
+
+/// The longest a unary call may take, whatever the caller allows it. Default: a writer whose disk hangs is known to be so by then.
+pub const CALL_TIME: Limit<Duration> =
+    Limit { default: Duration::from_secs(60), min: Duration::from_secs(1), max: Duration::from_secs(600) };
+
+/// Reads that may be on the disk at a time; the others wait. Default: a little parallelism for fast disks, and a bound on threads.
+pub const READS: Limit<usize> = Limit { default: 16, min: 1, max: 256 };
+
+/// Streams that may wait for room in the writer's queue with a thread each; the others wait without one. Default: enough to fill the
+/// queue as soon as there is room.
+pub const WAITING_STREAMS: Limit<usize> = Limit { default: 8, min: 1, max: 256 };
+
+/// Field violations told of one message. Not an operator's choice: they travel in a trailer that clients bound to 8 KiB.
+pub const VIOLATIONS: usize = 16;
+
+// Streams of changes.
+
+/// Streams of changes under way at a time, over all connections. Default: with the limits of one stream, a bound on memory of half a GiB.
+pub const UPLOADS: Limit<usize> = Limit { default: 64, min: 1, max: 4_096 };
+
+/// Items of a stream handed to the writer at a time. Default: as an import does; a flush is shared by many, and stays short.
+pub const SUBMISSION_ITEMS: Limit<usize> = Limit { default: 512, min: 1, max: 4_096 };
+
+/// Submissions of one stream under way, so that reading, converting and flushing overlap. Default: as an import keeps.
+pub const SUBMISSIONS_IN_FLIGHT: Limit<usize> = Limit { default: 8, min: 1, max: 64 };
+
+/// Bytes of all items of one stream under way. Default: what the submissions above take with ordinary records, twice.
+pub const STREAM_BYTES: Limit<usize> = Limit { default: 8 * MIB, min: MIB, max: 256 * MIB };
+
+/// How long a client of a stream may take to read an outcome before the call is ended. Default: a client that is paused for a
+/// minute may still continue; one that is gone gives its memory back.
+pub const READER_TIME: Limit<Duration> =
+    Limit { default: Duration::from_secs(120), min: Duration::from_secs(1), max: Duration::from_secs(3600) };
+
+/// How long a stream may rest without a message of the client. Default: long enough for a source that delivers in bursts.
+pub const STREAM_IDLE: Limit<Duration> =
+    Limit { default: Duration::from_secs(600), min: Duration::from_secs(1), max: Duration::from_secs(24 * 3600) };
+
+/// Longest name of a stream in bytes. Not an operator's choice: part of the interface.
+pub const STREAM_NAME_BYTES: usize = 128;
+
+/// Refusals listed in the summary of an upload. Not an operator's choice: part of the interface.
+pub const SUMMARY_REFUSALS: usize = 100;
+
+// Pages.
+
+/// Items of a page when the caller does not say. Not an operator's choice: part of the interface.
+pub const PAGE: usize = 100;
+
+/// Items of a page at most. Not an operator's choice: part of the interface.
+pub const PAGE_MAX: usize = 1_000;
+
+/// Bytes of a page's values, after which it ends early. Default: half a message, since one record more always fits.
+pub const PAGE_BYTES: Limit<usize> = Limit { default: 2 * MIB, min: 256 * KIB, max: 32 * MIB };
+
+/// Keys looked at for one page, after which it ends early, perhaps empty: a filter by time looks at much and shows little.
+pub const PAGE_SCAN: Limit<usize> = Limit { default: 100_000, min: 1_000, max: 10_000_000 };
+
+// Watching.
+
+/// Watchers at a time. Default: a bound on tasks; each reads the log for itself.
+pub const WATCHERS: Limit<usize> = Limit { default: 256, min: 1, max: 10_000 };
+
+/// Changes read for a watcher at a time, and those waiting for it to read them. Default: a good share of a page of the log.
+pub const WATCH_BATCH: Limit<usize> = Limit { default: 256, min: 1, max: 4_096 };
+
+/// How often a watcher to whom nothing is sent is told how far it is. Default: often enough that little is seen twice.
+pub const WATCH_PROGRESS: Limit<Duration> =
+    Limit { default: Duration::from_secs(10), min: Duration::from_millis(100), max: Duration::from_secs(3600) };
+
+// Callers.
+
+/// Calls and stream items a second of a principal that has no rate of its own; as many are taken at once. Default: a factory's line
+/// with room, far below what the writer does for all.
+pub const RATE_PER_SECOND: Limit<u32> = Limit { default: 50_000, min: 1, max: 10_000_000 };
+
+/// Failed authentications of one source taken at once before their answers are held back. Default: a person who errs, a program
+/// that starts with an old token.
+pub const FAILED_AUTHENTICATIONS: Limit<u32> = Limit { default: 10, min: 1, max: 10_000 };
+
+/// Failed authentications a source regains a minute. Default: one each two seconds.
+pub const FAILED_AUTHENTICATIONS_PER_MINUTE: Limit<u32> = Limit { default: 30, min: 1, max: 60_000 };
+
+/// How long the answer to a failed authentication is held back above that. Default: makes guessing pointless on any number of calls.
+pub const FAILURE_DELAY: Limit<Duration> =
+    Limit { default: Duration::from_secs(1), min: Duration::ZERO, max: Duration::from_secs(60) };
+
+/// Sources whose failures are counted apart; above it all others are counted together. Default: a MiB or so.
+pub const FAILURE_SOURCES: Limit<usize> = Limit { default: 16_384, min: 16, max: 1 << 20 };
+
+// Stopping.
+
+/// The longest a drained stop may take before what is still under way is cut off. Default: the time of one slow call.
+pub const DRAIN_TIME: Limit<Duration> =
+    Limit { default: Duration::from_secs(10), min: Duration::ZERO, max: Duration::from_secs(600) };
+
+/// Declares [`Limits`] from a list of fields and the constants that bound them, so that none can be left out of `in_range`.
+macro_rules! limits {
+    ($($field:ident: $kind:ty = $limit:ident,)*) => {
+        /// The limits of the registration doors; each field is described at the constant it is bounded by.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct Limits {
+            $(#[doc = concat!("See [`", stringify!($limit), "`].")] pub $field: $kind,)*
+        }
+
+        impl Limits {
+            /// Every limit moved into its range.
+            #[must_use]
+            pub fn in_range(self) -> Self {
+                Self { $($field: $limit.clamp(self.$field),)* }
+            }
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($field: $limit.default,)* }
+            }
+        }
+    };
+}
+
+limits! {
+    connections: usize = CONNECTIONS,
+    connections_per_source: usize = CONNECTIONS_PER_SOURCE,
+    handshakes: usize = HANDSHAKES,
+    handshake_time: Duration = HANDSHAKE_TIME,
+    keepalive: Duration = KEEPALIVE,
+    calls_per_connection: u32 = CALLS_PER_CONNECTION,
+    header_bytes: u32 = HEADER_BYTES,
+    message_bytes: usize = MESSAGE_BYTES,
+    call_time: Duration = CALL_TIME,
+    reads: usize = READS,
+    waiting_streams: usize = WAITING_STREAMS,
+    uploads: usize = UPLOADS,
+    submission_items: usize = SUBMISSION_ITEMS,
+    submissions_in_flight: usize = SUBMISSIONS_IN_FLIGHT,
+    stream_bytes: usize = STREAM_BYTES,
+    reader_time: Duration = READER_TIME,
+    stream_idle: Duration = STREAM_IDLE,
+    page_bytes: usize = PAGE_BYTES,
+    page_scan: usize = PAGE_SCAN,
+    watchers: usize = WATCHERS,
+    watch_batch: usize = WATCH_BATCH,
+    watch_progress: Duration = WATCH_PROGRESS,
+    rate_per_second: u32 = RATE_PER_SECOND,
+    failed_authentications: u32 = FAILED_AUTHENTICATIONS,
+    failed_authentications_per_minute: u32 = FAILED_AUTHENTICATIONS_PER_MINUTE,
+    failure_delay: Duration = FAILURE_DELAY,
+    failure_sources: usize = FAILURE_SOURCES,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_lies_in_its_range() {
+        assert_eq!(Limits::default().in_range(), Limits::default());
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_moved_into_it() {
+        let limits = Limits { connections: 0, keepalive: Duration::ZERO, ..Limits::default() }.in_range();
+        assert_eq!((limits.connections, limits.keepalive), (1, Duration::from_secs(1)));
+    }
+}

@@ -1,0 +1,248 @@
+//! The doors: addresses, TLS, starting and stopping. No decisions about content.
+//!
+//! [`Service::bind`] takes the addresses, [`Bound::start`] begins to answer and gives [`Running`], which knows the actual addresses and stops the
+//! doors again: [`Running::drain`] takes no more calls, finishes what is under way, and ends within a bound.
+
+mod admission;
+mod connection;
+mod listen;
+mod tls;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
+use waymark_catalog::{Catalog, Clock};
+
+pub(crate) use self::admission::Source;
+pub(crate) use self::connection::{Connection, Peer};
+pub use self::tls::{Certificate, Tls, TlsError};
+
+use self::listen::Doorway;
+use crate::config::Limits;
+use crate::counters::Counters;
+use crate::edge::Edge;
+use crate::grpc;
+
+/// Which doors to open, and how.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceConfig {
+    /// Addresses of the gRPC service. Port 0 is a port the system chooses.
+    pub grpc: Vec<SocketAddr>,
+    /// How they speak TLS. `None` is plain text: for tests, and for addresses nobody else can reach.
+    pub tls: Option<Tls>,
+    /// Limits of the doors.
+    pub limits: Limits,
+}
+
+/// What the service works with beside the catalog.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Reads the time; the one the catalog has.
+    pub clock: Clock,
+}
+
+/// Why the doors cannot be opened. The operator's fault, or the system's.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A gRPC address.
+    #[error("cannot answer on grpc://{address}")]
+    Grpc {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The certificate, or the authorities for clients.
+    #[error("cannot set up TLS")]
+    Tls(#[from] TlsError),
+    /// The descriptions of the services, which is a defect of this program.
+    #[error("cannot describe the services")]
+    Reflection(#[source] tonic_reflection::server::Error),
+}
+
+/// The actual addresses of the doors, in the order they were configured.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Addresses {
+    /// Of the gRPC service.
+    pub grpc: Vec<SocketAddr>,
+}
+
+/// How a stop went.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Drained {
+    /// Everything under way was finished.
+    Finished,
+    /// The bound was reached first; what was left was cut off.
+    CutOff,
+}
+
+/// The registration service.
+#[derive(Clone, Copy, Debug)]
+pub struct Service;
+
+/// Doors whose addresses are taken and which do not answer yet.
+#[derive(Debug)]
+pub struct Bound {
+    addresses: Addresses,
+    grpc: Vec<TcpListener>,
+    grpc_tls: Option<Arc<rustls::ServerConfig>>,
+    certificate: Option<Certificate>,
+    limits: Limits,
+}
+
+/// Open doors. Dropping this stops them without waiting for anything.
+#[derive(Debug)]
+pub struct Running {
+    addresses: Addresses,
+    certificate: Option<Certificate>,
+    counters: Arc<Counters>,
+    stage: watch::Sender<Stage>,
+    tasks: JoinSet<()>,
+}
+
+/// Where the doors are in their life.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Stage {
+    Open,
+    Draining,
+    CutOff,
+}
+
+/// Says to tasks when the doors stop.
+#[derive(Clone, Debug)]
+pub(crate) struct Stopping(watch::Receiver<Stage>);
+
+impl Stopping {
+    /// Whether stopping has begun.
+    pub(crate) fn has_begun(&self) -> bool {
+        *self.0.borrow() >= Stage::Draining
+    }
+
+    /// Ends when stopping has begun. May be dropped and asked again.
+    pub(crate) async fn begun(&mut self) {
+        // An error says that nobody is left to tell, which means the same.
+        let _ = self.0.wait_for(|stage| *stage >= Stage::Draining).await;
+    }
+
+    /// Ends when waiting for those under way is over.
+    pub(crate) async fn cut_off(&mut self) {
+        let _ = self.0.wait_for(|stage| *stage >= Stage::CutOff).await;
+    }
+}
+
+impl Service {
+    /// Takes all addresses. Call inside a tokio runtime with IO and time. Who connects from now on waits until [`Bound::start`].
+    ///
+    /// # Errors
+    /// [`StartError`] names the address; doors opened before it are closed again.
+    pub fn bind(config: ServiceConfig) -> Result<Bound, StartError> {
+        let ServiceConfig { grpc, tls, limits } = config;
+        let grpc_tls = tls.as_ref().map(|tls| tls.server_config(grpc::ALPN)).transpose()?;
+        let mut bound = Bound {
+            addresses: Addresses::default(),
+            grpc: Vec::new(),
+            grpc_tls,
+            certificate: tls.map(|tls| tls.certificate),
+            limits: limits.in_range(),
+        };
+        for address in grpc {
+            let fail = |source| StartError::Grpc { address, source };
+            let listener = listen::bind(address).map_err(fail)?;
+            bound.addresses.grpc.push(listener.local_addr().map_err(fail)?);
+            bound.grpc.push(listener);
+        }
+        Ok(bound)
+    }
+}
+
+impl Bound {
+    /// The addresses that will answer, with the ports the system chose.
+    #[must_use]
+    pub const fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Begins to answer, on the runtime this is called in.
+    ///
+    /// # Errors
+    /// [`StartError::Reflection`]; everything is closed again.
+    pub fn start(self, catalog: &Catalog, settings: &Settings) -> Result<Running, StartError> {
+        let Self { addresses, grpc, grpc_tls, certificate, limits } = self;
+        let (stage, stopping) = watch::channel(Stage::Open);
+        let stopping = Stopping(stopping);
+        let counters = Arc::new(Counters::new());
+        let edge = Edge::new(catalog, limits, Arc::clone(&counters), settings.clock, stopping.clone());
+        let mut running = Running { addresses, certificate, counters, stage, tasks: JoinSet::new() };
+        if !grpc.is_empty() {
+            let connections = running.open(grpc, grpc_tls, &limits, &stopping);
+            let serving = grpc::serve(&edge, connections, &mut running.tasks).map_err(StartError::Reflection)?;
+            running.tasks.spawn(serving);
+        }
+        Ok(running)
+    }
+}
+
+/// Accepted connections, as tonic takes them.
+pub(crate) type Incoming = futures_util::stream::BoxStream<'static, Result<Connection, io::Error>>;
+
+impl Running {
+    /// Begins to accept on listeners of one door.
+    fn open(
+        &mut self,
+        listeners: Vec<TcpListener>,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        limits: &Limits,
+        stopping: &Stopping,
+    ) -> Incoming {
+        let doorway = Doorway::new(tls, limits, &self.counters);
+        // One waiting is enough: whoever has shaken hands is taken at once.
+        let (ready, connections) = mpsc::channel(1);
+        for listener in listeners {
+            self.tasks.spawn(Arc::clone(&doorway).accept(listener, ready.clone(), stopping.clone()));
+        }
+        ReceiverStream::new(connections).map(Ok).boxed()
+    }
+
+    /// The addresses that answer, with the ports the system chose.
+    #[must_use]
+    pub const fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// What was counted since the start.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Shows another certificate to whoever connects from now on; open connections keep theirs. Without TLS nothing happens.
+    ///
+    /// # Errors
+    /// The key cannot be used, or is not that of the first certificate; the old one stays.
+    pub fn reload_certificate(
+        &self,
+        chain: Vec<rustls::pki_types::CertificateDer<'static>>,
+        key: rustls::pki_types::PrivateKeyDer<'static>,
+    ) -> Result<(), rustls::Error> {
+        self.certificate.as_ref().map_or(Ok(()), |certificate| certificate.replace(chain, key))
+    }
+
+    /// Stops: takes no more connections and calls, finishes those under way, ends watches. Ends at the latest after `bound` (see
+    /// [`config::DRAIN_TIME`](crate::config::DRAIN_TIME)); what is left then is cut off.
+    pub async fn drain(mut self, bound: Duration) -> Drained {
+        self.stage.send_replace(Stage::Draining);
+        let ended = timeout(bound, async { while self.tasks.join_next().await.is_some() {} }).await;
+        self.stage.send_replace(Stage::CutOff);
+        self.tasks.shutdown().await;
+        if ended.is_ok() { Drained::Finished } else { Drained::CutOff }
+    }
+}

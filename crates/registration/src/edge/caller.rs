@@ -1,0 +1,138 @@
+//! Who is calling: from a credential to rights. The credential itself goes no further than this file.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use tokio::time::sleep;
+use tonic::metadata::MetadataMap;
+use waymark_catalog::access::{Denied, Rights, TokenText, Verb};
+use waymark_catalog::{Actor, Door, Origin, Proof};
+
+use super::Edge;
+use crate::counters::Event;
+use crate::door::Peer;
+use crate::failure::{Failure, Retry};
+use crate::reasons::{Language, Reason};
+
+/// Somebody whose credential was accepted.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    /// Who it is, for the writer and the audit.
+    pub(crate) actor: Actor,
+    /// What it may do, as of the beginning of the call.
+    pub(crate) rights: Rights,
+    /// What its texts are written in.
+    pub(crate) language: Language,
+}
+
+/// The parts of a request that say who calls.
+pub(crate) struct Credentials<'a> {
+    /// `authorization`.
+    pub(crate) authorization: Option<&'a str>,
+    /// Language of the answers.
+    pub(crate) language: Language,
+    /// Who is at the other end of the connection.
+    pub(crate) peer: Option<&'a Peer>,
+    /// The door.
+    pub(crate) door: Door,
+}
+
+impl<'a> Credentials<'a> {
+    /// Those of a gRPC call.
+    pub(crate) fn of_call(metadata: &'a MetadataMap, peer: Option<&'a Peer>) -> Self {
+        let header = |name| metadata.get(name).and_then(|value| value.to_str().ok());
+        Self {
+            authorization: header("authorization"),
+            language: header("accept-language").map_or_else(Language::default, Language::preferred),
+            peer,
+            door: Door::Grpc,
+        }
+    }
+}
+
+impl Edge {
+    /// Says who is calling, or holds the answer back and refuses.
+    pub(crate) async fn caller(&self, credentials: &Credentials<'_>) -> Result<Caller, Failure> {
+        let source = credentials.peer.map(|peer| peer.address.ip().to_canonical());
+        match self.check(credentials, source) {
+            Ok(caller) => Ok(caller),
+            Err(denied) => Err(self.refuse(denied, source).await),
+        }
+    }
+
+    fn check(&self, credentials: &Credentials<'_>, source: Option<IpAddr>) -> Result<Caller, Denied> {
+        let access = self.catalog.access();
+        let (proof, rights) = if let Some(header) = credentials.authorization {
+            let token = bearer(header).and_then(TokenText::parse).ok_or(Denied::UnknownCredential)?;
+            (Proof::Token(token.id()), access.check_token(&token, self.now())?)
+        } else {
+            let fingerprint = credentials.peer.and_then(|peer| peer.certificate).ok_or(Denied::UnknownCredential)?;
+            (Proof::Certificate(fingerprint), access.check_certificate(&fingerprint)?)
+        };
+        let origin = Origin { door: credentials.door, source };
+        let actor = Actor::principal(&rights.principal.name, proof, origin);
+        Ok(Caller { actor, rights, language: credentials.language })
+    }
+
+    /// Counts the failure; a source with many waits for its answer.
+    async fn refuse(&self, denied: Denied, source: Option<IpAddr>) -> Failure {
+        self.counters.add(Event::Unauthenticated, 1);
+        let failure = Failure::new(match denied {
+            Denied::Expired => Reason::TokenExpired,
+            Denied::Revoked => Reason::TokenRevoked,
+            Denied::Disabled => Reason::PrincipalDisabled,
+            _ => Reason::Unauthenticated,
+        });
+        let Some(after) = source.and_then(|source| self.failures.note(source)) else { return failure };
+        sleep(self.limits.failure_delay).await;
+        let at = self.after(after);
+        Failure::new(Reason::TooManyFailures).retry(Retry { after, at })
+    }
+
+    /// Counts `count` calls or items of a caller against its rate.
+    pub(crate) fn within_rate(&self, caller: &Caller, count: u32) -> Result<(), Failure> {
+        self.rates.take(&caller.rights.principal, count).map_err(|(rate, after)| {
+            self.counters.add(Event::RateLimited, 1);
+            Failure::new(Reason::RateLimited).with("rate", rate).retry(Retry { after, at: self.after(after) })
+        })
+    }
+
+    fn after(&self, delay: std::time::Duration) -> waymark_catalog::Timestamp {
+        let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        waymark_catalog::Timestamp(self.now().0.saturating_add(millis))
+    }
+}
+
+impl Caller {
+    /// Refuses who may not use the verb anywhere.
+    pub(crate) fn must_have(&self, verb: Verb) -> Result<(), Failure> {
+        if self.rights.has(verb) { Ok(()) } else { Err(Failure::new(Reason::NotPermitted)) }
+    }
+
+    /// Refuses who may not use the verb under a prefix.
+    pub(crate) fn must_be_allowed(&self, verb: Verb, prefix: &[u8]) -> Result<(), Failure> {
+        if self.rights.allows(verb, prefix) { Ok(()) } else { Err(Failure::new(Reason::NotPermitted)) }
+    }
+}
+
+/// The credential of a bearer header (RFC 6750 section 2.1); the scheme's name is compared as RFC 9110 section 11.1 says.
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// A caller, shared with the tasks of its call.
+pub(crate) type SharedCaller = Arc<Caller>;
+
+#[cfg(test)]
+mod tests {
+    use super::bearer;
+
+    #[test]
+    fn only_bearer_credentials_are_read() {
+        assert_eq!(bearer("Bearer x"), Some("x"));
+        assert_eq!(bearer("bearer  x "), Some("x"));
+        assert_eq!(bearer("Basic x"), None);
+        assert_eq!(bearer("Bearer"), None);
+    }
+}

@@ -1,0 +1,63 @@
+//! What every call goes through, whichever door it comes by: who is calling, how often, and the ways to the catalog.
+
+pub(crate) mod caller;
+pub(crate) mod rates;
+pub(crate) mod reading;
+pub(crate) mod writing;
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use waymark_catalog::{Catalog, Clock, Timestamp};
+
+use self::rates::{Failures, Rates};
+use self::reading::ReadingRoom;
+use crate::config::Limits;
+use crate::counters::Counters;
+use crate::door::Stopping;
+
+/// What all calls share.
+pub(crate) struct Edge {
+    pub(crate) catalog: Catalog,
+    pub(crate) limits: Limits,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) stopping: Stopping,
+    pub(crate) reading: ReadingRoom,
+    /// Streams of changes that may begin.
+    pub(crate) uploads: Arc<Semaphore>,
+    /// Watches that may begin.
+    pub(crate) watchers: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+    rates: Rates,
+    failures: Failures,
+    clock: Clock,
+}
+
+impl Edge {
+    pub(crate) fn new(
+        catalog: &Catalog,
+        limits: Limits,
+        counters: Arc<Counters>,
+        clock: Clock,
+        stopping: Stopping,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            catalog: catalog.clone(),
+            counters,
+            stopping,
+            reading: ReadingRoom::new(catalog.clone(), limits.reads),
+            uploads: Arc::new(Semaphore::new(limits.uploads)),
+            watchers: Arc::new(Semaphore::new(limits.watchers)),
+            waiting: Arc::new(Semaphore::new(limits.waiting_streams)),
+            rates: Rates::new(limits.rate_per_second),
+            failures: Failures::new(&limits),
+            clock,
+            limits,
+        })
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+}

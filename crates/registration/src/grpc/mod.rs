@@ -1,0 +1,102 @@
+//! The gRPC services: registration and operation, with health, reflection and compression.
+
+mod health;
+mod registration;
+mod stream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::task::JoinSet;
+use tonic::codec::CompressionEncoding;
+use tonic::transport::Server;
+use tonic::{Request, Response, Status};
+use waymark_api::registration::v1::registration_server::RegistrationServer;
+
+use crate::counters::Event;
+use crate::door::{Incoming, Peer};
+use crate::edge::Edge;
+use crate::edge::caller::{Caller, Credentials};
+use crate::failure::Failure;
+use crate::reasons::Reason;
+
+/// The application protocol of gRPC.
+pub(crate) const ALPN: &[u8] = b"h2";
+
+/// Sets up one service the way all of them are: message limits and compression.
+macro_rules! service {
+    ($server:ident, $service:expr, $limits:expr) => {
+        $server::new($service)
+            .max_decoding_message_size($limits.message_bytes)
+            .max_encoding_message_size($limits.message_bytes)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .accept_compressed(CompressionEncoding::Zstd)
+            .send_compressed(CompressionEncoding::Gzip)
+            .send_compressed(CompressionEncoding::Zstd)
+    };
+}
+
+/// The future that serves all gRPC services until the door stops and every call has ended.
+pub(crate) fn serve(
+    edge: &Arc<Edge>,
+    connections: Incoming,
+    tasks: &mut JoinSet<()>,
+) -> Result<impl Future<Output = ()> + Send + use<>, tonic_reflection::server::Error> {
+    let limits = edge.limits;
+    let (health, reporting) = health::service(edge);
+    tasks.spawn(reporting);
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(waymark_api::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    let keepalive_answer = limits.keepalive.checked_div(3).unwrap_or(Duration::from_secs(1));
+    let router = Server::builder()
+        .max_concurrent_streams(limits.calls_per_connection)
+        .http2_max_header_list_size(limits.header_bytes)
+        .http2_keepalive_interval(Some(limits.keepalive))
+        .http2_keepalive_timeout(Some(keepalive_answer))
+        .add_service(health)
+        .add_service(reflection)
+        .add_service(service!(RegistrationServer, registration::Registration::new(edge), limits));
+    let mut stopping = edge.stopping.clone();
+    let stop = async move { stopping.begun().await };
+    Ok(router.serve_with_incoming_shutdown(connections, stop).map(|ended| {
+        if let Err(error) = ended {
+            tracing::error!(%error, "the gRPC service has ended");
+        }
+    }))
+}
+
+/// Says who makes a call, or ends it.
+pub(crate) async fn caller<T>(edge: &Edge, request: &Request<T>) -> Result<Caller, Status> {
+    edge.counters.add(Event::Calls, 1);
+    let credentials = Credentials::of_call(request.metadata(), request.extensions().get::<Peer>());
+    let language = credentials.language;
+    let called = async {
+        if edge.stopping.has_begun() {
+            return Err(Failure::new(Reason::Stopping));
+        }
+        let caller = edge.caller(&credentials).await?;
+        edge.within_rate(&caller, 1)?;
+        Ok(caller)
+    };
+    called.await.map_err(|failure| failed(edge, &failure, language))
+}
+
+/// Runs a unary call to its end, within the time any call may take.
+pub(crate) async fn answer<T>(
+    edge: &Edge,
+    caller: &Caller,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<Response<T>, Status> {
+    let ended = tokio::time::timeout(edge.limits.call_time, work).await;
+    let ended = ended.unwrap_or_else(|_| Err(Failure::new(Reason::DeadlineExceeded)));
+    ended.map(Response::new).map_err(|failure| failed(edge, &failure, caller.language))
+}
+
+/// The end of a call that failed.
+pub(crate) fn failed(edge: &Edge, failure: &Failure, language: crate::reasons::Language) -> Status {
+    edge.counters.add(Event::CallsFailed, 1);
+    failure.status(language)
+}

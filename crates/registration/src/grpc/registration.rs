@@ -1,0 +1,103 @@
+//! `waymark.registration.v1.Registration`.
+
+use std::sync::Arc;
+
+use futures_util::stream::BoxStream;
+use tonic::{Request, Response, Status, Streaming};
+use waymark_api::registration::v1::{self, registration_server};
+
+use super::{answer, caller, stream};
+use crate::convert::answer::{Same, receipt};
+use crate::convert::{change, digest};
+use crate::edge::Edge;
+use crate::failure::Failure;
+use crate::reasons::Reason;
+use crate::upload;
+
+/// The service over the edge.
+pub(crate) struct Registration {
+    edge: Arc<Edge>,
+}
+
+impl Registration {
+    pub(crate) fn new(edge: &Arc<Edge>) -> Self {
+        Self { edge: Arc::clone(edge) }
+    }
+}
+
+#[tonic::async_trait]
+impl registration_server::Registration for Registration {
+    async fn apply(&self, request: Request<v1::ApplyRequest>) -> Result<Response<v1::ApplyResponse>, Status> {
+        let caller = caller(&self.edge, &request).await?;
+        answer(&self.edge, &caller, async {
+            let v1::ApplyRequest { change, request_id, validate_only } = request.into_inner();
+            let change = change.ok_or_else(|| Failure::invalid_field("change", "is missing"))?;
+            let order = change::order(change)?;
+            let request = digest::request(&request_id, &order)?;
+            if validate_only {
+                return Err(Failure::new(Reason::Unimplemented).with("detail", "validate_only"));
+            }
+            let same = Same::of(&order.command);
+            let done = self.edge.apply(&caller, order, request).await?;
+            Ok(v1::ApplyResponse { receipt: Some(receipt(&done, same)) })
+        })
+        .await
+    }
+
+    async fn upload(
+        &self,
+        request: Request<Streaming<v1::UploadRequest>>,
+    ) -> Result<Response<v1::UploadSummary>, Status> {
+        stream::upload(&self.edge, request).await
+    }
+
+    type ExchangeStream = BoxStream<'static, Result<v1::ExchangeResponse, Status>>;
+
+    async fn exchange(
+        &self,
+        request: Request<Streaming<v1::UploadRequest>>,
+    ) -> Result<Response<Self::ExchangeStream>, Status> {
+        stream::exchange(&self.edge, request).await
+    }
+
+    async fn get_stream(&self, request: Request<v1::GetStreamRequest>) -> Result<Response<v1::StreamState>, Status> {
+        let caller = caller(&self.edge, &request).await?;
+        answer(&self.edge, &caller, async {
+            let v1::GetStreamRequest { stream } = request.into_inner();
+            let mark = upload::mark(&self.edge, &caller, &stream).await?;
+            Ok(v1::StreamState { stream, mark })
+        })
+        .await
+    }
+
+    async fn get(&self, request: Request<v1::GetRequest>) -> Result<Response<v1::Identifier>, Status> {
+        let caller = caller(&self.edge, &request).await?;
+        answer(&self.edge, &caller, async { Err(not_yet("Get")) }).await
+    }
+
+    async fn list(&self, request: Request<v1::ListRequest>) -> Result<Response<v1::ListResponse>, Status> {
+        let caller = caller(&self.edge, &request).await?;
+        answer(&self.edge, &caller, async { Err(not_yet("List")) }).await
+    }
+
+    async fn history(&self, request: Request<v1::HistoryRequest>) -> Result<Response<v1::HistoryResponse>, Status> {
+        let caller = caller(&self.edge, &request).await?;
+        answer(&self.edge, &caller, async { Err(not_yet("History")) }).await
+    }
+
+    type WatchStream = BoxStream<'static, Result<v1::WatchResponse, Status>>;
+
+    async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let caller = caller(&self.edge, &request).await?;
+        answer(&self.edge, &caller, async { Err(not_yet("Watch")) }).await
+    }
+
+    async fn who_am_i(&self, request: Request<v1::WhoAmIRequest>) -> Result<Response<v1::WhoAmIResponse>, Status> {
+        let caller = caller(&self.edge, &request).await?;
+        answer(&self.edge, &caller, async { Err(not_yet("WhoAmI")) }).await
+    }
+}
+
+fn not_yet(call: &str) -> Failure {
+    Failure::new(Reason::Unimplemented).with("detail", call)
+}

@@ -1,0 +1,348 @@
+//! The one table of everything that can go wrong: a stable name for programs, codes for both doors, and what to tell people.
+//!
+//! `docs/REASONS.md` is made from it. Words in braces are filled in with values.
+
+use tonic::Code;
+
+/// A text in the languages the node speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// English.
+    pub en: &'static str,
+    /// Chinese as written in China.
+    pub zh: &'static str,
+}
+
+/// What is known of a reason.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Its name: what programs compare. Never changes once published.
+    pub name: &'static str,
+    /// Code over gRPC.
+    pub code: Code,
+    /// Status over HTTP.
+    pub http: u16,
+    /// What is wrong.
+    pub cause: Text,
+    /// What to do.
+    pub remedy: Text,
+}
+
+/// Declares the reasons with their rows, so that neither can be without the other.
+macro_rules! reasons {
+    ($($reason:ident $name:literal $code:ident $http:literal
+        { $cause_en:literal $cause_zh:literal } { $remedy_en:literal $remedy_zh:literal })*) => {
+        /// Why a call or a change was not carried out.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+        #[non_exhaustive]
+        pub enum Reason {
+            $(#[doc = $cause_en] $reason,)*
+        }
+
+        impl Reason {
+            /// All of them, in the order of the documentation.
+            pub const ALL: &[Self] = &[$(Self::$reason,)*];
+
+            /// What is known of it.
+            #[must_use]
+            pub const fn row(self) -> Row {
+                match self {
+                    $(Self::$reason => Row {
+                        name: $name,
+                        code: Code::$code,
+                        http: $http,
+                        cause: Text { en: $cause_en, zh: $cause_zh },
+                        remedy: Text { en: $remedy_en, zh: $remedy_zh },
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    // About the request itself.
+    InvalidArgument "INVALID_ARGUMENT" InvalidArgument 400
+        { "the request is not what this call takes: {detail}" "请求不符合此调用的要求：{detail}" }
+        { "correct the fields listed in the violations and send it again" "按所列的字段问题更正后重新发送" }
+    InvalidHandle "INVALID_HANDLE" InvalidArgument 400
+        { "the identifier cannot be registered: {detail}" "标识不能注册：{detail}" }
+        { "use prefix/suffix in UTF-8 without control characters, within the length this node allows" "请使用 UTF-8 编码、不含控制字符、长度在本节点允许范围内的“前缀/后缀”" }
+    InvalidValue "INVALID_VALUE" InvalidArgument 400
+        { "a value cannot be stored: {detail}" "有一个值不能保存：{detail}" }
+        { "correct the value and send the change again" "更正该值后重新发送" }
+    TooManyValues "TOO_MANY_VALUES" InvalidArgument 400
+        { "the identifier would hold {count} values, more than {limit}" "该标识将有 {count} 个值，超过上限 {limit}" }
+        { "spread the values over several identifiers, or ask the operator for a higher limit" "请分散到多个标识，或请管理员提高上限" }
+    RecordTooLarge "RECORD_TOO_LARGE" InvalidArgument 400
+        { "the values would take {count} bytes together, more than {limit}" "所有值合计 {count} 字节，超过上限 {limit}" }
+        { "keep large data elsewhere and register its address" "大数据请存放在别处，仅注册其地址" }
+    TooLarge "TOO_LARGE" InvalidArgument 413
+        { "the change is larger than one group of writes may be" "该变更超过一次写入的上限" }
+        { "send less at a time" "请分多次发送" }
+    MessageTooLarge "MESSAGE_TOO_LARGE" OutOfRange 413
+        { "a message is larger than this node takes: {detail}" "消息超过本节点接收的上限：{detail}" }
+        { "send less in one message" "请减小单条消息" }
+    InvalidAccess "INVALID_ACCESS" InvalidArgument 400
+        { "{field} {detail}" "{field}：{detail}" }
+        { "correct the field and send it again" "更正该字段后重新发送" }
+    PageTokenInvalid "PAGE_TOKEN_INVALID" InvalidArgument 400
+        { "the page token is not one this node gave for this query" "分页令牌不是本节点为该查询给出的" }
+        { "begin again without a page token, and send the other fields unchanged with each page" "不带分页令牌重新开始，翻页时其它字段保持不变" }
+    StreamProtocol "STREAM_PROTOCOL" InvalidArgument 400
+        { "the messages of the stream are not in order: {detail}" "流中的消息顺序不对：{detail}" }
+        { "send `open` once and first, then `items`" "首先且仅发送一次 open，然后发送 items" }
+
+    // About what is stored.
+    NotFound "NOT_FOUND" NotFound 404
+        { "there is no such {what}" "没有这样的对象：{what}" }
+        { "check the name; an identifier must be registered before it can be changed" "请检查名称；标识须先注册才能变更" }
+    NotServed "NOT_SERVED" FailedPrecondition 409
+        { "prefix {prefix} does not live on this node" "前缀 {prefix} 不在本节点" }
+        { "ask the node that serves the prefix, or have the operator home it here" "请向服务该前缀的节点提交，或请管理员在本节点启用该前缀" }
+    AlreadyExistsSame "ALREADY_EXISTS_SAME" AlreadyExists 409
+        { "the identifier exists with the same content, at serial {serial}" "标识已存在且内容相同，序号 {serial}" }
+        { "nothing is left to do" "无需再做任何操作" }
+    AlreadyExistsDifferent "ALREADY_EXISTS_DIFFERENT" AlreadyExists 409
+        { "the identifier exists with different content, at serial {serial}" "标识已存在但内容不同，序号 {serial}" }
+        { "read it; replace it if it shall become what was sent" "请先读取；如确需改为所发内容请使用替换" }
+    IndexConflict "INDEX_CONFLICT" AlreadyExists 409
+        { "a value of index {index} exists, or stands twice in the change" "索引 {index} 的值已存在，或在变更中重复" }
+        { "choose a free index, or set `overwrite`" "请选用空闲索引，或设置 overwrite" }
+    ValuesNotFound "VALUES_NOT_FOUND" NotFound 404
+        { "there is no value of index {index}" "没有索引为 {index} 的值" }
+        { "read the identifier and name indexes that exist" "请读取该标识，并使用存在的索引" }
+    ReadOnlyValue "READ_ONLY_VALUE" FailedPrecondition 409
+        { "value {index} may not be changed" "值 {index} 不允许修改" }
+        { "leave the value out; its permissions allow nobody to write it" "请不要包含该值；其权限不允许任何人写入" }
+    Unexpected "UNEXPECTED" FailedPrecondition 409
+        { "the identifier is not as the change expects it: it is at serial {serial}" "标识与变更的预期不符：当前序号 {serial}" }
+        { "read it, decide anew, and expect its current serial" "请重新读取后再决定，并以当前序号作为预期" }
+    Withdrawn "WITHDRAWN" FailedPrecondition 409
+        { "the identifier is {state}" "标识处于 {state} 状态" }
+        { "resume it first where it is suspended; what is revoked stays so" "如为暂停可先恢复；已吊销的不能恢复" }
+    Unreadable "UNREADABLE" DataLoss 500
+        { "the stored record cannot be read" "存储的记录无法读取" }
+        { "tell the operator: the data of this node is damaged; nothing was changed" "请告知管理员：本节点数据损坏；未作任何更改" }
+
+    // About request ids and streams.
+    RequestReused "REQUEST_REUSED" InvalidArgument 422
+        { "the request id was used for another request" "该请求编号已用于另一请求" }
+        { "make a new request id for each new change" "每个新的变更请生成新的请求编号" }
+    IdempotencyExpired "IDEMPOTENCY_EXPIRED" FailedPrecondition 410
+        { "the request id is older than this node remembers, so whether it was carried out is not known from it" "该请求编号超出本节点的记忆范围，无法据此得知是否已执行" }
+        { "read the identifier to see whether the change is there; if it is not, send it with a new request id" "请读取该标识查看变更是否已生效；如未生效请用新的请求编号发送" }
+    RequestFromFuture "REQUEST_FROM_FUTURE" InvalidArgument 400
+        { "the request id says it was made in the future" "请求编号显示其生成于未来" }
+        { "set the clock of the calling machine" "请校准调用方机器的时钟" }
+    StreamGap "STREAM_GAP" FailedPrecondition 409
+        { "item {number} cannot follow: the stream is at {mark}" "不能接收第 {number} 项：流当前位于 {mark}" }
+        { "continue with item {next}" "请从第 {next} 项继续" }
+    StreamMoved "STREAM_MOVED" Aborted 409
+        { "another connection has moved the stream, to {mark}" "另一连接已推进该流，至 {mark}" }
+        { "let one connection at a time write to a stream; ask for its mark and continue behind it" "同一个流一次只用一个连接写入；查询标记后从其后继续" }
+    OutcomeNotKept "OUTCOME_NOT_KEPT" FailedPrecondition 410
+        { "the items were decided, and what became of those before item {from} is not kept any more" "这些条目已处理，但第 {from} 项之前的结果已不再保留" }
+        { "begin with an item behind the mark; read identifiers to see what they became" "请从标记之后的条目开始；如需了解结果请读取相应标识" }
+    Compacted "COMPACTED" OutOfRange 410
+        { "changes up to serial {oldest} are no longer kept one by one" "序号 {oldest} 之前的变更已不再逐条保留" }
+        { "list all identifiers for a snapshot, then watch from the serial at which the list began" "请先列出全部标识作为快照，再从开始列出时的序号起监视" }
+    SlowReader "SLOW_READER" ResourceExhausted 429
+        { "the client did not read its answers for {seconds} seconds" "客户端 {seconds} 秒未读取应答" }
+        { "call again and continue from the mark or the last serial; read answers while sending" "请重新调用并从标记或最后序号继续；发送时要同时读取应答" }
+    StreamIdle "STREAM_IDLE" DeadlineExceeded 408
+        { "nothing came for {seconds} seconds" "{seconds} 秒内没有收到任何内容" }
+        { "call again and continue from the mark" "请重新调用并从标记处继续" }
+    DeadlineExceeded "DEADLINE_EXCEEDED" DeadlineExceeded 504
+        { "the time allowed for the call has passed; what was handed to the writer is carried out" "调用时限已过；已提交写入的部分仍会执行" }
+        { "ask what became of it: repeat with the same request id, or ask for the mark of the stream" "请查询结果：用相同请求编号重试，或查询流的标记" }
+
+    // About the caller.
+    Unauthenticated "UNAUTHENTICATED" Unauthenticated 401
+        { "no credential that this node knows" "没有本节点认可的凭证" }
+        { "send `authorization: Bearer TOKEN` with a token of this node, or a client certificate known to it" "请发送 authorization: Bearer 令牌，或使用本节点登记的客户端证书" }
+    TokenExpired "TOKEN_EXPIRED" Unauthenticated 401
+        { "the token has expired" "令牌已过期" }
+        { "have a new token issued" "请签发新的令牌" }
+    TokenRevoked "TOKEN_REVOKED" Unauthenticated 401
+        { "the token was revoked" "令牌已被吊销" }
+        { "ask whoever manages access to this node" "请联系本节点的权限管理人员" }
+    PrincipalDisabled "PRINCIPAL_DISABLED" Unauthenticated 401
+        { "the principal is disabled" "该主体已停用" }
+        { "ask whoever manages access to this node" "请联系本节点的权限管理人员" }
+    TooManyFailures "TOO_MANY_FAILURES" ResourceExhausted 429
+        { "too many wrong credentials came from this address" "该地址发来过多错误凭证" }
+        { "correct the credential and wait before trying again" "请更正凭证，稍候再试" }
+    NotPermitted "NOT_PERMITTED" PermissionDenied 403
+        { "the credential does not allow this here" "该凭证不允许此操作" }
+        { "ask for the verb and the prefix to be added to the credential, or use another one" "请申请相应的操作与前缀权限，或使用其它凭证" }
+    RateLimited "RATE_LIMITED" ResourceExhausted 429
+        { "more than {rate} calls or items a second" "每秒超过 {rate} 次调用或条目" }
+        { "come back at the time given, and send at an even pace" "请在所给时间之后再试，并匀速发送" }
+    QuotaExceeded "QUOTA_EXCEEDED" ResourceExhausted 429
+        { "the daily quota of {quota} writes is used up" "当日 {quota} 次写入的配额已用完" }
+        { "come back at the time given, or ask for a larger quota" "请在所给时间之后再试，或申请提高配额" }
+
+    // About the node.
+    Busy "BUSY" ResourceExhausted 503
+        { "the node has as much to do as it may hold; nothing of this was taken" "节点待处理的工作已满；本次未接收任何内容" }
+        { "try again after a short while, waiting longer each time" "请稍候再试，并逐次延长等待" }
+    DiskFull "DISK_FULL" ResourceExhausted 507
+        { "the disk of the node is full; nothing of this was written" "节点磁盘已满；本次未写入任何内容" }
+        { "tell the operator; writing resumes by itself when there is room, and reading goes on" "请告知管理员；有空间后会自动恢复写入，读取不受影响" }
+    WritingStopped "WRITING_STOPPED" Unavailable 503
+        { "writing has stopped because a flush to disk failed; this was not acknowledged, and whether it is on disk shows after a restart" "因刷盘失败写入已停止；本次未获确认，是否落盘需重启后可知" }
+        { "tell the operator; after the restart repeat with the same request id, or ask for the mark of the stream" "请告知管理员；重启后用相同请求编号重试，或查询流的标记" }
+    WriteFailed "WRITE_FAILED" Unavailable 503
+        { "the disk refused the write; nothing of this was acknowledged" "磁盘拒绝写入；本次未获确认" }
+        { "repeat with the same request id, or ask for the mark of the stream and continue behind it" "请用相同请求编号重试，或查询流的标记后继续" }
+    StoreFull "STORE_FULL" ResourceExhausted 507
+        { "the store or its index has reached its largest size; nothing of this was acknowledged" "存储或索引已达最大容量；本次未获确认" }
+        { "tell the operator" "请告知管理员" }
+    Stopping "STOPPING" Unavailable 503
+        { "the node is shutting down; what was not acknowledged may not have been written" "节点正在关闭；未获确认的内容可能未写入" }
+        { "call again in a moment; repeat with the same request id, or continue from the mark" "请稍后再次调用；用相同请求编号重试，或从标记继续" }
+    Internal "INTERNAL" Internal 500
+        { "the node failed at this: {detail}" "节点处理失败：{detail}" }
+        { "tell the operator; repeat with the same request id" "请告知管理员；可用相同请求编号重试" }
+    Unimplemented "UNIMPLEMENTED" Unimplemented 501
+        { "this node does not do that: {detail}" "本节点不提供：{detail}" }
+        { "see the description of the service" "请参阅服务说明" }
+}
+
+impl Text {
+    /// The text in a language.
+    #[must_use]
+    pub const fn of(self, language: Language) -> &'static str {
+        match language {
+            Language::English => self.en,
+            Language::Chinese => self.zh,
+        }
+    }
+}
+
+/// A language the node speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+pub enum Language {
+    /// English.
+    #[default]
+    English,
+    /// Chinese as written in China.
+    Chinese,
+}
+
+impl Language {
+    /// Its tag.
+    #[must_use]
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Chinese => "zh-CN",
+        }
+    }
+
+    /// The one of ours that an `accept-language` header likes best (RFC 9110 section 12.5.4); English when it likes neither.
+    #[must_use]
+    pub fn preferred(header: &str) -> Self {
+        let mut best = (0.0_f32, Self::English);
+        for entry in header.split(',').take(ACCEPTED_TAGS) {
+            let mut parts = entry.split(';');
+            let tag = parts.next().unwrap_or_default().trim();
+            let weight = parts.find_map(|part| part.trim().strip_prefix("q=")).and_then(|q| q.parse().ok());
+            let weight = weight.unwrap_or(1.0_f32);
+            let primary = tag.split('-').next().unwrap_or_default();
+            let language = match () {
+                () if primary.eq_ignore_ascii_case("zh") => Self::Chinese,
+                () if primary.eq_ignore_ascii_case("en") => Self::English,
+                () => continue,
+            };
+            if weight > best.0 {
+                best = (weight, language);
+            }
+        }
+        best.1
+    }
+}
+
+/// Tags of a header that are looked at.
+const ACCEPTED_TAGS: usize = 16;
+
+/// The page of all reasons, for `docs/REASONS.md`.
+#[must_use]
+pub fn page() -> String {
+    use std::fmt::Write as _;
+    let mut page = String::from(
+        "# Reasons\n\nEvery failed call and every refused change carries one of these names: over gRPC in `google.rpc.ErrorInfo.reason` and \
+         `Refusal.reason`, over HTTP in `reason` of the `application/problem+json` body. Names never change. Words in braces are filled \
+         in. This page is made from `src/reasons.rs`.\n\n\
+         | Reason | gRPC | HTTP | Cause | Remedy | 原因 | 办法 |\n|---|---|---|---|---|---|---|\n",
+    );
+    for reason in Reason::ALL {
+        let Row { name, code, http, cause, remedy } = reason.row();
+        // Writing to a text cannot fail.
+        let _ = writeln!(
+            page,
+            "| `{name}` | {code:?} | {http} | {} | {} | {} | {} |",
+            cause.en, remedy.en, cause.zh, remedy.zh
+        );
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_in_upper_snake() {
+        let mut seen = HashSet::new();
+        for reason in Reason::ALL {
+            let name = reason.row().name;
+            assert!(seen.insert(name), "{name}");
+            assert!(name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'), "{name}");
+        }
+    }
+
+    #[test]
+    fn both_languages_fill_in_the_same_values() {
+        let slots = |text: &str| -> HashSet<String> {
+            text.split('{').skip(1).map(|rest| rest.split('}').next().unwrap().to_owned()).collect()
+        };
+        for reason in Reason::ALL {
+            let Row { name, cause, remedy, .. } = reason.row();
+            assert_eq!(slots(cause.en), slots(cause.zh), "{name}");
+            assert_eq!(slots(remedy.en), slots(remedy.zh), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_page_in_docs_is_up_to_date() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/REASONS.md");
+        if std::env::var_os("WAYMARK_WRITE_DOCS").is_some() {
+            std::fs::write(path, page()).unwrap();
+        }
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(
+            text == page(),
+            "run `WAYMARK_WRITE_DOCS=1 cargo test -p waymark-registration --lib` and commit docs/REASONS.md"
+        );
+    }
+
+    #[test]
+    fn the_language_liked_best_is_chosen() {
+        let cases = [
+            ("", Language::English),
+            ("zh-CN", Language::Chinese),
+            ("zh;q=0.5, en;q=0.8", Language::English),
+            ("fr, zh-Hans;q=0.3", Language::Chinese),
+            ("EN-us,zh;q=0.9", Language::English),
+            ("zh;q=nonsense", Language::Chinese),
+            ("zh;q=0", Language::English),
+        ];
+        for (header, language) in cases {
+            assert_eq!(Language::preferred(header), language, "{header}");
+        }
+    }
+}

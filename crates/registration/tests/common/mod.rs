@@ -1,0 +1,245 @@
+//! What the tests of this crate build with: a node's catalog, its doors on real sockets with real TLS, and clients.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tonic::metadata::MetadataValue;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Certificate as Pem, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Request, Status};
+use tonic_types::StatusExt as _;
+use waymark_api::registration::v1::{self, registration_client::RegistrationClient};
+use waymark_catalog::access::{Principal, Role, Scope, Token, TokenText, Verbs};
+use waymark_catalog::{Actor, Catalog, Command, HomeName, Options, Receipt, Submission, Timestamp, Warm, open};
+use waymark_registration::{Certificate, Limits, Running, Service, ServiceConfig, Settings, Tls};
+use waymark_store::Upkeep;
+
+/// The time of the tests: stands still unless moved.
+static CLOCK: AtomicU64 = AtomicU64::new(1_800_000_000_000);
+
+/// Reads it; each reading is a millisecond later.
+pub(crate) fn clock() -> Timestamp {
+    Timestamp(CLOCK.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A self-signed authority, the node's certificate from it, and one for a client.
+pub(crate) struct Authority {
+    issuer: rcgen::CertifiedIssuer<'static, rcgen::KeyPair>,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let issuer = rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap();
+        Self { issuer }
+    }
+
+    pub(crate) fn pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    pub(crate) fn issue(&self, name: &str) -> (rcgen::Certificate, rcgen::KeyPair) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.issuer).unwrap(), key)
+    }
+
+    pub(crate) fn server(&self, client_authorities: bool) -> Tls {
+        let (certificate, key) = self.issue("localhost");
+        let certificate =
+            Certificate::new(vec![certificate.der().clone()], key.serialize_der().try_into().unwrap()).unwrap();
+        let client_authorities = if client_authorities { vec![self.issuer.der().clone()] } else { Vec::new() };
+        Tls { certificate, client_authorities }
+    }
+}
+
+/// A node: folder, catalog, doors.
+pub(crate) struct Node {
+    pub(crate) dir: TempDir,
+    pub(crate) catalog: Catalog,
+    pub(crate) running: Running,
+    pub(crate) authority: Authority,
+}
+
+/// A client with a token.
+pub(crate) type Client = RegistrationClient<InterceptedService<Channel, Bearer>>;
+
+/// Adds a token, and a language, to each call.
+#[derive(Clone)]
+pub(crate) struct Bearer {
+    token: Option<String>,
+    language: Option<&'static str>,
+}
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(token) = &self.token {
+            let header = MetadataValue::try_from(format!("Bearer {token}")).unwrap();
+            request.metadata_mut().insert("authorization", header);
+        }
+        if let Some(language) = self.language {
+            request.metadata_mut().insert("accept-language", MetadataValue::from_static(language));
+        }
+        Ok(request)
+    }
+}
+
+pub(crate) fn options(dir: &std::path::Path) -> Options {
+    let mut store = waymark_store::Options::new(dir);
+    store.upkeep = Upkeep::Inline;
+    store.segment_bytes = 1 << 20;
+    Options { warm: Warm::Off, clock, expected_entries: 0, ..Options::new(store) }
+}
+
+/// Makes the catalog of a new node: the prefix 88.1 lives there.
+pub(crate) fn new_catalog(dir: &std::path::Path) -> Catalog {
+    let catalog = open(&options(dir)).unwrap().catalog;
+    write(&catalog, Command::Home { name: HomeName::parse(b"88.1").unwrap() });
+    catalog
+}
+
+impl Node {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Limits::default()).await
+    }
+
+    pub(crate) async fn start_with(limits: Limits) -> Self {
+        let dir = TempDir::new().unwrap();
+        let catalog = new_catalog(dir.path());
+        Self::start_over(dir, catalog, limits, "127.0.0.1:0".parse().unwrap())
+    }
+
+    pub(crate) fn start_over(dir: TempDir, catalog: Catalog, limits: Limits, address: SocketAddr) -> Self {
+        let authority = Authority::new();
+        let tls = Some(authority.server(true));
+        let config = ServiceConfig { grpc: vec![address], tls, limits };
+        let running = Service::bind(config).unwrap().start(&catalog, &Settings { clock }).unwrap();
+        Self { dir, catalog, running, authority }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.running.addresses().grpc[0]
+    }
+
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        self.endpoint_with(self.client_tls())
+    }
+
+    pub(crate) fn client_tls(&self) -> ClientTlsConfig {
+        ClientTlsConfig::new().ca_certificate(Pem::from_pem(self.authority.pem())).domain_name("localhost")
+    }
+
+    pub(crate) fn endpoint_with(&self, tls: ClientTlsConfig) -> Endpoint {
+        Endpoint::from_shared(format!("https://{}", self.address()))
+            .unwrap()
+            .tls_config(tls)
+            .unwrap()
+            .connect_timeout(Duration::from_secs(10))
+    }
+
+    /// A connection of its own.
+    pub(crate) async fn channel(&self) -> Channel {
+        self.endpoint().connect().await.unwrap()
+    }
+
+    /// A connection that shows a certificate; gives its fingerprint too.
+    pub(crate) async fn channel_with_certificate(&self, authority: &Authority) -> (Channel, [u8; 32]) {
+        let (certificate, key) = authority.issue("client");
+        let fingerprint = <sha2::Sha256 as sha2::Digest>::digest(certificate.der()).into();
+        let tls = self.client_tls().identity(Identity::from_pem(certificate.pem(), key.serialize_pem()));
+        (self.endpoint_with(tls).connect_lazy(), fingerprint)
+    }
+
+    pub(crate) async fn client(&self, token: &str) -> Client {
+        client(self.channel().await, Some(token))
+    }
+
+    /// Makes a principal and a token for it.
+    pub(crate) fn token(&self, name: &str, role: Role, prefixes: &[&str]) -> String {
+        put_principal(&self.catalog, principal(name, role, prefixes));
+        issue(&self.catalog, name, |_| {})
+    }
+
+    /// A writer under 88.1, connected.
+    pub(crate) async fn writer(&self) -> Client {
+        self.client(&self.token("writer", Role::Writer, &["88.1"])).await
+    }
+}
+
+pub(crate) fn client(channel: Channel, token: Option<&str>) -> Client {
+    speaking(channel, token, None)
+}
+
+pub(crate) fn speaking(channel: Channel, token: Option<&str>, language: Option<&'static str>) -> Client {
+    let bearer = Bearer { token: token.map(str::to_owned), language };
+    RegistrationClient::with_interceptor(channel, bearer)
+}
+
+pub(crate) fn principal(name: &str, role: Role, prefixes: &[&str]) -> Principal {
+    Principal {
+        name: name.into(),
+        role,
+        scope: Scope::parse(prefixes.iter().copied()).unwrap(),
+        disabled: false,
+        rate_per_second: None,
+        daily_quota: None,
+        certificates: Vec::new(),
+        note: String::new(),
+    }
+}
+
+pub(crate) fn put_principal(catalog: &Catalog, principal: Principal) {
+    write(catalog, Command::PutPrincipal { principal });
+}
+
+/// Issues a token; gives its text.
+pub(crate) fn issue(catalog: &Catalog, principal: &str, change: impl FnOnce(&mut Token)) -> String {
+    let text = TokenText::generate().unwrap();
+    let mut token = Token::new(&text, principal, clock(), Duration::from_secs(3600));
+    change(&mut token);
+    write(catalog, Command::IssueToken { token });
+    text.reveal().to_string()
+}
+
+/// Carries out a command as the operator on this machine.
+pub(crate) fn write(catalog: &Catalog, command: Command) -> Receipt {
+    let submission = Submission::new(&Actor::operator(), [command]);
+    let ticket = catalog.writer().submit(submission).unwrap();
+    // On a thread of its own: tests run on a runtime, whose threads must not wait.
+    std::thread::spawn(|| ticket.wait().unwrap().remove(0).unwrap()).join().unwrap()
+}
+
+pub(crate) fn url(index: u32, text: &str) -> v1::Value {
+    v1::Value { index, r#type: "URL".into(), data: Some(v1::value::Data::Text(text.into())), ..v1::Value::default() }
+}
+
+pub(crate) fn create(handle: &str, text: &str) -> v1::Change {
+    let values = vec![url(1, text)];
+    let action = v1::change::Action::Create(v1::Create { values, keep_timestamps: false });
+    v1::Change { handle: handle.into(), action: Some(action), expect: None }
+}
+
+pub(crate) fn delete(handle: &str) -> v1::Change {
+    let action = v1::change::Action::Delete(v1::Delete {});
+    v1::Change { handle: handle.into(), action: Some(action), expect: None }
+}
+
+pub(crate) fn apply(change: v1::Change) -> v1::ApplyRequest {
+    v1::ApplyRequest { change: Some(change), ..v1::ApplyRequest::default() }
+}
+
+/// The reason in the details of an error.
+pub(crate) fn reason(status: &Status) -> String {
+    status
+        .get_error_details()
+        .error_info()
+        .map(|info| info.reason.clone())
+        .unwrap_or_else(|| format!("none: {status:?}"))
+}
+
+pub(crate) const ALL_VERBS: Option<Verbs> = None;
