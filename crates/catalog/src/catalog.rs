@@ -49,7 +49,7 @@ pub fn open_over(
     found: waymark_store::Recovery,
     options: &Options,
 ) -> Result<Opened, OpenError> {
-    let Loaded { index, shared, prefixes, access, usage, audit, deletions, recovery } =
+    let Loaded { index, shared, prefixes, access, usage, audit, requests, deletions, recovery } =
         startup::load(&store, found, options)?;
     let queue = Arc::new(Queue::new(options.writer, Refusals::new(options.audit, options.clock)));
     let prefixes = Arc::new(ArcSwap::from_pointee(prefixes));
@@ -70,6 +70,7 @@ pub fn open_over(
         visible: Arc::clone(&visible),
         serials,
         deletions,
+        requests,
         counters: Arc::clone(&counters),
         journal,
         rule: options.case,

@@ -72,6 +72,19 @@ pub(crate) const DELETED_KEYS: usize = 1 << 22;
 /// back is told where what can be told begins.
 pub const STREAM_STEPS_WALKED: usize = 65_536;
 
+/// Seconds an accepted request id is remembered, counted from when it was made. Clients ask again within minutes; a day outlives a night's outage.
+pub const REQUEST_KEEP_SECONDS: Limit = Limit { default: 86_400, min: 600, max: 30 * 86_400 };
+
+/// Accepted request ids remembered for one principal. Past it the oldest give way, so that a day of one a second fits and one busy program does
+/// not take the memory of all.
+pub const REQUESTS_PER_PRINCIPAL: Limit = Limit { default: 100_000, min: 100, max: 10_000_000 };
+
+/// Accepted request ids remembered for all principals together, at some 250 bytes of memory each. Past it the principal with the most gives way.
+pub const REQUESTS_TOTAL: Limit = Limit { default: 1_000_000, min: 1_000, max: 50_000_000 };
+
+/// Seconds a request id may be ahead of the node's clock: more than clocks that are kept right differ by.
+pub const REQUEST_FUTURE_SECONDS: u64 = 300;
+
 /// Longest name of an actor in bytes; it stands in every entry of the log.
 pub const ACTOR_BYTES: usize = 128;
 
@@ -342,6 +355,36 @@ impl Default for AuditOptions {
 /// Milliseconds of a day.
 pub(crate) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
+/// How many request ids are remembered, and how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestLimits {
+    /// See [`REQUEST_KEEP_SECONDS`].
+    pub keep: Duration,
+    /// See [`REQUESTS_PER_PRINCIPAL`].
+    pub per_principal: usize,
+    /// See [`REQUESTS_TOTAL`].
+    pub total: usize,
+}
+
+impl RequestLimits {
+    /// The defaults of all limits.
+    pub const DEFAULT: Self = Self {
+        keep: Duration::from_secs(REQUEST_KEEP_SECONDS.default),
+        per_principal: usize_of(REQUESTS_PER_PRINCIPAL.default),
+        total: usize_of(REQUESTS_TOTAL.default),
+    };
+
+    pub(crate) fn keep_ms(&self) -> u64 {
+        u64::try_from(self.keep.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Default for RequestLimits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
 /// A limit as a length; limits are far below what any machine that runs this can count.
 #[expect(clippy::cast_possible_truncation, reason = "every limit is below 2^32; `try_from` is not const")]
 pub(crate) const fn usize_of(value: u64) -> usize {
@@ -363,6 +406,9 @@ mod tests {
             QUEUE_BYTES,
             GROUP_COMMANDS,
             GROUP_BYTES,
+            REQUEST_KEEP_SECONDS,
+            REQUESTS_PER_PRINCIPAL,
+            REQUESTS_TOTAL,
             FEED_BYTES,
             FEED_ENTRIES,
             PRINCIPALS,

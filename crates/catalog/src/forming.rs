@@ -1,8 +1,9 @@
 //! A group being formed: commands are decided one after the other, each seeing what those before it did.
 
 mod access;
+mod requests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use waymark_ident::CaseRule;
@@ -21,6 +22,7 @@ use crate::mark::{self, Mark};
 use crate::overlay::{Draft, Overlay, Previous};
 use crate::prefixes::{HomeName, Prefixes};
 use crate::queue::Results;
+use crate::requests::{Remembered, Requests};
 use crate::reserved::{HOME_BODY, ReservedKey};
 use crate::usage::{Counts, Day, Usage};
 use crate::values::{ContentHash, ValueSet};
@@ -40,6 +42,7 @@ pub(crate) struct Terms<'a> {
     pub(crate) store: &'a dyn Store,
     pub(crate) access: &'a AccessLimits,
     pub(crate) usage: &'a Usage,
+    pub(crate) requests: &'a Requests,
 }
 
 /// The group. All of it becomes durable together, or nothing.
@@ -60,6 +63,8 @@ pub(crate) struct Forming {
     pub(crate) access_changed: bool,
     /// Writes to records, by principal.
     written: Counts,
+    /// Requests accepted in this group.
+    requests: BTreeMap<(u128, Arc<str>), Remembered>,
 }
 
 impl Forming {
@@ -76,6 +81,7 @@ impl Forming {
             access,
             access_changed: false,
             written: Counts::new(),
+            requests: BTreeMap::new(),
         }
     }
 
@@ -87,9 +93,11 @@ impl Forming {
         locator: &mut Locator,
         marks: &mut Marks,
     ) -> Option<Results> {
-        let Submission { actor, orders, stream, .. } = submission;
-        if let Err(refusal) = submission.check() {
-            return Some(vec![Err(refusal); orders.len()]);
+        let Submission { actor, orders, stream, request } = submission;
+        if let Some(result) = self.known_before(submission, terms).transpose() {
+            // Counted too, so that a group of nothing but these ends.
+            self.commands += orders.len().max(1);
+            return Some(vec![result; orders.len()]);
         }
         let keys: Vec<CommandKey> = orders.iter().map(|order| record_key(&order.command, terms.rule)).collect();
         for key in keys.iter().flatten().flatten() {
@@ -113,6 +121,9 @@ impl Forming {
             self.carry_out(permit, order, key, &name, terms)
         };
         let results: Results = orders.iter().zip(keys).map(decide_one).collect();
+        if let (Some(request), [Ok(receipt)]) = (request, &results[..]) {
+            self.note_request(request, *receipt, &name);
+        }
         if let Some(step) = stream {
             self.mark(step, first, &results, &name, marks);
         }
@@ -122,7 +133,7 @@ impl Forming {
     /// The most bytes the entries of orders can take: each as large as the record before and all that came in.
     fn most_bytes(&self, actor: &Actor, orders: &[Order], keys: &[CommandKey], limits: &AccessLimits) -> usize {
         let mut bodies: HashMap<&[u8], usize> = HashMap::new();
-        let mut total = MOST_ACTOR_BYTES + mark::MARK_BYTES + orders.len() * mark::ITEM_BYTES;
+        let mut total = MOST_ACTOR_BYTES + requests::NOTE_BYTES + mark::MARK_BYTES + orders.len() * mark::ITEM_BYTES;
         for (order, key) in orders.iter().zip(keys) {
             let key: &[u8] = match key {
                 Ok(Some(key)) => key,

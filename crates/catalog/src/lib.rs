@@ -42,6 +42,7 @@ mod queue;
 mod reader;
 mod rebuild;
 pub mod record;
+mod requests;
 mod reserved;
 mod snapshot;
 mod startup;
@@ -66,7 +67,7 @@ pub use command::{
     AddMode, Command, Expect, InvalidValue, Order, Outcome, PutMode, Receipt, Refusal, RefusalCode, Request, StreamId,
     StreamStep, Submission, Timestamps,
 };
-pub use config::{AccessLimits, AuditOptions, FeedLimits, RecordLimits, Ruling, WriterLimits};
+pub use config::{AccessLimits, AuditOptions, FeedLimits, RecordLimits, RequestLimits, Ruling, WriterLimits};
 pub use first_operator::{FIRST_OPERATOR, FIRST_TOKEN_LIFETIME, FirstOperatorError};
 pub use history::{At, HistoryError, Version};
 pub use prefixes::{HomeName, HomeNameError, Prefixes};
@@ -74,6 +75,7 @@ pub use queue::{Results, SubmitError, Ticket, WriteError, WriterHandle};
 pub use reader::{Lookup, Reader, View};
 pub use rebuild::{RebuildError, rebuild};
 pub use record::{OwnedRecord, RecordError, Stored};
+pub use requests::digest::command_digest;
 pub use snapshot::SnapshotError;
 pub use startup::{OpenError, Options, Recovery, Warm, machine_time};
 pub use streams::{ItemOutcome, ItemReceipt, ItemsError, MarkError};

@@ -10,6 +10,8 @@
 //! | 2 marks | 16 bytes stream | u64 position, big-endian |
 //! | 3 records | prefix, folded | u64 number of live records, big-endian |
 //! | 5 usage | u32 day, big-endian, principal | u64 writes on that day, big-endian; days are kept for [`USAGE_DAYS`] |
+//! | 10 requests | id(16) principal | the body of the request's note |
+//! | 11 horizons | `'P'` principal, or `'F'` for all | u64 milliseconds since 1970, big-endian: unknown request ids made by then are too old |
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -19,6 +21,7 @@ use waymark_store::{EntryKind, Serial, State, StateError, StateOp, Tree};
 use crate::config::USAGE_DAYS;
 use crate::mark::Mark;
 use crate::prefixes::prefix_of_key;
+use crate::requests::REQUESTS;
 use crate::reserved::{ReservedKey, is_reserved};
 use crate::usage::Day;
 
@@ -34,7 +37,7 @@ pub(crate) const USAGE: Tree = Tree(5);
 /// Gathers what entries mean for the state, until they are applied together.
 #[derive(Default)]
 pub(crate) struct Projector {
-    changes: HashMap<(Tree, Vec<u8>), Option<[u8; 8]>>,
+    changes: HashMap<(Tree, Vec<u8>), Option<Vec<u8>>>,
     /// Records more or fewer, by prefix.
     deltas: HashMap<Vec<u8>, i64>,
     /// Writes by key of the usage tree.
@@ -78,16 +81,23 @@ impl Projector {
     fn note_reserved(&mut self, kind: EntryKind, serial: Serial, key: &[u8], body: &[u8]) {
         match ReservedKey::parse(key) {
             Some(ReservedKey::Home(_)) => {
-                let value = (kind == EntryKind::PUT).then(|| serial.0.to_be_bytes());
+                let value = (kind == EntryKind::PUT).then(|| serial.0.to_be_bytes().to_vec());
                 self.changes.insert((HOMED, key.get(2..).unwrap_or_default().to_vec()), value);
             }
             Some(ReservedKey::Mark(stream)) => {
-                let value = Mark::parse(body).ok().map(|mark| mark.position().to_be_bytes());
+                let value = Mark::parse(body).ok().map(|mark| mark.position().to_be_bytes().to_vec());
                 self.changes.insert((MARKS, stream.to_vec()), value);
             }
+            // What is forgotten is taken out by the memory of requests, which knows the limits.
+            Some(ReservedKey::Request(place)) => self.set(REQUESTS, place.into_vec(), Some(body.to_vec())),
             Some(ReservedKey::CaseRule | ReservedKey::Principal(_) | ReservedKey::Token(_) | ReservedKey::Audit)
             | None => {}
         }
+    }
+
+    /// Sets a value, or takes it out; the last change of a key counts.
+    pub(crate) fn set(&mut self, tree: Tree, key: Vec<u8>, value: Option<Vec<u8>>) {
+        self.changes.insert((tree, key), value);
     }
 
     /// Applies what was noted as one step and forgets it. After an error it is all still there, and the next call tries
@@ -108,8 +118,8 @@ impl Projector {
         }
         let old = self.usage_to_prune(state)?;
         let mut ops: Vec<StateOp<'_>> = Vec::with_capacity(self.changes.len() + counts.len() + usage.len() + old.len());
-        ops.extend(self.changes.iter().map(|((tree, key), value)| op(*tree, key, value.as_ref())));
-        ops.extend(counts.iter().map(|(prefix, value)| op(RECORDS, prefix, value.as_ref())));
+        ops.extend(self.changes.iter().map(|((tree, key), value)| op(*tree, key, value.as_deref())));
+        ops.extend(counts.iter().map(|(prefix, value)| op(RECORDS, prefix, value.as_ref().map(|count| &count[..]))));
         ops.extend(usage.iter().map(|(key, value)| op(USAGE, key, Some(value))));
         ops.extend(old.iter().map(|key| op(USAGE, key, None)));
         state.apply(upto, &ops)?;
@@ -144,7 +154,7 @@ fn usage_key(day: Day, principal: &str) -> Vec<u8> {
     [&day.0.to_be_bytes(), principal.as_bytes()].concat()
 }
 
-fn op<'a>(tree: Tree, key: &'a [u8], value: Option<&'a [u8; 8]>) -> StateOp<'a> {
+fn op<'a>(tree: Tree, key: &'a [u8], value: Option<&'a [u8]>) -> StateOp<'a> {
     match value {
         Some(value) => StateOp::Put { tree, key, value },
         None => StateOp::Remove { tree, key },

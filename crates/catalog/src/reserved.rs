@@ -12,6 +12,8 @@
 //! stream's mark key   00 'M' stream(16)
 //!               body  01 position(8, big-endian)    format version, position within the stream
 //!               or    02 position after first run*  for a stream that counts orders; numbers as LEB128
+//! request       key   00 'I' id(16) principal         of entries of kind NOTE, behind what the request wrote
+//!               body  01 outcome(1) warnings(1) serial(8) time(8) content(32) digest(32)
 //! principal     key   00 'P' name                     body  see `access::stored`
 //! token         key   00 'T' id(8)                    body  see `access::stored`
 //! audit         key   00 'A'                        of entries of kind NOTE
@@ -44,6 +46,8 @@ pub(crate) enum ReservedKey {
     Home(HomeName),
     /// The progress of a stream.
     Mark([u8; 16]),
+    /// An accepted request: id and principal, as [`crate::requests::note`] puts them together.
+    Request(Box<[u8]>),
     /// A principal.
     Principal(Box<str>),
     /// A token.
@@ -65,6 +69,7 @@ impl ReservedKey {
             [0, b'H', b'P', prefix @ ..] => Some(Self::Home(HomeName::Prefix(prefix.into()))),
             [0, b'H', b'D', prefix @ ..] => Some(Self::Home(HomeName::DerivedFrom(prefix.into()))),
             [0, b'M', stream @ ..] => stream.try_into().ok().map(Self::Mark),
+            [0, b'I', place @ ..] => Some(Self::Request(place.into())),
             [0, b'P', name @ ..] => std::str::from_utf8(name).ok().map(|name| Self::Principal(name.into())),
             [0, b'T', id @ ..] => id.try_into().ok().map(|id| Self::Token(TokenId(id))),
             [0, b'A'] => Some(Self::Audit),
@@ -79,6 +84,7 @@ impl ReservedKey {
             Self::Home(HomeName::Prefix(prefix)) => [&[0, b'H', b'P'], &prefix[..]].concat(),
             Self::Home(HomeName::DerivedFrom(prefix)) => [&[0, b'H', b'D'], &prefix[..]].concat(),
             Self::Mark(stream) => [&[0, b'M'], &stream[..]].concat(),
+            Self::Request(place) => [&[0, b'I'], &place[..]].concat(),
             Self::Principal(name) => [&[0, b'P'], name.as_bytes()].concat(),
             Self::Token(TokenId(id)) => [&[0, b'T'], &id[..]].concat(),
             Self::Audit => vec![0, b'A'],
@@ -120,6 +126,7 @@ mod tests {
             ReservedKey::Home(HomeName::parse(b"0.NA/0.NA/88").unwrap()),
             ReservedKey::Mark([7; 16]),
             ReservedKey::CaseRule,
+            ReservedKey::Request([&[7; 16][..], b"acme"].concat().into()),
             ReservedKey::Principal("acme".into()),
             ReservedKey::Token(TokenId([9; 8])),
             ReservedKey::Audit,

@@ -13,12 +13,13 @@ use waymark_store::{
 use crate::access::load::LoadedAccess;
 use crate::access::{self, Access, AccessLoadError};
 use crate::audit::{AuditHead, HeadError, find_head};
-use crate::config::{AccessLimits, AuditOptions, RecordLimits, WARM_CHUNK, WriterLimits};
+use crate::config::{AccessLimits, AuditOptions, RecordLimits, RequestLimits, WARM_CHUNK, WriterLimits};
 use crate::deletions::Deletions;
 use crate::locate::candidates;
 use crate::prefixes::Prefixes;
 use crate::projection::Projector;
 use crate::queue::{Queue, WarmRecord};
+use crate::requests::{self, Requests};
 use crate::reserved::{ReservedKey, case_rule_body, is_reserved, parse_case_rule_body};
 use crate::snapshot::{self, SnapshotError};
 use crate::usage::{Day, Usage, counts_for};
@@ -43,6 +44,8 @@ pub struct Options {
     pub writer: WriterLimits,
     /// How the audit is kept.
     pub audit: AuditOptions,
+    /// How many request ids are remembered, and how long.
+    pub requests: RequestLimits,
     /// When records are read into memory after a start.
     pub warm: Warm,
     /// Where the writer takes the time from.
@@ -62,6 +65,7 @@ impl Options {
             access: AccessLimits::DEFAULT,
             writer: WriterLimits::DEFAULT,
             audit: AuditOptions::DEFAULT,
+            requests: RequestLimits::DEFAULT,
             warm: Warm::Background,
             clock: machine_time,
         }
@@ -164,6 +168,7 @@ pub(crate) struct Loaded {
     pub(crate) access: Access,
     pub(crate) usage: Usage,
     pub(crate) audit: AuditHead,
+    pub(crate) requests: Requests,
     pub(crate) deletions: Deletions,
     pub(crate) recovery: Recovery,
 }
@@ -183,8 +188,8 @@ pub(crate) fn load(
     let audit = find_head(store.as_ref())?;
     let (mut index, shared, deletions) = load_index(store, options, &mut recovery)?;
     recovery.entries = shared.statistics().entries;
-    feed_state(store.as_ref(), &mut recovery)?;
-    let usage = load_usage(store.as_ref(), &mut recovery)?;
+    feed_state(store.as_ref(), &options.requests, &mut recovery)?;
+    let (usage, requests) = load_from_state(store.as_ref(), options.requests, &mut recovery)?;
     if options.warm == Warm::BeforeOpen {
         let hash_key = shared.hash_key().clone();
         warm(store.as_ref(), options.resident_budget_bytes, |records| {
@@ -196,7 +201,7 @@ pub(crate) fn load(
             true
         });
     }
-    Ok(Loaded { index, shared, prefixes, access, usage, audit, deletions, recovery })
+    Ok(Loaded { index, shared, prefixes, access, usage, audit, requests, deletions, recovery })
 }
 
 /// Writes the case rule into a store that has none, and refuses a store that has another.
@@ -362,25 +367,33 @@ const STATE_STEP: u64 = 65_536;
 const JUST_BEGUN: Serial = Serial(1);
 
 /// Brings the small state up to the log; makes it anew when it is empty, damaged, or the entries it lacks cannot be read.
-fn feed_state(store: &dyn Store, recovery: &mut Recovery) -> Result<(), OpenError> {
+fn feed_state(store: &dyn Store, requests: &RequestLimits, recovery: &mut Recovery) -> Result<(), OpenError> {
     let (applied, last) = (store.state().applied(), store.last().serial);
     if !applied.is_some() || follow_into_state(store).is_err() {
-        remake_state(store)?;
+        remake_state(store, requests)?;
         recovery.state_rebuilt = last > JUST_BEGUN;
     }
     recovery.state_fed = if recovery.state_rebuilt { last.0 } else { last.0.saturating_sub(applied.0) };
     Ok(())
 }
 
-/// Reads what was written on the day of the last entry; from a state made anew when this one does not give it.
-fn load_usage(store: &dyn Store, recovery: &mut Recovery) -> Result<Usage, OpenError> {
-    let day = Day::of(store.last().time);
-    if let Ok(usage) = Usage::load(store.state(), day) {
-        return Ok(usage);
+/// Reads what the writer decides by and the state holds: what was written on the day of the last entry, and the accepted requests; from a state made
+/// anew when this one does not give it.
+fn load_from_state(
+    store: &dyn Store,
+    limits: RequestLimits,
+    recovery: &mut Recovery,
+) -> Result<(Usage, Requests), OpenError> {
+    let read = || {
+        let usage = Usage::load(store.state(), Day::of(store.last().time))?;
+        Ok((usage, requests::load::load(store, limits)?))
+    };
+    if let Ok(loaded) = read() {
+        return Ok(loaded);
     }
-    remake_state(store)?;
+    remake_state(store, &limits)?;
     (recovery.state_rebuilt, recovery.state_fed) = (true, store.last().serial.0);
-    Usage::load(store.state(), day).map_err(OpenError::State)
+    read().map_err(OpenError::State)
 }
 
 /// The state was not fed; it is somewhere between.
@@ -428,8 +441,9 @@ fn replaced(store: &dyn Store, entry: &Entry<'_>) -> Result<Serial, NotFed> {
 }
 
 /// Makes the state from nothing, out of the live keys: what it holds is a function of them, so damaged or compacted
-/// entries do not matter. Only the usage of the last day comes from its entries, and of those before it is lost. Its applied serial stays none until it is whole, so that a crash meanwhile begins again.
-fn remake_state(store: &dyn Store) -> Result<(), OpenError> {
+/// entries do not matter. Only request ids and the usage of the last day come from entries; the usage of days before it is lost. Its applied serial
+/// stays none until it is whole, so that a crash meanwhile begins again.
+fn remake_state(store: &dyn Store, requests: &RequestLimits) -> Result<(), OpenError> {
     let (state, last) = (store.state(), store.last().serial);
     state.clear().map_err(OpenError::State)?;
     let mut projector = Projector::default();
@@ -457,6 +471,7 @@ fn remake_state(store: &dyn Store) -> Result<(), OpenError> {
         return Err(OpenError::State(error));
     }
     note_last_day(store, &mut projector)?;
+    requests::load::replay(store, *requests).map_err(OpenError::State)?;
     projector.apply(state, last).map_err(OpenError::State)
 }
 

@@ -15,12 +15,18 @@ impl Submission {
                 return refuse("is a step of other length than its orders");
             }
         }
+        if self.request.as_ref().is_some_and(|request| request.id.get_version_num() != REQUEST_ID_VERSION) {
+            return refuse("has a request id that is not a UUID of version 7");
+        }
         if self.request.is_some() && (self.orders.len() != 1 || self.stream.is_some()) {
             return refuse("has a request id and not just one order");
         }
         Ok(())
     }
 }
+
+/// Version of the UUIDs that say when they were made.
+const REQUEST_ID_VERSION: usize = 7;
 
 #[cfg(test)]
 mod tests {
@@ -47,11 +53,14 @@ mod tests {
 
     #[test]
     fn a_request_id_is_for_one_order_outside_of_streams() {
-        let request = Request { id: uuid::Uuid::nil(), digest: [0; 32] };
+        let id = uuid::Builder::from_unix_timestamp_millis(1, &[0; 10]).into_uuid();
+        let request = Request { id, digest: [0; 32] };
         let step = StreamStep { stream: [1; 16], after: 0, position: 1, counts_orders: true };
         assert_eq!(submission(1).as_request(request).check(), Ok(()));
         assert!(refused(&submission(0).as_request(request)));
         assert!(refused(&submission(2).as_request(request)));
         assert!(refused(&submission(1).as_request(request).as_step(step)));
+        let request = Request { id: uuid::Uuid::nil(), digest: [0; 32] };
+        assert!(refused(&submission(1).as_request(request)), "no telling when it was made");
     }
 }

@@ -23,6 +23,7 @@ use crate::overlay::Publication;
 use crate::prefixes::Prefixes;
 use crate::projection::Projector;
 use crate::queue::{Queue, Queued, Results, WarmRecord, Work, WriteError};
+use crate::requests::Requests;
 use crate::snapshot;
 use crate::usage::Usage;
 
@@ -76,6 +77,7 @@ pub(crate) struct Parts {
     pub(crate) visible: Arc<AtomicU64>,
     pub(crate) serials: watch::Sender<Serial>,
     pub(crate) deletions: Deletions,
+    pub(crate) requests: Requests,
     pub(crate) counters: Arc<Counters>,
     pub(crate) journal: Journal,
     pub(crate) rule: CaseRule,
@@ -183,8 +185,8 @@ impl Writer {
 
     /// Decides a submission into the group; gives it back when it might not fit.
     fn gather(&mut self, group: &mut Gathered, queued: Queued) -> Option<Queued> {
-        let Parts { rule, limits, access_limits, usage, store, .. } = &self.parts;
-        let terms = Terms { rule: *rule, limits, access: access_limits, usage, store: store.as_ref() };
+        let Parts { rule, limits, access_limits, usage, store, requests, .. } = &self.parts;
+        let terms = Terms { rule: *rule, limits, access: access_limits, usage, store: store.as_ref(), requests };
         match group.forming.decide(&queued.submission, terms, &mut self.locator, &mut self.marks) {
             Some(results) => {
                 group.decided.push((queued, results));
@@ -317,6 +319,10 @@ impl Writer {
         }
         for (principal, writes) in forming.written() {
             self.projector.note_writes(forming.day(), principal, *writes);
+        }
+        // Behind the notes: what is forgotten at once is taken out again.
+        for (id, principal, what) in forming.remembered() {
+            self.parts.requests.remember(forming.time(), principal, id, what, &mut self.projector);
         }
         if let Some(last) = last
             && self.projector.apply(self.parts.store.state(), last).is_err()

@@ -107,11 +107,12 @@ mod tests {
     use crate::access::{Access, Principal, Role, Scope, TokenId, TokenText, Verb};
     use crate::actor::{Door, Origin, Proof};
     use crate::command::{PutMode, Submission, Timestamps};
-    use crate::config::RecordLimits;
+    use crate::config::{RecordLimits, RequestLimits};
     use crate::forming::Marks;
     use crate::locate::Locator;
     use crate::overlay::Draft;
     use crate::prefixes::{HomeName, Prefixes};
+    use crate::requests::Requests;
     use crate::usage::Usage;
     use crate::values::ValueSet;
 
@@ -164,6 +165,7 @@ mod tests {
         marks: Marks,
         limits: AccessLimits,
         usage: Usage,
+        requests: Requests,
         forming: Forming,
     }
 
@@ -182,6 +184,7 @@ mod tests {
                 marks: Marks::new(Arc::clone(&store)),
                 limits: AccessLimits { finished_tokens: 2, ..AccessLimits::DEFAULT },
                 usage: Usage::default(),
+                requests: Requests::new(RequestLimits::DEFAULT),
                 forming: Forming::new(Serial(1), NOW, Arc::new(prefixes), Arc::new(Access::default())),
                 store,
             }
@@ -193,6 +196,7 @@ mod tests {
                 limits: &RecordLimits::DEFAULT,
                 access: &self.limits,
                 usage: &self.usage,
+                requests: &self.requests,
                 store: self.store.as_ref(),
             };
             let submission = Submission::new(actor, commands);

@@ -6,10 +6,11 @@ use waymark_store::{Store, Timestamp};
 
 use crate::catalog::Catalog;
 use crate::command::Submission;
-use crate::config::{AccessLimits, RecordLimits};
+use crate::config::{AccessLimits, RecordLimits, RequestLimits};
 use crate::forming::{Forming, Marks, Terms};
 use crate::locate::Locator;
 use crate::queue::Results;
+use crate::requests::Requests;
 use crate::usage::Usage;
 
 /// Decides commands as the writer would, one after the other, and writes nothing.
@@ -25,6 +26,8 @@ pub(super) struct DryRun {
     rule: waymark_ident::CaseRule,
     limits: RecordLimits,
     usage: Usage,
+    /// None: imports do not come under request ids.
+    requests: Requests,
     time: Timestamp,
 }
 
@@ -39,6 +42,7 @@ impl DryRun {
             rule: catalog.case_rule(),
             limits: catalog.record_limits(),
             usage: Usage::default(),
+            requests: Requests::new(RequestLimits::DEFAULT),
             time: last.time,
             store,
         }
@@ -62,6 +66,7 @@ impl DryRun {
             // A dry run is a local command: no quota, and it changes no principals or tokens.
             access: &AccessLimits::DEFAULT,
             usage: &self.usage,
+            requests: &self.requests,
         };
         self.forming.decide(submission, terms, &mut self.locator, &mut self.marks)
     }

@@ -1,0 +1,202 @@
+//! The hash of what a request asks for, the same through every door.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::command::{AddMode, Command, Expect, Order, PutMode, Timestamps};
+use crate::prefixes::HomeName;
+use crate::values::ValueSet;
+
+/// SHA-256 of what an order asks for, to be given as [`Request::digest`](crate::Request::digest): two orders have the same one when they ask for the
+/// same, to the byte, whichever door they came through.
+///
+/// It covers a version, the verb, and the command's fields in order, each text and list with its length before it: the handle as it was given; values
+/// in wire form in order of index, their timestamps only where they are kept ([`Timestamps::Keep`]); modes, indexes, reasons; and what is expected.
+/// An issued token is never the same twice, since its secret is its own.
+#[must_use]
+pub fn command_digest(order: &Order) -> [u8; 32] {
+    let mut digest = Fields(Sha256::new());
+    digest.bytes(b"waymark order 1");
+    digest.command(&order.command);
+    match &order.expect {
+        None => digest.number(0),
+        Some(Expect::Absent) => digest.number(1),
+        Some(Expect::Serial(serial)) => {
+            digest.number(2);
+            digest.number(serial.0);
+        }
+        Some(Expect::Content(content)) => {
+            digest.number(3);
+            digest.bytes(&content.0);
+        }
+    }
+    digest.0.finalize().into()
+}
+
+/// A hash fed field by field: each field is told apart from the next by its length.
+struct Fields(Sha256);
+
+impl Fields {
+    fn number(&mut self, number: u64) {
+        self.0.update(number.to_be_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.number(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        self.0.update(bytes);
+    }
+
+    fn values(&mut self, values: &ValueSet, timestamps: Timestamps) {
+        match timestamps {
+            Timestamps::Now => {
+                self.number(0);
+                self.bytes(&values.content().0);
+            }
+            Timestamps::Keep => {
+                self.number(1);
+                self.bytes(values.wire());
+            }
+        }
+    }
+
+    /// A verb by its number, which never changes, and what it is about.
+    fn verb(&mut self, number: u64, about: &[u8]) {
+        self.number(number);
+        self.bytes(about);
+    }
+
+    fn command(&mut self, command: &Command) {
+        match command {
+            Command::Put { handle, values, timestamps, mode } => {
+                self.verb(1, handle);
+                self.values(values, *timestamps);
+                self.number(match mode {
+                    PutMode::Create => 0,
+                    PutMode::Replace => 1,
+                    PutMode::CreateOrSame => 2,
+                });
+            }
+            Command::AddValues { handle, values, timestamps, mode } => {
+                self.verb(2, handle);
+                self.values(values, *timestamps);
+                self.number(match mode {
+                    AddMode::New => 0,
+                    AddMode::Overwrite => 1,
+                    AddMode::NewOrSame => 2,
+                });
+            }
+            Command::ModifyValues { handle, values, timestamps } => {
+                self.verb(3, handle);
+                self.values(values, *timestamps);
+            }
+            Command::RemoveValues { handle, indexes } => {
+                self.verb(4, handle);
+                self.number(u64::try_from(indexes.len()).unwrap_or(u64::MAX));
+                indexes.iter().for_each(|index| self.number(u64::from(*index)));
+            }
+            Command::Delete { handle } => self.verb(5, handle),
+            Command::Home { name } => self.home(6, name),
+            Command::Unhome { name } => self.home(7, name),
+            Command::Suspend { handle, reason } => {
+                self.verb(8, handle);
+                self.bytes(reason.as_bytes());
+            }
+            Command::Resume { handle } => self.verb(9, handle),
+            Command::Revoke { handle, reason } => {
+                self.verb(10, handle);
+                self.bytes(reason.as_bytes());
+            }
+            Command::PutPrincipal { principal } => {
+                self.verb(11, principal.name.as_bytes());
+                self.bytes(&principal.to_body());
+            }
+            Command::RemovePrincipal { name } => self.verb(12, name.as_bytes()),
+            Command::IssueToken { token } => {
+                self.verb(13, &token.id.0);
+                self.bytes(&token.to_body());
+            }
+            Command::RevokeToken { id, reason } => {
+                self.verb(14, &id.0);
+                self.bytes(reason.as_bytes());
+            }
+        }
+    }
+
+    fn home(&mut self, number: u64, name: &HomeName) {
+        self.verb(number, &name.handle());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::value;
+    use crate::values::ContentHash;
+    use std::collections::HashSet;
+    use waymark_store::Serial;
+
+    fn put(timestamps: Timestamps, stamp: u32) -> Order {
+        let mut one = value(1, "URL", b"a");
+        one.timestamp = stamp;
+        let values = ValueSet::from_bufs(&[one]).unwrap();
+        Command::Put { handle: b"88.1/x".to_vec(), values, timestamps, mode: PutMode::Create }.into()
+    }
+
+    #[test]
+    fn a_digest_never_changes() {
+        let expected = "01fad806339501fbf49cab09235cf52af063175b4e4a170f05ee2ab14da2fcf1";
+        assert_eq!(hex::encode(command_digest(&Command::Delete { handle: b"88.1/x".to_vec() }.into())), expected);
+    }
+
+    #[test]
+    fn timestamps_count_only_where_they_are_kept() {
+        let digest = |timestamps, stamp| command_digest(&put(timestamps, stamp));
+        assert_eq!(digest(Timestamps::Now, 1), digest(Timestamps::Now, 2));
+        assert_ne!(digest(Timestamps::Keep, 1), digest(Timestamps::Keep, 2));
+        assert_ne!(digest(Timestamps::Now, 1), digest(Timestamps::Keep, 1));
+    }
+
+    #[test]
+    fn whatever_differs_makes_another_digest() {
+        let handle = || b"88.1/x".to_vec();
+        let values = |data: &[u8]| ValueSet::from_bufs(&[value(1, "URL", data)]).unwrap();
+        let timestamps = Timestamps::Now;
+        let put = |mode| Command::Put { handle: handle(), values: values(b"a"), timestamps, mode };
+        let add = |mode| Command::AddValues { handle: handle(), values: values(b"a"), timestamps, mode };
+        let reason = || "r".to_owned();
+        let name = HomeName::parse(b"88.1").unwrap();
+        let delete = Command::Delete { handle: handle() };
+        let commands = [
+            put(PutMode::Create),
+            put(PutMode::Replace),
+            put(PutMode::CreateOrSame),
+            Command::Put { handle: handle(), values: values(b"b"), timestamps, mode: PutMode::Create },
+            Command::Put { handle: b"88.1/X".to_vec(), values: values(b"a"), timestamps, mode: PutMode::Create },
+            add(AddMode::New),
+            add(AddMode::Overwrite),
+            add(AddMode::NewOrSame),
+            Command::ModifyValues { handle: handle(), values: values(b"a"), timestamps },
+            Command::RemoveValues { handle: handle(), indexes: vec![1] },
+            Command::RemoveValues { handle: handle(), indexes: vec![1, 2] },
+            delete.clone(),
+            Command::Home { name: name.clone() },
+            Command::Unhome { name },
+            Command::Suspend { handle: handle(), reason: reason() },
+            Command::Suspend { handle: handle(), reason: String::new() },
+            Command::Resume { handle: handle() },
+            Command::Revoke { handle: handle(), reason: reason() },
+            Command::RemovePrincipal { name: "88.1/x".into() },
+            Command::RevokeToken { id: crate::access::TokenId([1; 8]), reason: reason() },
+        ];
+        let mut orders: Vec<Order> = commands.into_iter().map(Order::from).collect();
+        let expectations = [
+            Expect::Absent,
+            Expect::Serial(Serial(1)),
+            Expect::Serial(Serial(2)),
+            Expect::Content(ContentHash([0; 32])),
+            Expect::Content(ContentHash([1; 32])),
+        ];
+        orders.extend(expectations.map(|expect| Order { command: delete.clone(), expect: Some(expect) }));
+        let digests: HashSet<[u8; 32]> = orders.iter().map(command_digest).collect();
+        assert_eq!(digests.len(), orders.len());
+    }
+}
