@@ -9,6 +9,7 @@ use waymark_store::{Serial, Timestamp};
 use crate::access::{Principal, Token, TokenId};
 use crate::actor::Actor;
 use crate::prefixes::HomeName;
+use crate::status::WithdrawalBuf;
 use crate::values::{ContentHash, ValueSet, ValueSetError};
 use crate::warnings::{Warning, Warnings};
 
@@ -26,6 +27,19 @@ pub enum Command {
         timestamps: Timestamps,
         /// What happens when the handle exists.
         mode: PutMode,
+    },
+    /// Writes a whole record that is suspended or revoked, as an export tells it: it is never resolved in between.
+    PutWithdrawn {
+        /// In the case it shall be kept in.
+        handle: Vec<u8>,
+        /// All values of the record; none is legal.
+        values: ValueSet,
+        /// What happens to the values' timestamps.
+        timestamps: Timestamps,
+        /// What happens when the handle exists.
+        mode: PutMode,
+        /// Its status.
+        status: WithdrawalBuf,
     },
     /// Adds values to a record.
     AddValues {
@@ -211,6 +225,9 @@ impl Command {
             Self::Put { handle, values, .. }
             | Self::AddValues { handle, values, .. }
             | Self::ModifyValues { handle, values, .. } => handle.len() + values.wire().len(),
+            Self::PutWithdrawn { handle, values, status, .. } => {
+                handle.len() + values.wire().len() + status.reason.len()
+            }
             Self::RemoveValues { handle, indexes } => handle.len() + indexes.len() * 4,
             Self::Delete { handle } | Self::Resume { handle } => handle.len(),
             Self::Suspend { handle, reason } | Self::Revoke { handle, reason } => handle.len() + reason.len(),
@@ -310,7 +327,7 @@ pub enum Refusal {
     /// The handle exists.
     #[error("{}", if *.same_content { "the handle exists with the same content" } else { "the handle exists with different content" })]
     AlreadyExists {
-        /// The existing record holds the same values, timestamps aside.
+        /// The existing record holds the same values, timestamps aside, and has the status given, if one was.
         same_content: bool,
         /// Serial of its entry.
         serial: Serial,

@@ -1,5 +1,7 @@
 //! What a command means for the data as it is: a change, nothing, or a refusal. Pure: no IO, no clock.
 
+mod status;
+
 use std::cmp::Ordering;
 
 use waymark_ident::{CaseRule, Handle};
@@ -12,6 +14,7 @@ use crate::config::RecordLimits;
 use crate::limits::{check_handle, check_record, check_values};
 use crate::prefixes::{key_of, prefix_of_key};
 use crate::record::{Stored, encode};
+use crate::status::{Withdrawal, WithdrawalBuf};
 use crate::values::{ContentHash, ValueSet, same_content};
 use crate::warnings::Warnings;
 
@@ -70,6 +73,7 @@ pub(crate) enum Decision {
 pub(crate) fn record_key(command: &Command, rule: CaseRule) -> Result<Option<Vec<u8>>, Refusal> {
     let handle = match command {
         Command::Put { handle, .. }
+        | Command::PutWithdrawn { handle, .. }
         | Command::AddValues { handle, .. }
         | Command::ModifyValues { handle, .. }
         | Command::RemoveValues { handle, .. }
@@ -97,11 +101,20 @@ pub(crate) fn decide(_permit: Permit, order: &Order, facts: &Facts<'_>) -> Resul
         check_expected(expect, facts)?;
     }
     match &order.command {
-        Command::Put { handle, values, timestamps, mode } => put(handle, values, *timestamps, *mode, facts),
+        Command::Put { handle, values, timestamps, mode } => {
+            put(&NewRecord { handle, values, timestamps: *timestamps, mode: *mode, status: None }, facts)
+        }
+        Command::PutWithdrawn { handle, values, timestamps, mode, status } => {
+            put(&NewRecord { handle, values, timestamps: *timestamps, mode: *mode, status: Some(status) }, facts)
+        }
         Command::AddValues { values, timestamps, mode, .. } => add(values, *timestamps, *mode, facts),
         Command::ModifyValues { values, timestamps, .. } => modify(values, *timestamps, facts),
         Command::RemoveValues { indexes, .. } => remove(indexes, facts),
         Command::Delete { .. } => existing(facts).map(|_| Decision::Delete),
+        Command::Suspend { reason, .. } => status::suspend(reason, facts),
+        Command::Resume { .. } => status::resume(facts),
+        Command::Revoke { reason, .. } => status::revoke(reason, facts),
+        // Not about records; they never come here.
         _ => Err(Refusal::NotFound),
     }
 }
@@ -121,43 +134,72 @@ fn check_expected(expect: &Expect, facts: &Facts<'_>) -> Result<(), Refusal> {
     if as_expected { Ok(()) } else { Err(Refusal::Unexpected { serial, content }) }
 }
 
-fn put(
-    handle: &[u8],
-    values: &ValueSet,
+/// A whole record that comes in.
+struct NewRecord<'a> {
+    handle: &'a [u8],
+    values: &'a ValueSet,
     timestamps: Timestamps,
     mode: PutMode,
-    facts: &Facts<'_>,
-) -> Result<Decision, Refusal> {
+    /// The status it shall have; `None` leaves it as it is.
+    status: Option<&'a WithdrawalBuf>,
+}
+
+fn put(new: &NewRecord<'_>, facts: &Facts<'_>) -> Result<Decision, Refusal> {
+    let NewRecord { handle, values, timestamps, .. } = *new;
     let of_handle = check_handle(handle, facts.limits)?;
     check_served(facts)?;
     let of_values = check_values(values.values(), facts.limits)?;
     let warnings = of_handle.and(of_values).and(check_record(values, facts.limits)?);
-    let version = match facts.current {
+    new.status.map_or(Ok(()), |status| status::check_reason(&status.reason))?;
+    match facts.current {
         Current::Absent => {
             let mut stamped = ValueSet::default();
             values.values().iter().for_each(|value| stamped.push_given(&value, timestamps, facts.stamp));
-            return Ok(write(handle, &stamped, Outcome::Created, warnings));
+            let status = new.status.map(|status| status::given(status, None, facts.stamp));
+            Ok(write(&Written { handle, status, values: &stamped }, Outcome::Created, warnings))
         }
-        Current::Unreadable => return Err(Refusal::Unreadable),
-        Current::Live(version) => version,
+        Current::Unreadable => Err(Refusal::Unreadable),
+        Current::Live(version) => {
+            let old = stored(version)?;
+            let decision = put_over(new, version, &old, warnings, facts);
+            // What says of a revoked record that it is as it is may be said again.
+            if !matches!((&decision, new.status), (Ok(Decision::Keep { .. }), Some(_))) {
+                status::check_not_revoked(&old)?;
+            }
+            decision
+        }
+    }
+}
+
+/// A whole record where there is one.
+fn put_over(
+    new: &NewRecord<'_>,
+    version: &Version,
+    old: &Stored<'_>,
+    warnings: Warnings,
+    facts: &Facts<'_>,
+) -> Result<Decision, Refusal> {
+    let old_values = values_of(old)?;
+    let status = match new.status {
+        Some(status) => Some(status::given(status, old.status(), facts.stamp)),
+        None => old.status(),
     };
-    let old = stored(version)?;
-    let old_values = values_of(&old)?;
-    if mode != PutMode::Replace {
+    if new.mode != PutMode::Replace {
         let content = ContentHash::of(old_values);
-        let same_content = content == values.content();
-        if mode == PutMode::CreateOrSame && same_content {
+        let same_content = content == new.values.content() && status == old.status();
+        if new.mode == PutMode::CreateOrSame && same_content {
             return Ok(Decision::Keep { serial: version.serial, time: version.time, content });
         }
         return Err(Refusal::AlreadyExists { same_content, serial: version.serial });
     }
     let mut stamped = ValueSet::default();
-    for pair in merge(old_values, values.values()) {
-        if let Pair { new: Some(new), old } = pair {
-            stamped.push_over(old.as_ref(), &new, timestamps, facts.stamp);
+    for pair in merge(old_values, new.values.values()) {
+        if let Pair { new: Some(value), old } = pair {
+            stamped.push_over(old.as_ref(), &value, new.timestamps, facts.stamp);
         }
     }
-    Ok(write_or_keep(version, handle, &stamped, Outcome::Replaced, warnings))
+    let new = Written { handle: new.handle, status, values: &stamped };
+    Ok(write_or_keep(version, &new, Outcome::Replaced, warnings))
 }
 
 fn add(values: &ValueSet, timestamps: Timestamps, mode: AddMode, facts: &Facts<'_>) -> Result<Decision, Refusal> {
@@ -181,7 +223,7 @@ fn add(values: &ValueSet, timestamps: Timestamps, mode: AddMode, facts: &Facts<'
         }
     }
     let warnings = warnings.and(check_record(&result, facts.limits)?);
-    Ok(write_or_keep(version, old.handle(), &result, Outcome::Changed, warnings))
+    Ok(write_or_keep(version, &Written::over(&old, &result), Outcome::Changed, warnings))
 }
 
 fn modify(values: &ValueSet, timestamps: Timestamps, facts: &Facts<'_>) -> Result<Decision, Refusal> {
@@ -201,7 +243,7 @@ fn modify(values: &ValueSet, timestamps: Timestamps, facts: &Facts<'_>) -> Resul
         }
     }
     let warnings = warnings.and(check_record(&result, facts.limits)?);
-    Ok(write_or_keep(version, old.handle(), &result, Outcome::Changed, warnings))
+    Ok(write_or_keep(version, &Written::over(&old, &result), Outcome::Changed, warnings))
 }
 
 fn remove(indexes: &[u32], facts: &Facts<'_>) -> Result<Decision, Refusal> {
@@ -225,16 +267,20 @@ fn remove(indexes: &[u32], facts: &Facts<'_>) -> Result<Decision, Refusal> {
     if let Some(index) = missing.next() {
         return Err(Refusal::ValuesNotFound { index });
     }
-    Ok(write_or_keep(version, old.handle(), &result, Outcome::Changed, Warnings::NONE))
+    Ok(write_or_keep(version, &Written::over(&old, &result), Outcome::Changed, Warnings::NONE))
 }
 
-/// The record the command changes.
+/// The record the command changes, which must not be revoked.
 fn existing<'a>(facts: &Facts<'a>) -> Result<(&'a Version, Stored<'a>), Refusal> {
     check_served(facts)?;
     match facts.current {
         Current::Absent => Err(Refusal::NotFound),
         Current::Unreadable => Err(Refusal::Unreadable),
-        Current::Live(version) => Ok((version, stored(version)?)),
+        Current::Live(version) => {
+            let old = stored(version)?;
+            status::check_not_revoked(&old)?;
+            Ok((version, old))
+        }
     }
 }
 
@@ -260,24 +306,37 @@ fn check_writable(value: &ValueRef<'_>) -> Result<(), Refusal> {
     if writable { Ok(()) } else { Err(Refusal::ReadOnlyValue { index: value.index }) }
 }
 
-fn write(handle: &[u8], values: &ValueSet, outcome: Outcome, warnings: Warnings) -> Decision {
-    Decision::Write { body: encode(handle, values), content: values.content(), outcome, warnings }
+/// A record as it shall stand.
+struct Written<'a> {
+    handle: &'a [u8],
+    status: Option<Withdrawal<'a>>,
+    values: &'a ValueSet,
+}
+
+impl<'a> Written<'a> {
+    /// Other values in a record.
+    const fn over(old: &Stored<'a>, values: &'a ValueSet) -> Self {
+        Self { handle: old.handle(), status: old.status(), values }
+    }
+}
+
+fn write(new: &Written<'_>, outcome: Outcome, warnings: Warnings) -> Decision {
+    Decision::Write {
+        body: encode(new.handle, new.status, new.values),
+        content: new.values.content(),
+        outcome,
+        warnings,
+    }
 }
 
 /// A change, unless the record would be what it is, to the byte.
-fn write_or_keep(
-    version: &Version,
-    handle: &[u8],
-    values: &ValueSet,
-    outcome: Outcome,
-    warnings: Warnings,
-) -> Decision {
-    let body = encode(handle, values);
-    let content = values.content();
-    if body == version.body {
-        return Decision::Keep { serial: version.serial, time: version.time, content };
+fn write_or_keep(version: &Version, new: &Written<'_>, outcome: Outcome, warnings: Warnings) -> Decision {
+    match write(new, outcome, warnings) {
+        Decision::Write { body, content, .. } if body == version.body => {
+            Decision::Keep { serial: version.serial, time: version.time, content }
+        }
+        decision => decision,
     }
-    Decision::Write { body, content, outcome, warnings }
 }
 
 impl ValueSet {
@@ -349,7 +408,7 @@ mod tests {
             let current = values.map(|values| Version {
                 serial: Serial(7),
                 time: Timestamp(9),
-                body: encode(b"88.1/x", &set(values)),
+                body: encode(b"88.1/x", None, &set(values)),
             });
             Self { limits: RecordLimits::default(), served: true, current }
         }

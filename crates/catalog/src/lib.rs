@@ -46,6 +46,7 @@ mod requests;
 mod reserved;
 mod snapshot;
 mod startup;
+mod status;
 mod streams;
 mod submission;
 #[cfg(test)]
@@ -78,6 +79,7 @@ pub use record::{OwnedRecord, RecordError, Stored};
 pub use requests::digest::command_digest;
 pub use snapshot::SnapshotError;
 pub use startup::{OpenError, Options, Recovery, Warm, machine_time};
+pub use status::{Withdrawal, WithdrawalBuf};
 pub use streams::{ItemOutcome, ItemReceipt, ItemsError, MarkError};
 pub use values::{ContentHash, MAX_INDEX, ValueSet, ValueSetError};
 pub use warnings::{Warning, Warnings};

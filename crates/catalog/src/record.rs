@@ -2,11 +2,15 @@
 //!
 //! ```text
 //!  0      1      2        4             8
-//! +------+------+--------+-------------+------------------+---------------------------------------+
-//! | form | flags| handle | count of    | handle, in its   | values in wire form, in ascending     |
-//! | = 1  |      | bytes  | values (u32)| own case         | order of index, one behind the other  |
-//! |      |      | (u16)  |             |                  |                                       |
-//! +------+------+--------+-------------+------------------+---------------------------------------+
+//! +------+------+--------+-------------+------------------+---------+---------------------------------------+
+//! | form | flags| handle | count of    | handle, in its   | status, | values in wire form, in ascending     |
+//! | = 1  |      | bytes  | values (u32)| own case         | where   | order of index, one behind the other  |
+//! |      |      | (u16)  |             |                  | flagged |                                       |
+//! +------+------+--------+-------------+------------------+---------+---------------------------------------+
+//! ```
+//! The status is there in records that are suspended or revoked, and says so:
+//! ```text
+//! state (u8: 1 suspended, 2 revoked) | since, seconds since 1970 (u32) | bytes of the reason (u16) | reason, UTF-8
 //! ```
 //! Numbers are big-endian. The values are exactly what a response carries, so an answer copies them. Flags say what the
 //! values hold, so that most answers need no look at them:
@@ -16,6 +20,7 @@
 //! | 0x01 | every value is publicly readable (also when there is none) |
 //! | 0x02 | some value is a site or service: HS_SITE, HS_SERV and their sub-types except those of the next bit |
 //! | 0x04 | some value delegates derived prefixes: HS_SITE.PREFIX, HS_SERV.PREFIX, HS_NA_DELEGATE |
+//! | 0x08 | the record is out of resolution, and a status stands before the values |
 //!
 //! Other bits are zero. A record of another version or with other bits is refused, not guessed at.
 
@@ -24,6 +29,7 @@ use waymark_wire::Values;
 use waymark_wire::types::{is_prefix_delegation_type, is_service_type};
 
 use crate::prefixes::key_of;
+use crate::status::Withdrawal;
 use crate::values::ValueSet;
 
 /// Version of the form.
@@ -35,7 +41,8 @@ const HEAD_BYTES: usize = 8;
 const ALL_PUBLIC: u8 = 0x01;
 const HAS_SERVICE: u8 = 0x02;
 const HAS_PREFIX_DELEGATION: u8 = 0x04;
-const KNOWN_FLAGS: u8 = ALL_PUBLIC | HAS_SERVICE | HAS_PREFIX_DELEGATION;
+const WITHDRAWN: u8 = 0x08;
+const KNOWN_FLAGS: u8 = ALL_PUBLIC | HAS_SERVICE | HAS_PREFIX_DELEGATION | WITHDRAWN;
 
 /// One stored record, borrowed. Parsing looks at the head only; the values were checked when they were written and
 /// are protected by the checksum of their entry.
@@ -44,6 +51,7 @@ pub struct Stored<'a> {
     flags: u8,
     count: u32,
     handle: &'a [u8],
+    status: Option<Withdrawal<'a>>,
     values: &'a [u8],
 }
 
@@ -64,10 +72,28 @@ impl<'a> Stored<'a> {
             return Err(RecordError::Flags { found: flags });
         }
         let handle_bytes = usize::from(u16::from_be_bytes([handle_high, handle_low]));
-        let Some((handle, values)) = rest.split_at_checked(handle_bytes) else {
+        let Some((handle, rest)) = rest.split_at_checked(handle_bytes) else {
             return Err(RecordError::CutShort { bytes: body.len() });
         };
-        Ok(Self { flags, count: u32::from_be_bytes(count), handle, values })
+        let (status, values) = if flags & WITHDRAWN == 0 {
+            (None, rest)
+        } else {
+            let (status, values) = Withdrawal::read(rest).ok_or(RecordError::Status)?;
+            (Some(status), values)
+        };
+        Ok(Self { flags, count: u32::from_be_bytes(count), handle, status, values })
+    }
+
+    /// Since when and why the record is suspended or revoked; `None` when it is resolved.
+    #[must_use]
+    pub const fn status(&self) -> Option<Withdrawal<'a>> {
+        self.status
+    }
+
+    /// Tells whether the record is suspended or revoked, so that the public must not be told of it.
+    #[must_use]
+    pub const fn is_withdrawn(&self) -> bool {
+        self.flags & WITHDRAWN != 0
     }
 
     /// The handle in the case it was registered in.
@@ -141,15 +167,20 @@ impl OwnedRecord {
     }
 }
 
-/// Writes the stored form of a record.
-pub(crate) fn encode(handle: &[u8], values: &ValueSet) -> Vec<u8> {
+/// Writes the stored form of a record; one without a status is resolved.
+pub(crate) fn encode(handle: &[u8], status: Option<Withdrawal<'_>>, values: &ValueSet) -> Vec<u8> {
     debug_assert!(handle.len() <= MAX_HANDLE_BYTES);
     let handle_bytes = u16::try_from(handle.len()).unwrap_or(u16::MAX);
-    let mut body = Vec::with_capacity(HEAD_BYTES + handle.len() + values.wire().len());
-    body.extend_from_slice(&[FORM_VERSION, flags_of(values)]);
+    let status_bytes = status.as_ref().map_or(0, Withdrawal::section_bytes);
+    let flags = flags_of(values) | if status.is_some() { WITHDRAWN } else { 0 };
+    let mut body = Vec::with_capacity(HEAD_BYTES + handle.len() + status_bytes + values.wire().len());
+    body.extend_from_slice(&[FORM_VERSION, flags]);
     body.extend_from_slice(&handle_bytes.to_be_bytes());
     body.extend_from_slice(&values.count().to_be_bytes());
     body.extend_from_slice(handle);
+    if let Some(status) = status {
+        status.write(&mut body);
+    }
     body.extend_from_slice(values.wire());
     body
 }
@@ -213,6 +244,9 @@ pub enum RecordError {
         /// Bytes there are.
         bytes: usize,
     },
+    /// The status is not one this version knows.
+    #[error("record with a status this program does not know")]
+    Status,
     /// The values contradict their count or order.
     #[error("values of the record contradict their count or order")]
     Values,
@@ -228,7 +262,7 @@ mod tests {
     use waymark_wire::{Permissions, ValueBuf};
 
     fn body(values: &[ValueBuf]) -> Vec<u8> {
-        encode(b"88.1/x", &ValueSet::from_bufs(values).unwrap())
+        encode(b"88.1/x", None, &ValueSet::from_bufs(values).unwrap())
     }
 
     #[test]
@@ -238,6 +272,35 @@ mod tests {
                         38382e312f78\
                         000000036553f10000000151800e0000000355524c000000017500000000";
         assert_eq!(hex::encode(body(&[url])), expected);
+    }
+
+    #[test]
+    fn a_suspended_record_has_golden_bytes_and_reads_back() {
+        let values = ValueSet::from_bufs(&[ValueBuf { timestamp: 0x6553_f100, ..value(3, "URL", b"u") }]).unwrap();
+        let status = Withdrawal { revoked: false, since_seconds: 0x6a5f_0001, reason: "recall" };
+        let body = encode(b"88.1/x", Some(status), &values);
+        let expected = "0109000600000001\
+                        38382e312f78\
+                        016a5f00010006726563616c6c\
+                        000000036553f10000000151800e0000000355524c000000017500000000";
+        assert_eq!(hex::encode(&body), expected);
+        let stored = verify(b"88.1/X", &body, CaseRule::Insensitive).unwrap();
+        assert_eq!((stored.status(), stored.is_withdrawn()), (Some(status), true));
+        assert_eq!((stored.handle(), stored.wire_values()), (&b"88.1/x"[..], values.wire()));
+        assert_eq!(stored.values().unwrap().iter().next().unwrap().index, 3);
+        assert!(!Stored::parse(&encode(b"88.1/x", None, &values)).unwrap().is_withdrawn());
+    }
+
+    #[test]
+    fn refuses_an_unknown_status_and_every_truncation_of_it() {
+        let status = Withdrawal { revoked: true, since_seconds: 1, reason: "r" };
+        let good = encode(b"88.1/x", Some(status), &ValueSet::default());
+        for length in HEAD_BYTES + 6..good.len() {
+            assert_eq!(Stored::parse(&good[..length]), Err(RecordError::Status));
+        }
+        let mut other = good.clone();
+        other[HEAD_BYTES + 6] = 3;
+        assert_eq!(Stored::parse(&other), Err(RecordError::Status));
     }
 
     #[test]
@@ -289,7 +352,7 @@ mod tests {
         let (a, b) = (ValueSet::from_bufs(&[value(2, "A", b"")]), ValueSet::from_bufs(&[value(1, "B", b"")]));
         let mut wrong = a.unwrap();
         wrong.push(b.unwrap().wire());
-        let body = encode(b"88.1/x", &wrong);
+        let body = encode(b"88.1/x", None, &wrong);
         assert_eq!(verify(b"88.1/X", &body, CaseRule::Insensitive), Err(RecordError::Values));
     }
 }

@@ -55,6 +55,7 @@ pub fn authorize(actor: &Actor, command: &Command, access: &Access, now: Timesta
     let permitted = verbs_of(command).within(rights.verbs)
         && match command {
             Command::Put { handle, .. }
+            | Command::PutWithdrawn { handle, .. }
             | Command::AddValues { handle, .. }
             | Command::ModifyValues { handle, .. }
             | Command::RemoveValues { handle, .. }
@@ -93,6 +94,13 @@ fn verbs_of(command: &Command) -> Verbs {
     let verbs: &[Verb] = match command {
         Command::Put { mode: PutMode::Create | PutMode::CreateOrSame, .. } => &[Verb::Create],
         Command::Put { mode: PutMode::Replace, .. } => &[Verb::Create, Verb::Modify],
+        Command::PutWithdrawn { mode, status, .. } => {
+            let withdraw = if status.revoked { Verb::Revoke } else { Verb::Suspend };
+            match mode {
+                PutMode::Create | PutMode::CreateOrSame => return [Verb::Create, withdraw].into_iter().collect(),
+                PutMode::Replace => return [Verb::Create, Verb::Modify, withdraw].into_iter().collect(),
+            }
+        }
         Command::AddValues { .. } | Command::ModifyValues { .. } | Command::RemoveValues { .. } => &[Verb::Modify],
         Command::Delete { .. } => &[Verb::Delete],
         Command::Suspend { .. } | Command::Resume { .. } => &[Verb::Suspend],

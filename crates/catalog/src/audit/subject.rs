@@ -8,6 +8,7 @@ use crate::command::Command;
 pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
     match command {
         Command::Put { handle, .. }
+        | Command::PutWithdrawn { handle, .. }
         | Command::AddValues { handle, .. }
         | Command::ModifyValues { handle, .. }
         | Command::RemoveValues { handle, .. }

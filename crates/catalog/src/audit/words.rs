@@ -66,8 +66,10 @@ impl Verb {
     #[must_use]
     pub fn of(command: &Command) -> Self {
         match command {
-            Command::Put { mode: PutMode::Create | PutMode::CreateOrSame, .. } => Self::CREATE,
-            Command::Put { mode: PutMode::Replace, .. } => Self::REPLACE,
+            Command::Put { mode, .. } | Command::PutWithdrawn { mode, .. } => match mode {
+                PutMode::Create | PutMode::CreateOrSame => Self::CREATE,
+                PutMode::Replace => Self::REPLACE,
+            },
             Command::AddValues { mode: AddMode::New | AddMode::NewOrSame | AddMode::Overwrite, .. } => Self::ADD_VALUES,
             Command::ModifyValues { .. } => Self::MODIFY_VALUES,
             Command::RemoveValues { .. } => Self::REMOVE_VALUES,

@@ -27,6 +27,9 @@ impl Batch {
 
 impl Form for Batch {
     fn write(&mut self, stored: &Stored<'_>, out: &mut dyn Write) -> io::Result<Written> {
+        if stored.is_withdrawn() {
+            return Ok(Written::Withdrawn);
+        }
         let (Some(handle), Ok(values)) = (handle_text(stored.handle()), stored.values()) else {
             return Ok(Written::NotSayable);
         };

@@ -4,7 +4,8 @@
 //! that is text as `string`, text that is a JSON object or list as `json`, administrators, value lists and sites in their
 //! formats, everything else as `hex`. Handles keep the case they were registered in, and values their timestamps. The batch
 //! format has no timestamps, absolute TTLs or references, and its text stands on one line: values with data it cannot
-//! say go to files when a folder is given, and records it cannot say at all are listed, not cut.
+//! say go to files when a folder is given, and records it cannot say at all are listed, not cut. Nor can it say that a record is suspended or
+//! revoked: those are left out and counted, since an import would put them back into resolution.
 
 mod batch;
 mod jsonl;
@@ -45,6 +46,8 @@ pub struct Summary {
     pub records: u64,
     /// Values written.
     pub values: u64,
+    /// Records that are suspended or revoked and that the format cannot say to be so, not written.
+    pub withdrawn: u64,
     /// Records the format cannot say, not written.
     pub omitted: u64,
     /// The handles of the first of them, as text.
@@ -93,6 +96,7 @@ pub fn run(
                 summary.records += 1;
                 summary.values += u64::from(stored.count());
             }
+            Ok(Written::Withdrawn) => summary.withdrawn += 1,
             Ok(Written::NotSayable) => {
                 summary.omitted += 1;
                 if summary.omitted_handles.len() < Summary::LISTED_HANDLES {
@@ -124,6 +128,8 @@ trait Form {
 /// Whether a record was written.
 enum Written {
     Yes,
+    /// It is out of resolution, which the form cannot say.
+    Withdrawn,
     /// The form cannot say it.
     NotSayable,
 }

@@ -5,6 +5,7 @@ use waymark_wire::{Permissions, Ttl, ValueRef};
 
 use super::data_write::{DataOut, ReferenceOut, data};
 use super::iso;
+use super::status::StatusOut;
 use crate::record::Stored;
 
 /// Writes a record as one line of JSON, without the line's end.
@@ -15,7 +16,8 @@ pub(crate) fn record_line(stored: &Stored<'_>) -> Result<String, NotWritable> {
     let handle = std::str::from_utf8(stored.handle()).map_err(|_| NotWritable)?;
     let values = stored.values().map_err(|_| NotWritable)?;
     let values = values.iter().map(|value| value_out(&value)).collect::<Result<_, _>>()?;
-    serde_json::to_string(&RecordOut { handle, values }).map_err(|_| NotWritable)
+    let status = stored.status().as_ref().map(StatusOut::new);
+    serde_json::to_string(&RecordOut { handle, status, values }).map_err(|_| NotWritable)
 }
 
 /// The record has parts that are not text.
@@ -45,6 +47,8 @@ pub(crate) fn permission_text(permissions: Permissions) -> String {
 #[derive(Serialize)]
 struct RecordOut<'a> {
     handle: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<StatusOut<'a>>,
     values: Vec<ValueOut<'a>>,
 }
 

@@ -287,7 +287,7 @@ impl<'a> Import<'a> {
     /// Homes what a new record needs to be served, when that is wanted and not so yet.
     fn home_for(&mut self, command: &Command) {
         let Some(homes) = &mut self.homes else { return };
-        let Command::Put { handle, .. } = command else { return };
+        let (Command::Put { handle, .. } | Command::PutWithdrawn { handle, .. }) = command else { return };
         let Ok(handle) = Handle::new(handle) else { return };
         let key = key_of(&handle, self.rule);
         if homes.serves(&key) {

@@ -7,6 +7,7 @@ use super::step::{Notice, Rejected, Source, Step};
 use crate::command::{Command, PutMode, Timestamps};
 use crate::form::cause::{Cause, FieldError, FieldResult};
 use crate::form::object::{Object, list, text};
+use crate::form::status::status;
 use crate::form::value_read::value;
 use crate::values::ValueSet;
 
@@ -71,6 +72,7 @@ fn record(line: &[u8], mode: PutMode, subject: &mut Option<String>, dropped: &mu
     *dropped |= fields.drop_described(DESCRIBED);
     let handle = fields.read("handle", text)?.into_owned();
     *subject = Some(handle.clone());
+    let status = fields.read_or("status", None, |raw| status(raw).map(Some))?;
     let mut bufs = Vec::new();
     for (at, raw) in fields.read("values", list)?.into_iter().enumerate() {
         let (buf, described) = value(raw).map_err(|error| error.at(at).within("values"))?;
@@ -79,7 +81,11 @@ fn record(line: &[u8], mode: PutMode, subject: &mut Option<String>, dropped: &mu
     }
     fields.finish()?;
     let values = ValueSet::from_bufs(&bufs).map_err(|error| FieldError::new("values", error))?;
-    Ok(Command::Put { handle: handle.into_bytes(), values, timestamps: Timestamps::Keep, mode })
+    let (handle, timestamps) = (handle.into_bytes(), Timestamps::Keep);
+    Ok(match status {
+        Some(status) => Command::PutWithdrawn { handle, values, timestamps, mode, status },
+        None => Command::Put { handle, values, timestamps, mode },
+    })
 }
 
 #[cfg(test)]

@@ -69,11 +69,15 @@ impl Fields {
             Command::Put { handle, values, timestamps, mode } => {
                 self.verb(1, handle);
                 self.values(values, *timestamps);
-                self.number(match mode {
-                    PutMode::Create => 0,
-                    PutMode::Replace => 1,
-                    PutMode::CreateOrSame => 2,
-                });
+                self.put_mode(*mode);
+            }
+            Command::PutWithdrawn { handle, values, timestamps, mode, status } => {
+                self.verb(15, handle);
+                self.values(values, *timestamps);
+                self.put_mode(*mode);
+                self.number(u64::from(status.revoked));
+                self.number(status.since_seconds.map_or(u64::MAX, u64::from));
+                self.bytes(status.reason.as_bytes());
             }
             Command::AddValues { handle, values, timestamps, mode } => {
                 self.verb(2, handle);
@@ -119,6 +123,14 @@ impl Fields {
                 self.bytes(reason.as_bytes());
             }
         }
+    }
+
+    fn put_mode(&mut self, mode: PutMode) {
+        self.number(match mode {
+            PutMode::Create => 0,
+            PutMode::Replace => 1,
+            PutMode::CreateOrSame => 2,
+        });
     }
 
     fn home(&mut self, number: u64, name: &HomeName) {

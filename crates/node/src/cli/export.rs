@@ -62,8 +62,13 @@ pub(crate) async fn run(arguments: &Export, texts: &Texts) -> Result<Exit, Probl
     for handle in &summary.omitted_handles {
         terminal::remark(format_args!("  {}", safe(handle)));
     }
+    if summary.withdrawn > 0 {
+        terminal::remark(texts.text("export-withdrawn", &[("count", grouped(summary.withdrawn).into())]));
+    }
     if summary.omitted > 0 {
         terminal::remark(texts.text("export-omitted", &[("count", grouped(summary.omitted).into())]));
+    }
+    if summary.omitted + summary.withdrawn > 0 {
         return Ok(Exit::Partly);
     }
     Ok(if damaged { Exit::Damaged } else { Exit::Done })

@@ -191,6 +191,7 @@ notice-session-skipped = SESSIONSETUP lines mean nothing here and were skipped.
 notice-server-ignored = HOME and UNHOME were applied to this node, whatever server they name.
 export-failed = The export ended early: { $cause }
 export-done = { $records } identifiers with { $values } values exported.
+export-withdrawn = { $count } identifiers are suspended or revoked, which this form cannot say, and were left out; export as jsonl.
 export-omitted = { $count } identifiers cannot be said in this form and were left out; name a folder with --files-to, or export as jsonl.
 cause-not-utf8 = not UTF-8
 cause-too-long = too long

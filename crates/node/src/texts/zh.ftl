@@ -191,6 +191,7 @@ notice-session-skipped = SESSIONSETUP 行在此无意义,已跳过。
 notice-server-ignored = HOME 与 UNHOME 已应用于本节点,不论其写明的服务器。
 export-failed = 导出提前结束:{ $cause }
 export-done = 已导出 { $records } 个标识,共 { $values } 个值。
+export-withdrawn = 有 { $count } 个标识已暂停或撤销,此格式无法表示,已略去;请导出为 jsonl。
 export-omitted = 有 { $count } 个标识无法用此格式表示,已略去;请用 --files-to 指定目录,或导出为 jsonl。
 cause-not-utf8 = 不是 UTF-8
 cause-too-long = 过长
