@@ -4,4 +4,5 @@
 //! thing. `README.md` says how to run them and how to read the numbers.
 #![forbid(unsafe_code)]
 
+pub mod ingest;
 pub mod side_by_side;

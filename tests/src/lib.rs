@@ -9,5 +9,6 @@
 
 pub mod asking;
 pub mod fuzz_bodies;
+pub mod moment;
 pub mod process;
 pub mod records;

@@ -206,7 +206,7 @@ async fn a_hang_up_reads_the_certificate_again_and_leaves_connections_alone() {
 
     let second = new_certificate(&bench);
     running.process.signal(Signal::SIGHUP);
-    running.process.wait_for_log("certificate read again");
+    running.process.wait_for_log("certificates read again");
     let (_new, mut new_stream) = open_quic(&running, second).await.expect("the new certificate is shown");
     ask_quic(&mut new_stream, 2).await;
     assert!(open_quic(&running, first).await.is_none(), "the old one is shown no more");

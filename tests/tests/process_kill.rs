@@ -18,12 +18,11 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use nix::libc;
 use nix::sys::signal::Signal;
-use nix::unistd::Pid;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::Value;
 use waymark_tests::asking::{Connection, Said, ask_udp};
+use waymark_tests::moment::{Moment, moment};
 use waymark_tests::process::{Bench, Ended, Process};
 use waymark_tests::records;
 
@@ -36,43 +35,6 @@ const MOST_KILLS: usize = 600;
 const SEED: &str = "WAYMARK_TEST_SEED";
 /// Bytes of the larger value of a record, at most.
 const VALUE_BYTES: usize = 900;
-
-/// Where a kill met the threads that write records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Moment {
-    /// None of them was in the kernel with them.
-    Between,
-    /// In the kernel, to write or make room: the commit never returned.
-    Writing,
-    /// In the kernel, to flush what it had written: the commit never returned.
-    Flushing,
-}
-
-/// What the kernel shows of a stopped process: whether a thread entered a call that writes or flushes `records`, a part of the paths of the
-/// files that hold them, and never came back. `None` where the system does not show it.
-fn moment(pid: Pid, records: &str) -> Option<Moment> {
-    let writing = [libc::SYS_pwrite64, libc::SYS_fallocate, libc::SYS_sync_file_range];
-    let flushing = [libc::SYS_fdatasync, libc::SYS_fsync];
-    let mut met = Moment::Between;
-    for task in fs::read_dir(format!("/proc/{pid}/task")).ok()? {
-        // Number of the call, then its arguments in hexadecimal; the first of these calls is a file.
-        let call = fs::read_to_string(task.ok()?.path().join("syscall")).ok()?;
-        let mut words = call.split(' ');
-        let number = words.next().and_then(|word| word.parse::<libc::c_long>().ok());
-        let file = words.next().and_then(|word| u32::from_str_radix(word.trim_start_matches("0x"), 16).ok());
-        if let (Some(number), Some(file)) = (number, file)
-            && let Ok(path) = fs::read_link(format!("/proc/{pid}/fd/{file}"))
-            && path.to_string_lossy().contains(records)
-        {
-            if flushing.contains(&number) {
-                met = Moment::Flushing;
-            } else if writing.contains(&number) {
-                met = met.max(Moment::Writing);
-            }
-        }
-    }
-    Some(met)
-}
 
 /// An import of one file into one folder, killed again and again.
 struct Siege {

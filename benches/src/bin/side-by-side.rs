@@ -161,7 +161,7 @@ fn start_node(arguments: &Arguments, binaries: &Path, data: &Path, scratch: &Pat
     let config = scratch.join("waymark.toml");
     fs::write(
         &config,
-        "[listen]\nudp = [\"127.0.0.1:0\"]\ntcp = []\nquic = []\nhttp = []\n\
+        "[listen]\nudp = [\"127.0.0.1:0\"]\ntcp = []\nquic = []\nhttp = []\ngrpc = []\n\
          [udp]\nthreads = 1\n[source]\nallow = [\"127.0.0.0/8\"]\n[store]\nresident_mib = 4096\n",
     )?;
     let mut command = Command::new(binaries.join("waymarkd"));

@@ -27,6 +27,7 @@ use crate::{
     doors, http,
     listen::Listening,
     problem::{Exit, Problem},
+    registration::{Opening, Registration, first_token},
     sites::{self, SiteFacts},
     status::Watched,
 };
@@ -40,6 +41,7 @@ const KEY_FILE: &str = "node-key.bin";
 pub struct Node {
     catalog: Catalog,
     doors: Arc<Mutex<Option<Running>>>,
+    registration: Arc<Mutex<Option<Registration>>>,
     watched: Arc<Watched>,
     listening: Listening,
     data: PathBuf,
@@ -85,6 +87,10 @@ impl Node {
         })?;
         let tap = answer_log.as_ref().map(AnswerLog::tap);
         let bound = door::bind(doors::settings(config, shown, tap.clone())).map_err(|error| not_opened(&error))?;
+        let registration = Opening::bind(config, data)?;
+        if registration.is_some() {
+            first_token(&catalog, config, data).await?;
+        }
         let listening = Listening {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -93,14 +99,32 @@ impl Node {
             quic: bound.addresses().quic.clone(),
             http,
             quic_fingerprint: fingerprint,
+            grpc: registration.as_ref().map_or_else(Vec::new, |opening| opening.addresses().grpc.clone()),
+            api: Vec::new(),
+            registration_fingerprint: registration
+                .as_ref()
+                .map_or_else(String::new, |opening| opening.fingerprint.clone()),
         };
         let settings = Arc::new(settings(config, key, &listening)?);
         let running = bound.start(&catalog, &settings).map_err(|error| not_opened(&error))?;
         let doors = Arc::new(Mutex::new(Some(running)));
-        watched.doors_opened(Arc::clone(&doors), listening.clone(), tap);
+        let registration = registration.map(|opening| opening.start(&catalog)).transpose()?;
+        let registration = Arc::new(Mutex::new(registration));
+        watched.doors_opened(Arc::clone(&doors), Arc::clone(&registration), listening.clone(), tap);
         write_listening(&listening, data)?;
         let drain = Duration::from_secs(config.values().number("node.stop_seconds"));
-        Ok(Self { catalog, doors, watched, listening, data: data.to_owned(), drain, certificate, pages, answer_log })
+        Ok(Self {
+            catalog,
+            doors,
+            registration,
+            watched,
+            listening,
+            data: data.to_owned(),
+            drain,
+            certificate,
+            pages,
+            answer_log,
+        })
     }
 
     /// Where it listens.
@@ -108,18 +132,23 @@ impl Node {
         &self.listening
     }
 
-    /// Reads the QUIC certificate again; connections that are open keep the old one.
+    /// Reads the certificates of the QUIC and registration doors again; connections that are open keep the old ones.
     ///
     /// # Errors
     /// The files cannot be used; the old certificate stays.
-    pub fn reload_certificate(&mut self) -> Result<Option<String>, Problem> {
-        let Some(ShownCertificate { source, shown }) = &self.certificate else { return Ok(None) };
-        let read = source.load()?;
-        shown.replace(read.chain, read.key).map_err(|cause| mismatch(&cause))?;
-        self.listening.quic_fingerprint.clone_from(&read.fingerprint);
+    pub fn reload_certificates(&mut self) -> Result<(), Problem> {
+        if let Some(ShownCertificate { source, shown }) = &self.certificate {
+            let read = source.load()?;
+            shown.replace(read.chain, read.key).map_err(|cause| mismatch(&cause))?;
+            self.listening.quic_fingerprint.clone_from(&read.fingerprint);
+        }
+        let registration = self.registration.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(fingerprint) = registration.as_ref().map(Registration::reload_certificate).transpose()?.flatten() {
+            self.listening.registration_fingerprint = fingerprint;
+        }
+        drop(registration);
         self.watched.listens(self.listening.clone());
-        write_listening(&self.listening, &self.data)?;
-        Ok(Some(read.fingerprint))
+        write_listening(&self.listening, &self.data)
     }
 
     /// Stops: no more questions, what is under way is answered, the data folder is closed. `again` cuts the waiting short.
@@ -129,15 +158,22 @@ impl Node {
     pub async fn stop(self, again: impl Future<Output = ()>) -> Result<(), Problem> {
         self.watched.stopping();
         let running = self.doors.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(running) = running {
-            tokio::select! {
-                drained = running.drain(self.drain) => {
-                    if drained == Drained::CutOff {
-                        tracing::warn!("some questions were cut off: node.stop_seconds is over");
-                    }
-                }
-                () = again => tracing::warn!("stopping at once"),
+        let registration = self.registration.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let answering = async {
+            if let Some(running) = running
+                && running.drain(self.drain).await == Drained::CutOff
+            {
+                tracing::warn!("some questions were cut off: node.stop_seconds is over");
             }
+        };
+        let registering = async {
+            if let Some(registration) = registration {
+                registration.drain(self.drain).await;
+            }
+        };
+        tokio::select! {
+            _ = async { tokio::join!(answering, registering) } => {}
+            () = again => tracing::warn!("stopping at once"),
         }
         if let Err(cause) = Listening::remove(&self.data) {
             tracing::warn!(%cause, "listen.json could not be removed");
@@ -223,6 +259,9 @@ fn report(recovery: &waymark_catalog::Recovery) {
     }
     for finding in &recovery.store.damage {
         tracing::error!(%finding, "stored data is damaged; run waymark store check");
+    }
+    for entry in &recovery.unreadable_access {
+        tracing::error!(%entry, "this entry about a principal or token cannot be read and gives no rights");
     }
     if let Some(cause) = &recovery.snapshot_problem {
         tracing::warn!(%cause, "the index snapshot was not used; all keys were read");
@@ -346,8 +385,12 @@ pub async fn run(config: &Config, data: &Path) -> Result<Exit, Problem> {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => match node.reload_certificate() {
-                Ok(fingerprint) => tracing::info!(?fingerprint, "certificate read again"),
+            _ = hang_up.recv() => match node.reload_certificates() {
+                Ok(()) => tracing::info!(
+                    quic = %node.listening().quic_fingerprint,
+                    registration = %node.listening().registration_fingerprint,
+                    "certificates read again"
+                ),
                 Err(problem) => tracing::error!(%problem, "the certificate was not taken; the old one stays"),
             },
         }

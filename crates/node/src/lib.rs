@@ -3,6 +3,7 @@
 //! ```text
 //! waymarkd ── config ── daemon ─┬─ catalog (data folder)
 //!                               ├─ doors (udp, tcp, quic)
+//!                               ├─ registration (grpc)
 //!                               └─ http (/metrics /healthz /readyz /status)
 //! waymark ── cli ─┬─ resolve, load, status      ask a running node
 //!                 ├─ import, export, prefix, store   work on a data folder
@@ -27,6 +28,7 @@ pub mod load;
 mod logs;
 pub mod metrics_page;
 pub mod problem;
+mod registration;
 pub mod sites;
 pub mod status;
 pub mod texts;

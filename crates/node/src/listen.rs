@@ -31,6 +31,15 @@ pub struct Listening {
     pub http: Vec<SocketAddr>,
     /// SHA-256 of the QUIC certificate, lower-case hexadecimal.
     pub quic_fingerprint: String,
+    /// Registration service over gRPC.
+    #[serde(default)]
+    pub grpc: Vec<SocketAddr>,
+    /// The same over HTTP and JSON.
+    #[serde(default)]
+    pub api: Vec<SocketAddr>,
+    /// SHA-256 of the certificate of both, lower-case hexadecimal; empty when they are in plain text.
+    #[serde(default)]
+    pub registration_fingerprint: String,
 }
 
 impl Listening {
@@ -71,8 +80,15 @@ impl Listening {
         {
             words.extend(addresses.iter().map(|address| format!("{scheme}://{address}")));
         }
+        let secure = if self.registration_fingerprint.is_empty() { "" } else { "s" };
+        for (scheme, addresses) in [("grpc", &self.grpc), ("http", &self.api)] {
+            words.extend(addresses.iter().map(|address| format!("{scheme}{secure}://{address}")));
+        }
         if !self.quic.is_empty() {
             words.push(format!("quic-pin={}", self.quic_fingerprint));
+        }
+        if !self.registration_fingerprint.is_empty() {
+            words.push(format!("grpc-pin={}", self.registration_fingerprint));
         }
         words.join(" ")
     }
@@ -102,6 +118,9 @@ mod tests {
             quic: vec!["127.0.0.1:3".parse().unwrap()],
             http: vec![],
             quic_fingerprint: "ab".into(),
+            grpc: vec!["127.0.0.1:4".parse().unwrap()],
+            api: vec![],
+            registration_fingerprint: "cd".into(),
         }
     }
 
@@ -118,7 +137,10 @@ mod tests {
 
     #[test]
     fn the_line_names_every_door() {
-        assert_eq!(example().line(), "listening udp://127.0.0.1:1 tcp://[::1]:2 quic://127.0.0.1:3 quic-pin=ab");
+        assert_eq!(
+            example().line(),
+            "listening udp://127.0.0.1:1 tcp://[::1]:2 quic://127.0.0.1:3 grpcs://127.0.0.1:4 quic-pin=ab grpc-pin=cd"
+        );
     }
 
     #[test]

@@ -77,6 +77,8 @@ pub const REFUSED: &str = "waymark_catalog_refused_total";
 pub const FAILED_GROUPS: &str = "waymark_catalog_failed_groups_total";
 /// Times the state could not be fed.
 pub const STATE_FAILURES: &str = "waymark_catalog_state_failures_total";
+/// Connections, calls and changes of the registration doors, by event.
+pub const REGISTRATION: &str = "waymark_registration_events_total";
 /// Records of answers that were not kept since the queue was full.
 pub const ANSWER_RECORDS_LOST: &str = "waymark_node_answer_records_lost_total";
 /// Seconds since the node was ready.
@@ -119,6 +121,7 @@ pub const NAMES: &[(&str, &str)] = &[
     (REFUSED, "Commands refused"),
     (FAILED_GROUPS, "Groups that could not be committed"),
     (STATE_FAILURES, "Times the queryable state could not be fed"),
+    (REGISTRATION, "Connections, calls and changes of the registration doors, by event"),
     (ANSWER_RECORDS_LOST, "Records of answers not kept since their queue was full"),
     (UPTIME, "Seconds since the node was ready"),
 ];
@@ -134,6 +137,8 @@ pub struct Figures {
     pub catalog: Statistics,
     /// Why writes are not taken, if so.
     pub not_writable: Option<NotWritable>,
+    /// Of the registration doors.
+    pub registration: Vec<(waymark_registration::Event, u64)>,
     /// Answer records lost.
     pub answer_records_lost: u64,
     /// Seconds since the node was ready.
@@ -156,6 +161,9 @@ pub fn render(figures: &Figures) -> String {
             put_door(*transport, door);
         }
         put_catalog(&figures.catalog, figures.not_writable);
+        for (event, count) in &figures.registration {
+            counter!(REGISTRATION, "event" => event.name()).absolute(*count);
+        }
         counter!(ANSWER_RECORDS_LOST).absolute(figures.answer_records_lost);
         put(UPTIME, figures.uptime_seconds);
     });

@@ -15,10 +15,14 @@ use waymark_resolver::{AnswerTap, CounterSnapshot, Transport, door::Running};
 use crate::{
     listen::Listening,
     metrics_page::{Figures, reason_name},
+    registration::Registration,
 };
 
 /// The doors, gone once the node stops.
 pub(crate) type SharedDoors = Arc<Mutex<Option<Running>>>;
+
+/// The registration doors, if any, gone once the node stops.
+pub(crate) type SharedRegistration = Arc<Mutex<Option<Registration>>>;
 
 /// What the pages look at. Doors and addresses are known a moment after the pages answer.
 pub struct Watched {
@@ -26,6 +30,7 @@ pub struct Watched {
     since: Instant,
     stopping: AtomicBool,
     doors: OnceLock<SharedDoors>,
+    registration: OnceLock<SharedRegistration>,
     listening: Mutex<Listening>,
     answer_tap: OnceLock<Arc<AnswerTap>>,
 }
@@ -78,15 +83,23 @@ impl Watched {
             since: Instant::now(),
             stopping: AtomicBool::new(false),
             doors: OnceLock::new(),
+            registration: OnceLock::new(),
             listening: Mutex::default(),
             answer_tap: OnceLock::new(),
         }
     }
 
     /// The doors are open.
-    pub(crate) fn doors_opened(&self, doors: SharedDoors, listening: Listening, tap: Option<Arc<AnswerTap>>) {
+    pub(crate) fn doors_opened(
+        &self,
+        doors: SharedDoors,
+        registration: SharedRegistration,
+        listening: Listening,
+        tap: Option<Arc<AnswerTap>>,
+    ) {
         // Doors open once in the life of a node.
         let _first = self.doors.set(doors);
+        let _first = self.registration.set(registration);
         self.listens(listening);
         if let Some(tap) = tap {
             let _first = self.answer_tap.set(tap);
@@ -109,7 +122,12 @@ impl Watched {
             let running = doors.lock().unwrap_or_else(PoisonError::into_inner);
             running.as_ref().map(Running::counters)
         });
+        let registration = self.registration.get().map_or_else(Vec::new, |registration| {
+            let running = registration.lock().unwrap_or_else(PoisonError::into_inner);
+            running.as_ref().map_or_else(Vec::new, |running| running.counters().all().collect())
+        });
         Figures {
+            registration,
             doors: doors.as_ref().map_or_else(Vec::new, |doors| {
                 vec![(Transport::Udp, doors.udp), (Transport::Tcp, doors.tcp), (Transport::Quic, doors.quic)]
             }),

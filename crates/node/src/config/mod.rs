@@ -3,8 +3,10 @@
 use std::{
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
+use waymark_catalog::audit::Algorithm;
 use waymark_catalog::config::{RecordLimits, Ruling, WriterLimits};
 use waymark_ident::CaseRule;
 use waymark_resolver::policy::Network;
@@ -91,6 +93,9 @@ impl Config {
         if values.text("quic.certificate").is_empty() != values.text("quic.private_key").is_empty() {
             refuse("quic.certificate", "quic.private_key", "set both or none");
         }
+        if values.text("registration.certificate").is_empty() != values.text("registration.private_key").is_empty() {
+            refuse("registration.certificate", "registration.private_key", "set both or none");
+        }
         if ["listen.udp", "listen.tcp", "listen.quic"].iter().all(|key| values.list(key).is_empty()) {
             refuse("listen.udp", "listen.tcp, listen.quic", "every door is closed");
         }
@@ -114,7 +119,12 @@ impl Config {
         if values.number("names.max_value_bytes") > values.number("names.max_record_bytes") {
             refuse("names.max_value_bytes", "names.max_record_bytes", "no value of that size would ever fit");
         }
-        for (one, other) in [("listen.udp", "listen.quic"), ("listen.tcp", "listen.http")] {
+        for (one, other) in [
+            ("listen.udp", "listen.quic"),
+            ("listen.tcp", "listen.http"),
+            ("listen.tcp", "listen.grpc"),
+            ("listen.http", "listen.grpc"),
+        ] {
             let others = values.list(other);
             for address in values.list(one).iter().filter(|address| others.contains(address)) {
                 if !address.ends_with(":0") {
@@ -128,7 +138,15 @@ impl Config {
     /// Files the configuration names that cannot be read.
     fn unusable_files(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for key in ["site.file", "site.key_file", "quic.certificate", "quic.private_key"] {
+        for key in [
+            "site.file",
+            "site.key_file",
+            "quic.certificate",
+            "quic.private_key",
+            "registration.certificate",
+            "registration.private_key",
+            "registration.client_authorities",
+        ] {
             let Some(path) = self.path(key) else { continue };
             if let Err(cause) = std::fs::File::open(&path) {
                 problems.push(
@@ -221,6 +239,12 @@ impl Config {
             group_commands: self.count("write.group_commands"),
             group_bytes: usize::try_from(mebibytes("write.group_mib")).unwrap_or(usize::MAX),
         };
+        options.access.principals = self.count("access.principals");
+        options.access.tokens = self.count("access.tokens_per_principal");
+        options.access.token_days = self.values.number("access.token_days");
+        options.audit.algorithm = Algorithm::from_name(self.values.text("audit.algorithm")).unwrap_or_default();
+        options.audit.refusal_interval = Duration::from_secs(self.values.number("audit.refusal_seconds"));
+        options.audit.refusal_lines = self.values.number("audit.refusal_lines");
         options
     }
 }
@@ -259,7 +283,7 @@ mod tests {
     #[test]
     fn every_key_is_read_by_the_sources_with_its_kind() {
         let mut text = String::new();
-        for file in ["mod.rs", "../daemon.rs", "../doors.rs", "../logs.rs", "../answer_log.rs"] {
+        for file in ["mod.rs", "../daemon.rs", "../doors.rs", "../logs.rs", "../answer_log.rs", "../registration.rs"] {
             let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/config")).join(file);
             text.push_str(&std::fs::read_to_string(path).unwrap_or_default());
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use waymark_catalog::config as catalog;
 use waymark_index as index;
+use waymark_registration::config as registration;
 use waymark_resolver::config as resolver;
 use waymark_wire::frame::config as frame;
 
@@ -92,6 +93,12 @@ pub static OPTIONS: &[Spec] = &[
         Kind::List { default: &["127.0.0.1:9264"], item: Item::SocketAddress },
         "",
         "Addresses of /metrics, /healthz, /readyz and /status. They tell about load and stored data: keep them away from the public.",
+    ),
+    option(
+        "listen.grpc",
+        Kind::List { default: &["0.0.0.0:2643", "[::]:2643"], item: Item::SocketAddress },
+        "",
+        "Addresses of the registration service over gRPC; every call needs a credential. An empty list closes it.",
     ),
     option(
         "site.file",
@@ -446,6 +453,121 @@ pub static OPTIONS: &[Spec] = &[
         count(resolver::QUIC_SESSIONS),
         "sessions",
         "Sessions remembered for resumption and early data.",
+    ),
+    option(
+        "registration.certificate",
+        Kind::Text { default: "" },
+        "path",
+        "PEM chain the registration doors show. Empty: that of the QUIC door. Read again at SIGHUP.",
+    ),
+    option("registration.private_key", Kind::Text { default: "" }, "path", "PEM private key of the certificate."),
+    option(
+        "registration.client_authorities",
+        Kind::Text { default: "" },
+        "path",
+        "PEM certificates of authorities whose client certificates are taken in place of tokens. Empty: none are asked for.",
+    ),
+    option(
+        "registration.plaintext",
+        Kind::Flag { default: false },
+        "",
+        "No TLS at all. Tokens then travel readable: only behind a proxy on the same machine, or for measures.",
+    ),
+    option(
+        "registration.connections",
+        count(registration::CONNECTIONS),
+        "connections",
+        "Connections of the registration doors in all.",
+    ),
+    option(
+        "registration.connections_per_source",
+        count(registration::CONNECTIONS_PER_SOURCE),
+        "connections",
+        "Connections of one IPv4 address or IPv6 /64.",
+    ),
+    option(
+        "registration.message_mib",
+        mebibytes(
+            registration::MESSAGE_BYTES.default as u64,
+            registration::MESSAGE_BYTES.min as u64,
+            registration::MESSAGE_BYTES.max as u64,
+        ),
+        "MiB",
+        "Largest message in either direction, after decompression.",
+    ),
+    option(
+        "registration.call_seconds",
+        seconds(registration::CALL_TIME),
+        "seconds",
+        "Longest time a single call may take, whatever its caller allows.",
+    ),
+    option(
+        "registration.uploads",
+        count(registration::UPLOADS),
+        "streams",
+        "Streams of changes under way at a time; with what one may hold, a bound on memory.",
+    ),
+    option("registration.watchers", count(registration::WATCHERS), "watches", "Watches open at a time."),
+    option(
+        "registration.reader_seconds",
+        seconds(registration::READER_TIME),
+        "seconds",
+        "How long a client may take to read an outcome or change before its call is ended.",
+    ),
+    option(
+        "registration.idle_seconds",
+        seconds(registration::STREAM_IDLE),
+        "seconds",
+        "How long a stream of changes may rest without a message.",
+    ),
+    option(
+        "access.rate_per_second",
+        word(registration::RATE_PER_SECOND),
+        "a second",
+        "Calls and stream items of a principal that has no rate of its own.",
+    ),
+    option(
+        "access.principals",
+        stored(catalog::PRINCIPALS),
+        "principals",
+        "Principals there may be; all of them are in memory.",
+    ),
+    option(
+        "access.tokens_per_principal",
+        stored(catalog::TOKENS_PER_PRINCIPAL),
+        "tokens",
+        "Usable tokens of one principal.",
+    ),
+    option("access.token_days", stored(catalog::TOKEN_DAYS), "days", "Longest life a token may be given."),
+    option(
+        "access.first_token_days",
+        stored(catalog::FIRST_TOKEN_DAYS),
+        "days",
+        "Life of the operator's token that the first start writes to the file operator-token of the data folder.",
+    ),
+    option(
+        "access.failures_per_minute",
+        word(registration::FAILED_AUTHENTICATIONS_PER_MINUTE),
+        "a minute",
+        "Wrong credentials of one source, above which its answers are held back.",
+    ),
+    option(
+        "audit.algorithm",
+        Kind::Choice { default: "sha256", choices: &["sha256", "sm3"] },
+        "",
+        "Hash of the audit's chain from now on; notes that are there keep theirs.",
+    ),
+    option(
+        "audit.refusal_seconds",
+        stored(catalog::REFUSAL_SECONDS),
+        "seconds",
+        "Time between two notes that tell refusals, counted together so that a flood cannot fill the disk.",
+    ),
+    option(
+        "audit.refusal_lines",
+        stored(catalog::REFUSAL_LINES),
+        "lines",
+        "Refusals told apart in one of those notes, by who, from where, what and why; others are counted together.",
     ),
     option(
         "slow.threads",

@@ -100,7 +100,7 @@ fn make_folder(data: &Path) -> Result<(), Problem> {
 fn configuration(data: &Path) -> Config {
     let mut config = Config::defaults();
     let free = || Value::List(vec!["127.0.0.1:0".to_owned()]);
-    for key in ["listen.udp", "listen.tcp", "listen.quic", "listen.http"] {
+    for key in ["listen.udp", "listen.tcp", "listen.quic", "listen.http", "listen.grpc"] {
         config.set(key, free());
     }
     config.set("node.data", Value::Text(data.display().to_string()));

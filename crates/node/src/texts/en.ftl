@@ -99,6 +99,7 @@ response-402 = not public: the node asks who you are
 names-missing = Say what to ask for: --names FILE, or --pattern 'PREFIX/item-{"{"}:07{"}"}' --count N.
 names-unusable = The names cannot be used: { $cause }.
 file-unreadable = { $path } cannot be read: { $cause }
+operator-token-not-made = the first operator's token cannot be made: { $cause }
 file-not-written = { $path } cannot be written: { $cause }
 load-failed = The load run failed: { $cause }
 load-answered = answers

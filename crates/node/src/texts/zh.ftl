@@ -99,6 +99,7 @@ response-402 = 非公开:节点要求证明身份
 names-missing = 请说明查询什么:--names FILE,或 --pattern 'PREFIX/item-{"{"}:07{"}"}' --count N。
 names-unusable = 名称无法使用:{ $cause }。
 file-unreadable = 无法读取 { $path }:{ $cause }
+operator-token-not-made = 无法生成首个操作员令牌:{ $cause }
 file-not-written = 无法写入 { $path }:{ $cause }
 load-failed = 压测失败:{ $cause }
 load-answered = 应答
