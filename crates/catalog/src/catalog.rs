@@ -11,7 +11,7 @@ use waymark_ident::CaseRule;
 use waymark_store::{Serial, StateError, Store, Timestamp};
 
 use crate::access::Access;
-use crate::audit::{AuditHead, Journal, Refusals};
+use crate::audit::{AuditHead, AuditKey, Checkpoint, Journal, KeyError, Refusals};
 use crate::cold::ColdReader;
 use crate::config::RecordLimits;
 use crate::locate::Locator;
@@ -202,6 +202,16 @@ impl Catalog {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.inner.clock)().max(self.inner.store.last().time)
+    }
+
+    /// The end of the audit's chain, signed; `None` while there is no note.
+    ///
+    /// # Errors
+    /// The key cannot be used.
+    pub fn checkpoint(&self, key: &AuditKey) -> Result<Option<Checkpoint>, KeyError> {
+        let head = self.audit_head();
+        let store = self.store().identity().store_id;
+        (head.note > 0).then(|| Checkpoint::sign(store, head, key)).transpose()
     }
 
     /// How handles fold.

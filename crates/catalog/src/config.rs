@@ -169,7 +169,7 @@ impl Default for FeedLimits {
 }
 
 /// Lines of refusals told apart between two notes of the audit, by actor, source, verb and reason; what is more is counted together. A line
-/// takes some 80 bytes of the log, at most 400: the default holds a flood from everywhere to 50 megabytes a day at most.
+/// takes some 80 bytes of the log: the default holds a flood from everywhere to some 30 megabytes a day.
 pub const REFUSAL_LINES: Limit = Limit { default: 256, min: 16, max: 4_096 };
 
 /// Seconds between two notes that tell refusals. Shorter shows an attack sooner, and a crash loses fewer counts; longer writes less.

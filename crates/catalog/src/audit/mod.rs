@@ -52,18 +52,22 @@
 //! ```
 //! The hash of a record is its [`ContentHash`](crate::ContentHash), that of anything else SHA-256 of its entry's body.
 
+mod checkpoint;
 mod hash;
 mod head;
 mod item;
 mod journal;
+mod key;
 mod note;
 mod refusals;
 mod subject;
 mod words;
 
+pub use checkpoint::{Checkpoint, CheckpointError, SignatureError, append_checkpoint};
 pub use hash::{Algorithm, Digest};
 pub use head::{AuditHead, HeadError};
 pub use item::{Deed, Item};
+pub use key::{AuditKey, KeyError, PublicKey};
 pub use note::{Note, NoteError, NoteHead};
 pub use refusals::RefusalNote;
 pub use words::{Done, Verb};
