@@ -51,6 +51,13 @@ pub enum Deed {
         /// When last.
         last: Timestamp,
     },
+    /// The items of notes were about to be taken away, since they are past their keep time.
+    Pruned {
+        /// Serial of the last entry that may be such a note.
+        upto: Serial,
+        /// The notes were written before this.
+        before: Timestamp,
+    },
 }
 
 /// Reads the items of a note; `first` is the serial of its group's first entry.
@@ -143,6 +150,7 @@ impl<'a> Input<'a> {
                 let last = Timestamp(first.checked_add(span).ok_or(NoteError::Items)?);
                 Deed::Counted { code, count, first: Timestamp(first), last }
             }
+            KIND_PRUNED => Deed::Pruned { upto: Serial(self.varint()?), before: Timestamp(self.varint()?) },
             _ => return Err(NoteError::Items),
         };
         Ok(Item { actor, verb, key, deed })
@@ -253,6 +261,7 @@ pub(super) fn write_text(text: &[u8], out: &mut Vec<u8>) {
 
 const KIND_DONE: u8 = 1;
 const KIND_COUNTED: u8 = 2;
+const KIND_PRUNED: u8 = 3;
 const HAS_BEFORE: u8 = 0x10;
 const HAS_AFTER: u8 = 0x20;
 

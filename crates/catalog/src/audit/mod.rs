@@ -39,7 +39,7 @@
 //!         1       door: 0 local, 1 gRPC, 2 HTTP, 3 job, 4 binary protocol
 //!         1       source: 0 none, 4 and an IPv4 address(4), 6 and an IPv6 address(16)
 //! varint  number of items, then for each:
-//!         1       kind: 1 done, 2 counted; bit 0x10: a hash before follows, bit 0x20: a hash after
+//!         1       kind: 1 done, 2 counted, 3 pruned; bit 0x10: a hash before follows, bit 0x20: a hash after
 //!         1       verb, see Verb
 //!         varint  number of the actor, from 0
 //!         varint  length, key: handle as asked, handle of a prefix, name of a principal, id of a token
@@ -49,6 +49,8 @@
 //! counted varint  length, why it changed nothing: name of the refusal, `same`, or `others`
 //!         varint  how often; the key is that of the first time
 //!         varint  first time, milliseconds since 1970 UTC; varint last time less the first
+//! pruned  varint  serial up to which the items of notes were about to be pruned
+//!         varint  time before which those notes were written, milliseconds since 1970 UTC
 //! ```
 //! The hash of a record is its [`ContentHash`](crate::ContentHash), that of anything else SHA-256 of its entry's body.
 
@@ -61,6 +63,7 @@ mod key;
 mod note;
 mod refusals;
 mod subject;
+mod verify;
 mod words;
 
 pub use checkpoint::{Checkpoint, CheckpointError, SignatureError, append_checkpoint};
@@ -70,6 +73,7 @@ pub use item::{Deed, Item};
 pub use key::{AuditKey, KeyError, PublicKey};
 pub use note::{Note, NoteError, NoteHead};
 pub use refusals::RefusalNote;
+pub use verify::{Problem, ProblemVisitor, Verified, Wrong, verify};
 pub use words::{Done, Verb};
 
 pub(crate) use hash::HashedEntry;
