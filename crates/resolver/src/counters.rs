@@ -60,13 +60,15 @@ impl OpClass {
     }
 }
 
-/// How a request was answered, grouped from the response code.
+/// How a request was answered, grouped from the response code; what that hides on purpose is told apart here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Outcome {
     /// 1.
     Success,
     /// 100: the prefix is ours, the handle is not there.
     NotFound,
+    /// 100 too: the handle is there, suspended or revoked. Only counters tell; the asker must not.
+    Withdrawn,
     /// 200: the handle is there, no value was selected or visible.
     NoValues,
     /// 402: a challenge was sent.
@@ -93,9 +95,10 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, in the order of their counters.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Success,
         Self::NotFound,
+        Self::Withdrawn,
         Self::NoValues,
         Self::Challenge,
         Self::Denied,
@@ -135,6 +138,7 @@ impl Outcome {
         match self {
             Self::Success => "success",
             Self::NotFound => "not_found",
+            Self::Withdrawn => "withdrawn",
             Self::NoValues => "no_values",
             Self::Challenge => "challenge",
             Self::Denied => "denied",

@@ -27,7 +27,7 @@ impl Answerer {
         let settings = Arc::clone(&self.settings);
         let frame = Frame::new(&settings, now.unix_seconds);
         let transport = question.origin.transport;
-        let (mut asked, code) = match understand(&question.request, &question.origin, &settings) {
+        let (mut asked, outcome) = match understand(&question.request, &question.origin, &settings) {
             Understood::Drop(reason) => {
                 self.counters().dropped(transport, reason);
                 return Action::Drop(reason);
@@ -35,11 +35,11 @@ impl Answerer {
             Understood::Reply(asked, reply) => (asked, self.write(&reply, &asked, &frame, room)),
             Understood::Resolve(asked, handle, body) => (asked, self.resolve(&frame, &asked, handle, &body, room)),
         };
-        let code = match settings.node_key.as_deref().filter(|_| asked.is_certified()) {
-            Some(key) => self.certify(key, &mut asked, &frame, room).unwrap_or(code),
-            None => code,
+        let outcome = match settings.node_key.as_deref().filter(|_| asked.is_certified()) {
+            Some(key) => self.certify(key, &mut asked, &frame, room).unwrap_or(outcome),
+            None => outcome,
         };
-        self.counters().answered(transport, OpClass::of(asked.head.header.op), Outcome::of(code));
+        self.counters().answered(transport, OpClass::of(asked.head.header.op), outcome);
         self.record(now, &question.origin, &question.request, room);
         Action::Reply { length: room.len(), keep_open: asked.keep_open }
     }
@@ -52,7 +52,7 @@ impl Answerer {
         handle: Handle<'_>,
         body: &ResolutionBody<'_>,
         room: &mut Vec<u8>,
-    ) -> ResponseCode {
+    ) -> Outcome {
         let settings = Arc::clone(&self.settings);
         let mut fetched = Vec::new();
         // One round for the record itself, one for each ancestor, and the one that answers.
@@ -83,32 +83,26 @@ impl Answerer {
         self.write(&Reply::error(ResponseCode::ERROR, texts::DAMAGED), asked, frame, room)
     }
 
-    fn write(&mut self, reply: &Reply<'_>, asked: &Asked<'_>, frame: &Frame, room: &mut Vec<u8>) -> ResponseCode {
+    fn write(&mut self, reply: &Reply<'_>, asked: &Asked<'_>, frame: &Frame, room: &mut Vec<u8>) -> Outcome {
         write(reply, asked, frame, &mut self.random, room)
     }
 
     /// Signs the answer in `room`. One that its signature makes too long becomes an error, signed; one that cannot be signed becomes an
-    /// error that is not, and then the code is another than before.
-    fn certify(
-        &mut self,
-        key: &NodeKey,
-        asked: &mut Asked<'_>,
-        frame: &Frame,
-        room: &mut Vec<u8>,
-    ) -> Option<ResponseCode> {
-        let mut code = None;
+    /// error that is not, and then it counts as another than before.
+    fn certify(&mut self, key: &NodeKey, asked: &mut Asked<'_>, frame: &Frame, room: &mut Vec<u8>) -> Option<Outcome> {
+        let mut outcome = None;
         let mut signed = key.certify(room);
         if let Err(CertifyError::NotAMessage(_)) = signed {
             let too_long = Reply::error(ResponseCode::ERROR, texts::ANSWER_TOO_LONG);
-            code = Some(self.write(&too_long, asked, frame, room));
+            outcome = Some(self.write(&too_long, asked, frame, room));
             signed = key.certify(room);
         }
         if let Err(error) = signed {
             tracing::warn!(%error, "the node's key signs nothing");
             asked.head.header.flags = asked.head.header.flags.without(OpFlags::CERT);
-            code = Some(self.write(&Reply::error(ResponseCode::ERROR, texts::NOT_SIGNED), asked, frame, room));
+            outcome = Some(self.write(&Reply::error(ResponseCode::ERROR, texts::NOT_SIGNED), asked, frame, room));
         }
-        code
+        outcome
     }
 }
 
@@ -119,14 +113,14 @@ fn write(
     frame: &Frame,
     random: &mut rand::rngs::StdRng,
     room: &mut Vec<u8>,
-) -> ResponseCode {
+) -> Outcome {
     room.resize(ROOM_BYTES.default.max(room.len()), 0);
     let written = write_reply(reply, asked, frame, random, room).or_else(|NoRoom { needed }| {
         room.resize(needed, 0);
         write_reply(reply, asked, frame, random, room)
     });
     // The room has just been made as large as needed, and every answer is as long the second time.
-    let Written { length, code } = written.unwrap_or(Written { length: 0, code: ResponseCode::ERROR });
+    let Written { length, outcome } = written.unwrap_or(Written { length: 0, outcome: Outcome::Failure });
     room.truncate(length);
-    code
+    outcome
 }

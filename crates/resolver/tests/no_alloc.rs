@@ -15,6 +15,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use support::{NOW, Shelf, answerer, old_value, origin, request, resolution, resolution_with, settings, value_for};
+use waymark_catalog::Command;
 use waymark_resolver::{Action, DropReason, Question, SlowReason, Transport};
 use waymark_wire::{Message, OpFlags, Version};
 
@@ -100,6 +101,8 @@ fn requests() -> Vec<(&'static str, Vec<u8>, Expect)> {
         ("readable by nobody", resolution_with(OpFlags::RECU, "88.1/nobody"), Expect::Code(401)),
         ("no value matches", request(OpFlags::USUAL).resolution(b"88.1/a", &[9], &[], None), Expect::Code(200)),
         ("miss", resolution("88.1/none"), Expect::Code(100)),
+        ("suspended", resolution("88.1/suspended"), Expect::Code(100)),
+        ("revoked", resolution("88.1/revoked"), Expect::Code(100)),
         ("digest SHA-256", resolution_with(digest, "88.1/a"), Expect::Code(1)),
         ("digest SHA-1", of_version(Version::new(2, 3), digest, "88.1/a"), Expect::Code(1)),
         ("digest of a miss", resolution_with(digest, "88.1/none"), Expect::Code(100)),
@@ -153,6 +156,14 @@ fn shelf() -> Shelf {
         (1..20).map(|index| value_for(if index % 2 == 0 { 0x0c } else { 0x0e }, index, "T", b"x")).collect();
     shelf.put("88.1/gaps", &gaps);
     shelf.put("88.1/large", &[old_value(1, "BLOB", &[7; 10_000])]);
+    for handle in ["88.1/suspended", "88.1/revoked"] {
+        shelf.put(handle, &[old_value(1, "URL", b"x")]);
+    }
+    let reason = || "recall".to_owned();
+    shelf.write(vec![
+        Command::Suspend { handle: b"88.1/suspended".to_vec(), reason: reason() },
+        Command::Revoke { handle: b"88.1/revoked".to_vec(), reason: reason() },
+    ]);
     shelf.put("0.NA/88.1", &[old_value(2, "DESC", b"ours")]);
     shelf.put("0.NA/88.9", &[old_value(1, "HS_SITE.PREFIX", b"elsewhere")]);
     shelf.put("0.NA/88.7", &[old_value(1, "HS_SITE", b"elsewhere")]);

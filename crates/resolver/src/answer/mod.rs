@@ -35,7 +35,7 @@ use self::reply::{Frame, Reply, write_reply};
 use self::resolve::{Data, Resolution, Stop, resolve};
 use self::understand::{Asked, Understood, understand};
 use crate::config::FAST_COMPARISONS;
-use crate::counters::{OpClass, Outcome, ThreadCounters};
+use crate::counters::{OpClass, ThreadCounters};
 use crate::question::{Action, Now, Origin, Question, SlowReason};
 use crate::settings::Settings;
 use crate::tap::{AnswerRecord, AnswerTap};
@@ -175,7 +175,7 @@ fn finish(
     let transport = question.origin.transport;
     match write_reply(reply, asked, frame, random, question.room) {
         Ok(written) => {
-            counters.answered(transport, OpClass::of(asked.head.header.op), Outcome::of(written.code));
+            counters.answered(transport, OpClass::of(asked.head.header.op), written.outcome);
             Action::Reply { length: written.length, keep_open: asked.keep_open }
         }
         Err(NoRoom { needed }) => {

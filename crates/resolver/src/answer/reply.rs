@@ -14,6 +14,7 @@ use super::select::Filter;
 use super::site_values::{Offered, offered};
 use super::texts;
 use super::understand::{Asked, OUR_SESSION_IDS};
+use crate::counters::Outcome;
 use crate::settings::{Settings, SiteSet};
 
 /// Bytes of the nonce of a challenge.
@@ -27,6 +28,8 @@ pub(crate) const MAX_ANSWER_BYTES: usize = Envelope::LEN + MAX_MESSAGE_BYTES as 
 pub(crate) enum Reply<'a> {
     /// A code whose body is a text, possibly empty.
     Error { code: ResponseCode, text: &'static str },
+    /// 100, for a record that is suspended or revoked: to the byte what is said of one that is not there.
+    Withdrawn,
     /// 402. Nothing is remembered of it: until this node takes answers to challenges, each is refused as unknown.
     Challenge,
     /// Our HS_SITE data.
@@ -57,8 +60,17 @@ impl Reply<'_> {
     pub(crate) const fn code(&self) -> ResponseCode {
         match self {
             Self::Error { code, .. } | Self::Referral { code, .. } => *code,
+            Self::Withdrawn => ResponseCode::HANDLE_NOT_FOUND,
             Self::Challenge => ResponseCode::AUTHENTICATION_NEEDED,
             Self::Site { .. } | Self::Given { .. } | Self::Chosen { .. } => ResponseCode::SUCCESS,
+        }
+    }
+
+    /// What it counts as.
+    const fn outcome(&self) -> Outcome {
+        match self {
+            Self::Withdrawn => Outcome::Withdrawn,
+            _ => Outcome::of(self.code()),
         }
     }
 
@@ -72,6 +84,7 @@ impl Reply<'_> {
         let writer = ResponseWriter::begin(room, &head, digest);
         match *self {
             Self::Error { text, .. } => writer.error(text.as_bytes()),
+            Self::Withdrawn => writer.error(b""),
             Self::Challenge => writer.challenge(&random.random::<[u8; NONCE_BYTES]>()),
             Self::Site { data } => writer.site_info(data),
             Self::Given { handle, runs } => writer.resolution(handle, runs.items()),
@@ -119,8 +132,8 @@ impl Frame {
 pub(crate) struct Written {
     /// Bytes of the answer.
     pub(crate) length: usize,
-    /// Its response code: that of the reply, or of the error that took its place.
-    pub(crate) code: ResponseCode,
+    /// What it counts as: the reply, or the error that took its place.
+    pub(crate) outcome: Outcome,
 }
 
 /// Writes a reply; one that no message can hold becomes an error that says so.
@@ -135,11 +148,11 @@ pub(crate) fn write_reply(
         Ok(length) | Err(NoRoom { needed: length }) if length > MAX_ANSWER_BYTES => {
             let error = Reply::error(ResponseCode::ERROR, texts::ANSWER_TOO_LONG);
             let length = error.write(asked, frame, random, room)?;
-            return Ok(Written { length, code: error.code() });
+            return Ok(Written { length, outcome: error.outcome() });
         }
         written => written?,
     };
-    Ok(Written { length, code: reply.code() })
+    Ok(Written { length, outcome: reply.outcome() })
 }
 
 impl EncodeValue for Offered<'_> {

@@ -1,7 +1,8 @@
 //! Operation 1: which record a handle means, whether it is ours to tell, and what of it the asker gets.
 //!
 //! Order of the checks: our share of the site, the status handle, responsibility, existence, selection, permission. Responsibility comes
-//! before existence: what is stored of prefixes that do not live here is never told.
+//! before existence: what is stored of prefixes that do not live here is never told. Nor is what is suspended or revoked: such a record is as
+//! good as absent, whatever is asked of it.
 
 use waymark_catalog::{Lookup, OwnedRecord, Stored, View};
 use waymark_ident::{Handle, MAX_KEY_BYTES, parent_prefix};
@@ -88,12 +89,42 @@ pub(crate) fn resolve<'a, 'k>(data: &Data<'a, '_>, question: &Resolution<'a, 'k>
     if !is_homed_prefix && !data.view.prefixes().serves(key) {
         return foreign(data, question, target.is_some());
     }
-    let record = data.settle(key, question.found)?;
+    let settled = data.settle(key, question.found)?;
+    let record = settled.record();
     match (record, target) {
         (Some(_), _) | (None, Some(_)) if is_homed_prefix => values(data, question, record, true),
         (Some(_), _) => values(data, question, record, false),
         (None, Some(prefix)) => absent_prefix(data, question, prefix),
+        (None, None) if matches!(settled, Settled::Withdrawn) => Ok(Reply::Withdrawn),
         (None, None) => Ok(Reply::code_alone(ResponseCode::HANDLE_NOT_FOUND)),
+    }
+}
+
+/// What a look-up comes to once its record is at hand.
+enum Settled<'a> {
+    /// There is none.
+    Absent,
+    /// There is one, suspended or revoked: for the public there is none.
+    Withdrawn,
+    /// This one.
+    Record(Stored<'a>),
+}
+
+impl<'a> Settled<'a> {
+    fn of(record: Option<Stored<'a>>) -> Self {
+        match record {
+            None => Self::Absent,
+            Some(record) if record.is_withdrawn() => Self::Withdrawn,
+            Some(record) => Self::Record(record),
+        }
+    }
+
+    /// The record that may be told of.
+    const fn record(&self) -> Option<Stored<'a>> {
+        match self {
+            Self::Record(record) => Some(*record),
+            Self::Absent | Self::Withdrawn => None,
+        }
     }
 }
 
@@ -230,15 +261,16 @@ const fn refusal(tally: Tally) -> Option<Reply<'static>> {
 
 impl<'a> Data<'a, '_> {
     /// The record a look-up found, as far as it is in memory or was fetched.
-    fn settle<'k>(&self, name: &'k [u8], found: Lookup<'a>) -> Result<Option<Stored<'a>>, Stop<'k>> {
-        match found {
-            Lookup::Absent => Ok(None),
-            Lookup::Record(record) => Ok(Some(record)),
+    fn settle<'k>(&self, name: &'k [u8], found: Lookup<'a>) -> Result<Settled<'a>, Stop<'k>> {
+        let record = match found {
+            Lookup::Absent => None,
+            Lookup::Record(record) => Some(record),
             Lookup::Cold => match self.fetched.iter().find(|fetched| fetched.name == name) {
-                Some(fetched) => Ok(fetched.record.as_ref().and_then(|record| record.stored().ok())),
-                None => Err(Stop::Cold(name)),
+                Some(fetched) => fetched.record.as_ref().and_then(|record| record.stored().ok()),
+                None => return Err(Stop::Cold(name)),
             },
-        }
+        };
+        Ok(Settled::of(record))
     }
 
     /// The record of a prefix, which must hold no slash.
@@ -246,7 +278,7 @@ impl<'a> Data<'a, '_> {
         let Ok(handle) = Handle::new(prefix) else { return Ok(None) };
         let mut room = [0; MAX_KEY_BYTES];
         let found = self.view.find_one(self.view.key(&handle, &mut room));
-        self.settle(prefix, found)
+        Ok(self.settle(prefix, found)?.record())
     }
 
     /// Whether the record of a prefix lives here.
