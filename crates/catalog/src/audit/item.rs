@@ -1,5 +1,6 @@
 //! What a note says about one command, and the bytes of it.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use waymark_store::{Serial, Timestamp};
@@ -58,6 +59,18 @@ pub enum Deed {
         /// The notes were written before this.
         before: Timestamp,
     },
+}
+
+impl Deed {
+    /// Its name: that of what was done, the reason why nothing was, or `pruned`.
+    #[must_use]
+    pub fn outcome(&self) -> Cow<'_, str> {
+        match self {
+            Self::Done { done, .. } => done.name(),
+            Self::Counted { code, .. } => Cow::Borrowed(code),
+            Self::Pruned { .. } => Cow::Borrowed("pruned"),
+        }
+    }
 }
 
 /// Reads the items of a note; `first` is the serial of its group's first entry.

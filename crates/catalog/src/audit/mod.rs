@@ -55,6 +55,7 @@
 //! The hash of a record is its [`ContentHash`](crate::ContentHash), that of anything else SHA-256 of its entry's body.
 
 mod checkpoint;
+mod export;
 mod hash;
 mod head;
 mod item;
@@ -62,17 +63,20 @@ mod journal;
 mod key;
 mod note;
 mod refusals;
+mod search;
 mod subject;
 mod verify;
 mod words;
 
 pub use checkpoint::{Checkpoint, CheckpointError, SignatureError, append_checkpoint};
+pub use export::{ExportError, export};
 pub use hash::{Algorithm, Digest};
 pub use head::{AuditHead, HeadError};
 pub use item::{Deed, Item};
 pub use key::{AuditKey, KeyError, PublicKey};
 pub use note::{Note, NoteError, NoteHead};
 pub use refusals::RefusalNote;
+pub use search::{Cursor, Filter, Told, ToldVisitor, search};
 pub use verify::{Problem, ProblemVisitor, Verified, Wrong, verify};
 pub use words::{Done, Verb};
 
