@@ -21,6 +21,7 @@ use waymark_wire::Ttl;
 
 use crate::{
     answer_log::AnswerLog,
+    audit::AuditKeeper,
     certificate::{self, write_private},
     cli::terminal,
     config::Config,
@@ -49,6 +50,7 @@ pub struct Node {
     certificate: Option<ShownCertificate>,
     pages: watch::Sender<bool>,
     answer_log: Option<AnswerLog>,
+    audit: AuditKeeper,
 }
 
 impl std::fmt::Debug for Node {
@@ -110,6 +112,8 @@ impl Node {
         let doors = Arc::new(Mutex::new(Some(running)));
         let registration = registration.map(|opening| opening.start(&catalog)).transpose()?;
         let registration = Arc::new(Mutex::new(registration));
+        let audit = AuditKeeper::start(&catalog, config, data)?;
+        watched.keeps_audit(audit.failures());
         watched.doors_opened(Arc::clone(&doors), Arc::clone(&registration), listening.clone(), tap);
         write_listening(&listening, data)?;
         let drain = Duration::from_secs(config.values().number("node.stop_seconds"));
@@ -124,6 +128,7 @@ impl Node {
             certificate,
             pages,
             answer_log,
+            audit,
         })
     }
 
@@ -179,8 +184,9 @@ impl Node {
             tracing::warn!(%cause, "listen.json could not be removed");
         }
         self.pages.send_replace(true);
-        // What was answered last is written before the end.
+        // What was answered and done last is written before the end.
         drop(self.answer_log);
+        self.audit.stop().await;
         close(self.catalog).await
     }
 }

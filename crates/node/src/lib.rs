@@ -16,6 +16,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod answer_log;
+mod audit;
 pub mod certificate;
 pub mod cli;
 pub mod config;

@@ -79,6 +79,8 @@ pub const FAILED_GROUPS: &str = "waymark_catalog_failed_groups_total";
 pub const STATE_FAILURES: &str = "waymark_catalog_state_failures_total";
 /// Connections, calls and changes of the registration doors, by event.
 pub const REGISTRATION: &str = "waymark_registration_events_total";
+/// Checkpoints of the audit that could not be written.
+pub const CHECKPOINT_FAILURES: &str = "waymark_node_audit_checkpoint_failures_total";
 /// Records of answers that were not kept since the queue was full.
 pub const ANSWER_RECORDS_LOST: &str = "waymark_node_answer_records_lost_total";
 /// Seconds since the node was ready.
@@ -122,6 +124,7 @@ pub const NAMES: &[(&str, &str)] = &[
     (FAILED_GROUPS, "Groups that could not be committed"),
     (STATE_FAILURES, "Times the queryable state could not be fed"),
     (REGISTRATION, "Connections, calls and changes of the registration doors, by event"),
+    (CHECKPOINT_FAILURES, "Checkpoints of the audit that could not be written; each is tried again"),
     (ANSWER_RECORDS_LOST, "Records of answers not kept since their queue was full"),
     (UPTIME, "Seconds since the node was ready"),
 ];
@@ -139,6 +142,8 @@ pub struct Figures {
     pub not_writable: Option<NotWritable>,
     /// Of the registration doors.
     pub registration: Vec<(waymark_registration::Event, u64)>,
+    /// Checkpoints of the audit that could not be written.
+    pub checkpoint_failures: u64,
     /// Answer records lost.
     pub answer_records_lost: u64,
     /// Seconds since the node was ready.
@@ -164,6 +169,7 @@ pub fn render(figures: &Figures) -> String {
         for (event, count) in &figures.registration {
             counter!(REGISTRATION, "event" => event.name()).absolute(*count);
         }
+        counter!(CHECKPOINT_FAILURES).absolute(figures.checkpoint_failures);
         counter!(ANSWER_RECORDS_LOST).absolute(figures.answer_records_lost);
         put(UPTIME, figures.uptime_seconds);
     });

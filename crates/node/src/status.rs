@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Instant,
 };
@@ -31,6 +31,7 @@ pub struct Watched {
     stopping: AtomicBool,
     doors: OnceLock<SharedDoors>,
     registration: OnceLock<SharedRegistration>,
+    checkpoint_failures: OnceLock<Arc<AtomicU64>>,
     listening: Mutex<Listening>,
     answer_tap: OnceLock<Arc<AnswerTap>>,
 }
@@ -84,6 +85,7 @@ impl Watched {
             stopping: AtomicBool::new(false),
             doors: OnceLock::new(),
             registration: OnceLock::new(),
+            checkpoint_failures: OnceLock::new(),
             listening: Mutex::default(),
             answer_tap: OnceLock::new(),
         }
@@ -104,6 +106,12 @@ impl Watched {
         if let Some(tap) = tap {
             let _first = self.answer_tap.set(tap);
         }
+    }
+
+    /// The audit is kept, and its keeper counts what fails.
+    pub(crate) fn keeps_audit(&self, failures: Arc<AtomicU64>) {
+        // Begun once in the life of a node.
+        let _first = self.checkpoint_failures.set(failures);
     }
 
     /// Where the node listens, and the fingerprint of its certificate, from now on.
@@ -134,6 +142,7 @@ impl Watched {
             answers: doors.map_or_else(|| CounterSnapshot::sum([]), |doors| doors.answers),
             catalog: self.catalog.statistics(),
             not_writable: self.catalog.health().reason,
+            checkpoint_failures: self.checkpoint_failures.get().map_or(0, |failures| failures.load(Ordering::Relaxed)),
             answer_records_lost: self.answer_tap.get().map_or(0, |tap| tap.lost()),
             uptime_seconds: self.since.elapsed().as_secs(),
         }

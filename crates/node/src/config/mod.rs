@@ -242,6 +242,9 @@ impl Config {
         options.access.principals = self.count("access.principals");
         options.access.tokens = self.count("access.tokens_per_principal");
         options.access.token_days = self.values.number("access.token_days");
+        options.requests.keep = Duration::from_secs(self.values.number("requests.keep_hours").saturating_mul(3_600));
+        options.requests.per_principal = self.count("requests.per_principal");
+        options.requests.total = self.count("requests.total");
         options.audit.algorithm = Algorithm::from_name(self.values.text("audit.algorithm")).unwrap_or_default();
         options.audit.refusal_interval = Duration::from_secs(self.values.number("audit.refusal_seconds"));
         options.audit.refusal_lines = self.values.number("audit.refusal_lines");
@@ -283,7 +286,15 @@ mod tests {
     #[test]
     fn every_key_is_read_by_the_sources_with_its_kind() {
         let mut text = String::new();
-        for file in ["mod.rs", "../daemon.rs", "../doors.rs", "../logs.rs", "../answer_log.rs", "../registration.rs"] {
+        for file in [
+            "mod.rs",
+            "../daemon.rs",
+            "../doors.rs",
+            "../logs.rs",
+            "../answer_log.rs",
+            "../registration.rs",
+            "../audit.rs",
+        ] {
             let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/config")).join(file);
             text.push_str(&std::fs::read_to_string(path).unwrap_or_default());
         }

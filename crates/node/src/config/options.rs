@@ -552,10 +552,39 @@ pub static OPTIONS: &[Spec] = &[
         "Wrong credentials of one source, above which its answers are held back.",
     ),
     option(
+        "requests.keep_hours",
+        Kind::Number {
+            default: catalog::REQUEST_KEEP_SECONDS.default / 3_600,
+            min: 1,
+            max: catalog::REQUEST_KEEP_SECONDS.max / 3_600,
+        },
+        "hours",
+        "How long request ids are remembered; an older one is answered as expired, never carried out again.",
+    ),
+    option(
+        "requests.per_principal",
+        stored(catalog::REQUESTS_PER_PRINCIPAL),
+        "requests",
+        "Request ids remembered of one principal; past it the oldest expire.",
+    ),
+    option("requests.total", stored(catalog::REQUESTS_TOTAL), "requests", "Request ids remembered of all principals."),
+    option(
         "audit.algorithm",
         Kind::Choice { default: "sha256", choices: &["sha256", "sm3"] },
         "",
         "Hash of the audit's chain from now on; notes that are there keep theirs.",
+    ),
+    option(
+        "audit.checkpoint_file",
+        Kind::Text { default: "" },
+        "path",
+        "Where signed checkpoints of the audit's chain are appended: a second place, on another disk or machine, shows a cut tail. Empty: audit-checkpoints.jsonl of the data folder.",
+    ),
+    option(
+        "audit.checkpoint_minutes",
+        Kind::Number { default: 10, min: 1, max: 1_440 },
+        "minutes",
+        "Time between two checkpoints; what a cut tail could hide is no longer than that.",
     ),
     option(
         "audit.refusal_seconds",
