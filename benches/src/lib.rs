@@ -4,5 +4,6 @@
 //! thing. `README.md` says how to run them and how to read the numbers.
 #![forbid(unsafe_code)]
 
+pub mod durable;
 pub mod ingest;
 pub mod side_by_side;
