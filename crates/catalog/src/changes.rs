@@ -8,9 +8,9 @@ use std::ops::ControlFlow;
 use waymark_store::{Entry, EntryKind, FollowError, Serial, Timestamp};
 
 use crate::catalog::Catalog;
-use crate::cold::ColdReader;
+use crate::cold::{ColdReader, FetchError};
 use crate::config::FeedLimits;
-use crate::record::{RecordError, Stored};
+use crate::record::{RecordError, Stored, verify};
 use crate::reserved::is_reserved;
 
 /// One change of one record.
@@ -104,6 +104,28 @@ impl Catalog {
 }
 
 impl ColdReader {
+    /// Visits the records whose canonical keys begin with `prefix` and are greater than `after`, in order of the keys, each as the change
+    /// that made it what it is, until the visitor breaks. Records written meanwhile may or may not be seen.
+    ///
+    /// # Errors
+    /// A record that cannot be read or is not what it should be; those before it were visited.
+    pub fn list(&self, after: &[u8], prefix: &[u8], visit: &mut ChangeVisitor<'_>) -> Result<(), FetchError> {
+        // Reserved keys sort before all others.
+        let after = if after.is_empty() && prefix.is_empty() { &[0, u8::MAX] } else { after };
+        let mut wrong = None;
+        self.store.scan_keys(after, prefix, &mut |entry| {
+            let Some(change) = Change::of(entry) else { return ControlFlow::Continue(()) };
+            match verify(entry.key, entry.body, self.rule) {
+                Ok(_) => visit(&change),
+                Err(error) => {
+                    wrong = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        wrong.map_or(Ok(()), |error| Err(error.into()))
+    }
+
     /// Visits the records whose latest change lies within a span of time, oldest change first, until the visitor breaks, a limit is reached
     /// or the span ends. Begins behind the serial `after`; a record that changes between two calls moves to the end.
     ///

@@ -83,5 +83,5 @@ pub use status::{Withdrawal, WithdrawalBuf};
 pub use streams::{ItemOutcome, ItemReceipt, ItemsError, MarkError};
 pub use values::{ContentHash, MAX_INDEX, ValueSet, ValueSetError};
 pub use warnings::{Warning, Warnings};
-pub use waymark_store::{Serial, Timestamp};
+pub use waymark_store::{FollowError, Serial, Timestamp};
 pub use writer::Clock;

@@ -8,6 +8,7 @@
 //! | [`door`] | addresses, TLS, connections, stopping |
 //! | `edge` | credentials, rates, the ways to writer and readers; the same for every door |
 //! | `convert` | words of the interface to words of the catalog and back |
+//! | `reading` | identifiers, lists, histories, the change feed, for whom the rights allow |
 //! | `upload` | streams of changes: items in, outcomes out, in order |
 //! | `grpc` | the services of `proto/` |
 //! | [`failure`], [`reasons`] | what goes wrong, as values, and the one table of their names and texts |
@@ -22,6 +23,7 @@ pub mod door;
 mod edge;
 pub mod failure;
 mod grpc;
+mod reading;
 pub mod reasons;
 mod upload;
 

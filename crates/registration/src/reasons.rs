@@ -147,6 +147,9 @@ reasons! {
     Compacted "COMPACTED" OutOfRange 410
         { "changes up to serial {oldest} are no longer kept one by one" "序号 {oldest} 之前的变更已不再逐条保留" }
         { "list all identifiers for a snapshot, then watch from the serial at which the list began" "请先列出全部标识作为快照，再从开始列出时的序号起监视" }
+    TooManyVersions "TOO_MANY_VERSIONS" ResourceExhausted 422
+        { "more than {limit} versions of the identifier lie between" "其间该标识的版本超过 {limit} 个" }
+        { "page through its history instead" "请改为分页读取其历史" }
     SlowReader "SLOW_READER" ResourceExhausted 429
         { "the client did not read its answers for {seconds} seconds" "客户端 {seconds} 秒未读取应答" }
         { "call again and continue from the mark or the last serial; read answers while sending" "请重新调用并从标记或最后序号继续；发送时要同时读取应答" }

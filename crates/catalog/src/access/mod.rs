@@ -15,6 +15,7 @@ mod token;
 use std::sync::Arc;
 
 pub use load::AccessLoadError;
+pub use permit::{prefix_of, rights_of};
 pub use rights::{Denied, Rights, Scope, ScopeError};
 pub use role::{Role, Verb, Verbs};
 pub use stored::StoredAccessError;

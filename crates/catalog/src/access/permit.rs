@@ -72,8 +72,9 @@ pub fn authorize(actor: &Actor, command: &Command, access: &Access, now: Timesta
     if permitted { Ok(Permit { daily_quota: rights.principal.daily_quota }) } else { Err(Refusal::NotPermitted) }
 }
 
-/// What the proof of an actor gives at `now`; `None` for nothing.
-fn rights_of(actor: &Actor, access: &Access, now: Timestamp) -> Option<Rights> {
+/// What the proof of an actor gives at `now`; `None` for nothing. For doors whose calls last: what was taken away since gives nothing.
+#[must_use]
+pub fn rights_of(actor: &Actor, access: &Access, now: Timestamp) -> Option<Rights> {
     let name = actor.name();
     match actor.proof() {
         Proof::Token(id) => {
@@ -116,7 +117,8 @@ fn verbs_of(command: &Command) -> Verbs {
 
 /// The prefix whose scope a handle lies in, folded: that of its record, or the one a prefix record is about. What merely begins with `0.NA/` and
 /// is no prefix record lies under `0.NA`. Handles too long for the protocol are told by their front too: they are refused as such later.
-fn prefix_of(bytes: &[u8]) -> Vec<u8> {
+#[must_use]
+pub fn prefix_of(bytes: &[u8]) -> Vec<u8> {
     let front = bytes.get(..waymark_ident::MAX_HANDLE_BYTES).unwrap_or(bytes);
     // Cannot fail at this length.
     let Ok(handle) = Handle::new(front) else { return Vec::new() };

@@ -43,3 +43,14 @@ pub use problem::Problem;
 pub use recorder::{Place, Recorder};
 pub use step::Notice;
 pub use summary::{ImportError, Progress, Summary};
+
+use crate::catalog::Catalog;
+use crate::command::Submission;
+use crate::queue::Results;
+use dry_run::DryRun;
+
+/// What the writer would answer to a submission now, by rights, data and limits; quotas aside. Writes nothing. `None`: too large for a group.
+#[must_use]
+pub fn check(catalog: &Catalog, submission: &Submission) -> Option<Results> {
+    DryRun::new(catalog).decide(submission)
+}

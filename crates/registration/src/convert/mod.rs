@@ -4,6 +4,8 @@
 pub(crate) mod answer;
 pub(crate) mod change;
 pub(crate) mod digest;
+pub(crate) mod identifier;
+pub(crate) mod page;
 pub(crate) mod value;
 
 use crate::failure::{Failure, Violation};

@@ -1,7 +1,6 @@
 //! Who is calling: from a credential to rights. The credential itself goes no further than this file.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use tokio::time::sleep;
 use tonic::metadata::MetadataMap;
@@ -120,9 +119,6 @@ fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
-
-/// A caller, shared with the tasks of its call.
-pub(crate) type SharedCaller = Arc<Caller>;
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
-use waymark_catalog::{Order, Receipt, Request, Submission, Ticket};
+use waymark_catalog::{Order, Receipt, Request, Submission, Ticket, import};
 
 use super::Edge;
 use super::caller::Caller;
@@ -36,6 +36,17 @@ impl Edge {
                 Err(Failure::of_refusal(&refusal, self.now()))
             }
         }
+    }
+
+    /// What the writer would answer to an order now; nothing is written.
+    pub(crate) async fn check(&self, caller: &Caller, order: Order) -> Result<Receipt, Failure> {
+        let (catalog, now) = (self.catalog.clone(), self.now());
+        let submission = Submission::new(&caller.actor, [order]);
+        let results = self.reading.read(move |_| Ok(import::check(&catalog, &submission))).await?;
+        let results = results.ok_or_else(|| Failure::new(Reason::TooLarge))?;
+        let result = results.into_iter().next();
+        let result = result.ok_or_else(|| Failure::new(Reason::Internal).with("detail", "an answer without a result"))?;
+        result.map_err(|refusal| Failure::of_refusal(&refusal, now))
     }
 
     /// Hands a submission to the writer, waiting for room in its queue. Streams wait here with few threads, and take turns.

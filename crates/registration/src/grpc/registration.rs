@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
+use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use tonic::{Request, Response, Status, Streaming};
 use waymark_api::registration::v1::{self, registration_server};
 
-use super::{answer, caller, stream};
+use super::{answer, caller, failed, stream};
 use crate::convert::answer::{Same, receipt};
 use crate::convert::{change, digest};
 use crate::edge::Edge;
 use crate::failure::Failure;
-use crate::reasons::Reason;
-use crate::upload;
+use crate::{reading, upload};
 
 /// The service over the edge.
 pub(crate) struct Registration {
@@ -34,11 +34,12 @@ impl registration_server::Registration for Registration {
             let change = change.ok_or_else(|| Failure::invalid_field("change", "is missing"))?;
             let order = change::order(change)?;
             let request = digest::request(&request_id, &order)?;
-            if validate_only {
-                return Err(Failure::new(Reason::Unimplemented).with("detail", "validate_only"));
-            }
             let same = Same::of(&order.command);
-            let done = self.edge.apply(&caller, order, request).await?;
+            let done = if validate_only {
+                self.edge.check(&caller, order).await?
+            } else {
+                self.edge.apply(&caller, order, request).await?
+            };
             Ok(v1::ApplyResponse { receipt: Some(receipt(&done, same)) })
         })
         .await
@@ -72,32 +73,36 @@ impl registration_server::Registration for Registration {
 
     async fn get(&self, request: Request<v1::GetRequest>) -> Result<Response<v1::Identifier>, Status> {
         let caller = caller(&self.edge, &request).await?;
-        answer(&self.edge, &caller, async { Err(not_yet("Get")) }).await
+        answer(&self.edge, &caller, reading::get(&self.edge, &caller, request.into_inner())).await
     }
 
     async fn list(&self, request: Request<v1::ListRequest>) -> Result<Response<v1::ListResponse>, Status> {
         let caller = caller(&self.edge, &request).await?;
-        answer(&self.edge, &caller, async { Err(not_yet("List")) }).await
+        answer(&self.edge, &caller, reading::list(&self.edge, &caller, request.into_inner())).await
     }
 
     async fn history(&self, request: Request<v1::HistoryRequest>) -> Result<Response<v1::HistoryResponse>, Status> {
         let caller = caller(&self.edge, &request).await?;
-        answer(&self.edge, &caller, async { Err(not_yet("History")) }).await
+        answer(&self.edge, &caller, reading::history(&self.edge, &caller, request.into_inner())).await
     }
 
     type WatchStream = BoxStream<'static, Result<v1::WatchResponse, Status>>;
 
     async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
-        let caller = caller(&self.edge, &request).await?;
-        answer(&self.edge, &caller, async { Err(not_yet("Watch")) }).await
+        let caller = Arc::new(caller(&self.edge, &request).await?);
+        let (language, until) = (caller.language, stream::deadline(request.metadata()));
+        let edge = Arc::clone(&self.edge);
+        let fail = move |failure: Failure| failed(&edge, &failure, language);
+        let changes = reading::watch::open(&self.edge, &caller, request.into_inner()).map_err(&fail)?;
+        let changes = changes.map(move |change| change.map_err(&fail));
+        Ok(Response::new(match until {
+            Some(until) => changes.take_until(tokio::time::sleep_until(until)).boxed(),
+            None => changes.boxed(),
+        }))
     }
 
     async fn who_am_i(&self, request: Request<v1::WhoAmIRequest>) -> Result<Response<v1::WhoAmIResponse>, Status> {
         let caller = caller(&self.edge, &request).await?;
-        answer(&self.edge, &caller, async { Err(not_yet("WhoAmI")) }).await
+        Ok(Response::new(reading::who_am_i(&self.edge, &caller)))
     }
-}
-
-fn not_yet(call: &str) -> Failure {
-    Failure::new(Reason::Unimplemented).with("detail", call)
 }

@@ -1,0 +1,326 @@
+//! Reading and watching over real TLS sockets: what is shown to whom, pages, histories, changes as they happen.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Client, Node, apply, client, create, delete, reason, url};
+use tonic::{Code, Streaming};
+use waymark_api::registration::v1::{
+    self, Identifier, Outcome, Status, WatchResponse, get_request::At, watch_response::Message,
+};
+use waymark_catalog::access::{Principal, Role, TokenText};
+use waymark_catalog::{Command, HomeName};
+use waymark_registration::{Drained, Event, Limits};
+
+async fn write(client: &mut Client, change: v1::Change) -> v1::Receipt {
+    client.apply(apply(change)).await.unwrap().into_inner().receipt.unwrap()
+}
+
+fn get(handle: &str) -> v1::GetRequest {
+    v1::GetRequest { handle: handle.into(), ..v1::GetRequest::default() }
+}
+
+/// An identifier with a public value, one for administrators, and one for nobody.
+fn secretive(handle: &str) -> v1::Change {
+    let values = [None, Some(0x0c), Some(0x04)];
+    let values = values.into_iter().zip(1..).map(|(permissions, index)| v1::Value { permissions, ..url(index, "v") });
+    let action = v1::change::Action::Create(v1::Create { values: values.collect(), keep_timestamps: false });
+    v1::Change { handle: handle.into(), action: Some(action), expect: None }
+}
+
+fn indexes(identifier: &Identifier) -> Vec<u32> {
+    identifier.values.iter().map(|value| value.index).collect()
+}
+
+fn handles(identifiers: &[Identifier]) -> Vec<&str> {
+    identifiers.iter().map(|identifier| identifier.handle.as_str()).collect()
+}
+
+async fn home(node: &Node, prefix: &str) {
+    common::write(&node.catalog, Command::Home { name: HomeName::parse(prefix.as_bytes()).unwrap() });
+}
+
+#[tokio::test]
+async fn values_are_shown_to_whom_the_rights_allow() {
+    let node = Node::start().await;
+    let mut writer = node.writer().await;
+    let written = write(&mut writer, secretive("88.1/x")).await;
+    let own = writer.get(get("88.1/X")).await.unwrap().into_inner();
+    assert_eq!((indexes(&own), own.withheld), (vec![1, 2], 1));
+    assert_eq!((own.handle.as_str(), own.serial, own.actor.as_str()), ("88.1/x", written.serial, "writer"));
+    assert_eq!(own.content_hash, written.content_hash);
+    let mut other = node.client(&node.token("other", Role::Reader, &["88.2"])).await;
+    let foreign = other.get(get("88.1/x")).await.unwrap().into_inner();
+    assert_eq!((indexes(&foreign), foreign.withheld, foreign.actor.as_str()), (vec![1], 2, ""));
+    let mut nobody = client(node.channel().await, None);
+    assert_eq!(nobody.get(get("88.1/x")).await.unwrap_err().code(), Code::Unauthenticated);
+    let missing = writer.get(get("88.1/none")).await.unwrap_err();
+    assert_eq!((missing.code(), reason(&missing).as_str()), (Code::NotFound, "NOT_FOUND"));
+}
+
+#[tokio::test]
+async fn values_can_be_asked_for_by_index_and_type() {
+    let node = Node::start().await;
+    let mut writer = node.writer().await;
+    write(&mut writer, secretive("88.1/x")).await;
+    let some = v1::GetRequest { indexes: vec![2], ..get("88.1/x") };
+    assert_eq!(indexes(&writer.get(some).await.unwrap().into_inner()), [2]);
+    let none = v1::GetRequest { types: vec!["EMAIL".into()], ..get("88.1/x") };
+    assert_eq!(writer.get(none).await.unwrap().into_inner().values, []);
+}
+
+#[tokio::test]
+async fn the_past_is_told_to_those_who_may_read_there() {
+    let node = Node::start().await;
+    let mut writer = node.writer().await;
+    let first = write(&mut writer, create("88.1/x", "a")).await;
+    let gone = write(&mut writer, delete("88.1/x")).await;
+    let again = write(&mut writer, create("88.1/x", "b")).await;
+    let at = |serial| v1::GetRequest { at: Some(At::Serial(serial)), ..get("88.1/x") };
+    assert_eq!(writer.get(at(first.serial)).await.unwrap().into_inner().serial, first.serial);
+    assert_eq!(writer.get(at(gone.serial)).await.unwrap().into_inner().status(), Status::Deleted);
+    assert_eq!(writer.get(at(again.serial)).await.unwrap().into_inner().serial, again.serial);
+    let time = v1::GetRequest { at: first.time.map(At::Time), ..get("88.1/x") };
+    assert_eq!(writer.get(time).await.unwrap().into_inner().serial, first.serial);
+    assert_eq!(writer.get(at(first.serial - 1)).await.unwrap_err().code(), Code::NotFound);
+    let ask = |page_token| v1::HistoryRequest {
+        handle: "88.1/x".into(),
+        page_size: 2,
+        page_token,
+        with_values: true,
+    };
+    let newest = writer.history(ask(String::new())).await.unwrap().into_inner();
+    let serials: Vec<u64> = newest.versions.iter().map(|version| version.serial).collect();
+    assert_eq!(serials, [again.serial, gone.serial]);
+    let older = writer.history(ask(newest.next_page_token)).await.unwrap().into_inner();
+    assert_eq!((older.versions[0].serial, older.next_page_token.as_str()), (first.serial, ""));
+    let mut other = node.client(&node.token("other", Role::Reader, &["88.2"])).await;
+    assert_eq!(reason(&other.get(at(first.serial)).await.unwrap_err()), "NOT_PERMITTED");
+    assert_eq!(reason(&other.history(ask(String::new())).await.unwrap_err()), "NOT_PERMITTED");
+}
+
+#[tokio::test]
+async fn lists_come_page_by_page_and_only_of_what_one_may_list() {
+    let node = Node::start().await;
+    home(&node, "88.2").await;
+    let mut operator = node.client(&node.token("operator", Role::Operator, &["*"])).await;
+    for handle in ["88.1/a", "88.1/b", "88.1/c", "88.2/a"] {
+        write(&mut operator, create(handle, "v")).await;
+    }
+    let ask = |prefix: &str, token: &str| v1::ListRequest {
+        prefix: prefix.into(),
+        page_size: 2,
+        page_token: token.into(),
+        ..v1::ListRequest::default()
+    };
+    let mut reader = node.client(&node.token("reader", Role::Reader, &["88.1"])).await;
+    let first = reader.list(ask("88.1/", "")).await.unwrap().into_inner();
+    assert_eq!(handles(&first.identifiers), ["88.1/a", "88.1/b"]);
+    assert!(first.identifiers[0].serial > 0 && first.identifiers[0].values.is_empty());
+    let second = reader.list(ask("88.1/", &first.next_page_token)).await.unwrap().into_inner();
+    assert_eq!((handles(&second.identifiers), second.next_page_token.as_str()), (vec!["88.1/c"], ""));
+    let wrong = reader.list(ask("88.1/b", &first.next_page_token)).await.unwrap_err();
+    assert_eq!(reason(&wrong), "PAGE_TOKEN_INVALID");
+    for prefix in ["", "88.2/", "88"] {
+        assert_eq!(reason(&reader.list(ask(prefix, "")).await.unwrap_err()), "NOT_PERMITTED", "{prefix}");
+    }
+    let all = v1::ListRequest { page_size: 0, with_values: true, ..ask("", "") };
+    let all = operator.list(all).await.unwrap().into_inner();
+    assert_eq!(handles(&all.identifiers), ["88.1/a", "88.1/b", "88.1/c", "88.2/a"]);
+    assert_eq!(indexes(&all.identifiers[3]), [1]);
+}
+
+#[tokio::test]
+async fn lists_by_time_hold_what_changed_last_within_it() {
+    let node = Node::start().await;
+    let mut writer = node.writer().await;
+    let a = write(&mut writer, create("88.1/a", "v")).await;
+    write(&mut writer, create("88.1/b", "v")).await;
+    let c = write(&mut writer, create("88.1/c", "v")).await;
+    let ask = v1::ListRequest { prefix: "88.1/".into(), page_size: 1, ..v1::ListRequest::default() };
+    let from = v1::ListRequest { changed_from: a.time, changed_until: c.time, ..ask.clone() };
+    let first = writer.list(from.clone()).await.unwrap().into_inner();
+    assert_eq!(handles(&first.identifiers), ["88.1/a"]);
+    let next = v1::ListRequest { page_token: first.next_page_token, ..from };
+    let second = writer.list(next).await.unwrap().into_inner();
+    assert_eq!(handles(&second.identifiers), ["88.1/b"]);
+    let last = v1::ListRequest { page_size: 10, changed_from: c.time, ..ask };
+    assert_eq!(handles(&writer.list(last).await.unwrap().into_inner().identifiers), ["88.1/c"]);
+}
+
+#[tokio::test]
+async fn callers_are_told_who_they_are() {
+    let node = Node::start().await;
+    let token = node.token("writer", Role::Writer, &["88.1"]);
+    common::put_principal(
+        &node.catalog,
+        Principal { daily_quota: Some(10), ..common::principal("writer", Role::Writer, &["88.1"]) },
+    );
+    let mut writer = node.client(&token).await;
+    write(&mut writer, create("88.1/a", "v")).await;
+    let me = writer.who_am_i(v1::WhoAmIRequest {}).await.unwrap().into_inner();
+    assert_eq!((me.principal.as_str(), me.role.as_str()), ("writer", "writer"));
+    assert_eq!((me.prefixes, me.daily_quota, me.daily_left), (vec!["88.1".to_owned()], Some(10), Some(9)));
+    assert!(me.verbs.contains(&"create".to_owned()) && me.expires.is_some());
+}
+
+#[tokio::test]
+async fn a_used_up_quota_is_told_with_its_end() {
+    let node = Node::start().await;
+    let token = node.token("writer", Role::Writer, &["88.1"]);
+    common::put_principal(
+        &node.catalog,
+        Principal { daily_quota: Some(1), ..common::principal("writer", Role::Writer, &["88.1"]) },
+    );
+    let mut writer = node.client(&token).await;
+    write(&mut writer, create("88.1/a", "v")).await;
+    let over = writer.apply(apply(create("88.1/b", "v"))).await.unwrap_err();
+    assert_eq!((over.code(), reason(&over).as_str()), (Code::ResourceExhausted, "QUOTA_EXCEEDED"));
+    let details = tonic_types::StatusExt::get_error_details(&over);
+    let delay = details.retry_info().unwrap().retry_delay.unwrap();
+    assert!(delay > Duration::ZERO && delay <= Duration::from_secs(24 * 3600), "{delay:?}");
+}
+
+#[tokio::test]
+async fn checking_alone_writes_nothing() {
+    let node = Node::start().await;
+    let mut writer = node.writer().await;
+    let before = node.catalog.serial();
+    let check = |change| v1::ApplyRequest { validate_only: true, ..apply(change) };
+    let receipt = writer.apply(check(create("88.1/x", "a"))).await.unwrap().into_inner().receipt.unwrap();
+    assert_eq!(receipt.outcome(), Outcome::Created);
+    assert_eq!(reason(&writer.apply(check(delete("88.1/x"))).await.unwrap_err()), "NOT_FOUND");
+    assert_eq!(reason(&writer.apply(check(create("88.2/x", "a"))).await.unwrap_err()), "NOT_PERMITTED");
+    assert_eq!(node.catalog.serial(), before);
+}
+
+fn watch(after_serial: u64) -> v1::WatchRequest {
+    v1::WatchRequest { after_serial, prefix: "88.1/".into(), ..v1::WatchRequest::default() }
+}
+
+/// The next change; how far the watch came is passed over.
+async fn next_change(changes: &mut Streaming<WatchResponse>) -> Identifier {
+    loop {
+        match changes.message().await.unwrap().unwrap().message.unwrap() {
+            Message::Change(change) => return change,
+            Message::Progress(_) => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn changes_are_watched_as_they_happen_and_resumed_after_an_interruption() {
+    let node = Node::start().await;
+    let mut writer = node.writer().await;
+    let first = write(&mut writer, create("88.1/a", "v")).await;
+    let mut changes = writer.watch(watch(0)).await.unwrap().into_inner();
+    assert_eq!(next_change(&mut changes).await.serial, first.serial);
+    let second = write(&mut writer, create("88.1/b", "v")).await;
+    let seen = next_change(&mut changes).await;
+    assert_eq!((seen.serial, seen.handle.as_str()), (second.serial, "88.1/b"));
+    drop(changes);
+    let gone = write(&mut writer, delete("88.1/b")).await;
+    let mut changes = writer.watch(watch(second.serial)).await.unwrap().into_inner();
+    let seen = next_change(&mut changes).await;
+    assert_eq!((seen.serial, seen.status()), (gone.serial, Status::Deleted));
+}
+
+#[tokio::test]
+async fn a_watch_until_now_ends_and_says_how_far_it_came() {
+    let node = Node::start().await;
+    let mut writer = node.writer().await;
+    write(&mut writer, create("88.1/a", "v")).await;
+    let request = v1::WatchRequest { until_now: true, with_values: true, ..watch(0) };
+    let mut changes = writer.watch(request).await.unwrap().into_inner();
+    assert_eq!(indexes(&next_change(&mut changes).await), [1]);
+    let Some(Message::Progress(upto)) = changes.message().await.unwrap().unwrap().message else { panic!("progress") };
+    assert!(upto >= node.catalog.serial().0 - 1);
+    assert!(changes.message().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn watchers_see_only_what_they_may() {
+    let node = Node::start().await;
+    home(&node, "88.2").await;
+    let mut operator = node.client(&node.token("operator", Role::Operator, &["*"])).await;
+    let mut reader = node.client(&node.token("reader", Role::Reader, &["88.1"])).await;
+    let everything = v1::WatchRequest { prefix: String::new(), ..watch(0) };
+    assert_eq!(reason(&reader.watch(everything.clone()).await.unwrap_err()), "NOT_PERMITTED");
+    let begun = v1::WatchRequest { from_now: true, ..watch(0) };
+    let mut changes = reader.watch(begun).await.unwrap().into_inner();
+    write(&mut operator, create("88.2/a", "v")).await;
+    write(&mut operator, create("88.1/a", "v")).await;
+    assert_eq!(next_change(&mut changes).await.handle, "88.1/a");
+    let mut all = operator.watch(everything).await.unwrap().into_inner();
+    assert_eq!(next_change(&mut all).await.handle, "88.2/a");
+}
+
+#[tokio::test]
+async fn a_revoked_token_ends_its_watch() {
+    let node = Node::start().await;
+    let token = node.token("reader", Role::Reader, &["88.1"]);
+    let mut reader = node.client(&token).await;
+    let mut changes = reader.watch(watch(0)).await.unwrap().into_inner();
+    let id = TokenText::parse(&token).unwrap().id();
+    common::write(&node.catalog, Command::RevokeToken { id, reason: String::new() });
+    let end = loop {
+        match changes.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("ended without saying why"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(end.code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_stop_ends_watches_at_a_place_to_go_on_from() {
+    let node = Node::start().await;
+    let mut writer = node.writer().await;
+    write(&mut writer, create("88.1/a", "v")).await;
+    let mut changes = writer.watch(watch(0)).await.unwrap().into_inner();
+    next_change(&mut changes).await;
+    let drained = tokio::spawn(node.running.drain(Duration::from_secs(10)));
+    let mut progress = 0;
+    let end = loop {
+        match changes.message().await {
+            Ok(Some(WatchResponse { message: Some(Message::Progress(upto)) })) => progress = upto,
+            Ok(other) => panic!("{other:?}"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!((reason(&end).as_str(), progress > 0), ("STOPPING", true));
+    assert_eq!(drained.await.unwrap(), Drained::Finished);
+}
+
+#[tokio::test]
+async fn watchers_are_bounded_in_number_and_patience() {
+    let limits = Limits { watchers: 1, watch_batch: 1, reader_time: Duration::from_secs(1), ..Limits::default() };
+    let node = Node::start_with(limits).await;
+    let mut writer = node.writer().await;
+    let mut changes = writer.watch(v1::WatchRequest { with_values: true, ..watch(0) }).await.unwrap().into_inner();
+    assert_eq!(reason(&writer.watch(watch(0)).await.unwrap_err()), "BUSY");
+    // More than fits between node and watcher, who does not read.
+    for n in 0..40 {
+        write(&mut writer, create(&format!("88.1/{n}"), &"x".repeat(60_000))).await;
+    }
+    while node.running.counters().get(Event::CutSlowReader) == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let end = loop {
+        if let Err(status) = changes.message().await {
+            break status;
+        }
+    };
+    assert_eq!(reason(&end), "SLOW_READER");
+}
