@@ -47,6 +47,90 @@ async fn the_same_again_is_told_apart_from_something_else() {
     assert_eq!(details.error_info().unwrap().metadata["current_serial"], first.serial.to_string());
 }
 
+/// A request id made at a time of the test clock.
+fn request_id(time_ms: u64, number: u64) -> String {
+    let (high, low) = (time_ms >> 16, time_ms & 0xffff);
+    format!("{high:08x}-{low:04x}-7000-8000-{number:012x}")
+}
+
+#[tokio::test]
+async fn a_repeated_request_is_answered_with_its_first_receipt() {
+    let node = Node::start().await;
+    let mut writer = node.writer().await;
+    let now = common::clock().0;
+    let ask = |id: String, change| v1::ApplyRequest { request_id: id, ..apply(change) };
+    let first = writer.apply(ask(request_id(now, 1), create("88.1/x", "a"))).await.unwrap().into_inner();
+    let again = writer.apply(ask(request_id(now, 1), create("88.1/x", "a"))).await.unwrap().into_inner();
+    let (first, again) = (first.receipt.unwrap(), again.receipt.unwrap());
+    assert!(again.repeated_request && !first.repeated_request);
+    assert_eq!((again.serial, again.outcome()), (first.serial, Outcome::Created));
+    let other = writer.apply(ask(request_id(now, 1), create("88.1/y", "a"))).await.unwrap_err();
+    assert_eq!(reason(&other), "REQUEST_REUSED");
+    let old = writer.apply(ask(request_id(now - 48 * 3_600_000, 2), create("88.1/y", "a"))).await.unwrap_err();
+    assert_eq!((old.code(), reason(&old).as_str()), (Code::FailedPrecondition, "IDEMPOTENCY_EXPIRED"));
+    let future = writer.apply(ask(request_id(now + 3_600_000, 3), create("88.1/y", "a"))).await.unwrap_err();
+    assert_eq!(reason(&future), "REQUEST_FROM_FUTURE");
+    let nonsense = writer.apply(ask("x".into(), create("88.1/y", "a"))).await.unwrap_err();
+    assert_eq!(reason(&nonsense), "INVALID_ARGUMENT");
+}
+
+#[tokio::test]
+async fn an_expectation_that_does_not_hold_shows_what_is() {
+    use v1::expectation::Condition;
+    let node = Node::start().await;
+    let mut writer = node.writer().await;
+    let first = writer.apply(apply(create("88.1/x", "a"))).await.unwrap().into_inner().receipt.unwrap();
+    let expecting = |condition| {
+        let expect = Some(v1::Expectation { condition: Some(condition) });
+        apply(v1::Change { expect, ..delete("88.1/x") })
+    };
+    let other = writer.apply(expecting(Condition::Serial(first.serial + 1))).await.unwrap_err();
+    assert_eq!((other.code(), reason(&other).as_str()), (Code::FailedPrecondition, "UNEXPECTED"));
+    let details = other.get_error_details();
+    let metadata = &details.error_info().unwrap().metadata;
+    assert_eq!(metadata["current_serial"], first.serial.to_string());
+    let hash: String = first.content_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(metadata["current_content_hash"], hash);
+    assert!(writer.apply(expecting(Condition::ContentHash(first.content_hash))).await.is_ok());
+}
+
+#[tokio::test]
+async fn each_refusal_of_the_writer_has_its_reason() {
+    let node = Node::start().await;
+    let mut writer = node.client(&node.token("operator", Role::Operator, &["*"])).await;
+    writer.apply(apply(create("88.1/x", "a"))).await.unwrap();
+    let values = |index, permissions| vec![v1::Value { permissions, ..common::url(index, "b") }];
+    let add = |index, permissions| {
+        let add = v1::AddValues { values: values(index, permissions), ..v1::AddValues::default() };
+        v1::change::Action::AddValues(add)
+    };
+    let modify = |index| {
+        v1::change::Action::ModifyValues(v1::ModifyValues { values: values(index, None), keep_timestamps: false })
+    };
+    let change = |handle: &str, action| v1::Change { handle: handle.into(), action: Some(action), expect: None };
+    writer.apply(apply(change("88.1/x", add(9, Some(0x02))))).await.unwrap();
+    let many = |count: u32| {
+        let values = (1..=count).map(|index| common::url(index, "v")).collect();
+        v1::change::Action::Create(v1::Create { values, keep_timestamps: false })
+    };
+    let cases = [
+        (change("88.1/none", modify(1)), "NOT_FOUND"),
+        (change("88.9/x", many(1)), "NOT_SERVED"),
+        (change("88.1/x", add(1, None)), "INDEX_CONFLICT"),
+        (change("88.1/x", modify(5)), "VALUES_NOT_FOUND"),
+        (change("88.1/x", modify(9)), "READ_ONLY_VALUE"),
+        (change("88.1/many", many(3000)), "TOO_MANY_VALUES"),
+        (create("88.1/large", &"x".repeat(100_000)), "INVALID_VALUE"),
+        (create(&format!("88.1/{}", "x".repeat(300)), "a"), "INVALID_HANDLE"),
+        (create("no-slash", "a"), "NOT_SERVED"),
+    ];
+    for (change, expected) in cases {
+        let handle = change.handle.clone();
+        let refused = writer.apply(apply(change)).await.unwrap_err();
+        assert_eq!(reason(&refused), expected, "{handle}");
+    }
+}
+
 #[tokio::test]
 async fn who_has_no_credential_learns_nothing() {
     let node = Node::start().await;

@@ -93,12 +93,7 @@ async fn the_past_is_told_to_those_who_may_read_there() {
     let time = v1::GetRequest { at: first.time.map(At::Time), ..get("88.1/x") };
     assert_eq!(writer.get(time).await.unwrap().into_inner().serial, first.serial);
     assert_eq!(writer.get(at(first.serial - 1)).await.unwrap_err().code(), Code::NotFound);
-    let ask = |page_token| v1::HistoryRequest {
-        handle: "88.1/x".into(),
-        page_size: 2,
-        page_token,
-        with_values: true,
-    };
+    let ask = |page_token| v1::HistoryRequest { handle: "88.1/x".into(), page_size: 2, page_token, with_values: true };
     let newest = writer.history(ask(String::new())).await.unwrap().into_inner();
     let serials: Vec<u64> = newest.versions.iter().map(|version| version.serial).collect();
     assert_eq!(serials, [again.serial, gone.serial]);
@@ -202,6 +197,25 @@ async fn checking_alone_writes_nothing() {
     assert_eq!(reason(&writer.apply(check(delete("88.1/x"))).await.unwrap_err()), "NOT_FOUND");
     assert_eq!(reason(&writer.apply(check(create("88.2/x", "a"))).await.unwrap_err()), "NOT_PERMITTED");
     assert_eq!(node.catalog.serial(), before);
+}
+
+#[tokio::test]
+async fn a_suspended_identifier_is_known_to_its_readers_alone() {
+    let node = Node::start().await;
+    let mut operator = node.client(&node.token("operator", Role::Operator, &["*"])).await;
+    let mut other = node.client(&node.token("other", Role::Reader, &["88.2"])).await;
+    write(&mut operator, create("88.1/x", "v")).await;
+    let change = |action| v1::Change { handle: "88.1/x".into(), action: Some(action), expect: None };
+    let suspend = v1::change::Action::Suspend(v1::Suspend { reason: "recall".into() });
+    assert_eq!(write(&mut operator, change(suspend)).await.outcome(), Outcome::Suspended);
+    let shown = operator.get(get("88.1/x")).await.unwrap().into_inner();
+    assert_eq!((shown.status(), shown.status_reason.as_str()), (Status::Suspended, "recall"));
+    assert_eq!(other.get(get("88.1/x")).await.unwrap_err().code(), Code::NotFound);
+    let revoke = v1::change::Action::Revoke(v1::Revoke { reason: "fake".into() });
+    write(&mut operator, change(revoke)).await;
+    assert_eq!(operator.get(get("88.1/x")).await.unwrap().into_inner().status(), Status::Revoked);
+    let again = operator.apply(apply(create("88.1/x", "v"))).await.unwrap_err();
+    assert_eq!((again.code(), reason(&again).as_str()), (Code::FailedPrecondition, "WITHDRAWN"));
 }
 
 fn watch(after_serial: u64) -> v1::WatchRequest {

@@ -63,7 +63,7 @@ impl<'a> Shown<'a> {
         if status != v1::Status::Active && !reads {
             return Ok(None);
         }
-        let all = self.stored.map_or(Ok(Values::default()), |stored| stored.values())?;
+        let all = self.stored.map_or_else(|| Ok(Values::default()), |stored| stored.values())?;
         let mut withheld = 0;
         let mut values = Vec::new();
         for each in all.iter().filter(|each| wanted.lets_through(each)) {
@@ -88,13 +88,16 @@ impl<'a> Shown<'a> {
     }
 
     fn status(&self) -> v1::Status {
-        match self.stored {
+        match self.stored.map(|stored| stored.status()) {
             None => v1::Status::Deleted,
-            Some(_) => v1::Status::Active,
+            Some(None) => v1::Status::Active,
+            Some(Some(withdrawal)) if withdrawal.revoked => v1::Status::Revoked,
+            Some(Some(_)) => v1::Status::Suspended,
         }
     }
 
     fn status_reason(&self) -> String {
-        String::new()
+        let withdrawal = self.stored.and_then(|stored| stored.status());
+        withdrawal.map_or_else(String::new, |withdrawal| withdrawal.reason.to_owned())
     }
 }

@@ -3,9 +3,9 @@
 
 pub(crate) mod answer;
 pub(crate) mod change;
-pub(crate) mod digest;
 pub(crate) mod identifier;
 pub(crate) mod page;
+pub(crate) mod request_id;
 pub(crate) mod value;
 
 use crate::failure::{Failure, Violation};

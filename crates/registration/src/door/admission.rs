@@ -59,7 +59,6 @@ impl Connections {
         open.all += 1;
         Ok(Permit { connections: Arc::clone(self), source })
     }
-
 }
 
 /// One connection, counted while this lives.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use tokio::time::sleep;
 use tonic::metadata::MetadataMap;
 use waymark_catalog::access::{Denied, Rights, TokenText, Verb};
+use waymark_catalog::audit::{RefusalNote, Verb as AuditVerb};
 use waymark_catalog::{Actor, Door, Origin, Proof};
 
 use super::Edge;
@@ -53,13 +54,13 @@ impl Edge {
     /// Says who is calling, or holds the answer back and refuses.
     pub(crate) async fn caller(&self, credentials: &Credentials<'_>) -> Result<Caller, Failure> {
         let source = credentials.peer.map(|peer| peer.address.ip().to_canonical());
-        match self.check(credentials, source) {
+        match self.known(credentials, source) {
             Ok(caller) => Ok(caller),
-            Err(denied) => Err(self.refuse(denied, source).await),
+            Err(denied) => Err(self.refuse(denied, Origin { door: credentials.door, source }).await),
         }
     }
 
-    fn check(&self, credentials: &Credentials<'_>, source: Option<IpAddr>) -> Result<Caller, Denied> {
+    fn known(&self, credentials: &Credentials<'_>, source: Option<IpAddr>) -> Result<Caller, Denied> {
         let access = self.catalog.access();
         let (proof, rights) = if let Some(header) = credentials.authorization {
             let token = bearer(header).and_then(TokenText::parse).ok_or(Denied::UnknownCredential)?;
@@ -73,16 +74,24 @@ impl Edge {
         Ok(Caller { actor, rights, language: credentials.language })
     }
 
-    /// Counts the failure; a source with many waits for its answer.
-    async fn refuse(&self, denied: Denied, source: Option<IpAddr>) -> Failure {
+    /// Counts and notes the failure; a source with many waits for its answer.
+    async fn refuse(&self, denied: Denied, origin: Origin) -> Failure {
         self.counters.add(Event::Unauthenticated, 1);
-        let failure = Failure::new(match denied {
-            Denied::Expired => Reason::TokenExpired,
-            Denied::Revoked => Reason::TokenRevoked,
-            Denied::Disabled => Reason::PrincipalDisabled,
-            _ => Reason::Unauthenticated,
+        let (reason, code) = match denied {
+            Denied::Expired => (Reason::TokenExpired, "token-expired"),
+            Denied::Revoked => (Reason::TokenRevoked, "token-revoked"),
+            Denied::Disabled => (Reason::PrincipalDisabled, "principal-disabled"),
+            _ => (Reason::Unauthenticated, "unauthenticated"),
+        };
+        let actor = Actor::unknown(origin);
+        self.catalog.writer().note_refusal(RefusalNote {
+            actor: &actor,
+            verb: AuditVerb::AUTHENTICATE,
+            code,
+            key: b"",
         });
-        let Some(after) = source.and_then(|source| self.failures.note(source)) else { return failure };
+        let failure = Failure::new(reason);
+        let Some(after) = origin.source.and_then(|source| self.failures.note(source)) else { return failure };
         sleep(self.limits.failure_delay).await;
         let at = self.after(after);
         Failure::new(Reason::TooManyFailures).retry(Retry { after, at })
@@ -103,11 +112,6 @@ impl Edge {
 }
 
 impl Caller {
-    /// Refuses who may not use the verb anywhere.
-    pub(crate) fn must_have(&self, verb: Verb) -> Result<(), Failure> {
-        if self.rights.has(verb) { Ok(()) } else { Err(Failure::new(Reason::NotPermitted)) }
-    }
-
     /// Refuses who may not use the verb under a prefix.
     pub(crate) fn must_be_allowed(&self, verb: Verb, prefix: &[u8]) -> Result<(), Failure> {
         if self.rights.allows(verb, prefix) { Ok(()) } else { Err(Failure::new(Reason::NotPermitted)) }

@@ -45,7 +45,8 @@ impl Edge {
         let results = self.reading.read(move |_| Ok(import::check(&catalog, &submission))).await?;
         let results = results.ok_or_else(|| Failure::new(Reason::TooLarge))?;
         let result = results.into_iter().next();
-        let result = result.ok_or_else(|| Failure::new(Reason::Internal).with("detail", "an answer without a result"))?;
+        let result =
+            result.ok_or_else(|| Failure::new(Reason::Internal).with("detail", "an answer without a result"))?;
         result.map_err(|refusal| Failure::of_refusal(&refusal, now))
     }
 

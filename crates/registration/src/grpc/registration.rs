@@ -9,7 +9,7 @@ use waymark_api::registration::v1::{self, registration_server};
 
 use super::{answer, caller, failed, stream};
 use crate::convert::answer::{Same, receipt};
-use crate::convert::{change, digest};
+use crate::convert::{change, request_id};
 use crate::edge::Edge;
 use crate::failure::Failure;
 use crate::{reading, upload};
@@ -33,7 +33,7 @@ impl registration_server::Registration for Registration {
             let v1::ApplyRequest { change, request_id, validate_only } = request.into_inner();
             let change = change.ok_or_else(|| Failure::invalid_field("change", "is missing"))?;
             let order = change::order(change)?;
-            let request = digest::request(&request_id, &order)?;
+            let request = request_id::request(&request_id, &order)?;
             let same = Same::of(&order.command);
             let done = if validate_only {
                 self.edge.check(&caller, order).await?

@@ -8,9 +8,7 @@ use prost::Message as _;
 use prost_types::Timestamp as ProtoTime;
 use waymark_api::registration::v1::{self, get_request};
 use waymark_catalog::access::{Rights, Verb, prefix_of};
-use waymark_catalog::{
-    At, Change, ChangedWithin, FeedLimits, HistoryError, Proof, RecordError, Serial, Timestamp,
-};
+use waymark_catalog::{At, Change, ChangedWithin, FeedLimits, HistoryError, Proof, RecordError, Serial, Timestamp};
 use waymark_ident::{CaseRule, Handle, MAX_HANDLE_BYTES, MAX_KEY_BYTES};
 
 use crate::convert::identifier::{Shown, Wanted};
@@ -261,9 +259,7 @@ pub(crate) fn catalog_time(time: &ProtoTime, field: &str) -> Result<Timestamp, F
 fn of_history(error: &HistoryError) -> Failure {
     match error {
         HistoryError::Follow(error) => watch::of_follow(error),
-        HistoryError::TooMany { limit } => {
-            Failure::new(Reason::TooManyVersions).with("limit", limit)
-        }
+        HistoryError::TooMany { limit } => Failure::new(Reason::TooManyVersions).with("limit", limit),
         _ => Failure::new(Reason::Unreadable),
     }
 }
