@@ -167,7 +167,8 @@ pub enum ValueSetError {
 /// ```text
 /// u32 index | u8 TTL type | u32 TTL | u8 permissions | string type | bytes data | list<string handle, u32 index> references
 /// ```
-/// Neither the handle nor the order in which values were given has a part in it. Equal hashes mean equal content.
+/// Neither the handle nor the order in which values were given has a part in it. Equal hashes mean equal content. `docs/content-hash.md` of this
+/// crate has an example byte by byte, for clients in other languages.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ContentHash(pub [u8; 32]);
 
