@@ -28,6 +28,8 @@ pub enum Exit {
     Partly = 8,
     /// A check of the demo or of a load run did not hold.
     CheckFailed = 9,
+    /// Whether a change was made is unknown; the message says how to ask again.
+    Unknown = 10,
 }
 
 /// A failure with a stable code.

@@ -96,6 +96,9 @@ pub enum Cause {
         #[source]
         source: std::io::Error,
     },
+    /// A status where only values can be brought.
+    #[error("the status is not part of a registration: suspend or revoke the identifier behind it")]
+    StatusApart,
     /// The writer refused the record.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -128,6 +131,7 @@ impl Cause {
             Self::FilesNotAllowed => "files-not-allowed",
             Self::FileOutside { .. } => "file-outside",
             Self::File { .. } => "file",
+            Self::StatusApart => "status-apart",
             Self::Refused(refusal) => refusal.code().as_str(),
             Self::RefusedBefore(code) => code.as_str(),
         }

@@ -19,6 +19,7 @@ pub(crate) mod cause;
 pub(crate) mod data_read;
 pub(crate) mod data_write;
 pub(crate) mod iso;
+pub mod line;
 pub(crate) mod object;
 pub(crate) mod site;
 pub(crate) mod status;

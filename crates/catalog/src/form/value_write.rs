@@ -1,12 +1,13 @@
 //! One record as JSON.
 
 use serde::{Serialize, Serializer};
-use waymark_wire::{Permissions, Ttl, ValueRef};
+use waymark_wire::{Permissions, Ttl, ValueRef, Values};
 
 use super::data_write::{DataOut, ReferenceOut, data};
 use super::iso;
 use super::status::StatusOut;
 use crate::record::Stored;
+use crate::status::Withdrawal;
 
 /// Writes a record as one line of JSON, without the line's end.
 ///
@@ -14,9 +15,14 @@ use crate::record::Stored;
 /// [`NotWritable`] for what JSON text cannot say; records written through this crate have UTF-8 handles and types.
 pub(crate) fn record_line(stored: &Stored<'_>) -> Result<String, NotWritable> {
     let handle = std::str::from_utf8(stored.handle()).map_err(|_| NotWritable)?;
-    let values = stored.values().map_err(|_| NotWritable)?;
+    let status = stored.status();
+    line(handle, status.as_ref(), stored.values().map_err(|_| NotWritable)?)
+}
+
+/// Writes a handle, its status and its values as one line.
+pub(crate) fn line(handle: &str, status: Option<&Withdrawal<'_>>, values: Values<'_>) -> Result<String, NotWritable> {
     let values = values.iter().map(|value| value_out(&value)).collect::<Result<_, _>>()?;
-    let status = stored.status().as_ref().map(StatusOut::new);
+    let status = status.map(StatusOut::new);
     serde_json::to_string(&RecordOut { handle, status, values }).map_err(|_| NotWritable)
 }
 

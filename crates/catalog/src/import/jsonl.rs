@@ -5,14 +5,8 @@ use std::io::{self, BufRead};
 use super::lines::{LineHead, Lines};
 use super::step::{Notice, Rejected, Source, Step};
 use crate::command::{Command, PutMode, Timestamps};
-use crate::form::cause::{Cause, FieldError, FieldResult};
-use crate::form::object::{Object, list, text};
-use crate::form::status::status;
-use crate::form::value_read::value;
-use crate::values::ValueSet;
-
-/// Fields of a record that only describe it to people.
-const DESCRIBED: &[&str] = &["synthetic", "object_class", "industry", "gb_t_4754_2017", "note"];
+use crate::form::cause::{Cause, FieldError};
+use crate::form::line;
 
 /// Reads records from JSON lines. Empty lines are passed over.
 pub(crate) struct JsonLines<R> {
@@ -33,10 +27,21 @@ impl<R: BufRead> JsonLines<R> {
         let outcome = if head.too_long {
             Err(FieldError::new("", Cause::TooLong { limit: self.limit }))
         } else {
-            record(self.lines.text(), self.mode, &mut subject, &mut self.descriptions_dropped)
+            line::record(self.lines.text(), &mut subject)
         };
+        let outcome = outcome.map(|line| self.command(line));
         let outcome = outcome.map_err(|error| Rejected { line: head.number, error });
         Step { line: head.number, subject, outcome, resume_at: Some(head) }
+    }
+
+    fn command(&mut self, line: line::Line) -> Command {
+        let line::Line { handle, status, values, descriptions_dropped } = line;
+        self.descriptions_dropped |= descriptions_dropped;
+        let (handle, timestamps, mode) = (handle.into_bytes(), Timestamps::Keep, self.mode);
+        match status {
+            Some(status) => Command::PutWithdrawn { handle, values, timestamps, mode, status },
+            None => Command::Put { handle, values, timestamps, mode },
+        }
     }
 }
 
@@ -62,30 +67,6 @@ impl<R: BufRead> Source for JsonLines<R> {
         let dropped = std::mem::take(&mut self.descriptions_dropped);
         dropped.then_some(Notice::DescriptionsDropped).into_iter().collect()
     }
-}
-
-/// Reads one record; the handle comes out through `subject` even when something behind it is wrong.
-fn record(line: &[u8], mode: PutMode, subject: &mut Option<String>, dropped: &mut bool) -> FieldResult<Command> {
-    let line =
-        std::str::from_utf8(line).map_err(|error| FieldError::new("", Cause::NotUtf8 { at: error.valid_up_to() }))?;
-    let mut fields = Object::parse(line)?;
-    *dropped |= fields.drop_described(DESCRIBED);
-    let handle = fields.read("handle", text)?.into_owned();
-    *subject = Some(handle.clone());
-    let status = fields.read_or("status", None, |raw| status(raw).map(Some))?;
-    let mut bufs = Vec::new();
-    for (at, raw) in fields.read("values", list)?.into_iter().enumerate() {
-        let (buf, described) = value(raw).map_err(|error| error.at(at).within("values"))?;
-        *dropped |= described;
-        bufs.push(buf);
-    }
-    fields.finish()?;
-    let values = ValueSet::from_bufs(&bufs).map_err(|error| FieldError::new("values", error))?;
-    let (handle, timestamps) = (handle.into_bytes(), Timestamps::Keep);
-    Ok(match status {
-        Some(status) => Command::PutWithdrawn { handle, values, timestamps, mode, status },
-        None => Command::Put { handle, values, timestamps, mode },
-    })
 }
 
 #[cfg(test)]

@@ -4,17 +4,17 @@ use std::io::{self, BufRead};
 
 /// Where a line stands, and whether it was whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LineHead {
+pub struct LineHead {
     /// Its number, from 1.
-    pub(crate) number: u64,
+    pub number: u64,
     /// Bytes of the input up to and including its end.
-    pub(crate) end: u64,
+    pub end: u64,
     /// It was longer than allowed; its text was dropped.
-    pub(crate) too_long: bool,
+    pub too_long: bool,
 }
 
 /// Reads lines. Ends of lines are LF or CR LF; a byte order mark at the start of the input is dropped.
-pub(crate) struct Lines<R> {
+pub struct Lines<R> {
     input: R,
     limit: usize,
     text: Vec<u8>,
@@ -24,39 +24,39 @@ pub(crate) struct Lines<R> {
 
 impl<R: BufRead> Lines<R> {
     /// Reads lines of up to `limit` bytes.
-    pub(crate) fn new(input: R, limit: usize) -> Self {
+    pub fn new(input: R, limit: usize) -> Self {
         Self { input, limit, text: Vec::new(), number: 0, offset: 0 }
     }
 
     /// Says that the input was read up to here before, where a line ends.
-    pub(crate) const fn begin_at(&mut self, offset: u64, number: u64) {
+    pub const fn begin_at(&mut self, offset: u64, number: u64) {
         self.offset = offset;
         self.number = number;
     }
 
     /// Skips to an offset where a line begins, counting lines. An input that ends before is at its end then.
-    pub(crate) fn skip_to(&mut self, offset: u64) -> io::Result<()> {
+    pub fn skip_to(&mut self, offset: u64) -> io::Result<()> {
         while self.offset < offset && self.next_head()?.is_some() {}
         Ok(())
     }
 
     /// Bytes read.
-    pub(crate) const fn offset(&self) -> u64 {
+    pub const fn offset(&self) -> u64 {
         self.offset
     }
 
     /// Lines read.
-    pub(crate) const fn number(&self) -> u64 {
+    pub const fn number(&self) -> u64 {
         self.number
     }
 
     /// Text of the line read last, without its end.
-    pub(crate) fn text(&self) -> &[u8] {
+    pub fn text(&self) -> &[u8] {
         &self.text
     }
 
     /// Reads the next line; `None` at the end of the input.
-    pub(crate) fn next_head(&mut self) -> io::Result<Option<LineHead>> {
+    pub fn next_head(&mut self) -> io::Result<Option<LineHead>> {
         self.text.clear();
         let start = self.offset;
         let mut length = 0;

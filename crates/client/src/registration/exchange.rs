@@ -182,6 +182,10 @@ impl Exchange {
             Start::BeforeMark(items) => mark.saturating_sub(items).saturating_add(1),
             Start::Beginning => 1,
         };
+        let counts = Counts { last: first.saturating_sub(1), ..Counts::default() };
+        if event(Event::Opened { mark, first }).is_break() {
+            return (counts, Ok(()));
+        }
         let (sender, batches) = mpsc::channel(AHEAD);
         let most_items = BATCH_ITEMS.clamp(self.batch_items).min(WINDOW_ITEMS.clamp(self.window_items));
         tokio::task::spawn_blocking(move || gather(source(first), most_items, &sender));
@@ -192,13 +196,10 @@ impl Exchange {
             window,
             batches: Some(batches),
             source_error: None,
-            counts: Counts { last: first.saturating_sub(1), ..Counts::default() },
+            counts,
             progressed: Instant::now(),
             event,
         };
-        if (run.event)(Event::Opened { mark, first }).is_break() {
-            run.batches = None;
-        }
         let ended = run.connections(PATIENCE.clamp(self.patience)).await;
         let ended = match (ended, run.source_error) {
             (Ok(()), Some(error)) => Err(ExchangeError::Source(error)),

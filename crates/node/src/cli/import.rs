@@ -16,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tokio::time::Instant;
 use waymark_catalog::{
-    Catalog,
+    Catalog, PutMode,
     import::{self, Format, ImportOptions, Problem as Rejected, Progress, Summary},
 };
 
@@ -49,13 +49,16 @@ pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Probl
     let mut options =
         ImportOptions::new(form(arguments.form, &mut file).map_err(|cause| unreadable(&arguments.file, &cause))?);
     options.home = arguments.home;
+    if arguments.replace {
+        options.existing = PutMode::Replace;
+    }
     options.dry_run = arguments.dry_run;
     options.files.clone_from(&arguments.files_from);
     if !arguments.from_start {
         let stream = import::stream_id(&mut file, &options).map_err(|cause| unreadable(&arguments.file, &cause))?;
         options.stream = Some(stream);
     }
-    let rejects = arguments.rejects.clone().unwrap_or_else(|| rejects_beside(&arguments.file));
+    let rejects = arguments.rejects.clone().unwrap_or_else(|| beside(&arguments.file, ".rejects.jsonl"));
     let folder = if arguments.dry_run { store::Folder::MustExist } else { store::Folder::MayBeMade };
     let (catalog, damaged) = match open(&config, &data, folder, texts).await {
         Err(problem) if arguments.dry_run && problem.code() == NO_STORE => (nothing_yet(&config, &data)?, false),
@@ -157,14 +160,15 @@ impl std::io::Write for RejectList {
     }
 }
 
-fn rejects_beside(file: &Path) -> PathBuf {
+/// A file beside another: the same name with an ending more.
+pub(crate) fn beside(file: &Path, ending: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
-    name.push(".rejects.jsonl");
+    name.push(ending);
     PathBuf::from(name)
 }
 
 /// The form asked for, or the one the file's beginning shows; leaves the file at its start.
-fn form(asked: FileForm, file: &mut File) -> std::io::Result<Format> {
+pub(crate) fn form(asked: FileForm, file: &mut File) -> std::io::Result<Format> {
     match asked {
         FileForm::Jsonl => Ok(Format::JsonLines),
         FileForm::Batch => Ok(Format::Batch),
@@ -178,7 +182,7 @@ fn form(asked: FileForm, file: &mut File) -> std::io::Result<Format> {
 }
 
 /// Turns the first SIGINT or SIGTERM into a request to finish what is under way.
-fn stop_on_signal() -> Result<Arc<AtomicBool>, Problem> {
+pub(crate) fn stop_on_signal() -> Result<Arc<AtomicBool>, Problem> {
     let stopped = Arc::new(AtomicBool::new(false));
     let mut signals = Signals::take().map_err(|cause| Problem::new("signals", Exit::Failed).with("cause", cause))?;
     let seen = Arc::clone(&stopped);
@@ -190,10 +194,10 @@ fn stop_on_signal() -> Result<Arc<AtomicBool>, Problem> {
 }
 
 /// How an import shows itself while it runs.
-struct Display {
-    json: bool,
-    bar: ProgressBar,
-    started: Instant,
+pub(crate) struct Display {
+    pub(crate) json: bool,
+    pub(crate) bar: ProgressBar,
+    pub(crate) started: Instant,
 }
 
 impl Display {
@@ -206,17 +210,23 @@ impl Display {
             terminal::line(line);
         }
         self.bar.set_position(progress.bytes);
-        self.bar.set_message(format!("{} ({} / s)", grouped(progress.done), grouped(self.rate(progress.done))));
+        self.tell(progress.done);
     }
 
-    fn rate(&self, done: u64) -> u64 {
+    /// Shows how many are done beside the bar.
+    pub(crate) fn tell(&self, done: u64) {
+        self.bar.set_message(format!("{} ({} / s)", grouped(done), grouped(self.rate(done))));
+    }
+
+    /// How many a second, so far.
+    pub(crate) fn rate(&self, done: u64) -> u64 {
         let milliseconds = self.started.elapsed().as_millis().max(1);
         u64::try_from(u128::from(done) * 1_000 / milliseconds).unwrap_or(u64::MAX)
     }
 }
 
 /// A bar on a terminal, nothing elsewhere.
-fn bar(length: u64, json: bool) -> ProgressBar {
+pub(crate) fn bar(length: u64, json: bool) -> ProgressBar {
     if json {
         return ProgressBar::hidden();
     }

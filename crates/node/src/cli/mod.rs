@@ -19,6 +19,7 @@ mod prefix;
 pub(crate) mod present;
 pub(crate) mod resolve;
 mod run;
+pub(crate) mod server;
 pub mod server_url;
 mod status;
 mod store;
@@ -87,7 +88,15 @@ pub struct Tool {
 pub(crate) enum Command {
     /// Ask a node about an identifier.
     Resolve(Resolve),
-    /// Bring identifiers from a file into a data folder.
+    /// Register one identifier.
+    Register(server::register::Register),
+    /// Show an identifier as it is or as it was.
+    Get(server::look_up::Get),
+    /// List identifiers by name or by the time of their last change.
+    List(server::look_up::List),
+    /// Show the versions of an identifier.
+    History(server::look_up::History),
+    /// Bring identifiers from a file to a server or into a data folder.
     Import(Import),
     /// Write identifiers of a data folder to a file.
     Export(Export),
@@ -171,6 +180,14 @@ pub(crate) struct Import {
     pub(crate) rejects: Option<PathBuf>,
     #[arg(long, value_name = "DIR")]
     pub(crate) files_from: Option<PathBuf>,
+    #[arg(long)]
+    pub(crate) replace: bool,
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stream: Option<String>,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) failed: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) connection: server::connection::Connection,
     #[arg(long)]
     pub(crate) json: bool,
 }

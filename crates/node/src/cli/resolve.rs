@@ -171,7 +171,7 @@ fn show(handle: &str, answer: &Answer, response: &Response<'_>, texts: &Texts, s
     terminal::line(toned(&how, Tone::Faint, shown.colours));
 }
 
-fn show_value(value: &ValueRef<'_>) {
+pub(crate) fn show_value(value: &ValueRef<'_>) {
     terminal::line(format_args!(
         "  {:>6}  {:<16} {:>7} {}  {}",
         value.index,

@@ -5,8 +5,8 @@ use std::{ffi::OsString, process::ExitCode};
 use tokio::runtime::Runtime;
 
 use super::{
-    Command, Daemon, Folder, Shown, Tool, export, import, language_of, load, parse, prefix, resolve, status, store,
-    terminal,
+    Command, Daemon, Folder, Shown, Tool, export, import, language_of, load, parse, prefix, resolve, server, status,
+    store, terminal,
 };
 use crate::{
     config::{Config, OPTIONS, render, schema::Value},
@@ -31,6 +31,13 @@ async fn command(command: &Command, texts: &Texts, shown: Shown) -> Result<Exit,
     match command {
         Command::Resolve(arguments) => Ok(resolve::run(arguments, texts, shown).await?),
         Command::Load(arguments) => Ok(load::run(arguments, texts).await?),
+        Command::Register(arguments) => Ok(server::register::run(arguments, texts, shown).await?),
+        Command::Get(arguments) => Ok(server::look_up::get(arguments, texts, shown).await?),
+        Command::List(arguments) => Ok(server::look_up::list(arguments, texts, shown).await?),
+        Command::History(arguments) => Ok(server::look_up::history(arguments, texts, shown).await?),
+        Command::Import(arguments) if arguments.connection.is_meant(arguments.folder.data.as_deref())? => {
+            Ok(server::upload::run(arguments, texts).await?)
+        }
         Command::Import(arguments) => import::run(arguments, texts).await,
         Command::Export(arguments) => export::run(arguments, texts).await,
         Command::Status(arguments) => status::run(arguments, texts, shown).await,

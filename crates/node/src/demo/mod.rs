@@ -22,7 +22,7 @@ use crate::{
 };
 
 mod questions;
-mod samples;
+pub(crate) mod samples;
 
 use questions::{Outcome, Question};
 

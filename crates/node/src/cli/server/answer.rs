@@ -1,0 +1,177 @@
+//! Answers of a registration server as a person or a program reads them: receipts, identifiers, refusals.
+
+use serde_json::{Value, json};
+use tonic::Code;
+use waymark_api::registration::v1;
+use waymark_catalog::form::line;
+use waymark_client::registration::{CallError, ServerError};
+
+use super::form;
+use crate::{
+    cli::{
+        Shown, present, resolve,
+        terminal::{self, Tone, toned},
+    },
+    problem::{Exit, Problem},
+    texts::Texts,
+};
+
+/// The problem a failed call is; with `json`, what the server said goes to standard output too.
+pub(crate) fn problem(error: &CallError, json: bool) -> Problem {
+    if json && let Some(said) = error.server_error() {
+        terminal::line(json!({ "error": server_error_json(said) }));
+    }
+    match error {
+        CallError::Refused { error: said, .. } => Problem::new("server-refused", exit(said)).with("cause", error),
+        CallError::Untrusted { .. } => Problem::new("server-untrusted", Exit::NoAnswer).with("cause", error),
+        CallError::Unknown { request_id: Some(id), .. } => {
+            if json {
+                terminal::line(json!({ "outcome": "unknown", "request_id": id.to_string() }));
+            }
+            Problem::new("outcome-unknown-id", Exit::Unknown).with("cause", error).with("id", id)
+        }
+        CallError::Unknown { .. } => Problem::new("outcome-unknown", Exit::Unknown).with("cause", error),
+        _ => Problem::new("no-answer", Exit::NoAnswer).with("cause", error),
+    }
+}
+
+/// How a command ends whose call the server refused so.
+pub(crate) fn exit(error: &ServerError) -> Exit {
+    match error.code {
+        Code::NotFound => Exit::Absent,
+        Code::DataLoss => Exit::Damaged,
+        _ => Exit::Refused,
+    }
+}
+
+/// A refusal for programs.
+pub(crate) fn server_error_json(error: &ServerError) -> Value {
+    let violations = error.violations.iter();
+    let violations: Vec<_> =
+        violations.map(|(field, description)| json!({ "field": field, "description": description })).collect();
+    let retry_at = error.retry_at.map(|time| prost_types::Timestamp::from(time).to_string());
+    json!({
+        "reason": error.reason, "cause": error.cause, "remedy": error.remedy, "violations": violations,
+        "current_serial": error.current_serial, "retry_at": retry_at,
+    })
+}
+
+/// The name of a value of an enumeration as people and programs see it: `OUTCOME_EXISTS_SAME` as `exists-same`.
+pub(crate) fn name_of(constant: &str, lead: &str) -> String {
+    constant.strip_prefix(lead).unwrap_or(constant).to_ascii_lowercase().replace('_', "-")
+}
+
+/// Shows the receipt of a change to `subject`.
+pub(crate) fn show_receipt(subject: &str, receipt: &v1::Receipt, json: bool, texts: &Texts, shown: Shown) {
+    let outcome = name_of(receipt.outcome().as_str_name(), "OUTCOME_");
+    let time = time(receipt.time.as_ref());
+    let hash = hex::encode(&receipt.content_hash);
+    if json {
+        terminal::line(json!({
+            "subject": subject, "outcome": outcome, "serial": receipt.serial, "time": time, "content_hash": hash,
+            "warnings": receipt.warnings, "repeated": receipt.repeated_request,
+        }));
+        return;
+    }
+    let said = texts.find(&format!("outcome-{outcome}"), &[]).unwrap_or(outcome);
+    let said = toned(&said, Tone::Good, shown.colours);
+    let serial = texts.text("at-serial", &[("serial", receipt.serial.to_string().into())]);
+    terminal::line(format_args!("{}  {said}  {serial}  {time}", present::safe(subject)));
+    if receipt.repeated_request {
+        terminal::line(format_args!("  {}", texts.text("receipt-repeated", &[])));
+    }
+    for warning in &receipt.warnings {
+        let said = texts.find(&format!("warning-{warning}"), &[]);
+        terminal::line(format_args!("  {warning} {}", said.unwrap_or_default()));
+    }
+}
+
+/// A time as the interface gives it; empty for none.
+pub(crate) fn time(time: Option<&prost_types::Timestamp>) -> String {
+    time.map(ToString::to_string).unwrap_or_default()
+}
+
+/// Shows an identifier, or one version of it.
+pub(crate) fn show_identifier(
+    identifier: &v1::Identifier,
+    json: bool,
+    texts: &Texts,
+    shown: Shown,
+) -> Result<(), Problem> {
+    let unreadable =
+        |cause: &dyn std::fmt::Display| Problem::new("answer-unreadable", Exit::Failed).with("cause", cause);
+    let values = form::from_interface(&identifier.values).map_err(|cause| unreadable(&cause))?;
+    if json {
+        let line = line::write(&identifier.handle, values.values()).map_err(|cause| unreadable(&cause))?;
+        terminal::line(with_facts(&line, &facts(identifier)));
+        return Ok(());
+    }
+    let status = name_of(identifier.status().as_str_name(), "STATUS_");
+    let tone = if identifier.status() == v1::Status::Active { Tone::Good } else { Tone::Bad };
+    let status = toned(&texts.find(&format!("status-{status}-identifier"), &[]).unwrap_or(status), tone, shown.colours);
+    let serial = texts.text("at-serial", &[("serial", identifier.serial.to_string().into())]);
+    let actor = present::safe(&identifier.actor);
+    let time = time(identifier.time.as_ref());
+    terminal::line(
+        format_args!("{}  {status}  {serial}  {time}  {actor}", present::safe(&identifier.handle))
+            .to_string()
+            .trim_end(),
+    );
+    if !identifier.status_reason.is_empty() {
+        terminal::line(format_args!("  {}", present::safe(&identifier.status_reason)));
+    }
+    values.values().iter().for_each(|value| resolve::show_value(&value));
+    if identifier.withheld > 0 {
+        let count = [("count", identifier.withheld.to_string().into())];
+        terminal::line(format_args!("  {}", texts.text("values-withheld", &count)));
+    }
+    Ok(())
+}
+
+/// What is known of an identifier beside handle and values.
+fn facts(identifier: &v1::Identifier) -> Value {
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    json!({
+        "serial": identifier.serial,
+        "time": time(identifier.time.as_ref()),
+        "content_hash": hex::encode(&identifier.content_hash),
+        "state": name_of(identifier.status().as_str_name(), "STATUS_"),
+        "state_reason": some(&identifier.status_reason),
+        "actor": some(&identifier.actor),
+        "withheld": identifier.withheld,
+    })
+}
+
+/// The text of an object with the fields of another behind its own. Its own text stays as it is: JSON kept in values comes out to the byte.
+fn with_facts(line: &str, facts: &Value) -> String {
+    let own = line.strip_suffix('}').unwrap_or(line);
+    let more = facts.to_string();
+    format!("{own},{}", more.strip_prefix('{').unwrap_or(&more))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lose_their_lead() {
+        assert_eq!(name_of(v1::Outcome::ExistsSame.as_str_name(), "OUTCOME_"), "exists-same");
+        assert_eq!(name_of(v1::Status::Active.as_str_name(), "STATUS_"), "active");
+    }
+
+    #[test]
+    fn facts_stand_behind_an_untouched_record() {
+        let line = r#"{"handle":"88.1/x","values":[{"data":{"format":"json","value":{"b":1, "a":2}}}]}"#;
+        let text = with_facts(line, &json!({ "serial": 5 }));
+        assert!(text.starts_with(line.strip_suffix('}').unwrap()), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["serial"], 5);
+    }
+
+    #[test]
+    fn exits_tell_absent_from_refused_from_unknown() {
+        let status = tonic::Status::unimplemented("no");
+        let error = ServerError::of_status(&status).unwrap();
+        assert_eq!(exit(&error), Exit::Refused);
+        assert_eq!(exit(&ServerError { code: Code::NotFound, ..error }), Exit::Absent);
+    }
+}

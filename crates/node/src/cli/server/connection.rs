@@ -1,0 +1,146 @@
+//! Where the registration server is, whom to believe and what to show it: the options all its verbs share.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::Args;
+use waymark_client::registration::{ClientCertificate, Endpoint, GrpcUrl, Registrar, ServerTrust};
+
+use crate::{
+    cli::resolve::parse_pin,
+    daemon::chain,
+    problem::{Exit, Problem},
+    texts::{Language, Texts},
+};
+
+/// Longest token file in bytes; a token has some 90.
+const TOKEN_BYTES: usize = 4_096;
+
+/// A registration server and how to come before it.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Connection {
+    #[arg(long, value_name = "URL", env = "WAYMARK_SERVER")]
+    pub(crate) server: Option<GrpcUrl>,
+    #[arg(long, value_name = "FILE", env = "WAYMARK_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", env = "WAYMARK_CA")]
+    pub(crate) ca: Option<PathBuf>,
+    #[arg(long, value_name = "SHA256", env = "WAYMARK_PIN")]
+    pub(crate) pin: Option<String>,
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    pub(crate) client_certificate: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "client_certificate")]
+    pub(crate) client_key: Option<PathBuf>,
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
+    pub(crate) timeout: u64,
+}
+
+impl Connection {
+    /// Prepares to talk to the server named; nothing is sent yet.
+    pub(crate) fn open(&self, texts: &Texts) -> Result<Registrar, Problem> {
+        let url = self.server.clone().ok_or_else(|| Problem::new("server-missing", Exit::Usage))?;
+        self.open_at(url, texts)
+    }
+
+    /// Prepares to talk to a server with these options.
+    pub(crate) fn open_at(&self, url: GrpcUrl, texts: &Texts) -> Result<Registrar, Problem> {
+        let mut endpoint = Endpoint::new(url);
+        endpoint.deadline = Duration::from_millis(self.timeout);
+        endpoint.language = match texts.language() {
+            Language::English => "en",
+            Language::Chinese => "zh-CN",
+        };
+        endpoint.trust = match (&self.pin, &self.ca) {
+            (Some(pin), _) => Some(ServerTrust::Pin(parse_pin(pin)?)),
+            (None, Some(path)) => Some(ServerTrust::Authorities(read(path)?)),
+            (None, None) => None,
+        };
+        endpoint.token = self.token_file.as_deref().map(read_token).transpose()?;
+        if let (Some(chain), Some(key)) = (&self.client_certificate, &self.client_key) {
+            endpoint.certificate = Some(ClientCertificate { chain: read(chain)?, key: read(key)? });
+        }
+        let url = endpoint.url.to_string();
+        Registrar::connect(&endpoint).map_err(|cause| {
+            Problem::new("server-settings", Exit::Usage).with("server", url).with("cause", chain(&cause))
+        })
+    }
+
+    /// Whether a server is named, for verbs that also work on a data folder; naming both is refused.
+    pub(crate) fn is_meant(&self, data: Option<&Path>) -> Result<bool, Problem> {
+        match (&self.server, data) {
+            (Some(server), Some(data)) => {
+                Err(Problem::new("server-or-data", Exit::Usage).with("server", server).with("data", data.display()))
+            }
+            (server, _) => Ok(server.is_some()),
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Problem> {
+    fs::read(path)
+        .map_err(|cause| Problem::new("file-unreadable", Exit::Usage).with("path", path.display()).with("cause", cause))
+}
+
+/// A token from its file; blanks and line ends around it do not count. It is never shown.
+fn read_token(path: &Path) -> Result<String, Problem> {
+    let bytes = read(path)?;
+    let text = std::str::from_utf8(&bytes).unwrap_or_default().trim();
+    if text.is_empty() || text.len() > TOKEN_BYTES || text.contains(char::is_whitespace) {
+        return Err(Problem::new("token-malformed", Exit::Usage).with("path", path.display()));
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        connection: Connection,
+    }
+
+    fn connection(words: &[&str]) -> Connection {
+        let words = std::iter::once("waymark").chain(words.iter().copied());
+        Line::try_parse_from(words).unwrap().connection
+    }
+
+    fn refused(words: &[&str]) -> &'static str {
+        connection(words).open(&Texts::new(Language::English)).unwrap_err().code()
+    }
+
+    #[tokio::test]
+    async fn settings_that_do_not_fit_are_refused_before_anything_is_sent() {
+        let folder = tempfile::tempdir().unwrap();
+        let token = folder.path().join("token");
+        fs::write(&token, "wm1_id_secret\n").unwrap();
+        let token = token.to_str().unwrap();
+        let empty = folder.path().join("empty");
+        fs::write(&empty, "two words").unwrap();
+        assert_eq!(refused(&[]), "server-missing");
+        assert_eq!(refused(&["--server", "grpcs://x:1"]), "server-settings", "nobody is trusted");
+        assert_eq!(refused(&["--server", "grpcs://x:1", "--pin", "short"]), "pin-malformed");
+        assert_eq!(refused(&["--server", "grpcs://x:1", "--ca", "no such file"]), "file-unreadable");
+        assert_eq!(refused(&["--server", "grpc://x:1", "--token-file", token]), "server-settings", "in clear");
+        assert_eq!(
+            refused(&["--server", "grpc://[::1]:1", "--token-file", empty.to_str().unwrap()]),
+            "token-malformed"
+        );
+        let good = connection(&["--server", "grpc://127.0.0.1:1", "--token-file", token]);
+        good.open(&Texts::new(Language::English)).unwrap();
+    }
+
+    #[test]
+    fn a_server_and_a_data_folder_together_are_refused() {
+        let both = connection(&["--server", "grpc://x:1"]);
+        assert_eq!(both.is_meant(Some(Path::new("d"))).unwrap_err().code(), "server-or-data");
+        assert!(both.is_meant(None).unwrap());
+        assert!(!connection(&[]).is_meant(Some(Path::new("d"))).unwrap());
+    }
+}

@@ -1,0 +1,10 @@
+//! Everything a person asks of a registration server, each verb family in its file.
+
+mod answer;
+pub(crate) mod connection;
+mod failed_rows;
+mod form;
+pub(crate) mod look_up;
+pub(crate) mod register;
+mod rows;
+pub(crate) mod upload;

@@ -1,0 +1,331 @@
+//! `waymark import FILE --server …`: a file of JSON lines as a stream that continues where it was.
+
+use std::{
+    fs::File,
+    io::{self, BufReader},
+    ops::ControlFlow,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::json;
+use tokio::time::Instant;
+use waymark_api::registration::v1::{self, item_outcome};
+use waymark_catalog::import::{self, Format, ImportOptions, Lines};
+use waymark_client::{
+    config::WINDOW_ITEMS,
+    registration::{Counts, Event, Exchange, ExchangeError, ServerError, Start},
+};
+
+use super::{
+    answer,
+    failed_rows::{FailedRows, Reason},
+    rows::{Kind, Open, Rows, lock},
+};
+use crate::{
+    cli::{
+        Import,
+        import::{self as local, Display, bar, beside, stop_on_signal},
+        present::safe,
+        terminal::{self, grouped},
+    },
+    daemon::chain,
+    problem::{Exit, Problem},
+    texts::Texts,
+};
+
+/// Time between two lines of progress.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Streams the file and shows what became of it.
+pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Problem> {
+    let unreadable = |cause: &dyn std::fmt::Display| {
+        Problem::new("file-unreadable", Exit::Usage).with("path", arguments.file.display()).with("cause", cause)
+    };
+    for (given, option) in
+        [(arguments.dry_run, "--dry-run"), (arguments.home, "--home"), (arguments.files_from.is_some(), "--files-from")]
+    {
+        if given {
+            return Err(Problem::new("local-only", Exit::Usage).with("option", option));
+        }
+    }
+    let mut file = File::open(&arguments.file).map_err(|cause| unreadable(&cause))?;
+    let length = file.metadata().map_err(|cause| unreadable(&cause))?.len();
+    let format = local::form(arguments.form, &mut file).map_err(|cause| unreadable(&cause))?;
+    if format != Format::JsonLines {
+        return Err(Problem::new("stream-jsonl-only", Exit::Usage).with("path", arguments.file.display()));
+    }
+    let mut options = ImportOptions::new(format);
+    if arguments.replace {
+        options.existing = waymark_catalog::PutMode::Replace;
+    }
+    let derived = import::stream_id(&mut file, &options).map_err(|cause| unreadable(&cause))?;
+    let stream = arguments.stream.clone().unwrap_or_else(|| format!("import:{}", hex::encode(derived)));
+    let mut exchange = Exchange::new(stream.clone());
+    // An earlier run may have been stopped between an answer and its place in the list of failed rows: those are answered again.
+    exchange.start = match arguments.from_start {
+        true => Start::Beginning,
+        false => Start::BeforeMark(WINDOW_ITEMS.default as u64),
+    };
+    let registrar = arguments.connection.open(texts)?;
+    let rows = arguments.failed.clone().unwrap_or_else(|| beside(&arguments.file, ".failed.jsonl"));
+    let reasons = arguments.rejects.clone().unwrap_or_else(|| beside(&arguments.file, ".rejects.jsonl"));
+    if same_file(&rows, &arguments.file) || same_file(&reasons, &arguments.file) || rows == reasons {
+        return Err(Problem::new("failed-over-input", Exit::Usage).with("path", arguments.file.display()));
+    }
+    let stopped = stop_on_signal()?;
+    let shown = Display { json: arguments.json, bar: bar(length, arguments.json), started: Instant::now() };
+    let open = Arc::new(Mutex::new(Open::new(FailedRows::new(rows, reasons))));
+    let mut upload =
+        Upload { from_start: arguments.from_start, ..Upload::new(Arc::clone(&open), stopped, shown, texts) };
+    let (replace, line_bytes) = (arguments.replace, options.line_bytes);
+    let source = move |first| Rows {
+        lines: Lines::new(BufReader::with_capacity(1 << 20, file), line_bytes),
+        line_bytes,
+        number: 0,
+        first,
+        replace,
+        open,
+    };
+    let (counts, ended) = exchange.run(&registrar, source, &mut |event| upload.take(event)).await;
+    upload.finish(&counts, ended, &stream)
+}
+
+fn same_file(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
+}
+
+/// What an upload shows and notes on the way.
+struct Upload<'a> {
+    open: Arc<Mutex<Open>>,
+    not_written: Option<io::Error>,
+    stopped: Arc<AtomicBool>,
+    shown: Display,
+    from_start: bool,
+    /// Item behind which it continued.
+    resumed: Option<u64>,
+    last_line: u64,
+    answered: u64,
+    told: Instant,
+    texts: &'a Texts,
+}
+
+impl<'a> Upload<'a> {
+    fn new(open: Arc<Mutex<Open>>, stopped: Arc<AtomicBool>, shown: Display, texts: &'a Texts) -> Self {
+        Self {
+            open,
+            not_written: None,
+            stopped,
+            shown,
+            from_start: false,
+            resumed: None,
+            last_line: 0,
+            answered: 0,
+            told: Instant::now(),
+            texts,
+        }
+    }
+
+    fn take(&mut self, event: Event<'_>) -> ControlFlow<()> {
+        match event {
+            Event::Opened { mark, first } => {
+                self.resumed = (mark > 0 && !self.from_start).then_some(mark);
+                if first > 1 {
+                    self.not_written = lock(&self.open).failed.continue_earlier().err();
+                }
+            }
+            Event::Outcome(outcome) => self.settle(outcome),
+            Event::Interrupted { cause, wait } => {
+                let wait = format!("{:.1}", wait.as_secs_f64());
+                let cause = cause.message().to_owned();
+                let said = self.texts.text("upload-interrupted", &[("cause", cause.into()), ("wait", wait.into())]);
+                self.shown.bar.suspend(|| terminal::remark(said));
+            }
+            _ => {}
+        }
+        if self.stopped.load(Ordering::Relaxed) || self.not_written.is_some() {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn settle(&mut self, outcome: v1::ItemOutcome) {
+        self.answered += 1;
+        let refusal = match outcome.outcome {
+            Some(item_outcome::Outcome::Refusal(refusal)) => Some(ServerError::of_refusal(refusal)),
+            _ => None,
+        };
+        self.settle_up_to(Some(outcome.number), refusal);
+        if self.told.elapsed() >= TICK {
+            self.told = Instant::now();
+            self.tell();
+        }
+    }
+
+    fn tell(&self) {
+        let refused = lock(&self.open).failed.count();
+        if self.shown.json {
+            let done = self.answered;
+            terminal::line(
+                json!({ "event": "progress", "line": self.last_line, "answered": done, "refused": refused }),
+            );
+        }
+        self.shown.tell(self.answered);
+    }
+
+    /// Takes out the rows up to an item, or the bad rows up to the next item; lists those that failed.
+    fn settle_up_to(&mut self, number: Option<u64>, mut refusal: Option<ServerError>) {
+        let open = Arc::clone(&self.open);
+        let mut open = lock(&open);
+        while let Some(row) = open.pending.pop_front_if(|row| row.is_settled_with(number)) {
+            self.shown.bar.set_position(row.end);
+            self.last_line = row.line;
+            let failed = match row.is {
+                Kind::Bad(_) => open.failed.add_row(&row),
+                Kind::Sent(sent) if Some(sent) == number => match refusal.take() {
+                    Some(error) => {
+                        open.failed.add(Reason::of_server(row.line, row.handle(), error), row.text.as_deref())
+                    }
+                    None => Ok(()),
+                },
+                Kind::Sent(_) => Ok(()),
+            };
+            if let Err(error) = failed {
+                self.not_written = Some(error);
+            }
+        }
+    }
+
+    fn finish(
+        mut self,
+        counts: &Counts,
+        ended: Result<(), ExchangeError<io::Error>>,
+        stream: &str,
+    ) -> Result<Exit, Problem> {
+        // Bad rows behind the last answered one.
+        self.settle_up_to(None, None);
+        self.shown.bar.finish_and_clear();
+        let open = lock(&self.open);
+        self.show(counts, &open.failed, stream);
+        if let Some(cause) = self.not_written {
+            let path = open.failed.rows().display();
+            return Err(Problem::new("file-not-written", Exit::Failed).with("path", path).with("cause", cause));
+        }
+        match ended {
+            Ok(()) => {}
+            Err(ExchangeError::Call(error)) => return Err(answer::problem(&error, self.shown.json)),
+            Err(error) => return Err(Problem::new("upload-failed", Exit::Failed).with("cause", chain(&error))),
+        }
+        Ok(if open.failed.count() == 0 { Exit::Done } else { Exit::Partly })
+    }
+
+    fn show(&self, counts: &Counts, failed: &FailedRows, stream: &str) {
+        let texts = self.texts;
+        let is_stopped = self.stopped.load(Ordering::Relaxed);
+        let path = |path: &Path| (failed.count() > 0).then(|| path.display().to_string());
+        if self.shown.json {
+            terminal::line(json!({
+                "event": "done", "stream": stream, "stopped": is_stopped, "resumed_behind_item": self.resumed,
+                "lines": self.last_line, "answered": counts.answered(), "created": counts.created,
+                "changed": counts.changed, "same": counts.unchanged, "refused": failed.count(),
+                "repeated": counts.repeated, "interruptions": counts.interruptions, "last_item": counts.last,
+                "failed": path(failed.rows()), "rejects": path(failed.reasons()),
+                "per_second": self.shown.rate(counts.answered()),
+            }));
+            return;
+        }
+        if let Some(mark) = self.resumed {
+            terminal::line(texts.text("upload-resumed", &[("item", grouped(mark).into())]));
+        }
+        let values = [
+            ("done", grouped(counts.answered()).into()),
+            ("rate", grouped(self.shown.rate(counts.answered())).into()),
+            ("lines", grouped(self.last_line).into()),
+            ("created", grouped(counts.created).into()),
+            ("changed", grouped(counts.changed).into()),
+            ("same", grouped(counts.unchanged).into()),
+            ("refused", grouped(failed.count()).into()),
+            ("repeated", grouped(counts.repeated).into()),
+        ];
+        terminal::line(texts.text("upload-done", &values));
+        if is_stopped {
+            terminal::line(texts.text("import-stopped", &[]));
+        }
+        for reason in failed.first() {
+            terminal::line(format_args!("  {}", safe(&described(reason, texts))));
+        }
+        if failed.count() > 0 {
+            let places = [
+                ("rows", failed.rows().display().to_string().into()),
+                ("reasons", failed.reasons().display().to_string().into()),
+            ];
+            terminal::line(texts.text("upload-failed-rows", &places));
+        }
+    }
+}
+
+/// A failed row in one line.
+fn described(reason: &Reason, texts: &Texts) -> String {
+    let meaning = texts.find(&format!("cause-{}", reason.code), &[]).unwrap_or_default();
+    texts.text(
+        "import-problem",
+        &[
+            ("line", reason.line.to_string().into()),
+            ("handle", reason.handle.as_deref().unwrap_or("-").into()),
+            ("field", if reason.field.is_empty() { "-" } else { &reason.field }.into()),
+            ("code", reason.code.as_str().into()),
+            ("meaning", meaning.into()),
+            ("cause", reason.cause.as_str().into()),
+        ],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::server::rows::tests::read;
+
+    fn upload(open: Arc<Mutex<Open>>, texts: &Texts) -> Upload<'_> {
+        let shown = Display { json: true, bar: bar(0, true), started: Instant::now() };
+        Upload::new(open, Arc::default(), shown, texts)
+    }
+
+    #[test]
+    fn failed_rows_are_listed_in_the_order_of_the_file() {
+        let texts = Texts::new(crate::texts::Language::English);
+        let folder = tempfile::tempdir().unwrap();
+        let mut upload = upload(read(1, folder.path()).1, &texts);
+        let refused =
+            item_outcome::Outcome::Refusal(v1::Refusal { reason: "NOT_SERVED".into(), ..v1::Refusal::default() });
+        let done = item_outcome::Outcome::Receipt(v1::Receipt::default());
+        for (number, outcome) in [(1, done.clone()), (2, refused), (3, done)] {
+            upload.settle(v1::ItemOutcome { number, outcome: Some(outcome) });
+        }
+        let exit = upload.finish(&Counts::default(), Ok(()), "s").unwrap();
+        assert_eq!(exit, Exit::Partly);
+        let rows = std::fs::read_to_string(folder.path().join("rows")).unwrap();
+        assert_eq!(rows, "no record\n{\"handle\":\"88.1/b\",\"values\":[]}\nnot this either\n");
+        let reasons = std::fs::read_to_string(folder.path().join("reasons")).unwrap();
+        let lines: Vec<serde_json::Value> = reasons.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let told: Vec<_> =
+            lines.iter().map(|line| (line["line"].as_u64().unwrap(), line["code"].as_str().unwrap())).collect();
+        assert_eq!(told, [(3, "not-json"), (4, "NOT_SERVED"), (6, "not-json")]);
+        assert_eq!(lines[1]["handle"], "88.1/b");
+    }
+
+    #[test]
+    fn what_was_not_answered_is_not_listed_as_failed() {
+        let texts = Texts::new(crate::texts::Language::English);
+        let folder = tempfile::tempdir().unwrap();
+        let upload = upload(read(1, folder.path()).1, &texts);
+        assert_eq!(upload.finish(&Counts::default(), Ok(()), "s").unwrap(), Exit::Done);
+        assert!(!folder.path().join("rows").exists());
+    }
+}
