@@ -79,6 +79,12 @@ impl Actor {
         Self::local("operator")
     }
 
+    /// The node itself, on its own schedule.
+    #[must_use]
+    pub fn node() -> Self {
+        Self::local("node")
+    }
+
     /// An import the operator started.
     #[must_use]
     pub fn import() -> Self {

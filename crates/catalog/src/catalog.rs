@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
@@ -11,12 +11,12 @@ use waymark_ident::CaseRule;
 use waymark_store::{Serial, StateError, Store, Timestamp};
 
 use crate::access::Access;
-use crate::audit::{AuditHead, AuditKey, Checkpoint, Journal, KeyError, Refusals};
+use crate::audit::{Announcement, AuditHead, AuditKey, Checkpoint, Journal, KeyError, Refusals};
 use crate::cold::ColdReader;
-use crate::config::RecordLimits;
+use crate::config::{AuditOptions, RecordLimits};
 use crate::locate::Locator;
 use crate::prefixes::Prefixes;
-use crate::queue::{Queue, SubmitError, WriterHandle};
+use crate::queue::{Queue, SubmitError, WriteError, WriterHandle};
 use crate::reader::Reader;
 use crate::startup::{self, Loaded, OpenError, Options, Recovery, Warm};
 use crate::usage::{Day, Usage};
@@ -106,6 +106,7 @@ pub fn open_over(
         access,
         usage,
         audit,
+        audit_options: options.audit,
         visible,
         published,
         counters,
@@ -139,6 +140,7 @@ struct Inner {
     access: Arc<ArcSwap<Access>>,
     usage: Arc<Usage>,
     audit: Arc<ArcSwap<AuditHead>>,
+    audit_options: AuditOptions,
     visible: Arc<AtomicU64>,
     published: watch::Receiver<Serial>,
     counters: Arc<Counters>,
@@ -202,6 +204,19 @@ impl Catalog {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.inner.clock)().max(self.inner.store.last().time)
+    }
+
+    /// How the audit is kept.
+    pub(crate) fn audit_options(&self) -> AuditOptions {
+        self.inner.audit_options
+    }
+
+    /// Has the writer tell of a pruning; it is durable on return.
+    pub(crate) fn announce_pruning(&self, upto: Serial, before: Timestamp) -> Result<(), WriteError> {
+        let (answer, outcome) = mpsc::sync_channel(1);
+        let pushed = self.inner.queue.push_announcement(Announcement { upto, before, answer });
+        pushed.map_err(|_: SubmitError| WriteError::Stopped)?;
+        outcome.recv().unwrap_or(Err(WriteError::Stopped))
     }
 
     /// The end of the audit's chain, signed; `None` while there is no note.

@@ -172,6 +172,9 @@ impl Default for FeedLimits {
 /// takes some 80 bytes of the log: the default holds a flood from everywhere to some 30 megabytes a day.
 pub const REFUSAL_LINES: Limit = Limit { default: 256, min: 16, max: 4_096 };
 
+/// Days the items of the audit are kept; their hashes are kept for good. The default is six months, the longest there are.
+pub const AUDIT_KEEP_DAYS: Limit = Limit { default: 184, min: 1, max: 36_500 };
+
 /// Seconds between two notes that tell refusals. Shorter shows an attack sooner, and a crash loses fewer counts; longer writes less.
 pub const REFUSAL_SECONDS: Limit = Limit { default: 60, min: 1, max: 3_600 };
 
@@ -335,6 +338,8 @@ pub struct AuditOptions {
     pub refusal_lines: u64,
     /// See [`REFUSAL_SECONDS`].
     pub refusal_interval: Duration,
+    /// See [`AUDIT_KEEP_DAYS`].
+    pub keep: Duration,
 }
 
 impl AuditOptions {
@@ -343,6 +348,7 @@ impl AuditOptions {
         algorithm: Algorithm::Sha256,
         refusal_lines: REFUSAL_LINES.default,
         refusal_interval: Duration::from_secs(REFUSAL_SECONDS.default),
+        keep: Duration::from_millis(AUDIT_KEEP_DAYS.default * DAY_MS),
     };
 }
 
@@ -424,6 +430,7 @@ mod tests {
             IMPORT_KEPT_PROBLEMS,
             REFUSAL_LINES,
             REFUSAL_SECONDS,
+            AUDIT_KEEP_DAYS,
         ] {
             assert_eq!(limit.clamp(limit.default), limit.default, "{limit:?}");
             assert_eq!(limit.clamp(0), limit.min);

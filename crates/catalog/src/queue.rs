@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 
 use tokio::sync::oneshot;
 
-use crate::audit::{RefusalNote, Refusals};
+use crate::audit::{Announcement, RefusalNote, Refusals};
 use crate::command::{Receipt, Refusal, Submission};
 use crate::config::WriterLimits;
 
@@ -170,6 +170,8 @@ pub(crate) enum Work {
     Snapshot(mpsc::SyncSender<std::io::Result<()>>),
     /// Refusals have waited to be written.
     Refusals,
+    /// Tell of a pruning in the audit.
+    Announcement(Announcement),
     /// Make these resident.
     Warm(Vec<WarmRecord>),
     /// The queue is closed and empty.
@@ -191,6 +193,7 @@ struct State {
     submissions: VecDeque<Queued>,
     bytes: usize,
     snapshots: Vec<mpsc::SyncSender<std::io::Result<()>>>,
+    announcements: Vec<Announcement>,
     warm: Option<Vec<WarmRecord>>,
     closed: bool,
 }
@@ -249,6 +252,18 @@ impl Queue {
         Ok(receiver)
     }
 
+    /// Asks for a pruning to be told of; the answer comes through its channel.
+    pub(crate) fn push_announcement(&self, announcement: Announcement) -> Result<(), SubmitError> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(SubmitError::Stopped);
+        }
+        state.announcements.push(announcement);
+        drop(state);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
     /// Offers records to be made resident; waits while others are waiting. False when the queue is closed.
     pub(crate) fn push_warm(&self, records: Vec<WarmRecord>) -> bool {
         let mut state = self.lock();
@@ -273,6 +288,9 @@ impl Queue {
             }
             if let Some(answer) = state.snapshots.pop() {
                 return Work::Snapshot(answer);
+            }
+            if let Some(announcement) = state.announcements.pop() {
+                return Work::Announcement(announcement);
             }
             if state.closed {
                 return Work::End;

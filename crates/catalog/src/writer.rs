@@ -14,7 +14,7 @@ use waymark_index::{Full, HashKey};
 use waymark_store::{CommitError, Group, Place, Serial, Store, Timestamp};
 
 use crate::access::Access;
-use crate::audit::Journal;
+use crate::audit::{Announcement, Journal};
 use crate::config::{AccessLimits, RecordLimits, WriterLimits};
 use crate::deletions::Deletions;
 use crate::forming::{Forming, Marks, Terms};
@@ -124,6 +124,7 @@ impl Writer {
             match work {
                 Work::Submission(first) => self.work_group(first),
                 Work::Refusals => self.write_refusals(),
+                Work::Announcement(announcement) => self.announce(announcement),
                 Work::Snapshot(answer) => {
                     // That nobody waits for the answer any more changes nothing.
                     let _ = answer.send(self.write_snapshot());
@@ -231,6 +232,19 @@ impl Writer {
             Ok(()) => self.feed_state(&forming),
             Err(_) => self.group_failed(),
         }
+    }
+
+    /// Writes what a pruning is about to do into the audit, in a group of its own.
+    fn announce(&mut self, announcement: Announcement) {
+        let mut forming = self.new_group();
+        self.parts.journal.seal_pruning(&mut forming, announcement.upto, announcement.before);
+        let outcome = self.commit_and_publish(&forming);
+        match &outcome {
+            Ok(()) => self.feed_state(&forming),
+            Err(_) => self.group_failed(),
+        }
+        // That nobody waits for the answer any more changes nothing.
+        let _ = announcement.answer.send(outcome);
     }
 
     fn group_failed(&mut self) {

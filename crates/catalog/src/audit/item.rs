@@ -267,6 +267,24 @@ impl CountedItem<'_> {
     }
 }
 
+/// A pruning that is about to begin, as it is written.
+#[derive(Clone, Copy)]
+pub(super) struct PrunedItem {
+    pub(super) actor: u64,
+    pub(super) upto: Serial,
+    pub(super) before: Timestamp,
+}
+
+impl PrunedItem {
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[KIND_PRUNED, Verb::PRUNE.0]);
+        varint::put(out, self.actor);
+        write_text(b"", out);
+        varint::put(out, self.upto.0);
+        varint::put(out, self.before.0);
+    }
+}
+
 pub(super) fn write_text(text: &[u8], out: &mut Vec<u8>) {
     varint::put(out, u64::try_from(text.len()).unwrap_or(u64::MAX));
     out.extend_from_slice(text);
@@ -297,12 +315,12 @@ mod tests {
         ]
     }
 
-    /// One item of each actor, the last of them counted.
+    /// One item of each actor, the last of them counted, and a pruning.
     fn section() -> Vec<u8> {
         let mut out = Vec::new();
         varint::put(&mut out, 6);
         actors().iter().for_each(|actor| write_actor(actor, &mut out));
-        varint::put(&mut out, 6);
+        varint::put(&mut out, 7);
         for actor in 0..5_u8 {
             let hash = |odd: u8| (actor % 2 == odd).then_some([actor; 32]);
             let item = DoneItem {
@@ -319,19 +337,22 @@ mod tests {
         let (first, last) = (Timestamp(1_800_000_000_000), Timestamp(1_800_000_059_999));
         let code = "unauthenticated";
         CountedItem { verb: Verb::AUTHENTICATE, actor: 5, key: b"", code, count: 1 << 40, first, last }.write(&mut out);
+        PrunedItem { actor: 0, upto: Serial(1 << 40), before: first }.write(&mut out);
         out
     }
 
     #[test]
     fn items_come_back_as_they_went() {
         let items = read_items(&section(), Serial(1000)).unwrap();
-        assert_eq!(items.iter().map(|item| item.actor.clone()).collect::<Vec<_>>(), actors());
+        assert_eq!(items[..6].iter().map(|item| item.actor.clone()).collect::<Vec<_>>(), actors());
         let Deed::Done { done, serial, before, after } = items[1].deed.clone() else { panic!("{items:?}") };
         assert_eq!((done, serial, before, after), (Done(1), Serial(1200), None, Some(Digest([1; 32]))));
         assert_eq!((items[4].verb, &items[4].key[..]), (Verb(4), &b"88.1/x"[..]));
         let (first, last) = (Timestamp(1_800_000_000_000), Timestamp(1_800_000_059_999));
         let counted = Deed::Counted { code: "unauthenticated".into(), count: 1 << 40, first, last };
         assert_eq!((items[5].verb, &items[5].deed), (Verb::AUTHENTICATE, &counted));
+        let pruned = Deed::Pruned { upto: Serial(1 << 40), before: first };
+        assert_eq!((items[6].verb, &items[6].deed), (Verb::PRUNE, &pruned));
     }
 
     #[test]

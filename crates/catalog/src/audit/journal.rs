@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use sha2::{Digest as _, Sha256};
-use waymark_store::{EntryKind, Timestamp};
+use waymark_store::{EntryKind, Serial, Timestamp};
 
 use crate::actor::Actor;
 use crate::command::{Command, Receipt, Refusal, Submission};
@@ -16,7 +16,7 @@ use crate::varint;
 
 use super::hash::{Digest, EntriesHasher};
 use super::head::AuditHead;
-use super::item::{CountedItem, DoneItem, write_actor};
+use super::item::{CountedItem, DoneItem, PrunedItem, write_actor};
 use super::note::{NoteHead, write};
 use super::refusals::{Count, Line, Refusals};
 use super::subject::subject;
@@ -83,6 +83,13 @@ impl Journal {
     pub(crate) fn seal_refusals(&mut self, forming: &mut Forming, refusals: &Refusals) {
         let mut sections = Sections::default();
         self.take_refusals(&mut sections, refusals);
+        self.end_group(forming, sections);
+    }
+
+    /// Makes a group that tells of a pruning.
+    pub(crate) fn seal_pruning(&mut self, forming: &mut Forming, upto: Serial, before: Timestamp) {
+        let mut sections = Sections::default();
+        sections.open.add(&Actor::node(), |actor, items| PrunedItem { actor, upto, before }.write(items));
         self.end_group(forming, sections);
     }
 

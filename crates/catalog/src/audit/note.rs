@@ -66,7 +66,7 @@ impl NoteHead {
         hasher.finish()
     }
 
-    fn to_bytes(self) -> [u8; HEAD_BYTES] {
+    pub(super) fn to_bytes(self) -> [u8; HEAD_BYTES] {
         let mut bytes = Vec::with_capacity(HEAD_BYTES);
         bytes.extend_from_slice(&[NOTE_VERSION, if self.pruned { PRUNED } else { 0 }]);
         bytes.extend_from_slice(&[self.algorithm.number(), self.part]);

@@ -44,6 +44,8 @@ impl Verb {
     pub const TOKEN_ISSUE: Self = Self(14);
     /// End a token.
     pub const TOKEN_REVOKE: Self = Self(15);
+    /// Take old items of the audit away.
+    pub const PRUNE: Self = Self(16);
 
     /// Prove who one is.
     pub const AUTHENTICATE: Self = Self(32);
@@ -148,6 +150,7 @@ const VERBS: Names = &[
     "principal-remove",
     "token-issue",
     "token-revoke",
+    "prune",
 ];
 
 /// Names of what only doors refuse; position 0 is number 32.
