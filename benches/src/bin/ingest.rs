@@ -130,7 +130,7 @@ fn start_node(arguments: &Arguments, binaries: &Path, scratch: &Path) -> Result<
     fs::write(
         &config,
         "[listen]\nudp = [\"127.0.0.1:0\"]\ntcp = []\nquic = []\nhttp = []\ngrpc = [\"127.0.0.1:0\"]\n\
-         [registration]\nplaintext = true\n[access]\nrate_per_second = 100000000\n[store]\nresident_mib = 4096\n",
+         [registration]\nplaintext = true\n[access]\nrate_per_second = 10000000\n[store]\nresident_mib = 4096\n",
     )?;
     let mut home = Command::new(binaries.join("waymark"));
     let homed = home.args(["prefix", "home", PREFIX, "--data"]).arg(&data).stdout(Stdio::null()).status()?;
