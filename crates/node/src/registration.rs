@@ -74,8 +74,8 @@ impl Opening {
                 (Some(tls), Some(source), read.fingerprint)
             }
         };
-        let bound =
-            Service::bind(ServiceConfig { grpc, tls, limits: limits(config) }).map_err(|error| failed(&error))?;
+        let bound = Service::bind(ServiceConfig { grpc, tls, limits: limits(config), ..ServiceConfig::default() })
+            .map_err(|error| failed(&error))?;
         Ok(Some(Self { bound, source, fingerprint }))
     }
 

@@ -110,6 +110,48 @@ pub const WATCH_BATCH: Limit<usize> = Limit { default: 256, min: 1, max: 4_096 }
 pub const WATCH_PROGRESS: Limit<Duration> =
     Limit { default: Duration::from_secs(10), min: Duration::from_millis(100), max: Duration::from_secs(3600) };
 
+// Jobs.
+
+/// Bytes of the file of one job. Default: some millions of ordinary records.
+pub const JOB_BYTES: Limit<u64> = Limit { default: 1 << 30, min: 1 << 10, max: 1 << 40 };
+
+/// Bytes of all jobs on the disk: uploads under way, files, and lists of failed lines. Default: several large jobs, well below what a node's disk
+/// has. Finished jobs go, oldest first, before one is refused.
+pub const JOB_FOLDER_BYTES: Limit<u64> = Limit { default: 16 << 30, min: 1 << 10, max: 1 << 44 };
+
+/// Jobs that are kept, finished ones included. Default: all are held in memory, at a KiB or so each. Finished jobs go, oldest first, before one is
+/// refused.
+pub const JOBS: Limit<usize> = Limit { default: 1_000, min: 1, max: 100_000 };
+
+/// Jobs of one principal that are not finished, uploads included. Default: enough for a system that delivers by the hour, and the queue is left to
+/// others too.
+pub const JOBS_PER_PRINCIPAL: Limit<usize> = Limit { default: 16, min: 1, max: 100_000 };
+
+/// Uploads of jobs under way at a time. Default: they share one disk with the log.
+pub const JOB_UPLOADS: Limit<usize> = Limit { default: 8, min: 1, max: 256 };
+
+/// How long an upload may rest. Default: a slow line may; a client that is gone gives its place back.
+pub const JOB_UPLOAD_IDLE: Limit<Duration> =
+    Limit { default: Duration::from_secs(60), min: Duration::from_millis(100), max: Duration::from_secs(3600) };
+
+/// How long a finished job is kept, with its failed lines. Default: a week, so that a Monday can look at what a Friday left.
+pub const JOB_KEPT: Limit<Duration> =
+    Limit { default: Duration::from_secs(7 * 86_400), min: Duration::ZERO, max: Duration::from_secs(366 * 86_400) };
+
+/// How often a running job keeps how far it is. Default: what is done after it is read back from the log after a crash, at a second or less for each.
+pub const JOB_SAVE: Limit<Duration> =
+    Limit { default: Duration::from_secs(2), min: Duration::ZERO, max: Duration::from_secs(60) };
+
+/// How long a job rests when the disk refuses writes, before it is tried again. Default: room is made by people, in minutes.
+pub const JOB_RETRY: Limit<Duration> =
+    Limit { default: Duration::from_secs(10), min: Duration::from_millis(10), max: Duration::from_secs(600) };
+
+/// Bytes of a job's title. Not an operator's choice: part of the interface.
+pub const JOB_TITLE_BYTES: usize = 200;
+
+/// Bytes of a part of a job's file. Not an operator's choice: part of the interface.
+pub const JOB_CHUNK_BYTES: usize = MIB;
+
 // Callers.
 
 /// Calls and stream items a second of a principal that has no rate of its own; as many are taken at once. Default: a factory's line
@@ -184,6 +226,15 @@ limits! {
     watchers: usize = WATCHERS,
     watch_batch: usize = WATCH_BATCH,
     watch_progress: Duration = WATCH_PROGRESS,
+    job_bytes: u64 = JOB_BYTES,
+    job_folder_bytes: u64 = JOB_FOLDER_BYTES,
+    jobs: usize = JOBS,
+    jobs_per_principal: usize = JOBS_PER_PRINCIPAL,
+    job_uploads: usize = JOB_UPLOADS,
+    job_upload_idle: Duration = JOB_UPLOAD_IDLE,
+    job_kept: Duration = JOB_KEPT,
+    job_save: Duration = JOB_SAVE,
+    job_retry: Duration = JOB_RETRY,
     rate_per_second: u32 = RATE_PER_SECOND,
     failed_authentications: u32 = FAILED_AUTHENTICATIONS,
     failed_authentications_per_minute: u32 = FAILED_AUTHENTICATIONS_PER_MINUTE,

@@ -11,6 +11,7 @@
 //! | `reading` | identifiers, lists, histories, the change feed, for whom the rights allow |
 //! | `upload` | streams of changes: items in, outcomes out, in order |
 //! | `grpc` | the services of `proto/` |
+//! | `jobs` | uploads that the node works off by itself |
 //! | [`failure`], [`reasons`] | what goes wrong, as values, and the one table of their names and texts |
 //!
 //! No decision about data is made here: rights, order and durability are the catalog's. Nothing here keeps a credential or writes one to a log.
@@ -23,6 +24,7 @@ pub mod door;
 mod edge;
 pub mod failure;
 mod grpc;
+mod jobs;
 mod reading;
 pub mod reasons;
 mod upload;
@@ -30,3 +32,4 @@ mod upload;
 pub use config::Limits;
 pub use counters::{Counters, Event};
 pub use door::{Addresses, Bound, Certificate, Drained, Running, Service, ServiceConfig, Settings, StartError, Tls};
+pub use jobs::FolderError;

@@ -186,6 +186,17 @@ reasons! {
         { "the daily quota of {quota} writes is used up" "当日 {quota} 次写入的配额已用完" }
         { "come back at the time given, or ask for a larger quota" "请在所给时间之后再试，或申请提高配额" }
 
+    // About jobs.
+    JobTooLarge "JOB_TOO_LARGE" InvalidArgument 413
+        { "the file of a job may have {limit} bytes at most" "任务文件最多 {limit} 字节" }
+        { "send it in several jobs, or as a stream" "请分成多个任务发送，或使用流" }
+    TooManyJobs "TOO_MANY_JOBS" ResourceExhausted 429
+        { "{limit} jobs of this principal are not finished, which is as many as may be" "该主体已有 {limit} 个未完成的任务，达到上限" }
+        { "wait until one is finished, or cancel one" "请等待其中一个完成，或取消一个" }
+    JobsFull "JOBS_FULL" ResourceExhausted 507
+        { "the node keeps as many unfinished jobs as it has room for" "本节点未完成的任务已占满空间" }
+        { "try again later, send less at a time, or use a stream" "请稍后再试、减少单次数量，或使用流" }
+
     // About the node.
     Busy "BUSY" ResourceExhausted 503
         { "the node has as much to do as it may hold; nothing of this was taken" "节点待处理的工作已满；本次未接收任何内容" }

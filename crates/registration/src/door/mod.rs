@@ -10,6 +10,7 @@ mod tls;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ use crate::config::Limits;
 use crate::counters::Counters;
 use crate::edge::Edge;
 use crate::grpc;
+use crate::jobs::{self, Folder, FolderError, Jobs};
 
 /// Which doors to open, and how.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +40,9 @@ pub struct ServiceConfig {
     pub grpc: Vec<SocketAddr>,
     /// How they speak TLS. `None` is plain text: for tests, and for addresses nobody else can reach.
     pub tls: Option<Tls>,
+    /// The folder for jobs: uploads that the node works off by itself. Made where there is none; no other process may use it. `None`: this node
+    /// takes no jobs.
+    pub jobs: Option<PathBuf>,
     /// Limits of the doors.
     pub limits: Limits,
 }
@@ -67,6 +72,9 @@ pub enum StartError {
     /// The descriptions of the services, which is a defect of this program.
     #[error("cannot describe the services")]
     Reflection(#[source] tonic_reflection::server::Error),
+    /// The folder for jobs.
+    #[error("cannot use the folder for jobs")]
+    Jobs(#[from] FolderError),
 }
 
 /// The actual addresses of the doors, in the order they were configured.
@@ -96,6 +104,7 @@ pub struct Bound {
     grpc: Vec<TcpListener>,
     grpc_tls: Option<Arc<rustls::ServerConfig>>,
     certificate: Option<Certificate>,
+    jobs: Option<Folder>,
     limits: Limits,
 }
 
@@ -124,7 +133,12 @@ pub(crate) struct Stopping(watch::Receiver<Stage>);
 impl Stopping {
     /// Whether stopping has begun.
     pub(crate) fn has_begun(&self) -> bool {
-        *self.0.borrow() >= Stage::Draining
+        *self.0.borrow() >= Stage::Draining || self.is_abandoned()
+    }
+
+    /// Whether the doors were dropped, and nobody waits for anything.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.0.has_changed().is_err()
     }
 
     /// Ends when stopping has begun. May be dropped and asked again.
@@ -145,13 +159,14 @@ impl Service {
     /// # Errors
     /// [`StartError`] names the address; doors opened before it are closed again.
     pub fn bind(config: ServiceConfig) -> Result<Bound, StartError> {
-        let ServiceConfig { grpc, tls, limits } = config;
+        let ServiceConfig { grpc, tls, jobs, limits } = config;
         let grpc_tls = tls.as_ref().map(|tls| tls.server_config(grpc::ALPN)).transpose()?;
         let mut bound = Bound {
             addresses: Addresses::default(),
             grpc: Vec::new(),
             grpc_tls,
             certificate: tls.map(|tls| tls.certificate),
+            jobs: jobs.map(Folder::take).transpose()?,
             limits: limits.in_range(),
         };
         for address in grpc {
@@ -174,17 +189,21 @@ impl Bound {
     /// Begins to answer, on the runtime this is called in.
     ///
     /// # Errors
-    /// [`StartError::Reflection`]; everything is closed again.
+    /// [`StartError::Reflection`], [`StartError::Jobs`]; everything is closed again.
     pub fn start(self, catalog: &Catalog, settings: &Settings) -> Result<Running, StartError> {
-        let Self { addresses, grpc, grpc_tls, certificate, limits } = self;
+        let Self { addresses, grpc, grpc_tls, certificate, jobs, limits } = self;
         let (stage, stopping) = watch::channel(Stage::Open);
         let stopping = Stopping(stopping);
         let counters = Arc::new(Counters::new());
         let edge = Edge::new(catalog, limits, Arc::clone(&counters), settings.clock, stopping.clone());
         let mut running = Running { addresses, certificate, counters, stage, tasks: JoinSet::new() };
+        let jobs = jobs.map(|folder| Jobs::open(folder, limits, settings.clock)).transpose()?;
+        if let Some(jobs) = &jobs {
+            running.tasks.spawn(jobs::work(Arc::clone(jobs), Arc::clone(&edge)));
+        }
         if !grpc.is_empty() {
             let connections = running.open(grpc, grpc_tls, &limits, &stopping);
-            let serving = grpc::serve(&edge, connections, &mut running.tasks).map_err(StartError::Reflection)?;
+            let serving = grpc::serve(&edge, jobs, connections, &mut running.tasks).map_err(StartError::Reflection)?;
             running.tasks.spawn(serving);
         }
         Ok(running)

@@ -1,6 +1,7 @@
 //! The gRPC services: registration and operation, with health, reflection and compression.
 
 mod health;
+mod jobs;
 mod registration;
 mod stream;
 
@@ -12,6 +13,7 @@ use tokio::task::JoinSet;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
+use waymark_api::registration::v1::jobs_server::JobsServer;
 use waymark_api::registration::v1::registration_server::RegistrationServer;
 
 use crate::counters::Event;
@@ -40,6 +42,7 @@ macro_rules! service {
 /// The future that serves all gRPC services until the door stops and every call has ended.
 pub(crate) fn serve(
     edge: &Arc<Edge>,
+    jobs: Option<Arc<crate::jobs::Jobs>>,
     connections: Incoming,
     tasks: &mut JoinSet<()>,
 ) -> Result<impl Future<Output = ()> + Send + use<>, tonic_reflection::server::Error> {
@@ -58,7 +61,8 @@ pub(crate) fn serve(
         .http2_keepalive_timeout(Some(keepalive_answer))
         .add_service(health)
         .add_service(reflection)
-        .add_service(service!(RegistrationServer, registration::Registration::new(edge), limits));
+        .add_service(service!(RegistrationServer, registration::Registration::new(edge), limits))
+        .add_service(service!(JobsServer, jobs::Jobs::new(edge, jobs), limits));
     let mut stopping = edge.stopping.clone();
     let stop = async move { stopping.begun().await };
     Ok(router.serve_with_incoming_shutdown(connections, stop).map(|ended| {

@@ -89,6 +89,11 @@ impl Interceptor for Bearer {
     }
 }
 
+/// Adds a token to each call of any service.
+pub(crate) fn bearer(token: &str) -> Bearer {
+    Bearer { token: Some(token.to_owned()), language: None }
+}
+
 pub(crate) fn options(dir: &std::path::Path) -> Options {
     let mut store = waymark_store::Options::new(dir);
     store.upkeep = Upkeep::Inline;
@@ -99,6 +104,15 @@ pub(crate) fn options(dir: &std::path::Path) -> Options {
 /// Makes the catalog of a new node: the prefix 88.1 lives there.
 pub(crate) fn new_catalog(dir: &std::path::Path) -> Catalog {
     let catalog = open(&options(dir)).unwrap().catalog;
+    write(&catalog, Command::Home { name: HomeName::parse(b"88.1").unwrap() });
+    catalog
+}
+
+/// The same in memory, on a disk that can be full.
+pub(crate) fn new_catalog_on(medium: &waymark_store::fault::MemoryMedium) -> Catalog {
+    let options = options(std::path::Path::new("/data"));
+    let (store, found) = waymark_store::open_on(std::sync::Arc::new(medium.clone()), &options.store).unwrap();
+    let catalog = waymark_catalog::open_over(store, found, &options).unwrap().catalog;
     write(&catalog, Command::Home { name: HomeName::parse(b"88.1").unwrap() });
     catalog
 }
@@ -117,7 +131,7 @@ impl Node {
     pub(crate) fn start_over(dir: TempDir, catalog: Catalog, limits: Limits, address: SocketAddr) -> Self {
         let authority = Authority::new();
         let tls = Some(authority.server(true));
-        let config = ServiceConfig { grpc: vec![address], tls, limits };
+        let config = ServiceConfig { grpc: vec![address], tls, jobs: Some(dir.path().join("jobs")), limits };
         let running = Service::bind(config).unwrap().start(&catalog, &Settings { clock }).unwrap();
         Self { dir, catalog, running, authority }
     }
