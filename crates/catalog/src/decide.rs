@@ -315,7 +315,7 @@ struct Written<'a> {
 
 impl<'a> Written<'a> {
     /// Other values in a record.
-    const fn over(old: &Stored<'a>, values: &'a ValueSet) -> Self {
+    fn over(old: &Stored<'a>, values: &'a ValueSet) -> Self {
         Self { handle: old.handle(), status: old.status(), values }
     }
 }

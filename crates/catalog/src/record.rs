@@ -49,10 +49,12 @@ const KNOWN_FLAGS: u8 = ALL_PUBLIC | HAS_SERVICE | HAS_PREFIX_DELEGATION | WITHD
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stored<'a> {
     flags: u8,
+    /// Bytes of the status in front of the values. Beside the flags, so that what answering threads pass around stays small.
+    status_bytes: u16,
     count: u32,
     handle: &'a [u8],
-    status: Option<Withdrawal<'a>>,
-    values: &'a [u8],
+    /// Status, where there is one, and values.
+    rest: &'a [u8],
 }
 
 impl<'a> Stored<'a> {
@@ -75,19 +77,19 @@ impl<'a> Stored<'a> {
         let Some((handle, rest)) = rest.split_at_checked(handle_bytes) else {
             return Err(RecordError::CutShort { bytes: body.len() });
         };
-        let (status, values) = if flags & WITHDRAWN == 0 {
-            (None, rest)
+        let status_bytes = if flags & WITHDRAWN == 0 {
+            0
         } else {
-            let (status, values) = Withdrawal::read(rest).ok_or(RecordError::Status)?;
-            (Some(status), values)
+            let (status, _) = Withdrawal::read(rest).ok_or(RecordError::Status)?;
+            u16::try_from(status.section_bytes()).map_err(|_| RecordError::Status)?
         };
-        Ok(Self { flags, count: u32::from_be_bytes(count), handle, status, values })
+        Ok(Self { flags, status_bytes, count: u32::from_be_bytes(count), handle, rest })
     }
 
     /// Since when and why the record is suspended or revoked; `None` when it is resolved.
     #[must_use]
-    pub const fn status(&self) -> Option<Withdrawal<'a>> {
-        self.status
+    pub fn status(&self) -> Option<Withdrawal<'a>> {
+        if self.is_withdrawn() { Withdrawal::read(self.rest).map(|(status, _)| status) } else { None }
     }
 
     /// Tells whether the record is suspended or revoked, so that the public must not be told of it.
@@ -129,7 +131,10 @@ impl<'a> Stored<'a> {
     /// The wire bytes of all values in ascending order of index: what an answer without filters carries behind the count.
     #[must_use]
     pub const fn wire_values(&self) -> &'a [u8] {
-        self.values
+        match self.rest.split_at_checked(self.status_bytes as usize) {
+            Some((_, values)) => values,
+            None => &[], // cannot be: parsing found the status whole
+        }
     }
 
     /// The values in ascending order of index; walks over them once to check their bounds.
@@ -137,7 +142,7 @@ impl<'a> Stored<'a> {
     /// # Errors
     /// [`RecordError::Values`] when they contradict the count. Records read through this crate never do.
     pub fn values(&self) -> Result<Values<'a>, RecordError> {
-        Values::from_wire(self.count, self.values).map_err(|_| RecordError::Values)
+        Values::from_wire(self.count, self.wire_values()).map_err(|_| RecordError::Values)
     }
 }
 
@@ -292,6 +297,11 @@ mod tests {
     }
 
     #[test]
+    fn what_answering_threads_pass_around_stays_small() {
+        assert!(size_of::<Stored<'_>>() <= 40, "{}", size_of::<Stored<'_>>());
+    }
+
+    #[test]
     fn refuses_an_unknown_status_and_every_truncation_of_it() {
         let status = Withdrawal { revoked: true, since_seconds: 1, reason: "r" };
         let good = encode(b"88.1/x", Some(status), &ValueSet::default());
@@ -354,5 +364,31 @@ mod tests {
         wrong.push(b.unwrap().wire());
         let body = encode(b"88.1/x", None, &wrong);
         assert_eq!(verify(b"88.1/X", &body, CaseRule::Insensitive), Err(RecordError::Values));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_status_comes_back_beside_its_values(revoked: bool, since_seconds: u32, reason in ".{0,200}") {
+            let status = Withdrawal { revoked, since_seconds, reason: &reason };
+            let values = ValueSet::from_bufs(&[value(1, "URL", b"u")]).unwrap();
+            let body = encode(b"88.1/x", Some(status), &values);
+            let stored = verify(b"88.1/X", &body, CaseRule::Insensitive).unwrap();
+            proptest::prop_assert_eq!(stored.status(), Some(status));
+            proptest::prop_assert_eq!(stored.wire_values(), values.wire());
+        }
+
+        #[test]
+        fn whatever_bytes_are_read_what_they_give_is_whole(mut body in proptest::collection::vec(0_u8.., 8..100)) {
+            body[0] = FORM_VERSION;
+            body[1] &= KNOWN_FLAGS;
+            body[2] = 0;
+            body[3] &= 0x0f;
+            if let Ok(stored) = Stored::parse(&body) {
+                proptest::prop_assert_eq!(stored.status().is_some(), stored.is_withdrawn());
+                let status_bytes = stored.status().map_or(0, |status| status.section_bytes());
+                let parts = HEAD_BYTES + stored.handle().len() + status_bytes + stored.wire_values().len();
+                proptest::prop_assert_eq!(parts, body.len());
+            }
+        }
     }
 }
