@@ -6,12 +6,14 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use waymark_api::registration::v1::get_request::At;
 
 use crate::{
     problem::Exit,
     texts::{Language, Texts},
 };
 
+mod access;
 mod export;
 pub(crate) mod import;
 mod load;
@@ -96,6 +98,28 @@ pub(crate) enum Command {
     List(server::look_up::List),
     /// Show the versions of an identifier.
     History(server::look_up::History),
+    /// Show changes as they happen.
+    Watch(server::watch::Watch),
+    /// Take an identifier out of resolution until it is resumed.
+    Suspend(server::withdraw::Withdraw),
+    /// Put a suspended identifier back.
+    Resume(server::withdraw::Subject),
+    /// Take an identifier out of resolution for good.
+    Revoke(server::withdraw::Withdraw),
+    /// Delete an identifier.
+    Delete(server::withdraw::Subject),
+    /// Say who the server takes the caller for.
+    #[command(name = "whoami")]
+    WhoAmI(server::who_am_i::WhoAmI),
+    /// Say who may call the node, or change that.
+    #[command(subcommand)]
+    Principal(access::principal::Principal),
+    /// Make, list and revoke tokens.
+    #[command(subcommand)]
+    Token(access::token::Token),
+    /// Set and show how much a principal may write in a day.
+    #[command(subcommand)]
+    Quota(access::quota::Quota),
     /// Bring identifiers from a file to a server or into a data folder.
     Import(Import),
     /// Write identifiers of a data folder to a file.
@@ -131,7 +155,9 @@ pub(crate) struct Resolve {
     #[arg(value_name = "HANDLE")]
     pub(crate) handle: String,
     #[arg(long, value_name = "URL", action = ArgAction::Append)]
-    pub(crate) server: Vec<ServerUrl>,
+    pub(crate) server: Vec<resolve::Asked>,
+    #[arg(long, value_name = "SERIAL|TIME", value_parser = server::look_up::parse_at)]
+    pub(crate) at: Option<At>,
     #[arg(long, value_name = "DIR", env = "WAYMARK_DATA")]
     pub(crate) data: Option<PathBuf>,
     #[arg(long, value_name = "N", action = ArgAction::Append)]
@@ -144,6 +170,10 @@ pub(crate) struct Resolve {
     pub(crate) certified: bool,
     #[arg(long, value_name = "SHA256")]
     pub(crate) pin: Option<String>,
+    #[arg(long, value_name = "FILE", env = "WAYMARK_CA")]
+    pub(crate) ca: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", env = "WAYMARK_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..=600_000))]
     pub(crate) timeout: u64,
     #[arg(long)]

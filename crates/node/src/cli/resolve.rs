@@ -1,9 +1,13 @@
 //! `waymark resolve`: asks a node and shows what it says.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, str::FromStr, time::Duration};
 
 use serde_json::json;
-use waymark_client::{Answer, AskError, Client, Options, Server, Transport, Trust};
+use waymark_api::registration::v1::{self, get_request::At};
+use waymark_client::{
+    Answer, AskError, Client, Options, Server, Transport, Trust,
+    registration::{GrpcUrl, GrpcUrlError},
+};
 use waymark_wire::{
     Head, OpFlags, ResponseCode, Ttl, ValueRef,
     limits::ResponseLimits,
@@ -13,7 +17,8 @@ use waymark_wire::{
 
 use super::{
     Resolve, ServerUrl, Shown, present,
-    server_url::Scheme,
+    server::{connection::Connection, look_up},
+    server_url::{Scheme, ServerUrlError},
     terminal::{self, Tone, toned},
 };
 use crate::{
@@ -33,7 +38,10 @@ pub(crate) async fn run(arguments: &Resolve, texts: &Texts, shown: Shown) -> Res
             .with("limit", LONGEST_HANDLE));
     }
     let pin = arguments.pin.as_deref().map(parse_pin).transpose()?;
-    let (server, order) = find_server(&arguments.server, arguments.data.as_deref(), pin)?;
+    if let Some(at) = arguments.at {
+        return as_it_was(arguments, at, texts, shown).await;
+    }
+    let (server, order) = find_server(&doors(&arguments.server)?, arguments.data.as_deref(), pin)?;
     let request = question(arguments);
     let client = Client::new(Options { order, ..Options::default() });
     let deadline = Duration::from_millis(arguments.timeout);
@@ -46,6 +54,58 @@ pub(crate) async fn run(arguments: &Resolve, texts: &Texts, shown: Shown) -> Res
         show(&arguments.handle, &answer, &response, texts, shown);
     }
     Ok(exit(response.code))
+}
+
+/// A server named by `--server`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// A door of the resolver.
+    Door(ServerUrl),
+    /// A registration server, for identifiers as they were.
+    Registration(GrpcUrl),
+}
+
+impl FromStr for Asked {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with("grpc") {
+            return text.parse().map(Self::Registration).map_err(|cause: GrpcUrlError| cause.to_string());
+        }
+        text.parse().map(Self::Door).map_err(|cause: ServerUrlError| cause.to_string())
+    }
+}
+
+/// The doors named; a registration server is none.
+fn doors(asked: &[Asked]) -> Result<Vec<ServerUrl>, Problem> {
+    let door = |asked: &Asked| match asked {
+        Asked::Door(url) => Ok(url.clone()),
+        Asked::Registration(url) => Err(Problem::new("registration-needs-at", Exit::Usage).with("server", url)),
+    };
+    asked.iter().map(door).collect()
+}
+
+/// Shows an identifier as it was; only a registration server knows that.
+async fn as_it_was(arguments: &Resolve, at: At, texts: &Texts, shown: Shown) -> Result<Exit, Problem> {
+    let [Asked::Registration(url)] = arguments.server.as_slice() else {
+        return Err(Problem::new("at-needs-registration", Exit::Usage));
+    };
+    let connection = Connection {
+        server: None,
+        token_file: arguments.token_file.clone(),
+        ca: arguments.ca.clone(),
+        pin: arguments.pin.clone(),
+        client_certificate: None,
+        client_key: None,
+        timeout: arguments.timeout,
+    };
+    let request = v1::GetRequest {
+        handle: arguments.handle.clone(),
+        at: Some(at),
+        indexes: arguments.index.clone(),
+        types: arguments.types.clone(),
+    };
+    look_up::show(&connection.open_at(url.clone(), texts)?, &request, arguments.json, texts, shown).await
 }
 
 fn question(arguments: &Resolve) -> Vec<u8> {

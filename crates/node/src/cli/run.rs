@@ -3,10 +3,12 @@
 use std::{ffi::OsString, process::ExitCode};
 
 use tokio::runtime::Runtime;
+use waymark_api::registration::v1::{self, change::Action};
 
 use super::{
-    Command, Daemon, Folder, Shown, Tool, export, import, language_of, load, parse, prefix, resolve, server, status,
-    store, terminal,
+    Command, Daemon, Folder, Shown, Tool, access, export, import, language_of, load, parse, prefix, resolve,
+    server::{self, withdraw},
+    status, store, terminal,
 };
 use crate::{
     config::{Config, OPTIONS, render, schema::Value},
@@ -35,6 +37,15 @@ async fn command(command: &Command, texts: &Texts, shown: Shown) -> Result<Exit,
         Command::Get(arguments) => Ok(server::look_up::get(arguments, texts, shown).await?),
         Command::List(arguments) => Ok(server::look_up::list(arguments, texts, shown).await?),
         Command::History(arguments) => Ok(server::look_up::history(arguments, texts, shown).await?),
+        Command::Watch(arguments) => Ok(server::watch::run(arguments, texts, shown).await?),
+        Command::Suspend(arguments) => Ok(withdraw::run(&arguments.subject, arguments.suspend(), texts, shown).await?),
+        Command::Resume(subject) => Ok(withdraw::run(subject, Action::Resume(v1::Resume {}), texts, shown).await?),
+        Command::Revoke(arguments) => Ok(withdraw::run(&arguments.subject, arguments.revoke(), texts, shown).await?),
+        Command::Delete(subject) => Ok(withdraw::run(subject, Action::Delete(v1::Delete {}), texts, shown).await?),
+        Command::WhoAmI(arguments) => Ok(server::who_am_i::run(arguments, texts).await?),
+        Command::Principal(command) => access::principal::run(command, texts, shown).await,
+        Command::Token(command) => access::token::run(command, texts, shown).await,
+        Command::Quota(command) => access::quota::run(command, texts, shown).await,
         Command::Import(arguments) if arguments.connection.is_meant(arguments.folder.data.as_deref())? => {
             Ok(server::upload::run(arguments, texts).await?)
         }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use waymark_api::registration::v1::{self, get_request::At};
+use waymark_client::registration::Registrar;
 
 use super::{answer, connection::Connection};
 use crate::{
@@ -83,8 +84,19 @@ pub(crate) fn parse_time(text: &str) -> Result<prost_types::Timestamp, String> {
 pub(crate) async fn get(arguments: &Get, texts: &Texts, shown: Shown) -> Result<Exit, Problem> {
     let registrar = arguments.connection.open(texts)?;
     let request = v1::GetRequest { handle: arguments.handle.clone(), at: arguments.at, ..v1::GetRequest::default() };
-    let identifier = registrar.get(&request).await.map_err(|error| answer::problem(&error, arguments.json))?;
-    answer::show_identifier(&identifier, arguments.json, texts, shown)?;
+    show(&registrar, &request, arguments.json, texts, shown).await
+}
+
+/// Asks for one identifier and shows it.
+pub(crate) async fn show(
+    registrar: &Registrar,
+    request: &v1::GetRequest,
+    json: bool,
+    texts: &Texts,
+    shown: Shown,
+) -> Result<Exit, Problem> {
+    let identifier = registrar.get(request).await.map_err(|error| answer::problem(&error, json))?;
+    answer::show_identifier(&identifier, json, texts, shown)?;
     Ok(match identifier.status() {
         v1::Status::Deleted => Exit::Absent,
         _ => Exit::Done,

@@ -1,6 +1,6 @@
 //! Everything a person asks of a registration server, each verb family in its file.
 
-mod answer;
+pub(crate) mod answer;
 pub(crate) mod connection;
 mod failed_rows;
 mod form;
@@ -8,3 +8,6 @@ pub(crate) mod look_up;
 pub(crate) mod register;
 mod rows;
 pub(crate) mod upload;
+pub(crate) mod watch;
+pub(crate) mod who_am_i;
+pub(crate) mod withdraw;
