@@ -2,6 +2,7 @@
 
 mod health;
 mod jobs;
+mod operator;
 mod registration;
 mod stream;
 
@@ -13,6 +14,9 @@ use tokio::task::JoinSet;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
+use waymark_api::operator::v1::access_server::AccessServer;
+use waymark_api::operator::v1::audit_server::AuditServer;
+use waymark_api::operator::v1::prefixes_server::PrefixesServer;
 use waymark_api::registration::v1::jobs_server::JobsServer;
 use waymark_api::registration::v1::registration_server::RegistrationServer;
 
@@ -62,7 +66,10 @@ pub(crate) fn serve(
         .add_service(health)
         .add_service(reflection)
         .add_service(service!(RegistrationServer, registration::Registration::new(edge), limits))
-        .add_service(service!(JobsServer, jobs::Jobs::new(edge, jobs), limits));
+        .add_service(service!(JobsServer, jobs::Jobs::new(edge, jobs), limits))
+        .add_service(service!(AccessServer, operator::access::AccessService::new(edge), limits))
+        .add_service(service!(PrefixesServer, operator::prefixes::PrefixService::new(edge), limits))
+        .add_service(service!(AuditServer, operator::audit::AuditService::new(edge), limits));
     let mut stopping = edge.stopping.clone();
     let stop = async move { stopping.begun().await };
     Ok(router.serve_with_incoming_shutdown(connections, stop).map(|ended| {

@@ -13,7 +13,7 @@ use tonic::transport::{Certificate as Pem, Channel, ClientTlsConfig, Endpoint, I
 use tonic::{Request, Status};
 use tonic_types::StatusExt as _;
 use waymark_api::registration::v1::{self, registration_client::RegistrationClient};
-use waymark_catalog::access::{Principal, Role, Scope, Token, TokenText, Verbs};
+use waymark_catalog::access::{Principal, Role, Scope, Token, TokenText};
 use waymark_catalog::{Actor, Catalog, Command, HomeName, Options, Receipt, Submission, Timestamp, Warm, open};
 use waymark_registration::{Certificate, Limits, Running, Service, ServiceConfig, Settings, Tls};
 use waymark_store::Upkeep;
@@ -74,6 +74,12 @@ pub(crate) type Client = RegistrationClient<InterceptedService<Channel, Bearer>>
 pub(crate) struct Bearer {
     token: Option<String>,
     language: Option<&'static str>,
+}
+
+impl Bearer {
+    pub(crate) fn token(token: &str) -> Self {
+        Self { token: Some(token.to_owned()), language: None }
+    }
 }
 
 impl Interceptor for Bearer {
@@ -255,5 +261,3 @@ pub(crate) fn reason(status: &Status) -> String {
         .map(|info| info.reason.clone())
         .unwrap_or_else(|| format!("none: {status:?}"))
 }
-
-pub(crate) const ALL_VERBS: Option<Verbs> = None;
