@@ -14,9 +14,11 @@ use crate::{
 };
 
 mod access;
+mod audit;
 mod export;
 pub(crate) mod import;
 mod load;
+mod pages;
 mod prefix;
 pub(crate) mod present;
 pub(crate) mod resolve;
@@ -120,6 +122,12 @@ pub(crate) enum Command {
     /// Set and show how much a principal may write in a day.
     #[command(subcommand)]
     Quota(access::quota::Quota),
+    /// Upload files the node imports by itself.
+    #[command(subcommand)]
+    Job(server::job::Job),
+    /// Say what was done, by whom, and whether the record of it is whole.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Bring identifiers from a file to a server or into a data folder.
     Import(Import),
     /// Write identifiers of a data folder to a file.
@@ -131,13 +139,17 @@ pub(crate) enum Command {
     /// Check, repair and describe stored data.
     #[command(subcommand)]
     Store(Store),
-    /// Say which prefixes a data folder serves, or change that.
+    /// Say which prefixes a node serves, or change that.
     #[command(subcommand)]
     Prefix(Prefix),
     /// Start a node with sample identifiers and resolve them all.
     Demo(Demo),
     /// Print the configuration file with every option and its default.
     Config,
+    /// Print what a shell needs to complete command lines.
+    Completions(pages::Completions),
+    /// Write manual pages into a folder.
+    Man(pages::Man),
 }
 
 /// The data folder a command works on, and the configuration it is opened with.
@@ -270,7 +282,7 @@ pub(crate) struct StoreFolder {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Prefix {
     /// List the prefixes served.
-    List(StoreFolder),
+    List(access::place::Where),
     /// Serve prefixes from now on.
     Home(PrefixChange),
     /// Stop serving prefixes; their identifiers stay.
@@ -283,7 +295,7 @@ pub(crate) struct PrefixChange {
     #[arg(value_name = "PREFIX", required = true)]
     pub(crate) prefixes: Vec<String>,
     #[command(flatten)]
-    pub(crate) folder: Folder,
+    pub(crate) place: access::place::Where,
 }
 
 /// `waymark demo`.

@@ -1,11 +1,16 @@
-//! `waymark prefix`: which prefixes a data folder serves.
+//! `waymark prefix`: which prefixes a node serves, on a server or in a data folder.
 
 use serde_json::json;
+use waymark_api::operator::v1;
 use waymark_catalog::{Actor, Command as Change, HomeName, Submission};
+use waymark_client::registration::CallError;
 
 use super::{
-    Prefix,
+    Prefix, Shown,
+    access::place::Where,
+    present,
     run::folder_config,
+    server::answer,
     store::{self, data_failed, existing, open},
     terminal,
 };
@@ -15,7 +20,17 @@ use crate::{
     texts::Texts,
 };
 
-pub(crate) async fn run(command: &Prefix, texts: &Texts) -> Result<Exit, Problems> {
+/// Prefixes asked for at once.
+const PAGE: u32 = 500;
+
+pub(crate) async fn run(command: &Prefix, texts: &Texts, shown: Shown) -> Result<Exit, Problems> {
+    let place = match command {
+        Prefix::List(place) => place,
+        Prefix::Home(change) | Prefix::Unhome(change) => &change.place,
+    };
+    if place.connection.is_meant(place.folder.data.as_deref())? {
+        return Ok(on_server(command, place, texts, shown).await?);
+    }
     match command {
         Prefix::List(arguments) => {
             let config = folder_config(&arguments.folder)?;
@@ -39,8 +54,48 @@ pub(crate) async fn run(command: &Prefix, texts: &Texts) -> Result<Exit, Problem
     }
 }
 
+async fn on_server(command: &Prefix, place: &Where, texts: &Texts, shown: Shown) -> Result<Exit, Problem> {
+    let registrar = place.connection.open(texts)?;
+    let failed = |error: CallError| answer::problem(&error, place.json);
+    let (prefixes, home) = match command {
+        Prefix::List(_) => {
+            let mut request = v1::ListPrefixesRequest { page_size: PAGE, page_token: String::new() };
+            loop {
+                let page = registrar.prefixes_served(&request).await.map_err(failed)?;
+                for prefix in page.prefixes {
+                    if place.json {
+                        let (serial, identifiers) = (prefix.serial, prefix.identifiers);
+                        terminal::line(
+                            json!({ "prefix": prefix.handle, "serial": serial, "identifiers": identifiers }),
+                        );
+                    } else {
+                        terminal::line(present::safe(&prefix.handle));
+                    }
+                }
+                if page.next_page_token.is_empty() {
+                    return Ok(Exit::Done);
+                }
+                request.page_token = page.next_page_token;
+            }
+        }
+        Prefix::Home(change) => (&change.prefixes, true),
+        Prefix::Unhome(change) => (&change.prefixes, false),
+    };
+    for prefix in prefixes {
+        let name = prefix.clone();
+        let done = if home {
+            registrar.home(&v1::HomeRequest { prefix: name }).await
+        } else {
+            registrar.unhome(&v1::UnhomeRequest { prefix: name }).await
+        };
+        let receipt = done.map_err(failed)?.receipt.unwrap_or_default();
+        answer::show_receipt(prefix, &receipt, place.json, texts, shown);
+    }
+    Ok(Exit::Done)
+}
+
 async fn change(arguments: &super::PrefixChange, home: bool, texts: &Texts) -> Result<Exit, Problems> {
-    let config = folder_config(&arguments.folder)?;
+    let config = folder_config(&arguments.place.folder)?;
     let data = config.data();
     let mut changes = Vec::new();
     for prefix in &arguments.prefixes {
@@ -63,6 +118,9 @@ async fn change(arguments: &super::PrefixChange, home: bool, texts: &Texts) -> R
     let mut exit = Exit::Done;
     for (prefix, result) in arguments.prefixes.iter().zip(results) {
         match result {
+            Ok(receipt) if arguments.place.json => {
+                terminal::line(json!({ "prefix": prefix, "serial": receipt.serial.0 }));
+            }
             Ok(receipt) => terminal::line(format_args!(
                 "{}",
                 texts.text(

@@ -6,7 +6,8 @@ use tokio::runtime::Runtime;
 use waymark_api::registration::v1::{self, change::Action};
 
 use super::{
-    Command, Daemon, Folder, Shown, Tool, access, export, import, language_of, load, parse, prefix, resolve,
+    Command, Daemon, Folder, Shown, Tool, access, audit, export, import, language_of, load, pages, parse, prefix,
+    resolve,
     server::{self, withdraw},
     status, store, terminal,
 };
@@ -46,6 +47,10 @@ async fn command(command: &Command, texts: &Texts, shown: Shown) -> Result<Exit,
         Command::Principal(command) => access::principal::run(command, texts, shown).await,
         Command::Token(command) => access::token::run(command, texts, shown).await,
         Command::Quota(command) => access::quota::run(command, texts, shown).await,
+        Command::Job(command) => Ok(server::job::run(command, texts).await?),
+        Command::Audit(command) => audit::run(command, texts, shown).await,
+        Command::Completions(arguments) => Ok(pages::completions(arguments, texts)),
+        Command::Man(arguments) => Ok(pages::man(arguments, texts)?),
         Command::Import(arguments) if arguments.connection.is_meant(arguments.folder.data.as_deref())? => {
             Ok(server::upload::run(arguments, texts).await?)
         }
@@ -53,7 +58,7 @@ async fn command(command: &Command, texts: &Texts, shown: Shown) -> Result<Exit,
         Command::Export(arguments) => export::run(arguments, texts).await,
         Command::Status(arguments) => status::run(arguments, texts, shown).await,
         Command::Store(command) => store::run(command, texts, shown).await,
-        Command::Prefix(command) => prefix::run(command, texts).await,
+        Command::Prefix(command) => prefix::run(command, texts, shown).await,
         Command::Demo(arguments) => Ok(demo::run(arguments, texts, shown).await?),
         Command::Config => {
             terminal::text(render::file(OPTIONS));

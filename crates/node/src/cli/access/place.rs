@@ -41,8 +41,6 @@ pub(crate) enum Place {
 pub(crate) struct Opened {
     catalog: Catalog,
     data: PathBuf,
-    /// Whether damage was found while opening it.
-    pub(crate) is_damaged: bool,
 }
 
 impl Where {
@@ -60,8 +58,8 @@ impl Opened {
     pub(crate) async fn open(folder: &Folder, texts: &Texts) -> Result<Self, Problems> {
         let config = folder_config(folder)?;
         let data = existing(&config)?;
-        let (catalog, is_damaged) = open(&config, &data, store::Folder::MustExist, texts).await?;
-        Ok(Self { catalog, data, is_damaged })
+        let (catalog, _) = open(&config, &data, store::Folder::MustExist, texts).await?;
+        Ok(Self { catalog, data })
     }
 
     /// The catalog, for looking.
@@ -71,7 +69,7 @@ impl Opened {
 
     /// Carries out one command as the local operator, and closes the folder.
     pub(crate) async fn write(self, command: Command) -> Result<Receipt, Problem> {
-        let Self { catalog, data, .. } = self;
+        let Self { catalog, data } = self;
         let writer = catalog.writer();
         let done = tokio::task::spawn_blocking(move || {
             let ticket =
