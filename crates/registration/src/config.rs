@@ -20,7 +20,7 @@ pub const CONNECTIONS_PER_SOURCE: Limit<usize> = Limit { default: 256, min: 1, m
 /// some thousand, and more at a time would only make all of them late.
 pub const HANDSHAKES: Limit<usize> = Limit { default: 256, min: 1, max: 65_536 };
 
-/// How long a TLS handshake may take. Default: a slow line far away needs a second or two.
+/// How long a TLS handshake may take, and then the first byte behind it. Default: a slow line far away needs a second or two.
 pub const HANDSHAKE_TIME: Limit<Duration> =
     Limit { default: Duration::from_secs(10), min: Duration::from_millis(100), max: Duration::from_secs(120) };
 

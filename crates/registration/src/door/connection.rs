@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
@@ -30,6 +32,8 @@ pub(crate) struct Connection {
     stream: Stream,
     peer: Peer,
     cut: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
+    /// Until the first byte has come: when to give up waiting for it.
+    first_byte: Option<Pin<Box<Sleep>>>,
     counters: Arc<Counters>,
     _permit: Permit,
 }
@@ -46,9 +50,17 @@ impl Connection {
         stopping: Stopping,
         counters: Arc<Counters>,
         permit: Permit,
+        patience: Duration,
     ) -> Self {
         let peer = Peer { address, certificate: None };
-        Self { stream: Stream::Plain(stream), peer, cut: cut(stopping), counters, _permit: permit }
+        Self {
+            stream: Stream::Plain(stream),
+            peer,
+            cut: cut(stopping),
+            first_byte: Some(Box::pin(sleep(patience))),
+            counters,
+            _permit: permit,
+        }
     }
 
     pub(crate) fn tls(
@@ -57,11 +69,19 @@ impl Connection {
         stopping: Stopping,
         counters: Arc<Counters>,
         permit: Permit,
+        patience: Duration,
     ) -> Self {
         let (_, session) = stream.get_ref();
         let certificate = session.peer_certificates().and_then(<[_]>::first).map(|leaf| Sha256::digest(leaf).into());
         let peer = Peer { address, certificate };
-        Self { stream: Stream::Tls(Box::new(stream)), peer, cut: cut(stopping), counters, _permit: permit }
+        Self {
+            stream: Stream::Tls(Box::new(stream)),
+            peer,
+            cut: cut(stopping),
+            first_byte: Some(Box::pin(sleep(patience))),
+            counters,
+            _permit: permit,
+        }
     }
 
     /// Who is at the other end.
@@ -94,9 +114,19 @@ impl AsyncRead for Connection {
         if this.cut.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        match &mut this.stream {
+        let read = match &mut this.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
             Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        };
+        let Some(patience) = &mut this.first_byte else { return read };
+        if read.is_ready() {
+            this.first_byte = None;
+            return read;
+        }
+        // The HTTP library would wait for ever for a connection that says nothing.
+        match patience.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
         }
     }
 }

@@ -94,7 +94,14 @@ impl Doorway {
         let _ = stream.set_nodelay(true);
         self.counters.add(Event::ConnectionsOpened, 1);
         let Some(acceptor) = self.acceptor.clone() else {
-            let connection = Connection::plain(stream, address, stopping.clone(), Arc::clone(&self.counters), permit);
+            let connection = Connection::plain(
+                stream,
+                address,
+                stopping.clone(),
+                Arc::clone(&self.counters),
+                permit,
+                self.handshake_time,
+            );
             // Fails when the door has stopped; the connection is closed then.
             let _ = ready.send(connection).await;
             return;
@@ -111,7 +118,7 @@ impl Doorway {
             let counters = Arc::clone(&this.counters);
             match shaken {
                 Ok(Ok(stream)) => {
-                    let connection = Connection::tls(stream, address, stopping, counters, permit);
+                    let connection = Connection::tls(stream, address, stopping, counters, permit, this.handshake_time);
                     let _ = ready.send(connection).await;
                 }
                 Ok(Err(_)) | Err(_) => {

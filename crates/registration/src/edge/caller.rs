@@ -111,10 +111,21 @@ impl Edge {
     }
 }
 
-impl Caller {
-    /// Refuses who may not use the verb under a prefix.
-    pub(crate) fn must_be_allowed(&self, verb: Verb, prefix: &[u8]) -> Result<(), Failure> {
-        if self.rights.allows(verb, prefix) { Ok(()) } else { Err(Failure::new(Reason::NotPermitted)) }
+impl Edge {
+    /// Refuses a caller something that is no command, and notes it for the audit; `about` is the name it was about.
+    pub(crate) fn deny(&self, caller: &Caller, verb: Verb, about: &[u8]) -> Failure {
+        let verb = match verb {
+            Verb::Read => AuditVerb::READ,
+            Verb::List => AuditVerb::LIST,
+            Verb::Watch => AuditVerb::WATCH,
+            Verb::Audit => AuditVerb::AUDIT,
+            Verb::Job => AuditVerb::JOB,
+            Verb::ManageAccess => AuditVerb::MANAGE_ACCESS,
+            _ => AuditVerb::ANY,
+        };
+        let note = RefusalNote { actor: &caller.actor, verb, code: "not-permitted", key: about };
+        self.catalog.writer().note_refusal(note);
+        Failure::new(Reason::NotPermitted)
     }
 }
 

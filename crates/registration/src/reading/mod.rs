@@ -29,7 +29,7 @@ pub(crate) async fn get(edge: &Edge, caller: &Caller, request: v1::GetRequest) -
     };
     let reads = caller.rights.allows(Verb::Read, &prefix_of(handle.as_bytes()));
     if at.is_some() && !reads {
-        return Err(Failure::new(Reason::NotPermitted));
+        return Err(edge.deny(caller, Verb::Read, handle.as_bytes()));
     }
     let (rights, wanted) = (caller.rights.clone(), Wanted { no_values: false, indexes, types });
     edge.reading
@@ -52,7 +52,9 @@ pub(crate) async fn history(
 ) -> Result<v1::HistoryResponse, Failure> {
     let v1::HistoryRequest { handle, page_size, page_token, with_values } = request;
     check_handle(&handle)?;
-    caller.must_be_allowed(Verb::Read, &prefix_of(handle.as_bytes()))?;
+    if !caller.rights.allows(Verb::Read, &prefix_of(handle.as_bytes())) {
+        return Err(edge.deny(caller, Verb::Read, handle.as_bytes()));
+    }
     let question = Question::of(&[b"history", handle.to_ascii_uppercase().as_bytes()]);
     let before = question.number(&page_token)?.map(Serial);
     let (rights, wanted, limit) = (caller.rights.clone(), Wanted::values(with_values), size(page_size));
@@ -75,7 +77,7 @@ pub(crate) async fn history(
 /// Identifiers by key or by the time of their last change.
 pub(crate) async fn list(edge: &Edge, caller: &Caller, request: v1::ListRequest) -> Result<v1::ListResponse, Failure> {
     let v1::ListRequest { prefix, page_size, page_token, changed_from, changed_until, with_values } = request;
-    let filter = KeyFilter::new(edge, &caller.rights, Verb::List, &prefix)?;
+    let filter = KeyFilter::new(edge, caller, Verb::List, &prefix)?;
     let time = |time: Option<ProtoTime>, field| time.map(|time| catalog_time(&time, field)).transpose();
     let span = (time(changed_from, "changed_from")?, time(changed_until, "changed_until")?);
     let page = Page {
@@ -190,7 +192,8 @@ pub(crate) struct KeyFilter {
 
 impl KeyFilter {
     /// Reads a filter. Who may not look everywhere must say where: at least a prefix it works under.
-    pub(crate) fn new(edge: &Edge, rights: &Rights, verb: Verb, text: &str) -> Result<Self, Failure> {
+    pub(crate) fn new(edge: &Edge, caller: &Caller, verb: Verb, text: &str) -> Result<Self, Failure> {
+        let rights = &caller.rights;
         if text.len() > MAX_HANDLE_BYTES {
             return Err(Failure::invalid_field("prefix", format!("must have at most {MAX_HANDLE_BYTES} bytes")));
         }
@@ -200,7 +203,7 @@ impl KeyFilter {
         let allowed = rights.has(verb) && (all || (!named.is_empty() && rights.covers(named.as_bytes())));
         // Records of prefixes are told apart one by one.
         let all = all && (rights.is_everywhere() || !named.eq_ignore_ascii_case("0.NA"));
-        if allowed { Ok(Self { verb, prefix, all }) } else { Err(Failure::new(Reason::NotPermitted)) }
+        if allowed { Ok(Self { verb, prefix, all }) } else { Err(edge.deny(caller, verb, text.as_bytes())) }
     }
 
     /// Whether a caller may be shown a key that begins with the prefix.

@@ -27,7 +27,7 @@ pub(crate) fn open(
     request: v1::WatchRequest,
 ) -> Result<BoxStream<'static, Result<v1::WatchResponse, Failure>>, Failure> {
     let v1::WatchRequest { after_serial, from_now, prefix, with_values, until_now } = request;
-    let filter = KeyFilter::new(edge, &caller.rights, Verb::Watch, &prefix)?;
+    let filter = KeyFilter::new(edge, caller, Verb::Watch, &prefix)?;
     let place = Arc::clone(&edge.watchers).try_acquire_owned().map_err(|_| Failure::new(Reason::Busy))?;
     edge.counters.add(Event::Watches, 1);
     let now = edge.catalog.serial();

@@ -93,7 +93,7 @@ pub(crate) async fn open(edge: &Arc<Edge>, caller: &Arc<Caller>, name: &str) -> 
     // Whoever may write nothing would only fill the log with marks.
     let writes = [Verb::Create, Verb::Modify, Verb::Delete, Verb::Suspend, Verb::Revoke];
     if !writes.into_iter().any(|verb| caller.rights.has(verb)) {
-        return Err(Failure::new(Reason::NotPermitted));
+        return Err(edge.deny(caller, Verb::Create, name.as_bytes()));
     }
     let turn = Arc::clone(&edge.uploads).try_acquire_owned().map_err(|_| Failure::new(Reason::Busy))?;
     let (stream, mark) = match name {

@@ -116,8 +116,13 @@ pub(crate) fn new_catalog(dir: &std::path::Path) -> Catalog {
 
 /// The same in memory, on a disk that can be full.
 pub(crate) fn new_catalog_on(medium: &waymark_store::fault::MemoryMedium) -> Catalog {
+    new_catalog_over(std::sync::Arc::new(medium.clone()))
+}
+
+/// The same over a medium with faults.
+pub(crate) fn new_catalog_over(medium: std::sync::Arc<dyn waymark_store::medium::Medium>) -> Catalog {
     let options = options(std::path::Path::new("/data"));
-    let (store, found) = waymark_store::open_on(std::sync::Arc::new(medium.clone()), &options.store).unwrap();
+    let (store, found) = waymark_store::open_on(medium, &options.store).unwrap();
     let catalog = waymark_catalog::open_over(store, found, &options).unwrap().catalog;
     write(&catalog, Command::Home { name: HomeName::parse(b"88.1").unwrap() });
     catalog
@@ -132,6 +137,11 @@ impl Node {
         let dir = TempDir::new().unwrap();
         let catalog = new_catalog(dir.path());
         Self::start_over(dir, catalog, limits, "127.0.0.1:0".parse().unwrap())
+    }
+
+    /// Over a catalog that lives elsewhere.
+    pub(crate) fn start_with_catalog(catalog: Catalog) -> Self {
+        Self::start_over(TempDir::new().unwrap(), catalog, Limits::default(), "127.0.0.1:0".parse().unwrap())
     }
 
     pub(crate) fn start_over(dir: TempDir, catalog: Catalog, limits: Limits, address: SocketAddr) -> Self {

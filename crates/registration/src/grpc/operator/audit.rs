@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 use waymark_api::operator::v1::{self, audit_server};
 use waymark_catalog::FeedLimits;
 use waymark_catalog::access::Verb;
-use waymark_catalog::audit::{self, AuditHead, Cursor, Deed, Filter, RefusalNote, Told, Verb as AuditVerb};
+use waymark_catalog::audit::{self, AuditHead, Cursor, Deed, Filter, Told};
 
 use crate::edge::Edge;
 use crate::edge::caller::Caller;
@@ -36,9 +36,7 @@ impl AuditService {
         if caller.rights.has(Verb::Audit) && caller.rights.is_everywhere() {
             return Ok(());
         }
-        let note = RefusalNote { actor: &caller.actor, verb: AuditVerb::AUDIT, code: "not-permitted", key: b"" };
-        self.edge.catalog.writer().note_refusal(note);
-        Err(Failure::new(Reason::NotPermitted))
+        Err(self.edge.deny(caller, Verb::Audit, b""))
     }
 
     async fn verify(&self) -> Result<v1::VerifyAuditResponse, Failure> {
