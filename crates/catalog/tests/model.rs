@@ -16,20 +16,22 @@ mod reference;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::*;
 use proptest::prelude::*;
-use reference::asks::{Ask, Event, From, Submit, Use, Value, Verb, events};
+use reference::asks::{Admission, Ask, Event, From, Submit, Use, Value, Verb, Who, events};
 use reference::learned::{Differs, Learned};
 use reference::{Answer, Fixed, REQUESTS, Record, Reference, Status, Values, prefix};
+use waymark_catalog::access::{Principal, Role, Scope};
 use waymark_catalog::{
-    Actor, AddMode, Catalog, Command, Expect, HomeName, Options, Order, OwnedRecord, PutMode, Receipt, Refusal,
-    Request, RequestLimits, StreamStep, Submission, Ticket, Timestamps, ValueSet, WriteError, command_digest, open,
-    open_over, rebuild,
+    Actor, AddMode, Catalog, Command, Door, Expect, HomeName, Options, Order, Origin, OwnedRecord, Proof, PutMode,
+    Receipt, Refusal, Request, RequestLimits, StreamStep, Submission, Ticket, Timestamps, ValueSet, WriteError,
+    command_digest, open, open_over, rebuild,
 };
 use waymark_ident::Handle;
 use waymark_store::fault::{FaultMedium, MemoryMedium, Survives};
-use waymark_store::{Engine, Serial, open_on};
+use waymark_store::{Engine, Serial, Timestamp, open_on};
 use waymark_wire::{Permissions, ValueBuf};
 
 /// Where the real catalog lies.
@@ -47,14 +49,18 @@ struct Pair {
     reference: Reference,
     learned: Learned,
     /// Requests made, with when and what for.
-    requests: Vec<(u64, Ask, Option<Fixed>, Order)>,
+    requests: Vec<Made>,
     /// When the next request is made.
     made: u64,
 }
 
+/// A request: who made it, when, for what, in both languages.
+type Made = (Who, u64, Ask, Option<Fixed>, Order);
+
 /// What is submitted, and its meaning for the reference.
 struct Prepared {
     submission: Submission,
+    who: Who,
     /// Stream and where it says it is.
     step: Option<(usize, u64)>,
     asks: Vec<(Ask, Option<Fixed>)>,
@@ -63,8 +69,8 @@ struct Prepared {
 impl Prepared {
     fn answers(&self, reference: &mut Reference) -> Vec<Answer> {
         match self.step {
-            Some((stream, after)) => reference.step(stream, after, &self.asks),
-            None => self.asks.iter().map(|(ask, expected)| reference.order(ask, expected.as_ref())).collect(),
+            Some((stream, after)) => reference.step(self.who, stream, after, &self.asks),
+            None => self.asks.iter().map(|(ask, expected)| reference.order(self.who, ask, expected.as_ref())).collect(),
         }
     }
 }
@@ -95,7 +101,7 @@ impl Pair {
             Place::Folder(dir, engine) => options(dir.path(), *engine),
             Place::Memory(_) => options(Path::new("/data"), Engine::Log),
         };
-        Options { requests: few, ..options }
+        Options { requests: few, clock: one_day, ..options }
     }
 
     fn open(&mut self) {
@@ -125,7 +131,11 @@ impl Pair {
     fn happen(&mut self, event: &Event) -> Result<(), Differs> {
         match event {
             Event::Burst(submits) => self.burst(submits),
-            Event::Request(use_of, ask) => self.request(*use_of, ask),
+            Event::Request(who, use_of, ask) => self.request(*who, *use_of, ask),
+            Event::Admit(admission) => {
+                self.admit(admission.clone());
+                Ok(())
+            }
             Event::Restart => self.restart(|_| {}),
             Event::LoseState => self.restart(|pair| {
                 if let Place::Folder(dir, _) = &pair.place {
@@ -158,26 +168,48 @@ impl Pair {
         answers.iter().zip(results).try_for_each(|(answer, result)| self.learned.answer(answer, false, result))
     }
 
-    fn request(&mut self, use_of: Use, ask: &Ask) -> Result<(), Differs> {
-        let (made, ask, expected, order) = match use_of {
+    fn admit(&mut self, admission: Option<Admission>) {
+        let command = match &admission {
+            None => Command::RemovePrincipal { name: GUEST.into() },
+            Some(Admission { prefixes, disabled, daily_quota }) => Command::PutPrincipal {
+                principal: Principal {
+                    name: GUEST.into(),
+                    role: Role::Writer,
+                    scope: Scope::parse(prefixes.iter().copied()).unwrap(),
+                    disabled: *disabled,
+                    rate_per_second: None,
+                    daily_quota: *daily_quota,
+                    certificates: Vec::new(),
+                    note: String::new(),
+                },
+            },
+        };
+        let result = try_write(self.catalog(), vec![command]).unwrap().remove(0);
+        assert_eq!(result.is_ok(), admission.is_some() || self.reference.admitted.is_some(), "{result:?}");
+        self.reference.admitted = admission;
+    }
+
+    fn request(&mut self, who: Who, use_of: Use, ask: &Ask) -> Result<(), Differs> {
+        let (who, made, ask, expected, order) = match use_of {
             Use::Again(index) if !self.requests.is_empty() => index.get(&self.requests).clone(),
             Use::Other(index) if !self.requests.is_empty() => {
                 let expected = self.reference.fix(ask);
-                (index.get(&self.requests).0, ask.clone(), expected.clone(), self.order(ask, expected.as_ref()))
+                let (who, made, ..) = *index.get(&self.requests);
+                (who, made, ask.clone(), expected.clone(), self.order(ask, expected.as_ref()))
             }
             _ => {
                 self.made += 1;
                 let expected = self.reference.fix(ask);
-                let new = (self.made, ask.clone(), expected.clone(), self.order(ask, expected.as_ref()));
+                let new = (who, self.made, ask.clone(), expected.clone(), self.order(ask, expected.as_ref()));
                 self.requests.push(new.clone());
                 new
             }
         };
         let id = uuid::Builder::from_unix_timestamp_millis(made, &[5; 10]).into_uuid();
         let digest = command_digest(&order);
-        let submission = Submission::new(&Actor::operator(), [order]).as_request(Request { id, digest });
+        let submission = Submission::new(&actor(who), [order]).as_request(Request { id, digest });
         let results = self.catalog().writer().submit(submission).unwrap().wait().unwrap();
-        let (answer, repeated) = self.reference.request(made, digest, &ask, expected.as_ref());
+        let (answer, repeated) = self.reference.request(who, made, digest, &ask, expected.as_ref());
         self.learned.answer(&answer, repeated, &results[0])
     }
 
@@ -212,27 +244,27 @@ impl Pair {
     }
 
     fn prepare(&self, submit: &Submit) -> Prepared {
-        let (asks, step) = match submit {
-            Submit::Plain(asks) => (asks, None),
-            Submit::Step { stream, from, asks } => {
+        let (who, asks, step) = match submit {
+            Submit::Plain(who, asks) => (*who, asks, None),
+            Submit::Step { who, stream, from, asks } => {
                 let mark = self.reference.mark(*stream);
                 let after = match from {
                     From::Here => mark,
                     From::Before(items) => mark.saturating_sub(*items),
                     From::Behind(items) => mark + items,
                 };
-                (asks, Some((*stream, after)))
+                (*who, asks, Some((*stream, after)))
             }
         };
         let asks: Vec<(Ask, Option<Fixed>)> = asks.iter().map(|ask| (ask.clone(), self.reference.fix(ask))).collect();
         let orders: Vec<Order> = asks.iter().map(|(ask, expected)| self.order(ask, expected.as_ref())).collect();
-        let mut submission = Submission::new(&Actor::operator(), orders);
+        let mut submission = Submission::new(&actor(who), orders);
         if let Some((stream, after)) = step {
             let position = after + u64::try_from(asks.len()).unwrap();
             let stream = stream_id(stream);
             submission = submission.as_step(StreamStep { stream, after, position, counts_orders: true });
         }
-        Prepared { submission, step, asks }
+        Prepared { submission, who, step, asks }
     }
 
     /// An ask in the words of the real catalog.
@@ -328,6 +360,24 @@ impl Pair {
         }
         Ok(())
     }
+}
+
+/// Name of the guest.
+const GUEST: &str = "guest";
+
+fn actor(who: Who) -> Actor {
+    match who {
+        Who::Operator => Actor::operator(),
+        // Its rights are those of the principal at the time of each write.
+        Who::Guest => Actor::principal(GUEST, Proof::Job, Origin { door: Door::Job, source: None }),
+    }
+}
+
+/// A clock that goes on by a tenth of a second whenever it is read: from the midnight of China Standard Time, where quotas are new, to the next one
+/// it is read 864,000 times.
+fn one_day() -> Timestamp {
+    static TICKS: AtomicU64 = AtomicU64::new(0);
+    Timestamp(1_800_028_800_000 + TICKS.fetch_add(1, Ordering::Relaxed) * 100)
 }
 
 fn stream_id(stream: usize) -> [u8; 16] {

@@ -52,12 +52,30 @@ pub(crate) enum Hope {
     Content(Vec<Value>),
 }
 
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Who {
+    /// May do everything.
+    Operator,
+    /// May write where it is admitted, as often as it is admitted.
+    Guest,
+}
+
+/// What the guest may do.
+#[derive(Clone, Debug)]
+pub(crate) struct Admission {
+    pub(crate) prefixes: Vec<&'static str>,
+    pub(crate) disabled: bool,
+    pub(crate) daily_quota: Option<u64>,
+}
+
 /// What is handed to the writer together.
 #[derive(Clone, Debug)]
 pub(crate) enum Submit {
-    Plain(Vec<Ask>),
+    Plain(Who, Vec<Ask>),
     /// A step of one of two streams.
     Step {
+        who: Who,
         stream: usize,
         from: From,
         asks: Vec<Ask>,
@@ -91,8 +109,10 @@ pub(crate) enum Use {
 pub(crate) enum Event {
     /// Submissions one after the other, without waiting in between.
     Burst(Vec<Submit>),
-    /// A single order under a request id.
-    Request(Use, Ask),
+    /// A single order under a request id; who asks again is who asked at first.
+    Request(Who, Use, Ask),
+    /// The guest is admitted, or otherwise than before, or no longer.
+    Admit(Option<Admission>),
     /// An orderly end and a new start.
     Restart,
     /// The same, with the small state deleted in between.
@@ -157,6 +177,20 @@ fn ask() -> impl Strategy<Value = Ask> {
     (handle, verb(), prop::option::weighted(0.2, hope())).prop_map(|(handle, verb, hope)| Ask { handle, verb, hope })
 }
 
+fn who() -> impl Strategy<Value = Who> {
+    prop_oneof![3 => Just(Who::Operator), 1 => Just(Who::Guest)]
+}
+
+fn admission() -> impl Strategy<Value = Admission> {
+    let prefixes = prop::sample::subsequence(vec!["88.1", "88.2"], 0..=2);
+    let quota = prop::option::weighted(0.8, 0..20_u64);
+    (prefixes, prop::bool::weighted(0.1), quota).prop_map(|(prefixes, disabled, daily_quota)| Admission {
+        prefixes,
+        disabled,
+        daily_quota,
+    })
+}
+
 fn submit() -> impl Strategy<Value = Submit> {
     let from = prop_oneof![
         5 => Just(From::Here),
@@ -165,17 +199,20 @@ fn submit() -> impl Strategy<Value = Submit> {
     ];
     let asks = || prop::collection::vec(ask(), 1..5);
     prop_oneof![
-        3 => asks().prop_map(Submit::Plain),
-        2 => (0..2_usize, from, asks()).prop_map(|(stream, from, asks)| Submit::Step { stream, from, asks }),
+        3 => (who(), asks()).prop_map(|(who, asks)| Submit::Plain(who, asks)),
+        2 => (who(), 0..2_usize, from, asks())
+            .prop_map(|(who, stream, from, asks)| Submit::Step { who, stream, from, asks }),
     ]
 }
 
-/// What happens from the beginning: both prefixes are made to live here, mostly.
+/// What happens from the beginning: both prefixes are made to live here and the guest is admitted, mostly.
 pub(crate) fn events() -> impl Strategy<Value = Vec<Event>> {
     let home = |handle| Ask { handle, verb: Verb::Home, hope: None };
-    let begin = Event::Burst(vec![Submit::Plain(vec![home("88.1/a"), home("88.2/a")])]);
-    (prop::option::weighted(0.8, Just(begin)), prop::collection::vec(event(), 1..80))
-        .prop_map(|(begin, events)| begin.into_iter().chain(events).collect())
+    let homes = Event::Burst(vec![Submit::Plain(Who::Operator, vec![home("88.1/a"), home("88.2/a")])]);
+    let guest = Admission { prefixes: vec!["88.1", "88.2"], disabled: false, daily_quota: Some(8) };
+    let begin = prop::option::weighted(0.8, Just([homes, Event::Admit(Some(guest))]));
+    (begin, prop::collection::vec(event(), 1..80))
+        .prop_map(|(begin, events)| begin.into_iter().flatten().chain(events).collect())
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -188,7 +225,8 @@ fn event() -> impl Strategy<Value = Event> {
     let cut = (0..9_u64, 0..2_000_u64, submit());
     prop_oneof![
         12 => prop::collection::vec(submit(), 1..4).prop_map(Event::Burst),
-        8 => (use_of, ask()).prop_map(|(use_of, ask)| Event::Request(use_of, ask)),
+        8 => (who(), use_of, ask()).prop_map(|(who, use_of, ask)| Event::Request(who, use_of, ask)),
+        2 => prop::option::weighted(0.9, admission()).prop_map(Event::Admit),
         1 => Just(Event::Restart),
         1 => Just(Event::LoseState),
         1 => Just(Event::Rebuild),

@@ -84,6 +84,7 @@ impl Learned {
             (No::Unexpected(None), Refusal::Unexpected { serial: Serial::NONE, content: None }) => Ok(()),
             (No::Unexpected(_), _) => Err(format!("expected {no:?}, found {refusal:?}")),
             (No::StreamIsAt(mark), Refusal::MarkMoved { found }) => agree("mark", mark, found),
+            (No::OverQuota(wanted), Refusal::QuotaExceeded { quota, .. }) => agree("quota", wanted, quota),
             (No::IndexTaken(wanted), Refusal::IndexConflict { index })
             | (No::IndexMissing(wanted), Refusal::ValuesNotFound { index })
             | (No::Fixed(wanted), Refusal::ReadOnlyValue { index }) => agree("index", wanted, index),
@@ -137,5 +138,7 @@ const fn code(no: &No) -> RefusalCode {
         No::StreamIsAt(_) => RefusalCode::MarkMoved,
         No::Reused => RefusalCode::RequestReused,
         No::TooOld => RefusalCode::RequestExpired,
+        No::NotPermitted => RefusalCode::NotPermitted,
+        No::OverQuota(_) => RefusalCode::QuotaExceeded,
     }
 }

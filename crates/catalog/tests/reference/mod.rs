@@ -7,7 +7,7 @@ pub(crate) mod learned;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use asks::{Ask, Hope, Value, Verb};
+use asks::{Admission, Ask, Hope, Value, Verb, Who};
 
 /// Number of a write.
 pub(crate) type Write = usize;
@@ -76,6 +76,8 @@ pub(crate) enum No {
     StreamIsAt(u64),
     Reused,
     TooOld,
+    NotPermitted,
+    OverQuota(u64),
 }
 
 /// An expectation, tied to what was there when the submission was made.
@@ -96,7 +98,11 @@ pub(crate) struct Reference {
     pub(crate) past: BTreeMap<String, Vec<(Write, Option<Record>)>>,
     pub(crate) homed: BTreeMap<String, Write>,
     pub(crate) streams: [Vec<Answer>; 2],
-    pub(crate) requests: Requests,
+    requests: BTreeMap<Who, Requests>,
+    /// What the guest may do.
+    pub(crate) admitted: Option<Admission>,
+    /// Writes of the guest to records, on the one day a test lasts.
+    written: u64,
 }
 
 /// Accepted requests by when they were made.
@@ -142,7 +148,8 @@ impl Reference {
     }
 
     /// Carries out one order, if it can be.
-    pub(crate) fn order(&mut self, ask: &Ask, expected: Option<&Fixed>) -> Answer {
+    pub(crate) fn order(&mut self, who: Who, ask: &Ask, expected: Option<&Fixed>) -> Answer {
+        self.permitted(who, ask)?;
         if let Verb::Home | Verb::Unhome = ask.verb {
             return self.home(ask);
         }
@@ -160,18 +167,19 @@ impl Reference {
         }
         match &ask.verb {
             Verb::Create(values) | Verb::Replace(values) | Verb::CreateOrSame(values) => {
-                self.put(ask, values_of(values), old)
+                self.put(who, ask, values_of(values), old)
             }
-            _ => self.change(ask, old),
+            _ => self.change(who, ask, old),
         }
     }
 
-    fn put(&mut self, ask: &Ask, values: Values, old: Option<Record>) -> Answer {
+    fn put(&mut self, who: Who, ask: &Ask, values: Values, old: Option<Record>) -> Answer {
         if ask.handle.contains(char::is_control) {
             return Err(No::BadHandle);
         }
         self.served(ask)?;
         let Some(old) = old else {
+            self.spend(who)?;
             return Ok(self.write(ask.handle, What::Created, values, Status::Active));
         };
         if let Verb::Create(_) | Verb::CreateOrSame(_) = ask.verb {
@@ -190,11 +198,12 @@ impl Reference {
         if (old.spelled, &old.values) == (ask.handle, &values) {
             return Ok(Done { what: What::Same, write: old.write, values });
         }
+        self.spend(who)?;
         Ok(self.write(ask.handle, What::Replaced, values, old.status))
     }
 
     /// What needs a record.
-    fn change(&mut self, ask: &Ask, old: Option<Record>) -> Answer {
+    fn change(&mut self, who: Who, ask: &Ask, old: Option<Record>) -> Answer {
         self.served(ask)?;
         let old = old.ok_or(No::NotFound)?;
         if matches!(old.status, Status::Revoked(_)) {
@@ -227,6 +236,7 @@ impl Reference {
                 }
             }
             Verb::Delete => {
+                self.spend(who)?;
                 let write = self.next();
                 self.records.remove(&key(ask.handle));
                 self.past.entry(key(ask.handle)).or_default().push((write, None));
@@ -240,6 +250,7 @@ impl Reference {
         if (&values, status) == (&old.values, old.status) {
             return Ok(Done { what: What::Same, write: old.write, values });
         }
+        self.spend(who)?;
         Ok(self.write(old.spelled, what, values, status))
     }
 
@@ -261,6 +272,28 @@ impl Reference {
         Ok(Done { what, write, values: Values::new() })
     }
 
+    /// The guest may write records where it is admitted, and not take them out of resolution.
+    fn permitted(&self, who: Who, ask: &Ask) -> Result<(), No> {
+        let writes = !matches!(ask.verb, Verb::Suspend(_) | Verb::Resume | Verb::Revoke(_) | Verb::Home | Verb::Unhome);
+        let here = |admitted: &Admission| !admitted.disabled && admitted.prefixes.contains(&prefix(ask.handle));
+        let may = who == Who::Operator || (writes && self.admitted.as_ref().is_some_and(here));
+        if may { Ok(()) } else { Err(No::NotPermitted) }
+    }
+
+    /// Counts a write that is about to be made, if there is one left.
+    fn spend(&mut self, who: Who) -> Result<(), No> {
+        if who == Who::Operator {
+            return Ok(());
+        }
+        match self.admitted.as_ref().and_then(|admitted| admitted.daily_quota) {
+            Some(quota) if self.written >= quota => Err(No::OverQuota(quota)),
+            _ => {
+                self.written += 1;
+                Ok(())
+            }
+        }
+    }
+
     fn served(&self, ask: &Ask) -> Result<(), No> {
         if self.homed.contains_key(prefix(ask.handle)) { Ok(()) } else { Err(No::NotServed) }
     }
@@ -279,12 +312,12 @@ impl Reference {
     }
 
     /// Takes a step of a stream that says where the stream is.
-    pub(crate) fn step(&mut self, stream: usize, after: u64, asks: &[(Ask, Option<Fixed>)]) -> Vec<Answer> {
+    pub(crate) fn step(&mut self, who: Who, stream: usize, after: u64, asks: &[(Ask, Option<Fixed>)]) -> Vec<Answer> {
         let mark = self.mark(stream);
         if after != mark {
             return vec![Err(No::StreamIsAt(mark)); asks.len()];
         }
-        let answers: Vec<Answer> = asks.iter().map(|(ask, expected)| self.order(ask, expected.as_ref())).collect();
+        let answers: Vec<Answer> = asks.iter().map(|(ask, expected)| self.order(who, ask, expected.as_ref())).collect();
         self.streams[stream].extend(answers.iter().cloned());
         answers
     }
@@ -296,24 +329,27 @@ impl Reference {
     /// Takes an order under a request id made at `made`; tells whether it was answered before.
     pub(crate) fn request(
         &mut self,
+        who: Who,
         made: u64,
         digest: [u8; 32],
         ask: &Ask,
         expected: Option<&Fixed>,
     ) -> (Answer, bool) {
-        if let Some((first, done)) = self.requests.known.get(&made) {
+        let requests = self.requests.entry(who).or_default();
+        if let Some((first, done)) = requests.known.get(&made) {
             let answer = if *first == digest { Ok(done.clone()) } else { Err(No::Reused) };
             return (answer, true);
         }
-        if made <= self.requests.forgotten {
+        if made <= requests.forgotten {
             return (Err(No::TooOld), false);
         }
-        let answer = self.order(ask, expected);
+        let answer = self.order(who, ask, expected);
         if let Ok(done) = &answer {
-            self.requests.known.insert(made, (digest, done.clone()));
-            while self.requests.known.len() > REQUESTS {
-                let (oldest, _) = self.requests.known.pop_first().unwrap();
-                self.requests.forgotten = oldest;
+            let requests = self.requests.entry(who).or_default();
+            requests.known.insert(made, (digest, done.clone()));
+            while requests.known.len() > REQUESTS {
+                let (oldest, _) = requests.known.pop_first().unwrap();
+                requests.forgotten = oldest;
             }
         }
         (answer, false)
