@@ -301,6 +301,31 @@ fn a_missing_segment_is_found_and_the_rest_is_served() {
 }
 
 #[test]
+fn a_damaged_last_group_is_not_taken_for_a_write_cut_short() {
+    let bench = log().copy();
+    let newest = files(&bench, "log", "segment-", ".log").pop().unwrap();
+    let last_group = fs::read(&newest).unwrap().windows(4).rposition(|bytes| bytes == b"WMgr").unwrap() as u64;
+    flip(&newest, last_group + 60);
+    let kept = fs::read(&newest).unwrap();
+    for _ in 0..2 {
+        let found = findings(&bench);
+        assert_found(&found, &newest, last_group + 60, &["Group"]);
+        assert!(found.iter().all(|finding| finding["part"] != "Tail"), "{found:#?}");
+        // The node starts, serves the rest, and writes behind the damage, again and again.
+        let running = bench.serve();
+        assert_eq!(Connection::open(running.address("tcp")).ask(1, &records::name(5)).values, values_of(5));
+        running.stop().expect(0);
+        bench.run(&["prefix", "home", "88.2"]).expect(0);
+        bench.run(&["prefix", "unhome", "88.2"]).expect(0);
+    }
+    assert!(fs::read(&newest).unwrap().starts_with(&kept), "not a byte of it is cut");
+    assert_eq!(
+        files(&bench, "log", "", "").iter().filter(|file| file.extension().is_some_and(|e| e == "bin")).count(),
+        0
+    );
+}
+
+#[test]
 fn a_store_without_a_readable_identity_opens_nowhere() {
     let bench = log().copy();
     flip(&bench.data().join("identity"), 20);
