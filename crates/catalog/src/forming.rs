@@ -347,6 +347,7 @@ impl Forming {
             actor: actor.as_bytes(),
             key: &draft.key,
             body: &draft.body,
+            content: None,
         })
     }
 

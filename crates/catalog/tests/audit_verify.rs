@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use common::*;
 use waymark_catalog::audit::{AuditKey, Checkpoint, Problem, SignatureError, Verified, Wrong, verify};
-use waymark_catalog::{Catalog, PutMode, open_over};
+use waymark_catalog::{Catalog, Command, PutMode, open_over};
 use waymark_store::{Engine, Entry, EntryKind, Group, MemoryStore, Recovery, Serial, Store, Timestamp};
 
 /// An entry that can be changed.
@@ -139,6 +139,12 @@ fn nothing_is_found_in_any_log_a_catalog_writes() {
         drop(catalog);
         let catalog = open_at(dir.path(), engine).catalog;
         write(&catalog, vec![create("88.1/c", "again"), delete("88.1/d")]);
+        let (handle, reason) = (|| b"88.1/a".to_vec(), || "a reason".to_owned());
+        write(&catalog, vec![Command::Suspend { handle: handle(), reason: reason() }]);
+        write(
+            &catalog,
+            vec![Command::Resume { handle: handle() }, Command::Revoke { handle: handle(), reason: reason() }],
+        );
         let (found, problems) = verified(catalog.store().as_ref(), &[]);
         assert!(problems.is_empty(), "{problems:?}");
         assert_eq!(found.head, catalog.audit_head());

@@ -24,6 +24,7 @@ use reference::asks::{Admission, Ask, Event, From, Submit, Use, Value, Verb, Who
 use reference::learned::{Differs, Learned};
 use reference::{Answer, Fixed, REQUESTS, Record, Reference, Status, Values, prefix};
 use waymark_catalog::access::{Principal, Role, Scope};
+use waymark_catalog::audit::verify;
 use waymark_catalog::{
     Actor, AddMode, Catalog, Command, Door, Expect, HomeName, Options, Order, Origin, OwnedRecord, Proof, PutMode,
     Receipt, Refusal, Request, RequestLimits, StreamStep, Submission, Ticket, Timestamps, ValueSet, WriteError,
@@ -312,6 +313,7 @@ impl Pair {
                 (expected, found) => return Err(format!("{name}: homed at {expected:?}, found {found:?}")),
             }
         }
+        verify_audit(&catalog)?;
         (0..2).try_for_each(|stream| self.compare_stream(&catalog, stream))
     }
 
@@ -378,6 +380,20 @@ fn actor(who: Who) -> Actor {
 fn one_day() -> Timestamp {
     static TICKS: AtomicU64 = AtomicU64::new(0);
     Timestamp(1_800_028_800_000 + TICKS.fetch_add(1, Ordering::Relaxed) * 100)
+}
+
+/// The audit tells of every change, with the content that was written, in a chain without a break.
+fn verify_audit(catalog: &Catalog) -> Result<(), Differs> {
+    let mut found = Vec::new();
+    let verified = verify(catalog.store().as_ref(), &[], None, &mut |problem| {
+        found.push(problem.to_string());
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    if !found.is_empty() || verified.head != catalog.audit_head() {
+        return Err(format!("the audit: {found:?}, at {:?}, not {:?}", verified.head, catalog.audit_head()));
+    }
+    Ok(())
 }
 
 fn stream_id(stream: usize) -> [u8; 16] {

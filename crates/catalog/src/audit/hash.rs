@@ -5,6 +5,11 @@ use std::fmt;
 use sha2::{Digest as _, Sha256};
 use sm3::Sm3;
 use waymark_store::{EntryKind, Serial};
+use waymark_wire::Values;
+
+use crate::record::Stored;
+use crate::reserved::is_reserved;
+use crate::values::ContentHash;
 
 /// Which hash a note uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,7 +126,11 @@ impl Hasher {
 }
 
 /// The hash of a group's entries, see [`crate::audit`].
-pub(crate) struct EntriesHasher(Hasher);
+pub(crate) struct EntriesHasher {
+    hasher: Hasher,
+    /// The short parts of an entry, gathered so that the hash takes them in at once.
+    room: Vec<u8>,
+}
 
 /// One entry as it is hashed.
 #[derive(Clone, Copy)]
@@ -132,33 +141,64 @@ pub(crate) struct HashedEntry<'a> {
     pub(crate) actor: &'a [u8],
     pub(crate) key: &'a [u8],
     pub(crate) body: &'a [u8],
+    /// Content of the record in `body`, where it is known.
+    pub(crate) content: Option<ContentHash>,
+}
+
+impl<'a> HashedEntry<'a> {
+    /// The record it writes; `None` when it writes none, or one that cannot be read.
+    fn record(&self) -> Option<(&'a [u8], Values<'a>)> {
+        if self.kind != EntryKind::PUT || is_reserved(self.key) {
+            return None;
+        }
+        let stored = Stored::parse(self.body).ok()?;
+        let before_values = self.body.len().checked_sub(stored.wire_values().len())?;
+        Some((self.body.get(..before_values)?, stored.values().ok()?))
+    }
 }
 
 impl EntriesHasher {
     pub(crate) fn new(algorithm: Algorithm) -> Self {
         let mut hasher = Hasher::new(algorithm);
         hasher.update(ENTRIES_TAG);
-        Self(hasher)
+        Self { hasher, room: Vec::new() }
     }
 
     /// Takes in the next entry. The store holds actors to 255 bytes, keys to 65,535 and bodies to 16 MiB.
     pub(crate) fn update(&mut self, entry: HashedEntry<'_>) {
-        let HashedEntry { kind, serial, previous, actor, key, body } = entry;
-        let hasher = &mut self.0;
-        hasher.update(&[kind.number()]);
-        hasher.update(&serial.0.to_be_bytes());
-        hasher.update(&previous.0.to_be_bytes());
-        hasher.update(&[u8::try_from(actor.len()).unwrap_or(u8::MAX)]);
-        hasher.update(actor);
-        hasher.update(&u16::try_from(key.len()).unwrap_or(u16::MAX).to_be_bytes());
-        hasher.update(key);
-        hasher.update(&u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes());
-        hasher.update(body);
+        let HashedEntry { kind, serial, previous, actor, key, body, content } = entry;
+        let Self { hasher, room } = self;
+        room.clear();
+        room.push(kind.number());
+        room.extend_from_slice(&serial.0.to_be_bytes());
+        room.extend_from_slice(&previous.0.to_be_bytes());
+        room.push(u8::try_from(actor.len()).unwrap_or(u8::MAX));
+        room.extend_from_slice(actor);
+        room.extend_from_slice(&u16::try_from(key.len()).unwrap_or(u16::MAX).to_be_bytes());
+        room.extend_from_slice(key);
+        if let Some((before_values, values)) = entry.record() {
+            room.extend_from_slice(&length(before_values));
+            room.extend_from_slice(before_values);
+            for value in values {
+                room.extend_from_slice(&value.timestamp.to_be_bytes());
+            }
+            room.extend_from_slice(&content.unwrap_or_else(|| ContentHash::of(values)).0);
+            hasher.update(room);
+        } else {
+            room.extend_from_slice(&length(body));
+            hasher.update(room);
+            hasher.update(body);
+        }
     }
 
     pub(crate) fn finish(self) -> Digest {
-        self.0.finish()
+        self.hasher.finish()
     }
+}
+
+/// A length as it is hashed.
+fn length(bytes: &[u8]) -> [u8; 4] {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes()
 }
 
 const ENTRIES_TAG: &[u8] = b"waymark audit entries\0";
@@ -186,6 +226,37 @@ mod tests {
     }
 
     #[test]
+    fn a_record_is_hashed_by_its_content_and_what_that_leaves_out() {
+        let values = |timestamp, data: &[u8]| {
+            let value = waymark_wire::ValueBuf { timestamp, ..crate::testing::value(1, "URL", data) };
+            crate::values::ValueSet::from_bufs(&[value]).unwrap()
+        };
+        let hash = |handle: &[u8], timestamp, data: &[u8], known: bool| {
+            let values = values(timestamp, data);
+            let body = crate::record::encode(handle, None, &values);
+            let content = known.then(|| values.content());
+            let (serial, previous, actor, key) = (Serial(2), Serial::NONE, &b"p"[..], &b"88.1/X"[..]);
+            let mut hasher = EntriesHasher::new(Algorithm::Sha256);
+            hasher.update(HashedEntry { kind: EntryKind::PUT, serial, previous, actor, key, body: &body, content });
+            hasher.finish()
+        };
+        let whole = hash(b"88.1/x", 7, b"u", true);
+        assert_eq!(hash(b"88.1/x", 7, b"u", false), whole);
+        for other in [hash(b"88.1/X", 7, b"u", true), hash(b"88.1/x", 8, b"u", true), hash(b"88.1/x", 7, b"v", true)] {
+            assert_ne!(other, whole);
+        }
+        // By hand: head, handle, timestamp and content, as the documentation says.
+        let mut bytes = b"waymark audit entries\0".to_vec();
+        bytes.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 1, b'p', 0, 6]);
+        bytes.extend_from_slice(b"88.1/X");
+        bytes.extend_from_slice(&[0, 0, 0, 14, 1, 1, 0, 6, 0, 0, 0, 1]);
+        bytes.extend_from_slice(b"88.1/x");
+        bytes.extend_from_slice(&7_u32.to_be_bytes());
+        bytes.extend_from_slice(&values(0, b"u").content().0);
+        assert_eq!(Hasher::of(Algorithm::Sha256, &bytes), whole);
+    }
+
+    #[test]
     fn every_part_of_an_entry_has_a_part_in_the_hash() {
         let hash = |entry: HashedEntry<'_>| {
             let mut hasher = EntriesHasher::new(Algorithm::Sha256);
@@ -199,6 +270,7 @@ mod tests {
             actor: b"a",
             key: b"k",
             body: b"b",
+            content: None,
         };
         let others = [
             HashedEntry { kind: EntryKind::DELETE, ..entry },

@@ -12,9 +12,10 @@ use crate::command::{Command, Receipt, Refusal, Submission};
 use crate::config::{AuditOptions, NOTE_ITEMS_BYTES};
 use crate::forming::Forming;
 use crate::reserved::is_reserved;
+use crate::values::ContentHash;
 use crate::varint;
 
-use super::hash::{Digest, EntriesHasher};
+use super::hash::{Digest, EntriesHasher, HashedEntry};
 use super::head::AuditHead;
 use super::item::{CountedItem, DoneItem, PrunedItem, write_actor};
 use super::note::{NoteHead, write};
@@ -103,7 +104,9 @@ impl Journal {
     fn end_group(&mut self, forming: &mut Forming, sections: Sections) {
         let algorithm = self.options.algorithm;
         let mut hasher = EntriesHasher::new(algorithm);
-        forming.hashed_entries().for_each(|entry| hasher.update(entry));
+        for (entry, hashed) in forming.hashed_entries().enumerate() {
+            hasher.update(HashedEntry { content: sections.contents.get(entry).copied().flatten(), ..hashed });
+        }
         let entries_hash = hasher.finish();
         // The store holds groups to a million entries.
         let entries = u32::try_from(forming.hashed_entries().len()).unwrap_or(u32::MAX);
@@ -153,6 +156,8 @@ const RETRY_MS: u64 = 10_000;
 struct Sections {
     full: Vec<Vec<u8>>,
     open: Section,
+    /// Content of the records the group writes, by number of the entry.
+    contents: Vec<Option<ContentHash>>,
 }
 
 impl Sections {
@@ -161,7 +166,13 @@ impl Sections {
         let Some(done) = Done::of(receipt.outcome).filter(|_| !receipt.repeated) else { return };
         let Some((entry, draft)) = forming.entry_of(receipt.serial) else { return };
         let after = match draft.kind {
-            EntryKind::PUT if !is_reserved(&draft.key) => Some(receipt.content.0),
+            EntryKind::PUT if !is_reserved(&draft.key) => {
+                self.contents.resize(self.contents.len().max(entry + 1), None);
+                if let Some(content) = self.contents.get_mut(entry) {
+                    *content = Some(receipt.content);
+                }
+                Some(receipt.content.0)
+            }
             EntryKind::PUT if !matches!(command, Command::Home { .. }) => Some(Sha256::digest(&draft.body).into()),
             _ => None,
         };
@@ -203,6 +214,8 @@ impl Sections {
 #[derive(Default)]
 struct Section {
     numbers: HashMap<Actor, u64>,
+    /// The actor of the last item: most often that of the next one too.
+    last: Option<(Actor, u64)>,
     actors: Vec<u8>,
     items: Vec<u8>,
     count: u64,
@@ -211,17 +224,22 @@ struct Section {
 impl Section {
     /// Adds an item of `actor`; `write` gets the actor's number.
     fn add(&mut self, actor: &Actor, write: impl FnOnce(u64, &mut Vec<u8>)) {
-        let number = match self.numbers.get(actor) {
-            Some(number) => *number,
-            None => {
-                let number = u64::try_from(self.numbers.len()).unwrap_or(u64::MAX);
-                self.numbers.insert(actor.clone(), number);
-                write_actor(actor, &mut self.actors);
-                number
-            }
+        let number = match &self.last {
+            Some((last, number)) if last == actor => *number,
+            _ => self.number_of(actor),
         };
         write(number, &mut self.items);
         self.count += 1;
+    }
+
+    fn number_of(&mut self, actor: &Actor) -> u64 {
+        let next = u64::try_from(self.numbers.len()).unwrap_or(u64::MAX);
+        let number = *self.numbers.entry(actor.clone()).or_insert(next);
+        if number == next {
+            write_actor(actor, &mut self.actors);
+        }
+        self.last = Some((actor.clone(), number));
+        number
     }
 
     fn bytes(&self) -> usize {

@@ -27,8 +27,11 @@
 //!
 //! The entries of the group are hashed as "waymark audit entries" 00 and then, for each,
 //! ```text
-//! kind(1) serial(8) previous serial(8) length(1) actor length(2) key length(4) body
+//! kind(1) serial(8) previous serial(8) length(1) actor length(2) key, and then
+//! a record that is written:  length(4) body up to the values | timestamp(4) of each value | content hash(32)
+//! everything else:           length(4) body
 //! ```
+//! The content hash covers all else of the values, and was computed when the record was decided about: no byte is hashed twice.
 //!
 //! # Items
 //! A varint is an unsigned LEB128: seven bits a byte, lowest first, and bit 0x80 where another byte follows.

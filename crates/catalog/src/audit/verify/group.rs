@@ -44,7 +44,7 @@ impl Pending {
 
     fn hashed(&self) -> HashedEntry<'_> {
         let Self { serial, kind, previous, actor, key, body, .. } = self;
-        HashedEntry { kind: *kind, serial: *serial, previous: *previous, actor, key, body }
+        HashedEntry { kind: *kind, serial: *serial, previous: *previous, actor, key, body, content: None }
     }
 
     /// What an item says of it as content after; `None` where it says nothing.
