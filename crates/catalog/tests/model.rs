@@ -140,7 +140,7 @@ impl Pair {
             Event::Restart => self.restart(|_| {}),
             Event::LoseState => self.restart(|pair| {
                 if let Place::Folder(dir, _) = &pair.place {
-                    std::fs::remove_dir_all(dir.path().join("state")).unwrap();
+                    lose_state(dir.path());
                 }
             }),
             Event::Rebuild => self.restart(|pair| {

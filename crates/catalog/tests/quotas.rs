@@ -214,7 +214,7 @@ fn usage_survives_starts_crashes_rebuilds_and_a_lost_state() {
         catalog.shutdown().unwrap();
         drop(catalog);
 
-        std::fs::remove_dir_all(dir.path().join("state")).unwrap();
+        lose_state(dir.path());
         let catalog = open_at_noon(dir.path(), engine);
         assert_eq!((catalog.usage("acme"), catalog.usage("operator")), (7, 1));
         catalog.shutdown().unwrap();
@@ -255,7 +255,7 @@ fn every_day_begins_at_midnight_of_china_standard_time_whatever_was_lost() {
         catalog.shutdown().unwrap();
         drop(catalog);
 
-        std::fs::remove_dir_all(dir.path().join("state")).unwrap();
+        lose_state(dir.path());
         let catalog = reopen();
         assert_eq!(catalog.usage("acme"), 2, "only what was written today");
         assert_eq!(fill_up(&catalog), 2);

@@ -325,7 +325,7 @@ fn records_made_again_are_counted_once_when_the_state_is_fed_from_the_log() {
         write(&catalog, vec![put("88.1/a", "3", PutMode::Replace), delete("88.1/b")]);
         catalog.shutdown().unwrap();
         drop(catalog);
-        std::fs::remove_dir_all(dir.path().join("state")).unwrap();
+        common::lose_state(dir.path());
         copy_folder(&behind.path().join("state"), &dir.path().join("state"));
         std::fs::copy(behind.path().join("state.flushed"), dir.path().join("state.flushed")).unwrap();
         let opened = open_at(dir.path(), engine);

@@ -88,7 +88,7 @@ fn a_repetition_is_answered_with_the_first_receipt_after_restart_rebuild_and_los
         let catalog = open_at(dir.path(), engine).catalog;
         check(&catalog);
         drop(catalog);
-        std::fs::remove_dir_all(dir.path().join("state")).unwrap();
+        lose_state(dir.path());
         let opened = open_at(dir.path(), engine);
         assert!(opened.recovery.state_rebuilt);
         check(&opened.catalog);
@@ -245,7 +245,7 @@ fn past_their_number_the_oldest_requests_are_too_old_and_never_done_again() {
         let catalog = open(&options()).unwrap().catalog;
         check(&catalog);
         drop(catalog);
-        std::fs::remove_dir_all(dir.path().join("state")).unwrap();
+        lose_state(dir.path());
         check(&open(&options()).unwrap().catalog);
     }
 }

@@ -127,7 +127,7 @@ fn a_lost_state_is_made_anew_from_the_log() {
         let catalog = open_at(dir.path(), engine).catalog;
         fill(&catalog, 0);
         drop(catalog);
-        std::fs::remove_dir_all(dir.path().join("state")).unwrap();
+        lose_state(dir.path());
         let opened = open_at(dir.path(), engine);
         assert!(opened.recovery.state_rebuilt);
         assert_eq!(opened.recovery.state_fed, opened.catalog.serial().0);
@@ -163,7 +163,7 @@ fn a_state_behind_the_log_is_brought_up() {
     fill(&catalog, 300);
     catalog.shutdown().unwrap();
     drop(catalog);
-    std::fs::remove_dir_all(dir.path().join("state")).unwrap();
+    lose_state(dir.path());
     for part in parts {
         copy_part(early.path(), dir.path(), part);
     }
@@ -182,7 +182,7 @@ fn rebuild_remakes_runs_state_and_snapshot() {
         let all = dump(&catalog);
         let serial = catalog.serial();
         drop(catalog);
-        std::fs::remove_dir_all(dir.path().join("state")).unwrap();
+        lose_state(dir.path());
         std::fs::remove_dir_all(dir.path().join("blobs")).unwrap();
         let recovery = rebuild(&options(dir.path(), engine)).unwrap();
         assert!(recovery.state_rebuilt);
@@ -326,7 +326,7 @@ fn a_record_damaged_on_disk_is_reported_and_never_served() {
     let refused = try_write(&catalog, vec![put("88.1/bad", "over it", PutMode::Replace)]).unwrap();
     assert_eq!(refused[0].as_ref().unwrap_err().code().as_str(), "unreadable");
     drop(catalog);
-    std::fs::remove_dir_all(dir.path().join("state")).unwrap();
+    lose_state(dir.path());
     let opened = open_at(dir.path(), Engine::Log);
     assert!(opened.recovery.state_rebuilt, "an entry that cannot be read does not stop it");
     drop(opened);

@@ -115,7 +115,7 @@ fn items_are_told_as_they_were_answered_before_and_after_restart_rebuild_and_los
         let catalog = open_at(dir.path(), engine).catalog;
         check(&catalog);
         drop(catalog);
-        std::fs::remove_dir_all(dir.path().join("state")).unwrap();
+        lose_state(dir.path());
         let catalog = open_at(dir.path(), engine).catalog;
         check(&catalog);
         drop(catalog);

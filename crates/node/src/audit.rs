@@ -1,4 +1,4 @@
-//! Keeping the audit: its key, and the signed checkpoints that go to a second place on a schedule.
+//! Keeping the audit: its key, the signed checkpoints that go to a second place on a schedule, and the pruning of what is old.
 
 use std::{
     fs, io,
@@ -29,10 +29,11 @@ const KEY_FILE: &str = "audit-key.pk8";
 pub(crate) const PUBLIC_KEY_FILE: &str = "audit-key.pub";
 /// Where checkpoints go when no second place is configured.
 const CHECKPOINTS: &str = "audit-checkpoints.jsonl";
-/// Seconds of a minute.
+/// Seconds of a minute and a day.
 const MINUTE: u64 = 60;
+const DAY: u64 = 24 * 60 * 60;
 
-/// Writes checkpoints until it is told to stop.
+/// Writes checkpoints and prunes until it is told to stop.
 #[derive(Debug)]
 pub(crate) struct AuditKeeper {
     stop: watch::Sender<bool>,
@@ -58,10 +59,11 @@ impl AuditKeeper {
         let (catalog, counted) = (catalog.clone(), Arc::clone(&failures));
         let every = Duration::from_secs(config.values().number("audit.checkpoint_minutes").saturating_mul(MINUTE));
         let task = tokio::spawn(async move {
-            let mut checkpoint = interval(every);
+            let (mut checkpoint, mut daily) = (interval(every), interval(Duration::from_secs(DAY)));
             loop {
                 tokio::select! {
                     _ = checkpoint.tick() => keep(&catalog, &key, &file, &counted).await,
+                    _ = daily.tick() => prune(&catalog).await,
                     () = told(&mut stopped) => break,
                 }
             }
@@ -103,6 +105,18 @@ async fn keep(catalog: &Catalog, key: &Arc<AuditKey>, file: &Path, failures: &At
     };
     failures.fetch_add(1, Ordering::Relaxed);
     tracing::error!(file = %file.display(), cause = %failed, "the audit's checkpoint was not written; it is tried again");
+}
+
+/// Drops the details of what is older than the audit is kept.
+async fn prune(catalog: &Catalog) {
+    let catalog = catalog.clone();
+    match tokio::task::spawn_blocking(move || catalog.prune_audit(catalog.now())).await {
+        Ok(Ok(pruned)) => tracing::debug!(?pruned, "the audit was pruned"),
+        Ok(Err(cause)) => {
+            tracing::error!(cause = %chain(&cause), "the audit was not pruned; it is tried again tomorrow")
+        }
+        Err(cause) => tracing::error!(%cause, "the audit was not pruned; it is tried again tomorrow"),
+    }
 }
 
 /// The audit's key, made when there is none.

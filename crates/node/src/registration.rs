@@ -16,6 +16,9 @@ use crate::{
 /// File of the operator's first token within the data folder.
 pub(crate) const OPERATOR_TOKEN: &str = "operator-token";
 
+/// Folder of jobs within the data folder.
+const JOBS: &str = "jobs";
+
 /// Doors whose addresses are taken.
 #[derive(Debug)]
 pub(crate) struct Opening {
@@ -74,7 +77,7 @@ impl Opening {
                 (Some(tls), Some(source), read.fingerprint)
             }
         };
-        let bound = Service::bind(ServiceConfig { grpc, tls, limits: limits(config), ..ServiceConfig::default() })
+        let bound = Service::bind(ServiceConfig { grpc, tls, jobs: Some(data.join(JOBS)), limits: limits(config) })
             .map_err(|error| failed(&error))?;
         Ok(Some(Self { bound, source, fingerprint }))
     }
@@ -153,6 +156,11 @@ fn limits(config: &Config) -> Limits {
         watchers: config.count("registration.watchers"),
         reader_time: seconds("registration.reader_seconds"),
         stream_idle: seconds("registration.idle_seconds"),
+        job_bytes: values.number("jobs.largest_mib").saturating_mul(1 << 20),
+        job_folder_bytes: values.number("jobs.folder_mib").saturating_mul(1 << 20),
+        jobs: config.count("jobs.kept"),
+        jobs_per_principal: config.count("jobs.per_principal"),
+        job_kept: Duration::from_secs(values.number("jobs.kept_days").saturating_mul(86_400)),
         rate_per_second: word("access.rate_per_second"),
         failed_authentications_per_minute: word("access.failures_per_minute"),
         ..Limits::default()

@@ -60,6 +60,12 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
+/// Takes the small state away. Moved before it is removed: a thread of sled may still be closing a file in it.
+pub(crate) fn lose_state(dir: &Path) {
+    let gone = tempfile::tempdir_in(dir).unwrap();
+    std::fs::rename(dir.join("state"), gone.path().join("state")).unwrap();
+}
+
 /// Submits as the operator and waits.
 pub(crate) fn try_write(
     catalog: &Catalog,

@@ -95,28 +95,6 @@ fn nothing_yet(config: &Config, data: &Path) -> Result<Catalog, Problem> {
     Ok(opened.map_err(|cause| failed(&cause))?.catalog)
 }
 
-/// Imports a text the program holds itself, homing its prefixes; gives the number of records in the data folder's words: created.
-pub(crate) async fn import_text(
-    config: &Config,
-    data: &Path,
-    text: &'static str,
-    texts: &Texts,
-) -> Result<u64, Problem> {
-    let (catalog, _) = open(config, data, store::Folder::MayBeMade, texts).await?;
-    let imported = tokio::task::spawn_blocking(move || {
-        let mut options = ImportOptions::new(Format::JsonLines);
-        options.home = true;
-        let summary = import::run(&catalog, text.as_bytes(), &options, None, &mut |_| ControlFlow::Continue(()));
-        let closed = catalog.shutdown();
-        let summary = summary.map_err(|error| chain(&error))?;
-        closed.map_err(|error| chain(&error))?;
-        Ok::<_, String>(summary.created)
-    })
-    .await
-    .map_err(|cause| data_failed(data, &cause.to_string()))?;
-    imported.map_err(|cause| Problem::new("import-failed", Exit::Failed).with("cause", cause))
-}
-
 fn import_file(
     catalog: &Catalog,
     file: File,

@@ -247,6 +247,7 @@ impl Config {
         options.requests.total = self.count("requests.total");
         options.audit.algorithm = Algorithm::from_name(self.values.text("audit.algorithm")).unwrap_or_default();
         options.audit.refusal_interval = Duration::from_secs(self.values.number("audit.refusal_seconds"));
+        options.audit.keep = Duration::from_secs(self.values.number("audit.keep_days").saturating_mul(86_400));
         options.audit.refusal_lines = self.values.number("audit.refusal_lines");
         options
     }

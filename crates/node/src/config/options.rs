@@ -521,6 +521,34 @@ pub static OPTIONS: &[Spec] = &[
         "How long a stream of changes may rest without a message.",
     ),
     option(
+        "jobs.largest_mib",
+        mebibytes(registration::JOB_BYTES.default, registration::JOB_BYTES.min, registration::JOB_BYTES.max),
+        "MiB",
+        "Largest file a job may have.",
+    ),
+    option(
+        "jobs.folder_mib",
+        mebibytes(
+            registration::JOB_FOLDER_BYTES.default,
+            registration::JOB_FOLDER_BYTES.min,
+            registration::JOB_FOLDER_BYTES.max,
+        ),
+        "MiB",
+        "All jobs on the disk; finished ones go, oldest first, before one is refused.",
+    ),
+    option("jobs.kept", count(registration::JOBS), "jobs", "Jobs kept, finished ones included."),
+    option("jobs.per_principal", count(registration::JOBS_PER_PRINCIPAL), "jobs", "Unfinished jobs of one principal."),
+    option(
+        "jobs.kept_days",
+        Kind::Number {
+            default: registration::JOB_KEPT.default.as_secs() / 86_400,
+            min: 1,
+            max: registration::JOB_KEPT.max.as_secs() / 86_400,
+        },
+        "days",
+        "How long a finished job and its list of failed lines are kept.",
+    ),
+    option(
         "access.rate_per_second",
         word(registration::RATE_PER_SECOND),
         "a second",
@@ -573,6 +601,12 @@ pub static OPTIONS: &[Spec] = &[
         Kind::Choice { default: "sha256", choices: &["sha256", "sm3"] },
         "",
         "Hash of the audit's chain from now on; notes that are there keep theirs.",
+    ),
+    option(
+        "audit.keep_days",
+        stored(catalog::AUDIT_KEEP_DAYS),
+        "days",
+        "How long the details of the audit are kept; the chain stays verifiable when they are dropped.",
     ),
     option(
         "audit.checkpoint_file",

@@ -10,7 +10,6 @@ use waymark_client::{Client, Options, Server, Transport, quic, tcp};
 use crate::{
     cli::{
         Demo, Shown,
-        import::import_text,
         resolve::of_listening,
         terminal::{self, Tone, grouped, table, toned},
     },
@@ -22,10 +21,13 @@ use crate::{
 };
 
 mod questions;
+mod registering;
 pub(crate) mod samples;
 
 use questions::{Outcome, Question};
 
+/// File of the writer's token within the data folder.
+const WRITER_TOKEN: &str = "demo-token";
 /// Marks a folder the demo made and may make anew.
 const MARKER: &str = "demo";
 /// Time one question may take.
@@ -55,10 +57,12 @@ pub(crate) async fn run(arguments: &Demo, texts: &Texts, shown: Shown) -> Result
             &[("count", samples.len().to_string().into()), ("data", arguments.data.display().to_string().into())]
         )
     ));
-    let imported = import_text(&config, &arguments.data, samples::LINES, texts).await?;
     let mut signals = Signals::take().map_err(|cause| Problem::new("signals", Exit::Failed).with("cause", cause))?;
     let node = Node::start(&config, &arguments.data).await?;
     terminal::line(format_args!("{}\n", node.listening().line()));
+    let token_file = arguments.data.join(WRITER_TOKEN);
+    let registered = registering::run(node.listening(), &arguments.data, &token_file, samples::LINES, texts).await?;
+    terminal::line("");
     let questions = questions::all(&samples);
     let (server, _) = of_listening(node.listening())?;
     let mut rows = Vec::new();
@@ -66,7 +70,7 @@ pub(crate) async fn run(arguments: &Demo, texts: &Texts, shown: Shown) -> Result
         rows.push((transport, ask_all(&server, transport, &questions).await?));
     }
     print_table(&rows, questions.len(), texts);
-    let good = print_checks(&rows, imported == samples.len() as u64, texts, shown);
+    let good = print_checks(&rows, &registered, texts, shown);
     print_what_next(node.listening(), &samples, &arguments.data, texts)?;
     if !arguments.once {
         terminal::line(texts.text("demo-serving", &[]));
@@ -230,12 +234,15 @@ fn print_table(rows: &[(Transport, Row)], asked: usize, texts: &Texts) {
 }
 
 /// Prints each check; says whether all held.
-fn print_checks(rows: &[(Transport, Row)], all_imported: bool, texts: &Texts, shown: Shown) -> bool {
+fn print_checks(rows: &[(Transport, Row)], registered: &registering::Checks, texts: &Texts, shown: Shown) -> bool {
     let mark = |good: bool| {
         if good { toned("✓", Tone::Good, shown.colours) } else { toned("✗", Tone::Bad, shown.colours) }
     };
-    terminal::line(format_args!("{} {}", mark(all_imported), texts.text("demo-check-import", &[])));
-    let mut good = all_imported;
+    let mut good = true;
+    for (code, held) in registered {
+        terminal::line(format_args!("{} {}", mark(*held), texts.text(code, &[])));
+        good &= held;
+    }
     for (transport, row) in rows {
         let held = row.unexpected.is_empty();
         terminal::line(format_args!(
@@ -270,11 +277,20 @@ fn print_what_next(
     let quic = listening.quic.first().map(ToString::to_string).unwrap_or_default();
     let http = listening.http.first().map(ToString::to_string).unwrap_or_default();
     terminal::line(format_args!("\n{}", texts.text("demo-next", &[])));
+    let grpc = listening.grpc.first().map(ToString::to_string).unwrap_or_default();
+    let server = format!("--server grpcs://{grpc} --pin {}", listening.registration_fingerprint);
+    let writer = format!("{server} --token-file {data}/{WRITER_TOKEN}");
+    let operator = format!("{server} --token-file {data}/{}", crate::registration::OPERATOR_TOKEN);
+    let prefix = sample.handle.split('/').next().unwrap_or_default();
     for command in [
         format!("{tool} resolve {} --server udp://{udp}", sample.handle),
         format!("{tool} resolve {} --server quic://{quic} --pin {}", sample.handle, listening.quic_fingerprint),
         format!("{tool} resolve {restricted} --index {index} --restricted --data {data}"),
         format!("{tool} resolve {} --data {data} --lang zh", questions::absent(sample)),
+        format!("{tool} register {prefix}/DEMO.1 --value '1 URL https://example.invalid/1' {writer}"),
+        format!("{tool} history {prefix}/DEMO.1 {writer}"),
+        format!("{tool} watch --from 0 --until-now {operator}"),
+        format!("{tool} audit search --limit 5 {operator}"),
         format!("{tool} load --data {data} --names {} --seconds 3", file.display()),
         format!("{tool} status --data {data}"),
         format!("curl http://{http}/metrics"),

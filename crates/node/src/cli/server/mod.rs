@@ -3,7 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod connection;
 mod failed_rows;
-mod form;
+pub(crate) mod form;
 pub(crate) mod job;
 pub(crate) mod look_up;
 pub(crate) mod register;
