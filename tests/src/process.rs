@@ -86,7 +86,9 @@ pub fn daemon<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Comman
 fn clean<A: AsRef<OsStr>>(program: &Path, arguments: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(program);
     command.args(arguments);
-    for name in ["WAYMARK_DATA", "WAYMARK_CONFIG", "LC_ALL", "LC_MESSAGES", "LANG", "RUST_LOG", "RUST_BACKTRACE"] {
+    let registration = ["WAYMARK_SERVER", "WAYMARK_TOKEN_FILE", "WAYMARK_CA", "WAYMARK_PIN"];
+    let others = ["WAYMARK_DATA", "WAYMARK_CONFIG", "LC_ALL", "LC_MESSAGES", "LANG", "RUST_LOG", "RUST_BACKTRACE"];
+    for name in registration.iter().chain(&others) {
         command.env_remove(name);
     }
     command.env("LANG", "C").env("COLUMNS", "120");
