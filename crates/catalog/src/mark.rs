@@ -225,6 +225,7 @@ mod tests {
     use super::*;
     use crate::values::{ContentHash, ValueSet};
     use crate::warnings::Warning;
+    use proptest::prelude::*;
     use waymark_store::Timestamp;
 
     fn accepted(serial: u64, outcome: Outcome, is_long: bool) -> Result<Receipt, Refusal> {
@@ -276,7 +277,11 @@ mod tests {
         let Ok(Mark::Step(read)) = Mark::parse(&body) else { panic!("no step") };
         assert_eq!((read.position, read.after), (1_008, 1_000));
         let items: Vec<StepItem> = read.items().map(Result::unwrap).collect();
-        let expected: Vec<StepItem> = results
+        assert_eq!(items, items_of(&results));
+    }
+
+    fn items_of(results: &[Result<Receipt, Refusal>]) -> Vec<StepItem> {
+        results
             .iter()
             .map(|result| match result {
                 Ok(Receipt { serial, outcome, warnings, .. }) => {
@@ -284,8 +289,7 @@ mod tests {
                 }
                 Err(refusal) => StepItem::Refused(refusal.code()),
             })
-            .collect();
-        assert_eq!(items, expected);
+            .collect()
     }
 
     #[test]
@@ -322,6 +326,50 @@ mod tests {
             let unknown = [&[2, 1, 0, 1][..], run].concat();
             let Ok(Mark::Step(read)) = Mark::parse(&unknown) else { panic!("no step") };
             assert_eq!(read.items().collect::<Vec<_>>(), [Err(UnknownForm)], "{run:?}");
+        }
+    }
+
+    /// One order: the gap before its entry, outcome and warnings, or the refusal.
+    fn drawn() -> impl Strategy<Value = Result<(u64, u8, u8), Refusal>> {
+        let accepted = (0..4_u64, 1..=11_u8, prop::sample::select(vec![0, 0, 0, 1, 4]));
+        let refused = prop::sample::select(vec![Refusal::NotFound, Refusal::NotPermitted, Refusal::Unreadable]);
+        prop_oneof![2 => accepted.prop_map(Ok), 1 => refused.prop_map(Err)]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_became_of_orders_comes_back(
+            drawn in prop::collection::vec(drawn(), 0..60),
+            first in 1..=Serial::MAX.0 / 2,
+        ) {
+            let mut next = first;
+            let mut receipt = |(gap, outcome, warnings)| {
+                let outcome = Outcome::from_number(outcome).unwrap();
+                let mut serial = next + gap;
+                if outcome == Outcome::Same {
+                    serial = first / (gap + 1);
+                } else {
+                    next = serial + 1;
+                }
+                let receipt = accepted(serial, outcome, false)?;
+                Ok(Receipt { warnings: Warnings::from_bits(warnings), ..receipt })
+            };
+            let results: Vec<Result<Receipt, Refusal>> = drawn.into_iter().map(|drawn| drawn.and_then(&mut receipt)).collect();
+            let body = step_body(&step(5, results.len()), Serial(first), &results);
+            prop_assert!(body.len() <= 31 + results.len() * ITEM_BYTES);
+            let Ok(Mark::Step(read)) = Mark::parse(&body) else { panic!("no step") };
+            prop_assert_eq!(read.items().collect::<Result<Vec<_>, _>>(), Ok(items_of(&results)));
+        }
+
+        #[test]
+        fn any_bytes_are_read_to_an_end_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..80), version in 1..4_u8) {
+            for body in [&bytes[..], &[&[version], &bytes[..]].concat()] {
+                if let Ok(Mark::Step(step)) = Mark::parse(body) {
+                    // A run may claim any number of orders; each is told without memory, and the first error is the last word.
+                    let mut items = step.items().take(10_000).skip_while(Result::is_ok);
+                    prop_assert!(items.nth(1).is_none());
+                }
+            }
         }
     }
 }

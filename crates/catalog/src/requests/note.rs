@@ -106,4 +106,16 @@ mod tests {
         assert_eq!(parse_place(&[0; 15]), None);
         assert_eq!(parse_place(&[0xff; 17]), None, "a principal is text");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_a_note_or_refused(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..100)) {
+            if let Some(what) = parse_body(&bytes) {
+                proptest::prop_assert_eq!(body_of(&what), bytes.clone());
+            }
+            if let Some((id, principal)) = parse_place(&bytes) {
+                proptest::prop_assert_eq!(place_of(principal, id), bytes);
+            }
+        }
+    }
 }
