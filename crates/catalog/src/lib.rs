@@ -42,6 +42,7 @@ mod queue;
 mod reader;
 mod rebuild;
 pub mod record;
+mod refusal;
 mod requests;
 mod reserved;
 mod snapshot;
@@ -65,8 +66,7 @@ pub use catalog::{
 pub use changes::{Change, ChangeVisitor, ChangedWithin, Progress};
 pub use cold::{ColdReader, FetchError};
 pub use command::{
-    AddMode, Command, Expect, InvalidValue, Order, Outcome, PutMode, Receipt, Refusal, RefusalCode, Request, StreamId,
-    StreamStep, Submission, Timestamps,
+    AddMode, Command, Expect, Order, Outcome, PutMode, Receipt, Request, StreamId, StreamStep, Submission, Timestamps,
 };
 pub use config::{AccessLimits, AuditOptions, FeedLimits, RecordLimits, RequestLimits, Ruling, WriterLimits};
 pub use first_operator::{FIRST_OPERATOR, FIRST_TOKEN_LIFETIME, FirstOperatorError};
@@ -76,6 +76,7 @@ pub use queue::{Results, SubmitError, Ticket, WriteError, WriterHandle};
 pub use reader::{Lookup, Reader, View};
 pub use rebuild::{RebuildError, rebuild};
 pub use record::{OwnedRecord, RecordError, Stored};
+pub use refusal::{InvalidValue, Refusal, RefusalCode};
 pub use requests::digest::command_digest;
 pub use snapshot::SnapshotError;
 pub use startup::{OpenError, Options, Recovery, Warm, machine_time};

@@ -1,0 +1,300 @@
+//! Why the writer does not carry out a command: to programs by a code, to people by a sentence.
+
+use waymark_ident::HandleError;
+use waymark_store::{Serial, Timestamp};
+
+use crate::values::{ContentHash, ValueSetError};
+use crate::warnings::Warning;
+
+/// Why a command was not carried out. Nothing of it was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The handle exists.
+    #[error("{}", if *.same_content { "the handle exists with the same content" } else { "the handle exists with different content" })]
+    AlreadyExists {
+        /// The existing record holds the same values, timestamps aside, and has the status given, if one was.
+        same_content: bool,
+        /// Serial of its entry.
+        serial: Serial,
+    },
+    /// No record, or no homed prefix, of that name.
+    #[error("not found")]
+    NotFound,
+    /// The prefix does not live on this node.
+    #[error("prefix {} is not served here", String::from_utf8_lossy(.prefix))]
+    NotServed {
+        /// The prefix, folded.
+        prefix: Vec<u8>,
+    },
+    /// The handle cannot be registered.
+    #[error("invalid handle: {0}")]
+    InvalidHandle(HandleError),
+    /// The handle can be registered elsewhere, but this node's configuration does not want it.
+    #[error("handles with {what} at byte {at} are not taken here")]
+    UnwantedHandle {
+        /// What is not wanted.
+        what: Warning,
+        /// The first byte of it.
+        at: usize,
+    },
+    /// A value of that index exists, or stands twice in the command.
+    #[error("index conflict for {index}")]
+    IndexConflict {
+        /// The index.
+        index: u32,
+    },
+    /// No value of that index exists.
+    #[error("no value at index {index}")]
+    ValuesNotFound {
+        /// The first index that is missing.
+        index: u32,
+    },
+    /// A value cannot be stored.
+    #[error("invalid value: {0}")]
+    InvalidValue(InvalidValue),
+    /// The value may not be changed even by administrators.
+    #[error("value {index} is read-only")]
+    ReadOnlyValue {
+        /// Its index.
+        index: u32,
+    },
+    /// The record would hold too many values.
+    #[error("{count} values are more than {limit}")]
+    TooManyValues {
+        /// Values it would hold.
+        count: usize,
+        /// Values allowed.
+        limit: usize,
+    },
+    /// The values of the record would be too large together.
+    #[error("record of {bytes} bytes is larger than {limit}")]
+    RecordTooLarge {
+        /// Bytes of all values.
+        bytes: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// The stream is elsewhere than the mark says, since an earlier submission of it failed.
+    #[error("the stream is at {found}")]
+    MarkMoved {
+        /// Where it is.
+        found: u64,
+    },
+    /// The record is not as the order expects it.
+    #[error("the record is not as expected")]
+    Unexpected {
+        /// Serial of its entry; none when there is no record.
+        serial: Serial,
+        /// Its content, where there is a record.
+        content: Option<ContentHash>,
+    },
+    /// The record is suspended or revoked, so that this cannot be done to it.
+    #[error("the record is {}", if *.revoked { "revoked" } else { "suspended" })]
+    Withdrawn {
+        /// For good.
+        revoked: bool,
+    },
+    /// The request id was used for something else.
+    #[error("the request id was used for another request")]
+    RequestReused,
+    /// The request id is older than what is remembered: whether it was carried out is not known any more.
+    #[error("the request id is too old to be remembered")]
+    RequestExpired,
+    /// The request id says it was made in the future.
+    #[error("the request id was made in the future")]
+    RequestFromFuture,
+    /// The principal has written as much as it may today.
+    #[error("the daily quota of {quota} writes is used up")]
+    QuotaExceeded {
+        /// Writes a day.
+        quota: u64,
+        /// When the next day begins.
+        until: Timestamp,
+    },
+    /// A principal, token or reason is not what it may be.
+    #[error("{field} {problem}")]
+    InvalidAccess {
+        /// Which field.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// What was submitted contradicts itself: a defect of the door it came through. Nothing of the submission was done.
+    #[error("the submission {problem}")]
+    InvalidSubmission {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The actor has no right to do this.
+    #[error("not permitted")]
+    NotPermitted,
+    /// The stored record cannot be read, so nothing can be decided about it.
+    #[error("the stored record cannot be read")]
+    Unreadable,
+}
+
+/// What is wrong with a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidValue {
+    /// Indexes are 1 to 2,147,483,647.
+    #[error("index {index} is not between 1 and 2147483647")]
+    Index {
+        /// The index given.
+        index: u32,
+    },
+    /// The data is larger than configured.
+    #[error("data of value {index} has {bytes} bytes, more than {limit}")]
+    DataTooLarge {
+        /// Index of the value.
+        index: u32,
+        /// Its bytes.
+        bytes: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// The type is not UTF-8 text or is empty.
+    #[error("type of value {index} is empty or not UTF-8")]
+    Type {
+        /// Index of the value.
+        index: u32,
+    },
+    /// The command needs at least one value or index.
+    #[error("no values given")]
+    Empty,
+}
+
+/// Stable name of a refusal, for doors, messages and metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RefusalCode {
+    /// The handle exists; content is the same.
+    AlreadyExistsSame,
+    /// The handle exists; content differs.
+    AlreadyExistsDifferent,
+    /// See [`Refusal::NotFound`].
+    NotFound,
+    /// See [`Refusal::NotServed`].
+    NotServed,
+    /// See [`Refusal::InvalidHandle`] and [`Refusal::UnwantedHandle`].
+    InvalidHandle,
+    /// See [`Refusal::IndexConflict`].
+    IndexConflict,
+    /// See [`Refusal::ValuesNotFound`].
+    ValuesNotFound,
+    /// See [`Refusal::InvalidValue`].
+    InvalidValue,
+    /// See [`Refusal::ReadOnlyValue`].
+    ReadOnlyValue,
+    /// See [`Refusal::TooManyValues`].
+    TooManyValues,
+    /// See [`Refusal::RecordTooLarge`].
+    RecordTooLarge,
+    /// See [`Refusal::MarkMoved`].
+    MarkMoved,
+    /// See [`Refusal::Unexpected`].
+    Unexpected,
+    /// See [`Refusal::Withdrawn`].
+    Withdrawn,
+    /// See [`Refusal::RequestReused`].
+    RequestReused,
+    /// See [`Refusal::RequestExpired`].
+    RequestExpired,
+    /// See [`Refusal::RequestFromFuture`].
+    RequestFromFuture,
+    /// See [`Refusal::QuotaExceeded`].
+    QuotaExceeded,
+    /// See [`Refusal::InvalidAccess`].
+    InvalidAccess,
+    /// See [`Refusal::NotPermitted`].
+    NotPermitted,
+    /// See [`Refusal::Unreadable`].
+    Unreadable,
+    /// See [`Refusal::InvalidSubmission`].
+    InvalidSubmission,
+}
+
+impl RefusalCode {
+    /// The name as programs see it; never changes once published.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AlreadyExistsSame => "already-exists-same",
+            Self::AlreadyExistsDifferent => "already-exists-different",
+            Self::NotFound => "not-found",
+            Self::NotServed => "not-served",
+            Self::InvalidHandle => "invalid-handle",
+            Self::IndexConflict => "index-conflict",
+            Self::ValuesNotFound => "values-not-found",
+            Self::InvalidValue => "invalid-value",
+            Self::ReadOnlyValue => "read-only-value",
+            Self::TooManyValues => "too-many-values",
+            Self::RecordTooLarge => "record-too-large",
+            Self::MarkMoved => "mark-moved",
+            Self::Unexpected => "unexpected",
+            Self::Withdrawn => "withdrawn",
+            Self::RequestReused => "request-reused",
+            Self::RequestExpired => "request-expired",
+            Self::RequestFromFuture => "request-from-future",
+            Self::QuotaExceeded => "quota-exceeded",
+            Self::InvalidAccess => "invalid-access",
+            Self::NotPermitted => "not-permitted",
+            Self::Unreadable => "unreadable",
+            Self::InvalidSubmission => "invalid-submission",
+        }
+    }
+}
+
+impl Refusal {
+    /// The stable name of this refusal.
+    #[must_use]
+    pub const fn code(&self) -> RefusalCode {
+        match self {
+            Self::AlreadyExists { same_content: true, .. } => RefusalCode::AlreadyExistsSame,
+            Self::AlreadyExists { same_content: false, .. } => RefusalCode::AlreadyExistsDifferent,
+            Self::NotFound => RefusalCode::NotFound,
+            Self::NotServed { .. } => RefusalCode::NotServed,
+            Self::InvalidHandle(_) | Self::UnwantedHandle { .. } => RefusalCode::InvalidHandle,
+            Self::IndexConflict { .. } => RefusalCode::IndexConflict,
+            Self::ValuesNotFound { .. } => RefusalCode::ValuesNotFound,
+            Self::InvalidValue(_) => RefusalCode::InvalidValue,
+            Self::ReadOnlyValue { .. } => RefusalCode::ReadOnlyValue,
+            Self::TooManyValues { .. } => RefusalCode::TooManyValues,
+            Self::RecordTooLarge { .. } => RefusalCode::RecordTooLarge,
+            Self::MarkMoved { .. } => RefusalCode::MarkMoved,
+            Self::Unexpected { .. } => RefusalCode::Unexpected,
+            Self::Withdrawn { .. } => RefusalCode::Withdrawn,
+            Self::RequestReused => RefusalCode::RequestReused,
+            Self::RequestExpired => RefusalCode::RequestExpired,
+            Self::RequestFromFuture => RefusalCode::RequestFromFuture,
+            Self::QuotaExceeded { .. } => RefusalCode::QuotaExceeded,
+            Self::InvalidAccess { .. } => RefusalCode::InvalidAccess,
+            Self::NotPermitted => RefusalCode::NotPermitted,
+            Self::Unreadable => RefusalCode::Unreadable,
+            Self::InvalidSubmission { .. } => RefusalCode::InvalidSubmission,
+        }
+    }
+}
+
+impl From<ValueSetError> for Refusal {
+    fn from(error: ValueSetError) -> Self {
+        match error {
+            ValueSetError::Duplicate { index } => Self::IndexConflict { index },
+            ValueSetError::Index { index } => Self::InvalidValue(InvalidValue::Index { index }),
+            ValueSetError::Type { index } => Self::InvalidValue(InvalidValue::Type { index }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_and_a_different_existing_record_have_codes_of_their_own() {
+        let refusal = |same_content| Refusal::AlreadyExists { same_content, serial: Serial(4) };
+        assert_eq!(refusal(true).code().as_str(), "already-exists-same");
+        assert_eq!(refusal(false).code().as_str(), "already-exists-different");
+    }
+}
