@@ -77,8 +77,14 @@ impl Opening {
                 (Some(tls), Some(source), read.fingerprint)
             }
         };
-        let bound = Service::bind(ServiceConfig { grpc, tls, jobs: Some(data.join(JOBS)), limits: limits(config) })
-            .map_err(|error| failed(&error))?;
+        let bound = Service::bind(ServiceConfig {
+            grpc,
+            http: Vec::new(),
+            tls,
+            jobs: Some(data.join(JOBS)),
+            limits: limits(config),
+        })
+        .map_err(|error| failed(&error))?;
         Ok(Some(Self { bound, source, fingerprint }))
     }
 

@@ -110,6 +110,17 @@ pub const WATCH_BATCH: Limit<usize> = Limit { default: 256, min: 1, max: 4_096 }
 pub const WATCH_PROGRESS: Limit<Duration> =
     Limit { default: Duration::from_secs(10), min: Duration::from_millis(100), max: Duration::from_secs(3600) };
 
+// HTTP.
+
+/// How long a client of the HTTP service may take to send the head of a request, and how long an open connection rests between two. Default: a slow
+/// line far away, and a program that asks every few seconds.
+pub const HTTP_HEADER_TIME: Limit<Duration> =
+    Limit { default: Duration::from_secs(30), min: Duration::from_millis(100), max: Duration::from_secs(3600) };
+
+/// How long the body of a single request may rest. Default: shorter than a call may take; streams have their own patience.
+pub const HTTP_BODY_IDLE: Limit<Duration> =
+    Limit { default: Duration::from_secs(15), min: Duration::from_millis(100), max: Duration::from_secs(600) };
+
 // Jobs.
 
 /// Bytes of the file of one job. Default: some millions of ordinary records.
@@ -226,6 +237,8 @@ limits! {
     watchers: usize = WATCHERS,
     watch_batch: usize = WATCH_BATCH,
     watch_progress: Duration = WATCH_PROGRESS,
+    http_header_time: Duration = HTTP_HEADER_TIME,
+    http_body_idle: Duration = HTTP_BODY_IDLE,
     job_bytes: u64 = JOB_BYTES,
     job_folder_bytes: u64 = JOB_FOLDER_BYTES,
     jobs: usize = JOBS,

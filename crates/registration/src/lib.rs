@@ -11,6 +11,7 @@
 //! | `reading` | identifiers, lists, histories, the change feed, for whom the rights allow |
 //! | `upload` | streams of changes: items in, outcomes out, in order |
 //! | `grpc` | the services of `proto/` |
+//! | `http` | the same by HTTP and JSON |
 //! | `jobs` | uploads that the node works off by itself |
 //! | [`failure`], [`reasons`] | what goes wrong, as values, and the one table of their names and texts |
 //!
@@ -24,6 +25,7 @@ pub mod door;
 mod edge;
 pub mod failure;
 mod grpc;
+mod http;
 mod jobs;
 mod reading;
 pub mod reasons;

@@ -83,6 +83,12 @@ reasons! {
     MessageTooLarge "MESSAGE_TOO_LARGE" OutOfRange 413
         { "a message is larger than this node takes: {detail}" "消息超过本节点接收的上限：{detail}" }
         { "send less in one message" "请减小单条消息" }
+    NoSuchPath "NO_SUCH_PATH" Unimplemented 404
+        { "there is nothing under this path" "此路径下没有内容" }
+        { "see docs/http.md for the paths there are" "可用路径请参阅 docs/http.md" }
+    NoSuchMethod "NO_SUCH_METHOD" Unimplemented 405
+        { "this path does not take this method" "此路径不支持该方法" }
+        { "see docs/http.md for the methods each path takes" "各路径支持的方法请参阅 docs/http.md" }
     InvalidAccess "INVALID_ACCESS" InvalidArgument 400
         { "{field} {detail}" "{field}：{detail}" }
         { "correct the field and send it again" "更正该字段后重新发送" }
@@ -115,7 +121,7 @@ reasons! {
     ReadOnlyValue "READ_ONLY_VALUE" FailedPrecondition 409
         { "value {index} may not be changed" "值 {index} 不允许修改" }
         { "leave the value out; its permissions allow nobody to write it" "请不要包含该值；其权限不允许任何人写入" }
-    Unexpected "UNEXPECTED" FailedPrecondition 409
+    Unexpected "UNEXPECTED" FailedPrecondition 412
         { "the identifier is not as the change expects it: it is at serial {serial}" "标识与变更的预期不符：当前序号 {serial}" }
         { "read it, decide anew, and expect its current serial" "请重新读取后再决定，并以当前序号作为预期" }
     Withdrawn "WITHDRAWN" FailedPrecondition 409

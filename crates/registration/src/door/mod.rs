@@ -31,6 +31,7 @@ use crate::config::Limits;
 use crate::counters::Counters;
 use crate::edge::Edge;
 use crate::grpc;
+use crate::http;
 use crate::jobs::{self, Folder, FolderError, Jobs};
 
 /// Which doors to open, and how.
@@ -38,7 +39,9 @@ use crate::jobs::{self, Folder, FolderError, Jobs};
 pub struct ServiceConfig {
     /// Addresses of the gRPC service. Port 0 is a port the system chooses.
     pub grpc: Vec<SocketAddr>,
-    /// How they speak TLS. `None` is plain text: for tests, and for addresses nobody else can reach.
+    /// Addresses of the HTTP and JSON service. Port 0 is a port the system chooses.
+    pub http: Vec<SocketAddr>,
+    /// How all of them speak TLS. `None` is plain text: for tests, and for addresses nobody else can reach.
     pub tls: Option<Tls>,
     /// The folder for jobs: uploads that the node works off by itself. Made where there is none; no other process may use it. `None`: this node
     /// takes no jobs.
@@ -66,6 +69,14 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// An address of the HTTP service.
+    #[error("cannot answer on http://{address}")]
+    Http {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The certificate, or the authorities for clients.
     #[error("cannot set up TLS")]
     Tls(#[from] TlsError),
@@ -82,6 +93,8 @@ pub enum StartError {
 pub struct Addresses {
     /// Of the gRPC service.
     pub grpc: Vec<SocketAddr>,
+    /// Of the HTTP service.
+    pub http: Vec<SocketAddr>,
 }
 
 /// How a stop went.
@@ -103,6 +116,8 @@ pub struct Bound {
     addresses: Addresses,
     grpc: Vec<TcpListener>,
     grpc_tls: Option<Arc<rustls::ServerConfig>>,
+    http: Vec<TcpListener>,
+    http_tls: Option<Arc<rustls::ServerConfig>>,
     certificate: Option<Certificate>,
     jobs: Option<Folder>,
     limits: Limits,
@@ -159,12 +174,15 @@ impl Service {
     /// # Errors
     /// [`StartError`] names the address; doors opened before it are closed again.
     pub fn bind(config: ServiceConfig) -> Result<Bound, StartError> {
-        let ServiceConfig { grpc, tls, jobs, limits } = config;
+        let ServiceConfig { grpc, http, tls, jobs, limits } = config;
         let grpc_tls = tls.as_ref().map(|tls| tls.server_config(grpc::ALPN)).transpose()?;
+        let http_tls = tls.as_ref().map(|tls| tls.server_config(http::ALPN)).transpose()?;
         let mut bound = Bound {
             addresses: Addresses::default(),
             grpc: Vec::new(),
             grpc_tls,
+            http: Vec::new(),
+            http_tls,
             certificate: tls.map(|tls| tls.certificate),
             jobs: jobs.map(Folder::take).transpose()?,
             limits: limits.in_range(),
@@ -174,6 +192,12 @@ impl Service {
             let listener = listen::bind(address).map_err(fail)?;
             bound.addresses.grpc.push(listener.local_addr().map_err(fail)?);
             bound.grpc.push(listener);
+        }
+        for address in http {
+            let fail = |source| StartError::Http { address, source };
+            let listener = listen::bind(address).map_err(fail)?;
+            bound.addresses.http.push(listener.local_addr().map_err(fail)?);
+            bound.http.push(listener);
         }
         Ok(bound)
     }
@@ -191,7 +215,7 @@ impl Bound {
     /// # Errors
     /// [`StartError::Reflection`], [`StartError::Jobs`]; everything is closed again.
     pub fn start(self, catalog: &Catalog, settings: &Settings) -> Result<Running, StartError> {
-        let Self { addresses, grpc, grpc_tls, certificate, jobs, limits } = self;
+        let Self { addresses, grpc, grpc_tls, http, http_tls, certificate, jobs, limits } = self;
         let (stage, stopping) = watch::channel(Stage::Open);
         let stopping = Stopping(stopping);
         let counters = Arc::new(Counters::new());
@@ -206,11 +230,15 @@ impl Bound {
             let serving = grpc::serve(&edge, jobs, connections, &mut running.tasks).map_err(StartError::Reflection)?;
             running.tasks.spawn(serving);
         }
+        if !http.is_empty() {
+            let connections = running.open(http, http_tls, &limits, &stopping);
+            running.tasks.spawn(http::serve(Arc::clone(&edge), connections));
+        }
         Ok(running)
     }
 }
 
-/// Accepted connections, as tonic takes them.
+/// Accepted connections of one door.
 pub(crate) type Incoming = futures_util::stream::BoxStream<'static, Result<Connection, io::Error>>;
 
 impl Running {

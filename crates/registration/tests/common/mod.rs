@@ -39,6 +39,10 @@ impl Authority {
         Self { issuer }
     }
 
+    pub(crate) fn der(&self) -> rustls::pki_types::CertificateDer<'static> {
+        self.issuer.der().clone()
+    }
+
     pub(crate) fn pem(&self) -> String {
         self.issuer.pem()
     }
@@ -147,7 +151,13 @@ impl Node {
     pub(crate) fn start_over(dir: TempDir, catalog: Catalog, limits: Limits, address: SocketAddr) -> Self {
         let authority = Authority::new();
         let tls = Some(authority.server(true));
-        let config = ServiceConfig { grpc: vec![address], tls, jobs: Some(dir.path().join("jobs")), limits };
+        let config = ServiceConfig {
+            grpc: vec![address],
+            http: vec!["127.0.0.1:0".parse().unwrap()],
+            tls,
+            jobs: Some(dir.path().join("jobs")),
+            limits,
+        };
         let running = Service::bind(config).unwrap().start(&catalog, &Settings { clock }).unwrap();
         Self { dir, catalog, running, authority }
     }
