@@ -4,7 +4,7 @@
 //! Answering threads look records up through a [`Reader`]: no lock, no wait, no allocation. What is not in memory is
 //! [`Lookup::Cold`] and read by a [`ColdReader`] where waiting is allowed. Every change, whichever door it comes through, is a
 //! [`Command`] handed to the one writer by a [`WriterHandle`]: authorised, decided, made **durable, then visible, then
-//! acknowledged**, then fed to the small state.
+//! acknowledged**, then fed to the small state. Each group of changes ends with a note of the [`audit`].
 //!
 //! ```text
 //! doors, imports ── Command ──[queue]── authorize ─ decide ─ Store::commit ─ index, prefixes ─ Receipt ─ small state

@@ -5,12 +5,14 @@
 //! the protocol vectors through them.
 
 mod answer;
+mod audit;
 mod reassembly;
 mod request;
 mod response;
 mod value;
 
 pub use answer::answer;
+pub use audit::audit;
 pub use reassembly::reassembly;
 pub use request::request;
 pub use response::response;
@@ -20,5 +22,11 @@ pub use value::value;
 pub type Body = fn(&[u8]);
 
 /// Every target by the name of its binary and corpus.
-pub const TARGETS: &[(&str, Body)] =
-    &[("request", request), ("response", response), ("value", value), ("reassembly", reassembly), ("answer", answer)];
+pub const TARGETS: &[(&str, Body)] = &[
+    ("request", request),
+    ("response", response),
+    ("value", value),
+    ("reassembly", reassembly),
+    ("answer", answer),
+    ("audit", audit),
+];
