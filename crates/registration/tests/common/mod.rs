@@ -34,6 +34,8 @@ pub(crate) struct Authority {
 impl Authority {
     pub(crate) fn new() -> Self {
         let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        // A name of its own: a certificate with its issuer's name looks self-signed to OpenSSL.
+        params.distinguished_name.push(rcgen::DnType::CommonName, "authority of the tests");
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let issuer = rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap();
         Self { issuer }
@@ -149,6 +151,25 @@ impl Node {
     }
 
     pub(crate) fn start_over(dir: TempDir, catalog: Catalog, limits: Limits, address: SocketAddr) -> Self {
+        Self::start_at(dir, catalog, limits, address, clock)
+    }
+
+    /// By the clock of the machine, for clients that make request ids.
+    pub(crate) fn start_by_machine_time() -> Self {
+        let dir = TempDir::new().unwrap();
+        let clock = waymark_catalog::machine_time;
+        let catalog = open(&Options { clock, ..options(dir.path()) }).unwrap().catalog;
+        write(&catalog, Command::Home { name: HomeName::parse(b"88.1").unwrap() });
+        Self::start_at(dir, catalog, Limits::default(), "127.0.0.1:0".parse().unwrap(), clock)
+    }
+
+    fn start_at(
+        dir: TempDir,
+        catalog: Catalog,
+        limits: Limits,
+        address: SocketAddr,
+        clock: waymark_catalog::Clock,
+    ) -> Self {
         let authority = Authority::new();
         let tls = Some(authority.server(true));
         let config = ServiceConfig {
@@ -240,7 +261,7 @@ pub(crate) fn put_principal(catalog: &Catalog, principal: Principal) {
 /// Issues a token; gives its text.
 pub(crate) fn issue(catalog: &Catalog, principal: &str, change: impl FnOnce(&mut Token)) -> String {
     let text = TokenText::generate().unwrap();
-    let mut token = Token::new(&text, principal, clock(), Duration::from_secs(3600));
+    let mut token = Token::new(&text, principal, catalog.now(), Duration::from_secs(3600));
     change(&mut token);
     write(catalog, Command::IssueToken { token });
     text.reveal().to_string()
