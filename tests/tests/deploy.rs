@@ -248,9 +248,13 @@ fn the_container_runs_the_daemon_with_flags_it_has_and_shows_its_default_ports()
         dockerfile
             .contains(&format!("VOLUME {}\n", words[words.iter().position(|word| *word == "--data").unwrap() + 1]))
     );
-    assert!(dockerfile.contains("\nEXPOSE 2641/udp 2641/tcp 2642/udp\n"));
+    assert!(dockerfile.contains("\nEXPOSE 2641/udp 2641/tcp 2642/udp 2643/tcp\n"));
     let options = read("crates/node/src/config/options.rs");
-    assert!(options.contains("\"0.0.0.0:2641\"") && options.contains("\"0.0.0.0:2642\""));
+    assert!(
+        options.contains("\"0.0.0.0:2641\"")
+            && options.contains("\"0.0.0.0:2642\"")
+            && options.contains("\"0.0.0.0:2643\"")
+    );
 }
 
 // Alerts and dashboard.

@@ -1,7 +1,10 @@
 //! The bounded queue into the writer, and the tickets its callers wait with.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 
 use tokio::sync::oneshot;
 
@@ -83,7 +86,14 @@ impl Ticket {
     /// # Errors
     /// [`WriteError`]: nothing of the submission was acknowledged.
     pub fn wait(self) -> Result<Results, WriteError> {
-        self.answer.blocking_recv().unwrap_or(Err(WriteError::Stopped))
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut answer = pin!(self.answer);
+        loop {
+            match answer.as_mut().poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(answer) => return answer.unwrap_or(Err(WriteError::Stopped)),
+                Poll::Pending => thread::park(),
+            }
+        }
     }
 
     /// The same for tasks. Giving up waiting changes nothing about the submission.
@@ -92,6 +102,15 @@ impl Ticket {
     /// As [`wait`](Self::wait).
     pub async fn done(self) -> Result<Results, WriteError> {
         self.answer.await.unwrap_or(Err(WriteError::Stopped))
+    }
+}
+
+/// Wakes a thread that waits for a ticket. The channel's own way of blocking panics where a runtime is near, which no caller deserves.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 
@@ -398,6 +417,19 @@ mod tests {
         submission.answer(Ok(Vec::new()));
         assert!(ticket.wait().unwrap().is_empty());
         assert!(matches!(queue.next(), Work::End));
+    }
+
+    #[test]
+    fn a_ticket_is_waited_for_beside_a_runtime_too() {
+        let (writer, queue) = handle(WriterLimits::default());
+        let ticket = writer.submit(delete(1)).unwrap();
+        let answering = thread::spawn(move || {
+            let Work::Submission(submission) = queue.next() else { panic!("the submission comes out") };
+            submission.answer(Ok(Vec::new()));
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        assert!(runtime.block_on(async { ticket.wait() }).unwrap().is_empty());
+        answering.join().unwrap();
     }
 
     #[test]
