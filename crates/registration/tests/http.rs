@@ -176,6 +176,10 @@ async fn changes_are_applied_once_under_one_key() {
     assert_eq!((wrong.status, wrong.json["violations"][0]["field"].as_str()), (400, Some("Idempotency-Key")));
     let different = client.apply(&change("88.1/x", "b")).await;
     assert_eq!((different.status, different.json["reason"].as_str()), (409, Some("ALREADY_EXISTS_DIFFERENT")));
+    let checked =
+        client.call(Method::POST, "/v1/identifiers:apply?validate_only=true", &[], &change("88.1/z", "a")).await;
+    assert_eq!((checked.status, checked.json["outcome"].as_str()), (200, Some("CREATED")));
+    assert_eq!(client.refused(Method::GET, "/v1/identifiers/88.1/z", "").await.0, 404, "nothing was written");
     let modified = r#"{"handle":"88.1/x","add_values":{"values":[{"index":9,"type":"URL","data":""}]}}"#;
     assert_eq!(client.apply(modified).await.json["outcome"], "CHANGED");
 }

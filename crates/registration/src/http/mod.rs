@@ -181,9 +181,16 @@ async fn apply(State(edge): Shared, Extension(peer): Extension<Peer>, request: R
     let (parts, body) = request.into_parts();
     let call = Call { edge: &edge, peer: &peer, headers: &parts.headers };
     call.answer(async |caller| {
-        Query::of(&parts.uri)?.finish()?;
+        let mut query = Query::of(&parts.uri)?;
+        let validate_only = query.flag("validate_only")?;
+        query.finish()?;
         let order = change::order(&call.body(body).await?)?;
-        call.apply(&caller, order).await
+        if !validate_only {
+            return call.apply(&caller, order).await;
+        }
+        let same = Same::of(&order.command);
+        let would = receipt(&edge.check(&caller, order).await?, same);
+        Ok(Answer::of(shown::Receipt::of(&would)))
     })
     .await
 }
