@@ -138,7 +138,8 @@ async fn carry_datagrams(front: Arc<UdpSocket>, server: SocketAddr, fate: Arc<Fa
                 let flow = Arc::new(std::sync::Mutex::new(flow));
                 let to_client = Line::new(Arc::clone(&front), client, &mut carriers);
                 carriers.spawn(carry_back(Arc::clone(&back), to_client, Arc::clone(&flow)));
-                flows.entry(client).or_insert((flow, Line::new(back, server, &mut carriers)))
+                let to_server = Line::new(back, server, &mut carriers);
+                flows.entry(client).or_insert((flow, to_server))
             }
         };
         line.send(flow.lock().unwrap().fate(datagram, true), datagram);
