@@ -255,6 +255,14 @@ async fn a_message_that_is_too_large_is_refused() {
 }
 
 #[tokio::test]
+async fn messages_of_strangers_are_not_even_read() {
+    let node = Node::start().await;
+    let mut nobody = client(node.channel().await, None);
+    let refused = nobody.apply(apply(create("88.1/x", &"x".repeat(8 << 20)))).await.unwrap_err();
+    assert_eq!(reason(&refused), "UNAUTHENTICATED", "a known caller would be told that it is too large");
+}
+
+#[tokio::test]
 async fn compressed_messages_are_taken_and_given() {
     use tonic::codec::CompressionEncoding;
     let node = Node::start().await;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use tokio::time::sleep;
-use tonic::metadata::MetadataMap;
+use tonic::codegen::http::HeaderMap;
 use waymark_catalog::access::{Denied, Rights, TokenText, Verb};
 use waymark_catalog::audit::{RefusalNote, Verb as AuditVerb};
 use waymark_catalog::{Actor, Door, Origin, Proof};
@@ -39,8 +39,8 @@ pub(crate) struct Credentials<'a> {
 
 impl<'a> Credentials<'a> {
     /// Those of a gRPC call.
-    pub(crate) fn of_call(metadata: &'a MetadataMap, peer: Option<&'a Peer>) -> Self {
-        let header = |name| metadata.get(name).and_then(|value| value.to_str().ok());
+    pub(crate) fn of_call(headers: &'a HeaderMap, peer: Option<&'a Peer>) -> Self {
+        let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         Self {
             authorization: header("authorization"),
             language: header("accept-language").map_or_else(Language::default, Language::preferred),

@@ -1,5 +1,6 @@
 //! The gRPC services: registration and operation, with health, reflection and compression.
 
+mod admission;
 mod health;
 mod jobs;
 mod operator;
@@ -21,14 +22,17 @@ use waymark_api::registration::v1::jobs_server::JobsServer;
 use waymark_api::registration::v1::registration_server::RegistrationServer;
 
 use crate::counters::Event;
-use crate::door::{Incoming, Peer};
+use crate::door::Incoming;
 use crate::edge::Edge;
-use crate::edge::caller::{Caller, Credentials};
+use crate::edge::caller::Caller;
 use crate::failure::Failure;
-use crate::reasons::Reason;
+use crate::reasons::{Language, Reason};
 
 /// The application protocol of gRPC.
 pub(crate) const ALPN: &[u8] = b"h2";
+
+/// Bytes of a message to the services that answer everybody: names of services and symbols.
+const STRANGERS_BYTES: usize = 16 << 10;
 
 /// Sets up one service the way all of them are: message limits and compression.
 macro_rules! service {
@@ -56,14 +60,16 @@ pub(crate) fn serve(
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(waymark_api::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()?;
+        .build_v1()?
+        .max_decoding_message_size(STRANGERS_BYTES);
     let keepalive_answer = limits.keepalive.checked_div(3).unwrap_or(Duration::from_secs(1));
     let router = Server::builder()
+        .layer(admission::Admission::new(edge))
         .max_concurrent_streams(limits.calls_per_connection)
         .http2_max_header_list_size(limits.header_bytes)
         .http2_keepalive_interval(Some(limits.keepalive))
         .http2_keepalive_timeout(Some(keepalive_answer))
-        .add_service(health)
+        .add_service(health.max_decoding_message_size(STRANGERS_BYTES))
         .add_service(reflection)
         .add_service(service!(RegistrationServer, registration::Registration::new(edge), limits))
         .add_service(service!(JobsServer, jobs::Jobs::new(edge, jobs), limits))
@@ -79,20 +85,10 @@ pub(crate) fn serve(
     }))
 }
 
-/// Says who makes a call, or ends it.
+/// Who makes a call, as the [`admission`] found out.
 pub(crate) async fn caller<T>(edge: &Edge, request: &Request<T>) -> Result<Caller, Status> {
-    edge.counters.add(Event::Calls, 1);
-    let credentials = Credentials::of_call(request.metadata(), request.extensions().get::<Peer>());
-    let language = credentials.language;
-    let called = async {
-        if edge.stopping.has_begun() {
-            return Err(Failure::new(Reason::Stopping));
-        }
-        let caller = edge.caller(&credentials).await?;
-        edge.within_rate(&caller, 1)?;
-        Ok(caller)
-    };
-    called.await.map_err(|failure| failed(edge, &failure, language))
+    let caller = request.extensions().get::<Caller>().cloned();
+    caller.ok_or_else(|| failed(edge, &Failure::new(Reason::Unauthenticated), Language::default()))
 }
 
 /// Runs a unary call to its end, within the time any call may take.
@@ -107,7 +103,7 @@ pub(crate) async fn answer<T>(
 }
 
 /// The end of a call that failed.
-pub(crate) fn failed(edge: &Edge, failure: &Failure, language: crate::reasons::Language) -> Status {
+pub(crate) fn failed(edge: &Edge, failure: &Failure, language: Language) -> Status {
     edge.counters.add(Event::CallsFailed, 1);
     failure.status(language)
 }

@@ -1,0 +1,99 @@
+//! Who calls is found out from the headers, before anything of the messages is read: strangers cost no memory.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::http::{HeaderMap, Request, Response};
+use tower::{Layer, Service};
+
+use super::failed;
+use crate::counters::Event;
+use crate::door::Peer;
+use crate::edge::Edge;
+use crate::edge::caller::{Caller, Credentials};
+use crate::failure::Failure;
+use crate::reasons::Reason;
+
+/// Paths that need a credential: our own services. Health and reflection answer everybody.
+const OURS: &str = "/waymark.";
+
+/// Lets known callers in; they stand in the extensions of their request.
+#[derive(Clone)]
+pub(super) struct Admission {
+    edge: Arc<Edge>,
+}
+
+impl Admission {
+    pub(super) fn new(edge: &Arc<Edge>) -> Self {
+        Self { edge: Arc::clone(edge) }
+    }
+}
+
+impl<S> Layer<S> for Admission {
+    type Service = Admitting<S>;
+
+    fn layer(&self, inner: S) -> Admitting<S> {
+        Admitting { edge: Arc::clone(&self.edge), inner }
+    }
+}
+
+/// A service behind the [`Admission`].
+#[derive(Clone)]
+pub(super) struct Admitting<S> {
+    edge: Arc<Edge>,
+    inner: S,
+}
+
+impl<S, B> Service<Request<B>> for Admitting<S>
+where
+    S: Service<Request<B>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Response<Body>, S::Error>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        // The one that is ready; the clone waits for its own turn.
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        if !request.uri().path().starts_with(OURS) {
+            return inner.call(request).boxed();
+        }
+        let edge = Arc::clone(&self.edge);
+        async move {
+            let peer = request.extensions().get::<Peer>().cloned();
+            match admit(&edge, request.headers(), peer.as_ref()).await {
+                Ok(caller) => {
+                    request.extensions_mut().insert(caller);
+                    inner.call(request).await
+                }
+                Err(status) => Ok(status.into_http()),
+            }
+        }
+        .boxed()
+    }
+}
+
+async fn admit(edge: &Edge, headers: &HeaderMap, peer: Option<&Peer>) -> Result<Caller, Status> {
+    edge.counters.add(Event::Calls, 1);
+    let credentials = Credentials::of_call(headers, peer);
+    let called = async {
+        if edge.stopping.has_begun() {
+            return Err(Failure::new(Reason::Stopping));
+        }
+        let caller = edge.caller(&credentials).await?;
+        edge.within_rate(&caller, 1)?;
+        Ok(caller)
+    };
+    called.await.map_err(|failure| failed(edge, &failure, credentials.language))
+}
