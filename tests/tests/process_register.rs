@@ -90,6 +90,12 @@ fn command_lines_that_make_no_sense_are_refused_with_the_reason() {
         let ended = run(tool(*words)).expect(*code).says(&[said]);
         assert_eq!(ended.out, "", "results alone go to standard output");
     }
+    let mut set = tool(["token", "list", "--data", "no such folder"]);
+    set.env("WAYMARK_SERVER", "grpc://127.0.0.1:1");
+    run(set).expect(7).says(&["data-missing"]);
+    let mut set = tool(["token", "list", "--server", "grpc://127.0.0.1:1", "--timeout", "200"]);
+    set.env("WAYMARK_DATA", "no such folder");
+    run(set).expect(5).says(&["no-answer"]);
     let pages = bench.path("man");
     run(tool(["man", pages.to_str().unwrap()])).expect(0);
     assert!(pages.join("waymark-register.1").exists());
@@ -187,6 +193,10 @@ fn an_import_leaves_its_failed_rows_to_be_mended_and_sent_again() {
 
     let listed = node.run(&["list", "88.111.1/", "--values", "--json"]).expect(0).json();
     assert_eq!(listed.len(), 2_000);
+    let by_time =
+        node.run(&["list", "88.111.1/", "--changed-from", "2020-01-01", "--limit", "700", "--json"]).expect(0).json();
+    assert!(by_time.windows(2).all(|pair| pair[0]["serial"].as_u64() < pair[1]["serial"].as_u64()), "oldest first");
+    assert_eq!(by_time.len(), 700);
     let few = node.run(&["list", "88.111.1/", "--limit", "3"]).expect(0);
     assert_eq!(few.out.lines().count(), 3);
     let expected = records::text(&records::lines(2_000, 300));

@@ -244,7 +244,7 @@ data-damaged = Stored data is damaged: { $finding }
 data-torn = { $file } at byte { $offset }: { $bytes } bytes of a group that is not whole were cut and kept in { $kept }.
 
 # Registration: options shared by its commands
-help-any-server = Registration server: grpcs://HOST:PORT, or grpc://HOST:PORT without encryption
+help-any-server = Registration server: grpcs://HOST:PORT, or grpc://HOST:PORT without encryption (default: the node of WAYMARK_DATA or waymark-data)
 help-any-token-file = File that holds the bearer token
 help-any-ca = Certificates (PEM) of the authorities to believe
 help-any-client-certificate = Client certificate chain (PEM) to show
@@ -273,7 +273,7 @@ help-import-stream = Name under which the server remembers how far the file came
 help-import-failed = Where refused rows are kept in the form of the input, to be mended and sent again (default: FILE.failed.jsonl)
 
 # Registration: what is said
-server-missing = Say which registration server to ask: --server grpcs://HOST:PORT, or WAYMARK_SERVER.
+server-missing = No registration server is named, and no node runs on the usual data folder. Name one with --server grpcs://HOST:PORT, or WAYMARK_SERVER.
 server-or-data = Both a server ({ $server }) and a data folder ({ $data }) are named, perhaps by WAYMARK_SERVER or WAYMARK_DATA. Name one.
 server-settings = { $server } cannot be asked like this: { $cause }. See --pin, --ca, --token-file, --client-certificate.
 server-refused = { $cause }

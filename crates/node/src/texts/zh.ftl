@@ -244,7 +244,7 @@ data-damaged = 存储的数据已损坏:{ $finding }
 data-torn = { $file } 第 { $offset } 字节处:不完整的一组共 { $bytes } 字节已切除并保存在 { $kept }。
 
 # Registration: options shared by its commands
-help-any-server = 注册服务器:grpcs://主机:端口,不加密为 grpc://主机:端口
+help-any-server = 注册服务器:grpcs://主机:端口,不加密为 grpc://主机:端口(默认:WAYMARK_DATA 或 waymark-data 的节点)
 help-any-token-file = 存放访问令牌的文件
 help-any-ca = 信任的证书颁发机构证书(PEM)
 help-any-client-certificate = 出示的客户端证书链(PEM)
@@ -273,7 +273,7 @@ help-import-stream = 服务器记住文件导入进度所用的名称(默认:由
 help-import-failed = 以输入文件的格式保存被拒绝的行,以便更正后重新发送(默认:FILE.failed.jsonl)
 
 # Registration: what is said
-server-missing = 请指明注册服务器:--server grpcs://主机:端口,或 WAYMARK_SERVER。
+server-missing = 未指明注册服务器,常用数据目录上也没有节点运行。请用 --server grpcs://主机:端口 或 WAYMARK_SERVER 指明。
 server-or-data = 同时指明了服务器({ $server })和数据目录({ $data }),可能来自 WAYMARK_SERVER 或 WAYMARK_DATA。请只指明一个。
 server-settings = 不能这样访问 { $server }:{ $cause }。参见 --pin、--ca、--token-file、--client-certificate。
 server-refused = { $cause }

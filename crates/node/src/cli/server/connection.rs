@@ -11,7 +11,9 @@ use waymark_client::registration::{ClientCertificate, Endpoint, GrpcUrl, Registr
 
 use crate::{
     cli::resolve::parse_pin,
+    config::DEFAULT_DATA,
     daemon::chain,
+    listen::{Listening, reachable},
     problem::{Exit, Problem},
     texts::{Language, Texts},
 };
@@ -39,10 +41,17 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Prepares to talk to the server named; nothing is sent yet.
+    /// Prepares to talk to the server named, or else to the node that runs on the usual data folder of this machine; nothing is sent yet.
     pub(crate) fn open(&self, texts: &Texts) -> Result<Registrar, Problem> {
-        let url = self.server.clone().ok_or_else(|| Problem::new("server-missing", Exit::Usage))?;
-        self.open_at(url, texts)
+        if let Some(url) = &self.server {
+            return self.open_at(url.clone(), texts);
+        }
+        let data = std::env::var_os("WAYMARK_DATA").map_or_else(|| PathBuf::from(DEFAULT_DATA), PathBuf::from);
+        let listening = Listening::read(&data).ok().flatten();
+        let own = listening.and_then(|listening| own_node(&listening));
+        let (url, pin) = own.ok_or_else(|| Problem::new("server-missing", Exit::Usage))?;
+        let pin = self.pin.clone().or(pin);
+        Self { pin, ..self.clone() }.open_at(url, texts)
     }
 
     /// Prepares to talk to a server with these options.
@@ -68,15 +77,31 @@ impl Connection {
         })
     }
 
-    /// Whether a server is named, for verbs that also work on a data folder; naming both is refused.
+    /// Whether a server is meant, for verbs that also work on a data folder. What is written on the command line goes before what stands in
+    /// the environment; two of the same kind are refused.
     pub(crate) fn is_meant(&self, data: Option<&Path>) -> Result<bool, Problem> {
-        match (&self.server, data) {
-            (Some(server), Some(data)) => {
-                Err(Problem::new("server-or-data", Exit::Usage).with("server", server).with("data", data.display()))
+        let (server, data) = match (&self.server, data) {
+            (Some(server), Some(data)) => (server.to_string(), data.as_os_str()),
+            (server, _) => return Ok(server.is_some()),
+        };
+        let set = |name| std::env::var_os(name);
+        match (set("WAYMARK_SERVER") == Some(server.clone().into()), set("WAYMARK_DATA").as_deref() == Some(data)) {
+            (false, true) => Ok(true),
+            (true, false) => Ok(false),
+            _ => {
+                let data = Path::new(data).display();
+                Err(Problem::new("server-or-data", Exit::Usage).with("server", server).with("data", data))
             }
-            (server, _) => Ok(server.is_some()),
         }
     }
+}
+
+/// The registration service of a node that wrote where it listens, and the fingerprint of its certificate.
+fn own_node(listening: &Listening) -> Option<(GrpcUrl, Option<String>)> {
+    let address = listening.grpc.first().copied().map(reachable)?;
+    let pin = Some(&listening.registration_fingerprint).filter(|pin| !pin.is_empty()).cloned();
+    let url = GrpcUrl { is_encrypted: pin.is_some(), host: address.ip().to_string(), port: address.port() };
+    Some((url, pin))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Problem> {
@@ -134,6 +159,18 @@ mod tests {
         );
         let good = connection(&["--server", "grpc://127.0.0.1:1", "--token-file", token]);
         good.open(&Texts::new(Language::English)).unwrap();
+    }
+
+    #[test]
+    fn a_node_of_this_machine_is_found_by_what_it_wrote() {
+        let mut listening = Listening::default();
+        assert_eq!(own_node(&listening), None);
+        listening.grpc = vec!["[::]:2643".parse().unwrap()];
+        let (url, pin) = own_node(&listening).unwrap();
+        assert_eq!((url.to_string().as_str(), pin), ("grpc://[::1]:2643", None));
+        listening.registration_fingerprint = "ab".repeat(32);
+        let (url, pin) = own_node(&listening).unwrap();
+        assert_eq!((url.to_string().as_str(), pin), ("grpcs://[::1]:2643", Some("ab".repeat(32))));
     }
 
     #[test]
