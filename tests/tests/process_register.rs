@@ -182,9 +182,17 @@ fn an_import_leaves_its_failed_rows_to_be_mended_and_sent_again() {
     let again = node.json(&["import", file], 8);
     assert_eq!(
         (&again["created"], &again["repeated"]),
-        (&json!(1_998), &json!(1_998)),
+        (&json!(1_998), &json!(1_999)),
         "settled before, and nothing done twice"
     );
+    node.run(&["prefix", "home", "88.222.2"]).expect(0);
+    let anew = node.json(&["import", file, "--from-start"], 8);
+    assert_eq!(
+        (&anew["created"], &anew["same"], &anew["refused"]),
+        (&json!(1), &json!(1_998), &json!(1)),
+        "decided anew"
+    );
+    node.run(&["delete", &records::name(1_500).replace(records::PREFIX, "88.222.2")]).expect(0);
     let mended = records::text(&[records::line(700, 300), records::line(1_500, 300)]);
     fs::write(node.bench.path("source.jsonl.failed.jsonl"), mended).unwrap();
     let mended = node.bench.path("source.jsonl.failed.jsonl");

@@ -32,7 +32,7 @@ pub enum Start {
     Mark,
     /// This many items before that, or at the first: whoever was interrupted before it could read its last answers gets them again.
     BeforeMark(u64),
-    /// At the first item, whatever was decided: every item is answered again.
+    /// At the first item, whatever was decided: what was is answered again, and stays as it was decided.
     Beginning,
 }
 
@@ -86,7 +86,7 @@ pub struct Counts {
     pub unchanged: u64,
     /// Refused.
     pub refused: u64,
-    /// Of all these, items decided before and answered again.
+    /// Of all these, items that were decided before this run.
     pub repeated: u64,
     /// Number of the last item answered; everything up to it is settled.
     pub last: u64,
@@ -110,7 +110,6 @@ impl Counts {
                 return;
             }
         };
-        self.repeated += u64::from(receipt.repeated_request);
         match receipt.outcome() {
             Outcome::Created => self.created += 1,
             Outcome::ExistsSame | Outcome::Unchanged => self.unchanged += 1,
@@ -197,6 +196,7 @@ impl Exchange {
             batches: Some(batches),
             source_error: None,
             counts,
+            decided_before: mark,
             progressed: Instant::now(),
             event,
         };
@@ -249,6 +249,8 @@ struct Run<'a, E> {
     batches: Option<mpsc::Receiver<Result<Batch, E>>>,
     source_error: Option<E>,
     counts: Counts,
+    /// Number of the last item that was decided before this run.
+    decided_before: u64,
     /// When the last answer came.
     progressed: Instant,
     event: &'a mut (dyn FnMut(Event<'_>) -> ControlFlow<()> + Send),
@@ -357,6 +359,7 @@ impl<E> Run<'_, E> {
                     }
                     self.progressed = Instant::now();
                     self.counts.count(&outcome);
+                    self.counts.repeated += u64::from(outcome.number <= self.decided_before);
                     if (self.event)(Event::Outcome(outcome)).is_break() {
                         self.batches = None;
                     }

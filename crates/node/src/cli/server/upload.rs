@@ -14,6 +14,7 @@ use std::{
 
 use serde_json::json;
 use tokio::time::Instant;
+use uuid::Uuid;
 use waymark_api::registration::v1::{self, item_outcome};
 use waymark_catalog::import::{self, Format, ImportOptions, Lines};
 use waymark_client::{
@@ -64,13 +65,14 @@ pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Probl
         options.existing = waymark_catalog::PutMode::Replace;
     }
     let derived = import::stream_id(&mut file, &options).map_err(|cause| unreadable(&cause))?;
-    let stream = arguments.stream.clone().unwrap_or_else(|| format!("import:{}", hex::encode(derived)));
+    let mut stream = arguments.stream.clone().unwrap_or_else(|| format!("import:{}", hex::encode(derived)));
+    if arguments.from_start {
+        // Under the old name, what was decided would stay so.
+        stream = format!("{stream}:{}", Uuid::now_v7());
+    }
     let mut exchange = Exchange::new(stream.clone());
     // An earlier run may have been stopped between an answer and its place in the list of failed rows: those are answered again.
-    exchange.start = match arguments.from_start {
-        true => Start::Beginning,
-        false => Start::BeforeMark(WINDOW_ITEMS.default as u64),
-    };
+    exchange.start = Start::BeforeMark(WINDOW_ITEMS.default as u64);
     let registrar = arguments.connection.open(texts)?;
     let rows = arguments.failed.clone().unwrap_or_else(|| beside(&arguments.file, ".failed.jsonl"));
     let reasons = arguments.rejects.clone().unwrap_or_else(|| beside(&arguments.file, ".rejects.jsonl"));
@@ -80,8 +82,7 @@ pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Probl
     let stopped = stop_on_signal()?;
     let shown = Display { json: arguments.json, bar: bar(length, arguments.json), started: Instant::now() };
     let open = Arc::new(Mutex::new(Open::new(FailedRows::new(rows, reasons))));
-    let mut upload =
-        Upload { from_start: arguments.from_start, ..Upload::new(Arc::clone(&open), stopped, shown, texts) };
+    let mut upload = Upload::new(Arc::clone(&open), stopped, shown, texts);
     let (replace, line_bytes) = (arguments.replace, options.line_bytes);
     let source = move |first| Rows {
         lines: Lines::new(BufReader::with_capacity(1 << 20, file), line_bytes),
@@ -108,7 +109,6 @@ struct Upload<'a> {
     not_written: Option<io::Error>,
     stopped: Arc<AtomicBool>,
     shown: Display,
-    from_start: bool,
     /// Item behind which it continued.
     resumed: Option<u64>,
     last_line: u64,
@@ -124,7 +124,6 @@ impl<'a> Upload<'a> {
             not_written: None,
             stopped,
             shown,
-            from_start: false,
             resumed: None,
             last_line: 0,
             answered: 0,
@@ -136,7 +135,7 @@ impl<'a> Upload<'a> {
     fn take(&mut self, event: Event<'_>) -> ControlFlow<()> {
         match event {
             Event::Opened { mark, first } => {
-                self.resumed = (mark > 0 && !self.from_start).then_some(mark);
+                self.resumed = (mark > 0).then_some(mark);
                 if first > 1 {
                     self.not_written = lock(&self.open).failed.continue_earlier().err();
                 }
@@ -267,13 +266,17 @@ impl<'a> Upload<'a> {
                 ("reasons", failed.reasons().display().to_string().into()),
             ];
             terminal::line(texts.text("upload-failed-rows", &places));
+            if counts.repeated > 0 {
+                terminal::line(texts.text("upload-decide-anew", &[]));
+            }
         }
     }
 }
 
 /// A failed row in one line.
 fn described(reason: &Reason, texts: &Texts) -> String {
-    let meaning = texts.find(&format!("cause-{}", reason.code), &[]).unwrap_or_default();
+    let code = reason.code.to_ascii_lowercase().replace('_', "-");
+    let meaning = texts.find(&format!("cause-{code}"), &[]).unwrap_or_default();
     texts.text(
         "import-problem",
         &[
