@@ -294,3 +294,25 @@ fn the_audit_tells_of_everything_there_and_here() {
     assert_eq!((made.len(), &made[0]["door"], &made[0]["outcome"]), (1, &json!("grpc"), &json!("created")));
     bench.run(&["audit", "prune"]).expect(0);
 }
+
+#[test]
+fn a_job_is_imported_by_the_node_and_gives_its_failed_lines_back() {
+    let node = Node::start("");
+    let mut lines = records::lines(300, 200);
+    lines[7] = "no record".into();
+    let file = node.bench.put("upload.jsonl", records::text(&lines));
+    let id = "--request-id";
+    let request = uuid::Uuid::now_v7().to_string();
+    let job = node.json(&["job", "submit", file.to_str().unwrap(), id, &request], 0);
+    let again = node.json(&["job", "submit", file.to_str().unwrap(), id, &request], 0);
+    assert_eq!(job["id"], again["id"], "the same upload, asked about again");
+    let id = job["id"].as_str().unwrap();
+    let over = node.json(&["job", "show", id, "--wait"], 8);
+    assert_eq!((&over["state"], &over["created"], &over["refused"]), (&json!("done"), &json!(299), &json!(1)));
+    let failed = node.run(&["job", "result", id]).expect(0).json();
+    assert_eq!((failed.len(), &failed[0]["line"]), (1, &json!(8)));
+    assert_eq!(node.run(&["job", "list", "--json"]).expect(0).json().len(), 1);
+    node.run(&["job", "show", "no-such-job"]).expect(3);
+    let told = node.run(&["audit", "search", "--key", &records::name(0), "--json"]).expect(0).json();
+    assert_eq!((&told[0]["door"], &told[0]["actor"]), (&json!("job"), &json!("operator")));
+}
