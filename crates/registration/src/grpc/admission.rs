@@ -5,9 +5,9 @@ use std::task::{Context, Poll};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http::{HeaderMap, Request, Response};
+use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 use super::failed;
@@ -16,7 +16,7 @@ use crate::door::Peer;
 use crate::edge::Edge;
 use crate::edge::caller::{Caller, Credentials};
 use crate::failure::Failure;
-use crate::reasons::Reason;
+use crate::reasons::{Language, Reason};
 
 /// Paths that need a credential: our own services. Health and reflection answer everybody.
 const OURS: &str = "/waymark.";
@@ -74,14 +74,29 @@ where
             let peer = request.extensions().get::<Peer>().cloned();
             match admit(&edge, request.headers(), peer.as_ref()).await {
                 Ok(caller) => {
+                    let language = caller.language;
                     request.extensions_mut().insert(caller);
-                    inner.call(request).await
+                    inner.call(request).await.map(|response| explained(response, &edge, language))
                 }
                 Err(status) => Ok(status.into_http()),
             }
         }
         .boxed()
     }
+}
+
+/// What the gRPC library refuses by itself gets a reason too.
+fn explained(response: Response<Body>, edge: &Edge, language: Language) -> Response<Body> {
+    let Some(status) = Status::from_header_map(response.headers()).filter(|status| status.details().is_empty()) else {
+        return response;
+    };
+    let failure = match status.code() {
+        Code::OutOfRange => Failure::new(Reason::MessageTooLarge),
+        Code::Unimplemented => Failure::new(Reason::Unimplemented),
+        Code::InvalidArgument | Code::Internal => Failure::new(Reason::InvalidArgument),
+        _ => return response,
+    };
+    failed(edge, &failure.with("detail", status.message()), language).into_http()
 }
 
 async fn admit(edge: &Edge, headers: &HeaderMap, peer: Option<&Peer>) -> Result<Caller, Status> {
