@@ -441,3 +441,32 @@ async fn a_job_waits_while_the_disk_is_full_and_can_be_cancelled_meanwhile() {
     jobs.cancel(v1::CancelJobRequest { id: id.clone() }).await.unwrap();
     assert_eq!(ended(&mut jobs, &id).await.state(), JobState::Cancelled);
 }
+
+#[tokio::test]
+async fn a_job_waits_for_a_restart_when_a_flush_failed_and_goes_on_after_it() {
+    use waymark_store::fault::{Fault, FaultMedium, MemoryMedium, Operation};
+    let medium = MemoryMedium::new();
+    let faults = FaultMedium::over(std::sync::Arc::new(medium.clone()));
+    let dir = TempDir::new().unwrap();
+    let catalog = common::new_catalog_over(faults.clone());
+    let node = Node::start_over(dir, catalog, Limits::default(), "127.0.0.1:0".parse().unwrap());
+    let mut jobs = writer(&node).await;
+    let file = lines(60_000);
+    let id = submit(&mut jobs, header(&file), &file).await.unwrap().id;
+    until(&mut jobs, &id, |job| job.created > 0).await;
+    faults.fail_always(Operation::Sync, "", Fault::Error(std::io::ErrorKind::Other));
+    let waiting = until(&mut jobs, &id, |job| !job.failure.is_empty()).await;
+    assert_eq!(waiting.state(), JobState::Running);
+    assert!(waiting.failure.contains("after a restart"), "{waiting:?}");
+    let Node { dir, catalog, running, .. } = node;
+    running.drain(Duration::from_secs(30)).await;
+    drop(catalog);
+    let left = medium.after_power_loss(waymark_store::fault::Survives::Nothing);
+    let catalog = common::catalog_over(std::sync::Arc::new(left));
+    let node = Node::start_over(dir, catalog, Limits::default(), "127.0.0.1:0".parse().unwrap());
+    let mut jobs = client(&node, &issue(&node.catalog, "writer", |_| {})).await;
+    let job = ended(&mut jobs, &id).await;
+    assert_eq!((job.state(), job.failure.as_str()), (JobState::Done, ""));
+    assert_eq!((job.created, job.unchanged, job.refused), (54_000, 0, 6_000));
+    assert_eq!(records(&node.catalog), 54_000);
+}

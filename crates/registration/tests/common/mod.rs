@@ -125,13 +125,18 @@ pub(crate) fn new_catalog_on(medium: &waymark_store::fault::MemoryMedium) -> Cat
     new_catalog_over(std::sync::Arc::new(medium.clone()))
 }
 
-/// The same over a medium with faults.
+/// The same on a disk that fails as it is told to.
 pub(crate) fn new_catalog_over(medium: std::sync::Arc<dyn waymark_store::medium::Medium>) -> Catalog {
-    let options = options(std::path::Path::new("/data"));
-    let (store, found) = waymark_store::open_on(medium, &options.store).unwrap();
-    let catalog = waymark_catalog::open_over(store, found, &options).unwrap().catalog;
+    let catalog = catalog_over(medium);
     write(&catalog, Command::Home { name: HomeName::parse(b"88.1").unwrap() });
     catalog
+}
+
+/// Opens what is on such a disk.
+pub(crate) fn catalog_over(medium: std::sync::Arc<dyn waymark_store::medium::Medium>) -> Catalog {
+    let options = options(std::path::Path::new("/data"));
+    let (store, found) = waymark_store::open_on(medium, &options.store).unwrap();
+    waymark_catalog::open_over(store, found, &options).unwrap().catalog
 }
 
 impl Node {
