@@ -85,6 +85,10 @@ pub const REQUESTS_TOTAL: Limit = Limit { default: 1_000_000, min: 1_000, max: 5
 /// Seconds a request id may be ahead of the node's clock: more than clocks that are kept right differ by.
 pub const REQUEST_FUTURE_SECONDS: u64 = 300;
 
+/// Milliseconds a token may be made ahead of the group it is written in: a group's time is read when it begins, and under load it takes in what
+/// came meanwhile.
+pub(crate) const TOKEN_AHEAD_MS: u64 = 60_000;
+
 /// Longest name of an actor in bytes; it stands in every entry of the log.
 pub const ACTOR_BYTES: usize = 128;
 

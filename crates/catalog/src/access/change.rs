@@ -9,7 +9,7 @@ use super::rights::Scope;
 use super::token::{Token, TokenId};
 use super::{Access, Principal};
 use crate::command::{Command, Outcome, Refusal};
-use crate::config::{ACCESS_NOTE_BYTES, AccessLimits, PRINCIPAL_NAME_BYTES, REASON_BYTES};
+use crate::config::{ACCESS_NOTE_BYTES, AccessLimits, PRINCIPAL_NAME_BYTES, REASON_BYTES, TOKEN_AHEAD_MS};
 
 /// One change of the table, and one entry of the log.
 #[derive(Clone, Debug)]
@@ -97,13 +97,14 @@ fn issue(token: &Token, access: &Access, limits: &AccessLimits, now: Timestamp) 
     if token.revoked.is_some() || !token.revoke_reason.is_empty() {
         return Err(invalid("token", "is revoked already"));
     }
-    if token.created > now {
+    // A door reads the clock while the group is formed whose time is `now`.
+    if token.created.0 > now.0.saturating_add(TOKEN_AHEAD_MS) {
         return Err(invalid("created", "lies in the future"));
     }
     if token.expires <= now {
         return Err(invalid("expires", "lies in the past"));
     }
-    if token.expires.0 - now.0 > limits.token_lifetime_ms() {
+    if token.expires.0.saturating_sub(token.created.max(now).0) > limits.token_lifetime_ms() {
         return Err(invalid("expires", "lies further ahead than a token may live"));
     }
     if access.token(token.id).is_some() {

@@ -181,7 +181,7 @@ fn what_a_token_may_not_be_is_refused_field_by_field() {
         (Token { principal: "nobody".into(), ..token() }, "principal"),
         (Token { expires: Timestamp(life(400).0 + 1), ..token() }, "expires"),
         (Token { expires: NOW, ..token() }, "expires"),
-        (Token { created: Timestamp(NOW.0 + 1), ..token() }, "created"),
+        (Token { created: Timestamp(NOW.0 + TOKEN_AHEAD_MS + 1), ..token() }, "created"),
         (Token { id: taken.id, ..token() }, "id"),
         (Token { scope: Some(Scope::All), ..token() }, "token"),
         (Token { scope: Some(Scope::parse(["88.991"]).unwrap()), ..token() }, "token"),
@@ -209,6 +209,16 @@ fn tokens_of_a_removed_principal_do_not_work_for_the_next_of_its_name() {
     assert!(desk.access.check_token(&used, NOW).is_err());
     assert_eq!(desk.access.token(used.id()).unwrap().revoke_reason, "principal removed");
     assert_eq!(desk.access.token(ended.id()).unwrap().revoke_reason, "lost");
+}
+
+#[test]
+fn a_token_made_while_its_group_was_formed_is_taken() {
+    let mut desk = Desk::new();
+    let created = Timestamp(NOW.0 + 5);
+    let longest = Timestamp(created.0 + desk.limits.token_lifetime_ms());
+    let ahead = Token { created, expires: longest, ..token() };
+    assert_eq!(desk.ask(&issue(ahead)), Ok((Outcome::Stored, 1)));
+    desk.refuses(&issue(Token { created, expires: Timestamp(longest.0 + 1), ..token() }), "expires");
 }
 
 #[test]
