@@ -302,7 +302,7 @@ impl Bench {
         let bench = Self { folder: tempfile::tempdir().expect("a folder for the test") };
         let settings = format!(
             "listen.udp = [\"127.0.0.1:0\"]\nlisten.tcp = [\"127.0.0.1:0\"]\nlisten.quic = [\"127.0.0.1:0\"]\n\
-             listen.http = [\"127.0.0.1:0\"]\nlisten.grpc = [\"127.0.0.1:0\"]\nudp.threads = 1\nslow.threads = 1\nstore.segment_mib = 1\n\
+             listen.http = [\"127.0.0.1:0\"]\nlisten.grpc = [\"127.0.0.1:0\"]\nlisten.api = [\"127.0.0.1:0\"]\nudp.threads = 1\nslow.threads = 1\nstore.segment_mib = 1\n\
              store.state_cache_mib = 1\nstore.record_cache_mib = 1\n{more}"
         );
         bench.put("waymark.toml", settings);

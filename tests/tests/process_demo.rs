@@ -86,14 +86,19 @@ fn the_demo_serves_until_it_is_interrupted_and_every_command_it_names_works() {
     commands.retain(|command| command.contains("waymark ") || command.starts_with("curl "));
     assert!(commands.len() >= 7, "{commands:?}");
     for command in &commands {
-        if command.starts_with("curl ") {
+        if command.starts_with("curl http") {
             let agent = ureq::Agent::new_with_defaults();
             let url = command.split(' ').nth(1).unwrap();
             assert_eq!(agent.get(url).call().unwrap().status(), 200, "{command}");
             continue;
         }
+        let has_curl = Command::new("curl").arg("--version").output().is_ok_and(|output| output.status.success());
+        if command.starts_with("curl ") && !has_curl {
+            println!("not tried, since there is no curl here: {command}");
+            continue;
+        }
         let mut shell = Command::new("sh");
-        shell.args(["-c", command]).env("LANG", "C");
+        shell.args(["-c", &command.replace("curl ", "curl --fail --silent --show-error ")]).env("LANG", "C");
         let ended = run(shell);
         // A withheld value is refused, a misprinted name absent; that is what these two commands are there to show.
         let expected = if command.contains("--restricted") {

@@ -102,7 +102,7 @@ impl Node {
             http,
             quic_fingerprint: fingerprint,
             grpc: registration.as_ref().map_or_else(Vec::new, |opening| opening.addresses().grpc.clone()),
-            api: Vec::new(),
+            api: registration.as_ref().map_or_else(Vec::new, |opening| opening.addresses().http.clone()),
             registration_fingerprint: registration
                 .as_ref()
                 .map_or_else(String::new, |opening| opening.fingerprint.clone()),

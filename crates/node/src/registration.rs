@@ -64,8 +64,8 @@ impl Opening {
     /// # Errors
     /// A certificate or an address that cannot be used.
     pub(crate) fn bind(config: &Config, data: &Path) -> Result<Option<Self>, Problem> {
-        let grpc = config.addresses("listen.grpc");
-        if grpc.is_empty() {
+        let (grpc, http) = (config.addresses("listen.grpc"), config.addresses("listen.api"));
+        if grpc.is_empty() && http.is_empty() {
             return Ok(None);
         }
         let (tls, source, fingerprint) = match source(config, data) {
@@ -77,14 +77,9 @@ impl Opening {
                 (Some(tls), Some(source), read.fingerprint)
             }
         };
-        let bound = Service::bind(ServiceConfig {
-            grpc,
-            http: Vec::new(),
-            tls,
-            jobs: Some(data.join(JOBS)),
-            limits: limits(config),
-        })
-        .map_err(|error| failed(&error))?;
+        let bound =
+            Service::bind(ServiceConfig { grpc, http, tls, jobs: Some(data.join(JOBS)), limits: limits(config) })
+                .map_err(|error| failed(&error))?;
         Ok(Some(Self { bound, source, fingerprint }))
     }
 

@@ -124,6 +124,9 @@ impl Config {
             ("listen.tcp", "listen.http"),
             ("listen.tcp", "listen.grpc"),
             ("listen.http", "listen.grpc"),
+            ("listen.tcp", "listen.api"),
+            ("listen.http", "listen.api"),
+            ("listen.grpc", "listen.api"),
         ] {
             let others = values.list(other);
             for address in values.list(one).iter().filter(|address| others.contains(address)) {

@@ -101,6 +101,12 @@ pub static OPTIONS: &[Spec] = &[
         "Addresses of the registration service over gRPC; every call needs a credential. An empty list closes it.",
     ),
     option(
+        "listen.api",
+        Kind::List { default: &[], item: Item::SocketAddress },
+        "",
+        "Addresses of the registration service over HTTP and JSON, for systems that cannot speak gRPC. Same certificate, credentials and limits.",
+    ),
+    option(
         "site.file",
         Kind::Text { default: "" },
         "path",

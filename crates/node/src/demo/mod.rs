@@ -104,7 +104,7 @@ fn make_folder(data: &Path) -> Result<(), Problem> {
 fn configuration(data: &Path) -> Config {
     let mut config = Config::defaults();
     let free = || Value::List(vec!["127.0.0.1:0".to_owned()]);
-    for key in ["listen.udp", "listen.tcp", "listen.quic", "listen.http", "listen.grpc"] {
+    for key in ["listen.udp", "listen.tcp", "listen.quic", "listen.http", "listen.grpc", "listen.api"] {
         config.set(key, free());
     }
     config.set("node.data", Value::Text(data.display().to_string()));
@@ -277,6 +277,7 @@ fn print_what_next(
     let quic = listening.quic.first().map(ToString::to_string).unwrap_or_default();
     let http = listening.http.first().map(ToString::to_string).unwrap_or_default();
     terminal::line(format_args!("\n{}", texts.text("demo-next", &[])));
+    let api = listening.api.first().map(ToString::to_string).unwrap_or_default();
     let grpc = listening.grpc.first().map(ToString::to_string).unwrap_or_default();
     let server = format!("--server grpcs://{grpc} --pin {}", listening.registration_fingerprint);
     let writer = format!("{server} --token-file {data}/{WRITER_TOKEN}");
@@ -294,6 +295,7 @@ fn print_what_next(
         format!("{tool} load --data {data} --names {} --seconds 3", file.display()),
         format!("{tool} status --data {data}"),
         format!("curl http://{http}/metrics"),
+        format!("curl -k -H \"authorization: Bearer $(cat {data}/{WRITER_TOKEN})\" https://{api}/v1/whoami"),
     ] {
         terminal::line(format_args!("  {command}"));
     }
