@@ -322,6 +322,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_write_of_a_server_that_stopped_writing_is_unknown() {
+        let id = Uuid::now_v7();
+        for (code, reason) in [(Code::Unavailable, "WRITING_STOPPED"), (Code::ResourceExhausted, "STORE_FULL")] {
+            let details = ErrorDetails::with_error_info(reason, "waymark", HashMap::new());
+            let status = Status::with_error_details(code, "said", details);
+            let error = ended(Repeat::UnderId(id), vec![status]).await;
+            assert!(matches!(error, CallError::Unknown { request_id: Some(of), .. } if of == id), "{error:?}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_refusal_is_not_asked_again() {
         let error = ended(Repeat::Harmless, vec![answered(Code::NotFound), lost()]).await;
         assert_eq!(error.to_string(), "REASON: said");

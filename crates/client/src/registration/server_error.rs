@@ -122,6 +122,7 @@ impl ServerError {
     /// Whether the server does not know itself whether the write was made.
     pub(crate) fn leaves_a_write_open(&self) -> bool {
         matches!(self.code, Code::DeadlineExceeded | Code::Unknown | Code::Internal | Code::Cancelled | Code::DataLoss)
+            || OPEN_UNTIL_RESTART.contains(&&*self.reason)
     }
 }
 
@@ -136,6 +137,9 @@ impl fmt::Display for ServerError {
 }
 
 impl std::error::Error for ServerError {}
+
+/// Reasons of a server that stopped writing while the write was under way: what is on its disk shows when it is started anew.
+const OPEN_UNTIL_RESTART: [&str; 2] = ["WRITING_STOPPED", "STORE_FULL"];
 
 /// Reason of a request id the server no longer remembers.
 const IDEMPOTENCY_EXPIRED: &str = "IDEMPOTENCY_EXPIRED";
