@@ -298,6 +298,28 @@ async fn a_revoked_token_ends_its_watch() {
 }
 
 #[tokio::test]
+async fn a_watch_shows_nothing_more_of_what_was_taken_from_its_watcher() {
+    let node = Node::start().await;
+    home(&node, "88.2").await;
+    let mut operator = node.client(&node.token("operator", Role::Operator, &["*"])).await;
+    let mut reader = node.client(&node.token("reader", Role::Reader, &["*"])).await;
+    let everything = v1::WatchRequest { prefix: String::new(), from_now: true, ..watch(0) };
+    let mut changes = reader.watch(everything).await.unwrap().into_inner();
+    let of_one = v1::WatchRequest { prefix: "88.2/".into(), from_now: true, ..watch(0) };
+    let mut of_one = reader.watch(of_one).await.unwrap().into_inner();
+    write(&mut operator, create("88.2/a", "v")).await;
+    assert_eq!(next_change(&mut changes).await.handle, "88.2/a");
+    assert_eq!(next_change(&mut of_one).await.handle, "88.2/a");
+    common::put_principal(&node.catalog, common::principal("reader", Role::Reader, &["88.1"]));
+    write(&mut operator, create("88.2/b", "v")).await;
+    write(&mut operator, create("88.1/a", "v")).await;
+    assert_eq!(next_change(&mut changes).await.handle, "88.1/a");
+    common::put_principal(&node.catalog, common::principal("reader", Role::Reader, &["88.1", "88.2"]));
+    write(&mut operator, create("88.2/c", "v")).await;
+    assert_eq!(next_change(&mut of_one).await.handle, "88.2/c");
+}
+
+#[tokio::test]
 async fn a_stop_ends_watches_at_a_place_to_go_on_from() {
     let node = Node::start().await;
     let mut writer = node.writer().await;

@@ -186,8 +186,8 @@ pub(crate) struct KeyFilter {
     verb: Verb,
     /// As canonical keys begin.
     pub(crate) prefix: Vec<u8>,
-    /// Every key that begins so lies where the caller may look.
-    all: bool,
+    /// The prefix that every key that begins so lies under, where there is one.
+    within: Option<Vec<u8>>,
 }
 
 impl KeyFilter {
@@ -199,16 +199,18 @@ impl KeyFilter {
         }
         let prefix = begin_of_key(text, edge.catalog.case_rule());
         let named = text.split('/').next().unwrap_or_default().to_ascii_uppercase();
-        let all = rights.is_everywhere() || (text.contains('/') && rights.covers(&prefix_of(text.as_bytes())));
+        let within = text.contains('/').then(|| prefix_of(text.as_bytes()));
+        let all = rights.is_everywhere() || within.as_ref().is_some_and(|within| rights.covers(within));
         let allowed = rights.has(verb) && (all || (!named.is_empty() && rights.covers(named.as_bytes())));
         // Records of prefixes are told apart one by one.
-        let all = all && (rights.is_everywhere() || !named.eq_ignore_ascii_case("0.NA"));
-        if allowed { Ok(Self { verb, prefix, all }) } else { Err(edge.deny(caller, verb, text.as_bytes())) }
+        let within = within.filter(|_| named != "0.NA");
+        if allowed { Ok(Self { verb, prefix, within }) } else { Err(edge.deny(caller, verb, text.as_bytes())) }
     }
 
-    /// Whether a caller may be shown a key that begins with the prefix.
+    /// Whether a caller may be shown a key that begins with the prefix. `rights` may be others than when the filter was made.
     pub(crate) fn lets_through(&self, rights: &Rights, key: &[u8]) -> bool {
-        (self.all && rights.has(self.verb)) || rights.allows(self.verb, &prefix_of(key))
+        let all = rights.is_everywhere() || self.within.as_ref().is_some_and(|within| rights.covers(within));
+        rights.has(self.verb) && (all || rights.covers(&prefix_of(key)))
     }
 }
 
