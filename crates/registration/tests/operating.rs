@@ -76,6 +76,7 @@ async fn an_enterprise_administrator_manages_and_sees_its_own_people_alone() {
     let node = Node::start().await;
     operator(&node);
     node.token("foreign", Role::Writer, &["88.2"]);
+    node.token("idle", Role::Writer, &[]);
     let token = node.token("boss", Role::EnterpriseAdministrator, &["88.1"]);
     let mut access = access(&node, &token).await;
     access.put_principal(principal("line-1", ProtoRole::Writer, &["88.1"])).await.unwrap();
@@ -86,7 +87,9 @@ async fn an_enterprise_administrator_manages_and_sees_its_own_people_alone() {
     ] {
         assert_eq!(reason(&access.put_principal(request).await.unwrap_err()), "NOT_PERMITTED");
     }
-    assert_eq!(access.get_principal(named("foreign")).await.unwrap_err().code(), Code::NotFound);
+    for name in ["foreign", "idle"] {
+        assert_eq!(access.get_principal(named(name)).await.unwrap_err().code(), Code::NotFound, "{name}");
+    }
     let ask = v1::ListPrincipalsRequest { page_size: 1, ..Default::default() };
     let first = access.list_principals(ask.clone()).await.unwrap().into_inner();
     assert_eq!(first.principals[0].name, "boss");

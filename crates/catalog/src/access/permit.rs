@@ -215,7 +215,8 @@ impl Token {
 
 impl Scope {
     /// Whether it covers nothing.
-    pub(crate) fn is_empty(&self) -> bool {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         matches!(self, Self::Prefixes(prefixes) if prefixes.is_empty())
     }
 }

@@ -121,7 +121,10 @@ impl AccessService {
 fn sees(caller: &Caller, principal: &Principal) -> bool {
     let rights = &caller.rights;
     let everybody = rights.is_everywhere() && (rights.has(Verb::ManageAccess) || rights.has(Verb::Audit));
-    let own = matches!(principal.role, Role::Writer | Role::Reader) && rights.covers_all_of(&principal.scope);
+    // An empty scope lies within everybody's: whoever has one is nobody's but the operators'.
+    let own = matches!(principal.role, Role::Writer | Role::Reader)
+        && !principal.scope.is_empty()
+        && rights.covers_all_of(&principal.scope);
     everybody || principal.name == rights.principal.name || (rights.has(Verb::ManageAccess) && own)
 }
 
