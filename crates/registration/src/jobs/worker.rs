@@ -77,8 +77,8 @@ fn try_run(jobs: &Jobs, job: &Job, edge: &Edge) -> io::Result<After> {
     if stored.cancel && stored.state == State::Running {
         return cancel_after_restart(jobs, job, edge, &stored);
     }
-    if stored.state == State::Queued {
-        job.update(|stored| stored.state = State::Running)?;
+    if !begin(job)? {
+        return Ok(After::Next);
     }
     let mut ledger = Ledger::open(job, &edge.stopping, jobs.clock, jobs.limits.job_save)?;
     let input = BufReader::with_capacity(READ_BYTES, File::open(job.folder.join(INPUT))?);
@@ -115,6 +115,20 @@ fn try_run(jobs: &Jobs, job: &Job, edge: &Edge) -> io::Result<After> {
         }
     };
     Ok(after)
+}
+
+/// Begins a job, or goes on with it; false when it was cancelled just now.
+fn begin(job: &Job) -> io::Result<bool> {
+    if lock(&job.stored).state == State::Running {
+        return Ok(true);
+    }
+    // Decided while nobody else changes it: a job whose cancelling was acknowledged never runs.
+    job.update(|stored| {
+        if stored.state == State::Queued {
+            stored.state = State::Running;
+        }
+    })?;
+    Ok(!job.is_over())
 }
 
 /// Ends a job that was cancelled just before the node stopped, without doing more of it.
@@ -184,4 +198,37 @@ fn actor(stored: &Stored) -> Actor {
 /// The stream of a job: its id, which no stream of a client can have but by a collision of hashes.
 fn stream_of(job: &Job) -> StreamId {
     *job.id.as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+    use waymark_catalog::Timestamp;
+
+    use super::*;
+    use crate::jobs::stored::{Form, Submitted};
+
+    #[test]
+    fn a_job_cancelled_before_it_began_never_runs() {
+        let dir = tempfile::tempdir().unwrap();
+        let id = Uuid::now_v7();
+        let stored = Stored::new(Submitted {
+            id,
+            title: String::new(),
+            owner: "writer",
+            token: None,
+            source: None,
+            format: Form::JsonLines,
+            replace: false,
+            request_id: None,
+            sha256: [0; 32],
+            bytes: 1,
+            at: Timestamp(1),
+        });
+        let job = Job::new(id, dir.path().to_owned(), stored);
+        // As the worker found it before somebody cancelled it.
+        job.update(|stored| stored.end(State::Cancelled, None, Timestamp(2))).unwrap();
+        assert!(!begin(&job).unwrap());
+        assert_eq!(job.stored().state, State::Cancelled);
+    }
 }
