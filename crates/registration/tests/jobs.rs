@@ -296,6 +296,53 @@ async fn jobs_are_shown_to_owners_and_operators_alone() {
 }
 
 #[tokio::test]
+async fn a_credential_for_fewer_prefixes_shows_only_jobs_submitted_with_it() {
+    let node = Node::start().await;
+    put_principal(&node.catalog, principal("writer", Role::Writer, &["88.1", "88.2"]));
+    put_principal(&node.catalog, principal("root", Role::Operator, &["*"]));
+    let narrow = |token: &mut waymark_catalog::access::Token| token.scope = Some(Scope::parse(["88.1"]).unwrap());
+    let mut whole = client(&node, &issue(&node.catalog, "writer", |_| {})).await;
+    let mut part = client(&node, &issue(&node.catalog, "writer", narrow)).await;
+    let mut operator = client(&node, &issue(&node.catalog, "root", narrow)).await;
+    let file = lines(1);
+    let of_whole = submit(&mut whole, header(&file), &file).await.unwrap().id;
+    let of_part = submit(&mut part, header(&file), &file).await.unwrap().id;
+    assert_eq!(show(&mut part, &of_part).await.id, of_part);
+    assert_eq!(show(&mut whole, &of_part).await.id, of_part);
+    for jobs in [&mut part, &mut operator] {
+        let hidden = jobs.result(v1::JobResultRequest { id: of_whole.clone() }).await.unwrap_err();
+        assert_eq!(reason(&hidden), "NOT_FOUND");
+    }
+}
+
+#[tokio::test]
+async fn a_token_revoked_during_an_upload_submits_nothing() {
+    let node = Node::start().await;
+    let token = node.token("writer", Role::Writer, &["88.1"]);
+    let mut jobs = client(&node, &token).await;
+    let file = lines(10);
+    let mut all = messages(header(&file), &file).into_iter();
+    let (sender, receiver) = tokio::sync::mpsc::channel(4);
+    sender.send(all.next().unwrap()).await.unwrap();
+    let submitting = async { jobs.submit(tokio_stream::wrappers::ReceiverStream::new(receiver)).await };
+    let revoking = async {
+        // The upload has begun when its folder is there.
+        while !left(node.dir.path()).iter().any(|name| name.starts_with(".new-")) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let id = waymark_catalog::access::TokenText::parse(&token).unwrap().id();
+        common::write(&node.catalog, waymark_catalog::Command::RevokeToken { id, reason: String::new() });
+        for message in all {
+            sender.send(message).await.unwrap();
+        }
+        drop(sender);
+    };
+    let (submitted, ()) = tokio::join!(submitting, revoking);
+    assert_eq!(submitted.unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!(records(&node.catalog), 0);
+}
+
+#[tokio::test]
 async fn a_cancelled_job_stops_and_what_was_done_stays() {
     let node = Node::start_with(Limits { job_save: Duration::ZERO, ..Limits::default() }).await;
     let mut jobs = writer(&node).await;

@@ -6,7 +6,7 @@
 //! A job goes on where it was after any stop: each submission to the writer commits its place in the job's stream, and what was decided behind
 //! the mark that was kept last is read back from the log (`waymark_catalog::import::run_counted`). So nothing is done, counted or listed twice.
 //!
-//! Whoever is neither the owner nor an operator is told that there is no such job.
+//! Whoever is neither the owner nor an operator, or is one by a credential for fewer prefixes, is told that there is no such job.
 
 mod folder;
 mod ledger;
@@ -24,7 +24,7 @@ use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 use waymark_api::registration::v1;
 use waymark_catalog::access::{Role, Verb};
-use waymark_catalog::{Clock, Timestamp};
+use waymark_catalog::{Clock, Proof, Timestamp};
 
 pub(crate) use self::folder::Folder;
 pub use self::folder::FolderError;
@@ -252,8 +252,19 @@ pub(crate) fn permit(caller: &Caller) -> Result<(), Failure> {
     if caller.rights.has(Verb::Job) { Ok(()) } else { Err(Failure::new(Reason::NotPermitted)) }
 }
 
+/// Operators who may look everywhere see all jobs. Owners see theirs; by a credential that does not reach as far as they do, those submitted
+/// with it: a job may have been about more.
 fn may_see(caller: &Caller, job: &Job) -> bool {
-    caller.rights.role() == Role::Operator || lock(&job.stored).owner == caller.actor.name()
+    let rights = &caller.rights;
+    if rights.role() == Role::Operator && rights.is_everywhere() {
+        return true;
+    }
+    let stored = lock(&job.stored);
+    let by_it = match caller.actor.proof() {
+        Proof::Token(id) => stored.token.as_deref() == Some(&*id.to_string()),
+        _ => false,
+    };
+    stored.owner == caller.actor.name() && (by_it || rights.covers_all_of(&rights.principal.scope))
 }
 
 /// When a request id was made, as it says itself; `None` for one of another version.

@@ -14,11 +14,12 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use uuid::{NoContext, Uuid};
 use waymark_api::registration::v1;
+use waymark_catalog::access::{Rights, Verb, rights_of};
 use waymark_catalog::{Proof, Timestamp};
 
 use super::folder::discard;
 use super::stored::{Form, INPUT, Stored, Submitted};
-use super::{Job, Jobs, failure_of, lock, made_at};
+use super::{Job, Jobs, Table, failure_of, lock, made_at};
 use crate::config::{JOB_CHUNK_BYTES, JOB_TITLE_BYTES};
 use crate::convert::Faults;
 use crate::edge::Edge;
@@ -61,7 +62,10 @@ pub(crate) async fn submit(
         () = stopping.begun() => return Err(Failure::new(Reason::Stopping)),
         taken = upload.take(parts) => taken?,
     };
-    let token = narrowed_token(caller);
+    // An upload takes long: a credential that was taken away meanwhile submits nothing.
+    let rights = rights_of(&caller.actor, &edge.catalog.access(), edge.now()).filter(|rights| rights.has(Verb::Job));
+    let rights = rights.ok_or_else(|| Failure::new(Reason::Unauthenticated))?;
+    let token = narrowed_token(caller, &rights);
     let source = caller.actor.origin().source;
     let at = Arc::clone(jobs);
     let kept = spawn_blocking(move || at.keep(upload, token, source, sha256));
@@ -102,9 +106,8 @@ fn ask(header: v1::JobHeader) -> Result<Ask, Failure> {
 }
 
 /// The id of the caller's token, when it gives less than its principal has: a job must not do more than who submitted it.
-fn narrowed_token(caller: &Caller) -> Option<String> {
+fn narrowed_token(caller: &Caller, rights: &Rights) -> Option<String> {
     let Proof::Token(id) = caller.actor.proof() else { return None };
-    let rights = &caller.rights;
     let whole = rights.verbs == rights.role().verbs() && rights.covers_all_of(&rights.principal.scope);
     (!whole).then(|| id.to_string())
 }
@@ -127,14 +130,8 @@ struct Upload {
 
 impl Jobs {
     fn admit(self: &Arc<Self>, owner: String, ask: Ask, turn: OwnedSemaphorePermit) -> Result<Admitted, Failure> {
-        if let Some(request) = ask.request
-            && let Some(job) = self.made_by(&owner, request)
-        {
-            return if is_same(&job.stored(), &ask) {
-                Ok(Admitted::Before(job))
-            } else {
-                Err(Failure::new(Reason::RequestReused))
-            };
+        if let Some(job) = lock(&self.table).made_by(&owner, ask.request) {
+            return repeated(job, &ask);
         }
         if ask.bytes > self.limits.job_bytes {
             return Err(Failure::new(Reason::JobTooLarge).with("limit", self.limits.job_bytes));
@@ -143,6 +140,10 @@ impl Jobs {
         let now = self.now();
         let id = new_id(now);
         let mut table = lock(&self.table);
+        // Once more: the upload of the same request may have become a job since.
+        if let Some(job) = table.made_by(&owner, ask.request) {
+            return repeated(job, &ask);
+        }
         if let Some(made) = ask.request.and_then(made_at) {
             let future = u64::try_from(FUTURE.as_millis()).unwrap_or(u64::MAX);
             if made.0 > now.0.saturating_add(future) {
@@ -172,18 +173,6 @@ impl Jobs {
         drop(table);
         let folder = self.folder.of_upload(id);
         Ok(Admitted::New(Upload { jobs: Arc::clone(self), id, owner, ask, folder, _turn: turn }))
-    }
-
-    /// The job that a request of `owner` made.
-    fn made_by(&self, owner: &str, request: Uuid) -> Option<Arc<Job>> {
-        let request = request.to_string();
-        let table = lock(&self.table);
-        let mut jobs = table.jobs.values();
-        let same = |job: &&Arc<Job>| {
-            let stored = lock(&job.stored);
-            stored.owner == owner && stored.request_id.as_deref() == Some(&request)
-        };
-        jobs.find(same).cloned()
     }
 
     /// Makes a job of an upload whose file is durable. Waits for the disk.
@@ -216,6 +205,23 @@ impl Jobs {
         self.work.notify_one();
         Ok(shown)
     }
+}
+
+impl Table {
+    /// The job that a request of `owner` made.
+    fn made_by(&self, owner: &str, request: Option<Uuid>) -> Option<Arc<Job>> {
+        let request = request?.to_string();
+        let same = |job: &&Arc<Job>| {
+            let stored = lock(&job.stored);
+            stored.owner == owner && stored.request_id.as_deref() == Some(&request)
+        };
+        self.jobs.values().find(same).cloned()
+    }
+}
+
+/// What is answered when the request made a job before.
+fn repeated(job: Arc<Job>, ask: &Ask) -> Result<Admitted, Failure> {
+    if is_same(&job.stored(), ask) { Ok(Admitted::Before(job)) } else { Err(Failure::new(Reason::RequestReused)) }
 }
 
 /// Whether a job is what is asked for.
@@ -287,5 +293,47 @@ impl Drop for Upload {
         drop(table);
         // Gone already when it became a job.
         discard(&self.folder);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::config::Limits;
+    use crate::jobs::Folder;
+
+    /// What happens when the time is read next.
+    static MEANWHILE: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
+
+    fn clock() -> Timestamp {
+        let meanwhile = lock(&MEANWHILE).take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
+        Timestamp(1_800_000_000_000)
+    }
+
+    fn admit(jobs: &Arc<Jobs>, request: Uuid) -> Admitted {
+        let turn = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let (title, format, request) = (String::new(), Form::JsonLines, Some(request));
+        let ask = Ask { title, format, replace: true, bytes: 1, sha256: None, request };
+        jobs.admit("writer".into(), ask, turn).unwrap_or_else(|failure| panic!("{failure:?}"))
+    }
+
+    #[test]
+    fn a_request_whose_upload_becomes_a_job_meanwhile_makes_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let jobs = Jobs::open(Folder::take(dir.path().to_owned()).unwrap(), Limits::default(), clock).unwrap();
+        let request = new_id(clock());
+        let Admitted::New(first) = admit(&jobs, request) else { panic!("new") };
+        std::fs::create_dir(&first.folder).unwrap();
+        let at = Arc::clone(&jobs);
+        *lock(&MEANWHILE) = Some(Box::new(move || drop(at.keep(first, None, None, [0; 32]).unwrap())));
+        assert!(matches!(admit(&jobs, request), Admitted::Before(_)));
+        assert_eq!(lock(&jobs.table).jobs.len(), 1);
     }
 }
