@@ -363,3 +363,32 @@ async fn a_resting_stream_is_ended() {
     let end = exchange.next().await.unwrap_err();
     assert_eq!(reason(&end), "STREAM_IDLE");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_ends_a_stream_whose_client_never_pauses() {
+    let node = Node::start().await;
+    let mut writer = node.writer().await;
+    let Exchange { send, mut receive } = Exchange::open(&mut writer, "s").await.0;
+    let sending = tokio::spawn(async move {
+        let changes = || (0..50).map(|_| create("88.9/x", "a")).collect();
+        let mut first = 1;
+        while send.send(items(first, changes())).await.is_ok() {
+            first += 50;
+        }
+    });
+    // Under way: items are handed over while more wait.
+    for _ in 0..20 {
+        receive.message().await.unwrap().unwrap();
+    }
+    let reading = tokio::spawn(async move {
+        loop {
+            if let Err(status) = receive.message().await {
+                return status;
+            }
+        }
+    });
+    assert_eq!(node.running.drain(Duration::from_secs(10)).await, waymark_registration::Drained::Finished);
+    // What is still being sent may hide why it ended.
+    reading.await.unwrap();
+    sending.abort();
+}

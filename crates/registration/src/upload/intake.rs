@@ -125,6 +125,13 @@ impl Intake {
 
     /// Takes one message; when none is there yet, first hands over what was gathered.
     async fn step(&mut self) -> Result<(), End> {
+        // A client that always has more ready must not outlast the door or its own deadline.
+        if self.edge.stopping.has_begun() {
+            return Err(Failure::new(Reason::Stopping).into());
+        }
+        if Instant::now() >= self.deadline {
+            return Err(Failure::new(Reason::DeadlineExceeded).into());
+        }
         let ready = if self.batch.notes.is_empty() { None } else { self.source.next().now_or_never() };
         let message = match ready {
             Some(message) => message,
