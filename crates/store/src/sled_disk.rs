@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::bytes::Cursor;
 use crate::check::{Finding, Part, Remedy};
@@ -25,14 +26,33 @@ pub(crate) const SLED_FILE: &str = "db";
 /// sled's folder of large values, one file each.
 const SLED_BLOBS: &str = "blobs";
 
+/// Times a folder that sled still holds is tried again, and the pause between two: ten seconds in all.
+const LOCK_ATTEMPTS: u32 = 1_000;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
 /// Opens sled, whose faults on damaged files include panics.
+///
+/// sled has a lock of its own, and its threads let go of it a moment after it was closed. Nobody else can hold it, since whoever opens a store holds the
+/// folder's lock: so it is waited for.
 pub(crate) fn open_sled(dir: &Path, cache_bytes: u64) -> Result<sled::Db, OpenError> {
     let fail = |source| OpenError::Sled { dir: dir.to_owned(), source };
-    let opened = catch_unwind(AssertUnwindSafe(|| sled::Config::new().path(dir).cache_capacity(cache_bytes).open()));
-    match opened {
-        Ok(opened) => opened.map_err(fail),
-        Err(_) => Err(OpenError::damaged(dir, 0, Damage::Sled)),
+    let mut attempts = 0;
+    loop {
+        let config = sled::Config::new().path(dir).cache_capacity(cache_bytes);
+        match catch_unwind(AssertUnwindSafe(|| config.open())) {
+            Ok(Err(error)) if is_held(&error) && attempts < LOCK_ATTEMPTS => {
+                attempts += 1;
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            Ok(opened) => return opened.map_err(fail),
+            Err(_) => return Err(OpenError::damaged(dir, 0, Damage::Sled)),
+        }
     }
+}
+
+/// Whether sled could not get its lock; it says so in words only.
+fn is_held(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
 }
 
 /// The files of an opened sled, to be flushed for real.
@@ -160,6 +180,19 @@ pub(crate) fn remove_mark(dir: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_sled_lets_go_of_a_moment_later_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = open_sled(dir.path(), 1 << 20).unwrap();
+        let second = std::thread::spawn({
+            let path = dir.path().to_owned();
+            move || open_sled(&path, 1 << 20).map(drop)
+        });
+        std::thread::sleep(5 * LOCK_PAUSE);
+        drop(first);
+        second.join().unwrap().unwrap();
+    }
 
     #[test]
     fn tells_when_sled_is_behind_its_mark_and_when_the_mark_is_damaged() {
