@@ -110,7 +110,11 @@ pub(crate) fn decide(_permit: Permit, order: &Order, facts: &Facts<'_>) -> Resul
         Command::AddValues { values, timestamps, mode, .. } => add(values, *timestamps, *mode, facts),
         Command::ModifyValues { values, timestamps, .. } => modify(values, *timestamps, facts),
         Command::RemoveValues { indexes, .. } => remove(indexes, facts),
-        Command::Delete { .. } => existing(facts).map(|_| Decision::Delete),
+        Command::Delete { .. } => {
+            let (_, old) = existing(facts)?;
+            status::check_not_withdrawn(&old)?;
+            Ok(Decision::Delete)
+        }
         Command::Suspend { reason, .. } => status::suspend(reason, facts),
         Command::Resume { .. } => status::resume(facts),
         Command::Revoke { reason, .. } => status::revoke(reason, facts),

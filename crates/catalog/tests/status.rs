@@ -87,6 +87,15 @@ fn values_of_a_suspended_record_may_change_and_it_stays_suspended() {
     assert_eq!((status(&catalog, A), data(&catalog, A).unwrap().len()), (suspended.clone(), 2));
     assert_eq!(outcome(&catalog, put(A, "new", PutMode::Replace)), Outcome::Replaced);
     assert_eq!((status(&catalog, A), data(&catalog, A)), (suspended, Some(vec!["new".to_owned()])));
+}
+
+#[test]
+fn deleting_and_making_again_is_no_way_around_a_suspension() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = begun(&dir, ENGINES[0]);
+    write(&catalog, vec![suspend(A, "r")]);
+    assert_eq!(ask(&catalog, delete(A)), Err(Refusal::Withdrawn { revoked: false }));
+    assert_eq!(outcome(&catalog, resume(A)), Outcome::Resumed);
     assert_eq!(outcome(&catalog, delete(A)), Outcome::Deleted);
     assert_eq!(outcome(&catalog, create(A, "again")), Outcome::Created);
     assert_eq!(status(&catalog, A), None, "a record made again is resolved");

@@ -70,6 +70,11 @@ pub(super) fn check_reason(reason: &str) -> Result<(), Refusal> {
     Err(Refusal::InvalidAccess { field: "reason", problem })
 }
 
+/// Refuses to delete a record that is out of resolution: made again, it would be back without anybody's right to resume it.
+pub(super) fn check_not_withdrawn(stored: &Stored<'_>) -> Result<(), Refusal> {
+    stored.status().map_or(Ok(()), |status| Err(Refusal::Withdrawn { revoked: status.revoked }))
+}
+
 /// Refuses to touch a record that is revoked.
 pub(super) fn check_not_revoked(stored: &Stored<'_>) -> Result<(), Refusal> {
     match stored.status() {

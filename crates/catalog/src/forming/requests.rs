@@ -5,7 +5,8 @@ use std::sync::Arc;
 use waymark_store::{EntryKind, Serial};
 
 use super::{Forming, Terms};
-use crate::command::{Receipt, Refusal, Request, Submission};
+use crate::access::permit::authorize;
+use crate::command::{Order, Receipt, Refusal, Request, Submission};
 use crate::requests::{Remembered, note, number};
 use crate::reserved::ReservedKey;
 
@@ -18,6 +19,11 @@ impl Forming {
     pub(super) fn known_before(&self, submission: &Submission, terms: Terms<'_>) -> Result<Option<Receipt>, Refusal> {
         submission.check()?;
         let Some(request) = &submission.request else { return Ok(None) };
+        // Whoever may not do it is not told that it was done: the refusal follows from deciding.
+        let may = |order: &Order| authorize(&submission.actor, &order.command, &self.access, self.time).is_ok();
+        if !submission.orders.iter().all(may) {
+            return Ok(None);
+        }
         let principal = submission.actor.shared_name();
         if let Some(remembered) = self.requests.get(&(number(request.id), Arc::clone(&principal))) {
             return remembered.repeat(request).map(Some);

@@ -236,6 +236,9 @@ impl Reference {
                 }
             }
             Verb::Delete => {
+                if status != Status::Active {
+                    return Err(No::Revoked);
+                }
                 self.spend(who)?;
                 let write = self.next();
                 self.records.remove(&key(ask.handle));
@@ -335,6 +338,10 @@ impl Reference {
         ask: &Ask,
         expected: Option<&Fixed>,
     ) -> (Answer, bool) {
+        // Whoever may not ask any more is not told what became of it.
+        if let Err(no) = self.permitted(who, ask) {
+            return (Err(no), false);
+        }
         let requests = self.requests.entry(who).or_default();
         if let Some((first, done)) = requests.known.get(&made) {
             let answer = if *first == digest { Ok(done.clone()) } else { Err(No::Reused) };
