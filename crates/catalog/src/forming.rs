@@ -31,6 +31,9 @@ use crate::warnings::Warnings;
 /// Most bytes of entries in one group, below what the store takes, so that a group that was formed can be committed.
 const GROUP_CEILING_BYTES: usize = waymark_store::config::MAX_GROUP_BYTES / 8 * 7;
 
+/// What the status of a record takes at most in its stored form: state, since, length, reason.
+const STATUS_BYTES: usize = 64 + crate::config::REASON_BYTES;
+
 /// What the frame of an entry adds to key, actor and body, generously.
 const ENTRY_FRAME_BYTES: usize = 64;
 
@@ -144,7 +147,14 @@ impl Forming {
                 Err(_) => continue,
             };
             let body = bodies.entry(key).or_insert_with(|| self.overlay.body_bytes(key));
-            *body += order.command.weight_bytes();
+            match &order.command {
+                // All of the record comes in; of the one before, its status at most stays.
+                Command::Put { .. } | Command::PutWithdrawn { .. } => {
+                    *body = order.command.weight_bytes() + STATUS_BYTES.min(*body);
+                }
+                Command::Delete { .. } => *body = order.command.weight_bytes(),
+                _ => *body += order.command.weight_bytes(),
+            }
             total += *body + key.len() + actor.name().len() + ENTRY_FRAME_BYTES + most_item_bytes(&order.command);
         }
         total

@@ -547,3 +547,33 @@ fn readers_see_whole_records_while_the_writer_works() {
     });
     assert_eq!(data(&catalog, "88.1/7").unwrap(), [version(199)]);
 }
+
+#[test]
+fn as_many_large_records_are_deleted_and_replaced_at_once_as_small_ones() {
+    let catalog = open_medium(Arc::new(MemoryMedium::new())).catalog;
+    home(&catalog, "88.1");
+    let handles: Vec<String> = (0..160).map(|n| format!("88.1/{n}")).collect();
+    let large = |handle: &String| Command::Put {
+        handle: handle.as_bytes().to_vec(),
+        values: ValueSet::from_bufs(&[1, 2, 3, 4].map(|n| waymark_wire::ValueBuf::new(n, b"TEXT", &[b'x'; 60_000])))
+            .unwrap(),
+        timestamps: Timestamps::Now,
+        mode: PutMode::Create,
+    };
+    for part in handles.chunks(20) {
+        write(&catalog, part.iter().map(large).collect());
+    }
+    // 38 MB of records are in the way of these, more than a group may hold.
+    write(&catalog, handles.iter().map(|handle| put(handle, "small", PutMode::Replace)).collect());
+    for part in handles.chunks(20) {
+        let replace = part.iter().map(|handle| match large(handle) {
+            Command::Put { handle, values, timestamps, .. } => {
+                Command::Put { handle, values, timestamps, mode: PutMode::Replace }
+            }
+            other => other,
+        });
+        write(&catalog, replace.collect());
+    }
+    write(&catalog, handles.iter().map(|handle| delete(handle)).collect());
+    assert_eq!(data(&catalog, "88.1/0"), None);
+}

@@ -43,6 +43,8 @@ pub(crate) struct Jobs {
     limits: Limits,
     clock: Clock,
     table: Mutex<Table>,
+    /// Held by whoever removes jobs: what is forgotten is read, written to disk and set by one at a time.
+    removing: Mutex<()>,
     /// Wakes the worker: a job came, or one shall stop.
     work: Notify,
     /// Uploads that may begin.
@@ -132,7 +134,15 @@ impl Jobs {
             table.jobs.insert(id, Job::new(id, folder.of(id), stored));
         }
         let uploads = Arc::new(Semaphore::new(limits.job_uploads));
-        Ok(Arc::new(Self { folder, limits, clock, table: Mutex::new(table), work: Notify::new(), uploads }))
+        Ok(Arc::new(Self {
+            folder,
+            limits,
+            clock,
+            table: Mutex::new(table),
+            removing: Mutex::default(),
+            work: Notify::new(),
+            uploads,
+        }))
     }
 
     /// The job of that id, if the caller may see it.
@@ -204,6 +214,7 @@ impl Jobs {
     /// Removes finished jobs: those past their time, and the oldest beyond the limits when `bytes` and one job more shall have room. Waits for the
     /// disk.
     fn make_room(&self, bytes: u64, jobs: usize) {
+        let _alone = lock(&self.removing);
         let kept_ms = u64::try_from(self.limits.job_kept.as_millis()).unwrap_or(u64::MAX);
         let past = self.now().0.saturating_sub(kept_ms);
         loop {
