@@ -390,7 +390,8 @@ fn on_a_full_disk_writes_are_refused_reads_go_on_and_writing_resumes_with_room()
         println!("not run: this system lets nobody mount a small disk; the store's own tests make the disk full");
         return;
     }
-    let bench = Bench::default();
+    // Groups small enough that some are acknowledged before one finds no room, however many submissions wait for the writer.
+    let bench = Bench::new("write.group_commands = 64\n");
     let source = bench.put("source.jsonl", records::text(&records::lines(RECORDS, VALUE_BYTES)));
     fs::create_dir(bench.data()).unwrap();
     // A disk of its own, seen by nobody outside, and gone with the script. Each step leaves its exit code and output.
