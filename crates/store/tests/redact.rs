@@ -204,7 +204,9 @@ fn leaves_damaged_groups_as_they_are_and_says_how_many() {
     let mut findings = Vec::new();
     check_on(&medium, Path::new(DIR), &mut |finding| findings.push((finding.part, finding.offset))).unwrap();
     assert_eq!(findings, [(Part::Group, 64), (Part::Entry, 96)], "still found where it was");
-    assert_eq!(medium.content(&segment).unwrap().iter().filter(|byte| **byte == b'n').count(), 500);
+    // Whole bodies, not single bytes: a random one of the header or of a checksum may look like one of a body.
+    let content = medium.content(&segment).unwrap();
+    assert_eq!(content.windows(500).filter(|bytes| bytes.iter().all(|byte| *byte == b'n')).count(), 1);
 }
 
 #[test]
