@@ -162,6 +162,8 @@ impl Node {
     /// The data folder could not be closed in order; the next start takes longer.
     pub async fn stop(self, again: impl Future<Output = ()>) -> Result<(), Problem> {
         self.watched.stopping();
+        // Behind the line above: who reads this asks for a page that says the same.
+        tracing::info!("stopping: answering what is under way");
         let running = self.doors.lock().unwrap_or_else(PoisonError::into_inner).take();
         let registration = self.registration.lock().unwrap_or_else(PoisonError::into_inner).take();
         let answering = async {
@@ -401,7 +403,6 @@ pub async fn run(config: &Config, data: &Path) -> Result<Exit, Problem> {
             },
         }
     }
-    tracing::info!("stopping: answering what is under way");
     node.stop(stop_asked(&mut signals)).await?;
     Ok(Exit::Done)
 }
