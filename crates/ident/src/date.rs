@@ -79,7 +79,7 @@ impl fmt::Display for Date {
 }
 
 /// Days of a month; 0 of a month that does not exist.
-const fn days_of_month(year: u16, month: u8) -> u8 {
+pub(crate) const fn days_of_month(year: u16, month: u8) -> u8 {
     let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,

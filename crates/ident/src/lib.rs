@@ -5,13 +5,14 @@
 //! letters only, so `é` and `É` stay different identifiers. Whether a handle exists, and who may read it, is no
 //! question for this crate.
 //!
-//! Beside handles: [`check`] characters of codes, and the calendar.
+//! Beside handles: [`check`] characters of codes, and what a scan of a [`gs1`] bar code says.
 #![forbid(unsafe_code)]
 
 pub mod check;
 mod cset82;
 mod date;
 mod fold;
+pub mod gs1;
 mod handle;
 mod new_handle;
 
