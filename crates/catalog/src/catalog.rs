@@ -14,9 +14,11 @@ use crate::access::Access;
 use crate::audit::{Announcement, AuditHead, AuditKey, Checkpoint, Journal, KeyError, Refusals};
 use crate::cold::ColdReader;
 use crate::config::{AuditOptions, RecordLimits};
+use crate::forming::Tables;
 use crate::locate::Locator;
 use crate::prefixes::Prefixes;
 use crate::queue::{Queue, SubmitError, WriteError, WriterHandle};
+use crate::range::Ranges;
 use crate::reader::Reader;
 use crate::startup::{self, Loaded, OpenError, Options, Recovery, Warm};
 use crate::usage::{Day, Usage};
@@ -49,11 +51,12 @@ pub fn open_over(
     found: waymark_store::Recovery,
     options: &Options,
 ) -> Result<Opened, OpenError> {
-    let Loaded { index, shared, prefixes, access, usage, audit, requests, deletions, recovery } =
+    let Loaded { index, shared, prefixes, access, ranges, usage, audit, requests, deletions, recovery } =
         startup::load(&store, found, options)?;
     let queue = Arc::new(Queue::new(options.writer, Refusals::new(options.audit, options.clock)));
     let prefixes = Arc::new(ArcSwap::from_pointee(prefixes));
     let access = Arc::new(ArcSwap::from_pointee(access));
+    let ranges = Arc::new(ArcSwap::from_pointee(ranges));
     let usage = Arc::new(usage);
     let visible = Arc::new(AtomicU64::new(store.last().serial.0));
     let (serials, published) = watch::channel(store.last().serial);
@@ -66,6 +69,7 @@ pub fn open_over(
         queue: Arc::clone(&queue),
         prefixes: Arc::clone(&prefixes),
         access: Arc::clone(&access),
+        ranges: Arc::clone(&ranges),
         usage: Arc::clone(&usage),
         visible: Arc::clone(&visible),
         serials,
@@ -76,6 +80,7 @@ pub fn open_over(
         rule: options.case,
         limits: options.limits,
         access_limits: options.access,
+        range_limits: options.ranges,
         writer_limits: options.writer,
         clock: options.clock,
     };
@@ -104,6 +109,7 @@ pub fn open_over(
         queue,
         prefixes,
         access,
+        ranges,
         usage,
         audit,
         audit_options: options.audit,
@@ -138,6 +144,7 @@ struct Inner {
     queue: Arc<Queue>,
     prefixes: Arc<ArcSwap<Prefixes>>,
     access: Arc<ArcSwap<Access>>,
+    ranges: Arc<ArcSwap<Ranges>>,
     usage: Arc<Usage>,
     audit: Arc<ArcSwap<AuditHead>>,
     audit_options: AuditOptions,
@@ -159,8 +166,8 @@ impl Catalog {
     /// A way to records for one answering thread.
     #[must_use]
     pub fn reader(&self) -> Reader {
-        let Inner { shared, prefixes, visible, rule, .. } = &*self.inner;
-        Reader::new(shared.reader(), Arc::clone(prefixes), Arc::clone(visible), *rule)
+        let Inner { shared, prefixes, ranges, visible, rule, .. } = &*self.inner;
+        Reader::new(shared.reader(), Arc::clone(prefixes), Arc::clone(ranges), Arc::clone(visible), *rule)
     }
 
     /// The way to the writer.
@@ -186,6 +193,17 @@ impl Catalog {
     #[must_use]
     pub fn access(&self) -> Arc<Access> {
         self.inner.access.load_full()
+    }
+
+    /// The code packages as they are now.
+    #[must_use]
+    pub fn ranges(&self) -> Arc<Ranges> {
+        self.inner.ranges.load_full()
+    }
+
+    /// The tables decisions rest on.
+    pub(crate) fn tables(&self) -> Tables {
+        Tables { prefixes: self.prefixes(), access: self.access(), ranges: self.ranges() }
     }
 
     /// The end of the audit's chain.
@@ -288,6 +306,7 @@ impl Catalog {
             index: self.inner.shared.statistics(),
             store: self.inner.store.statistics(),
             prefixes: self.inner.prefixes.load().len(),
+            ranges: self.inner.ranges.load().len(),
             queued_submissions,
             queued_bytes,
             groups_total: count(&counters.groups),
@@ -371,6 +390,8 @@ pub struct Statistics {
     pub store: waymark_store::Statistics,
     /// Homed prefixes and markers.
     pub prefixes: usize,
+    /// Code packages.
+    pub ranges: usize,
     /// Submissions that wait for the writer.
     pub queued_submissions: usize,
     /// Bytes of those.

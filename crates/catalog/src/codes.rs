@@ -3,7 +3,7 @@
 use crate::command::{Outcome, RefusalCode};
 
 /// Every outcome, at its number minus one.
-const OUTCOMES: [Outcome; 11] = [
+const OUTCOMES: [Outcome; 15] = [
     Outcome::Created,
     Outcome::Replaced,
     Outcome::Changed,
@@ -15,10 +15,14 @@ const OUTCOMES: [Outcome; 11] = [
     Outcome::Resumed,
     Outcome::Revoked,
     Outcome::Stored,
+    Outcome::Allocated,
+    Outcome::Exported,
+    Outcome::Leased,
+    Outcome::Reconciled,
 ];
 
 /// Every refusal, at its number minus one.
-const REFUSALS: [RefusalCode; 22] = [
+const REFUSALS: [RefusalCode; 31] = [
     RefusalCode::AlreadyExistsSame,
     RefusalCode::AlreadyExistsDifferent,
     RefusalCode::NotFound,
@@ -41,6 +45,15 @@ const REFUSALS: [RefusalCode; 22] = [
     RefusalCode::NotPermitted,
     RefusalCode::Unreadable,
     RefusalCode::InvalidSubmission,
+    RefusalCode::InvalidRange,
+    RefusalCode::RangeOverlaps,
+    RefusalCode::RangeHoldsHandle,
+    RefusalCode::AlreadyExported,
+    RefusalCode::CodesNotUsable,
+    RefusalCode::CodesLeased,
+    RefusalCode::TooFewCodes,
+    RefusalCode::NotReconciled,
+    RefusalCode::NeverIssued,
 ];
 
 impl Outcome {
@@ -59,6 +72,10 @@ impl Outcome {
             Self::Resumed => 9,
             Self::Revoked => 10,
             Self::Stored => 11,
+            Self::Allocated => 12,
+            Self::Exported => 13,
+            Self::Leased => 14,
+            Self::Reconciled => 15,
         }
     }
 
@@ -99,6 +116,15 @@ impl RefusalCode {
             Self::NotPermitted => 20,
             Self::Unreadable => 21,
             Self::InvalidSubmission => 22,
+            Self::InvalidRange => 23,
+            Self::RangeOverlaps => 24,
+            Self::RangeHoldsHandle => 25,
+            Self::AlreadyExported => 26,
+            Self::CodesNotUsable => 27,
+            Self::CodesLeased => 28,
+            Self::TooFewCodes => 29,
+            Self::NotReconciled => 30,
+            Self::NeverIssued => 31,
         }
     }
 

@@ -8,6 +8,7 @@ use waymark_store::{Serial, Timestamp};
 use crate::access::{Principal, Token, TokenId};
 use crate::actor::Actor;
 use crate::prefixes::HomeName;
+use crate::range::RangeCommand;
 pub(crate) use crate::refusal::{InvalidValue, Refusal, RefusalCode};
 use crate::status::WithdrawalBuf;
 use crate::values::{ContentHash, ValueSet};
@@ -124,6 +125,20 @@ pub enum Command {
         /// For the audit.
         reason: String,
     },
+    /// Changes code packages.
+    Range(Box<RangeCommand>),
+}
+
+impl From<RangeCommand> for Command {
+    fn from(command: RangeCommand) -> Self {
+        Self::Range(Box::new(command))
+    }
+}
+
+impl From<RangeCommand> for Order {
+    fn from(command: RangeCommand) -> Self {
+        Command::from(command).into()
+    }
 }
 
 /// A command with what must be so before it.
@@ -236,6 +251,7 @@ impl Command {
             Self::IssueToken { token } => token.weight_bytes(),
             Self::RemovePrincipal { name } => name.len(),
             Self::RevokeToken { reason, .. } => reason.len(),
+            Self::Range(command) => command.weight_bytes(),
         };
         payload + OVERHEAD_BYTES
     }
@@ -318,4 +334,12 @@ pub enum Outcome {
     Revoked,
     /// A principal or token is as asked.
     Stored,
+    /// Codes were ordered.
+    Allocated,
+    /// Codes were given out for printing.
+    Exported,
+    /// Codes are with a printing station.
+    Leased,
+    /// What became of leased codes is known.
+    Reconciled,
 }

@@ -304,6 +304,56 @@ impl Default for AccessLimits {
     }
 }
 
+/// Codes of one package. A factory orders 10^4 to 10^7 at once; what a package holds costs nothing by itself.
+pub const RANGE_CODES: Limit = Limit { default: 10_000_000_000, min: 1, max: 1_000_000_000_000_000_000 };
+
+/// Packages under one prefix: each is held in memory.
+pub const RANGES_PER_PREFIX: Limit = Limit { default: 10_000, min: 1, max: 1_000_000 };
+
+/// Parts of a package told apart in each respect (values bound, states, exports, leases): each is held in memory.
+pub const PIECES_PER_RANGE: Limit = Limit { default: 65_536, min: 16, max: 1_048_576 };
+
+/// Wire bytes of what a code inherits, every place filled: what one answer copies.
+pub const INHERITED_BYTES: Limit = Limit { default: 32_768, min: 1_024, max: 131_072 };
+
+/// Characters of a code that nobody can guess: a chance of 1 in a million with 4, of 1 in 10^24 with 16.
+pub const MAC_CHARS: Limit = Limit { default: 6, min: 4, max: 16 };
+
+/// Bytes of the stem of a package's codes.
+pub const STEM_BYTES: Limit = Limit { default: 64, min: 0, max: 64 };
+
+/// Bytes of the name of a printing station.
+pub const STATION_BYTES: usize = 64;
+
+/// Limits on code packages that are written. What is already stored stays in force whatever it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RangeLimits {
+    /// See [`RANGE_CODES`].
+    pub codes: u64,
+    /// See [`RANGES_PER_PREFIX`].
+    pub per_prefix: usize,
+    /// See [`PIECES_PER_RANGE`].
+    pub pieces: usize,
+    /// See [`INHERITED_BYTES`].
+    pub values_bytes: usize,
+}
+
+impl RangeLimits {
+    /// The defaults of all limits.
+    pub const DEFAULT: Self = Self {
+        codes: RANGE_CODES.default,
+        per_prefix: usize_of(RANGES_PER_PREFIX.default),
+        pieces: usize_of(PIECES_PER_RANGE.default),
+        values_bytes: usize_of(INHERITED_BYTES.default),
+    };
+}
+
+impl Default for RangeLimits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
 /// Limits of the writer's queue and groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriterLimits {

@@ -86,7 +86,8 @@ pub(crate) fn record_key(command: &Command, rule: CaseRule) -> Result<Option<Vec
         | Command::PutPrincipal { .. }
         | Command::RemovePrincipal { .. }
         | Command::IssueToken { .. }
-        | Command::RevokeToken { .. } => return Ok(None),
+        | Command::RevokeToken { .. }
+        | Command::Range(_) => return Ok(None),
     };
     let handle = Handle::new(handle).map_err(Refusal::InvalidHandle)?;
     Ok(Some(key_of(&handle, rule)))

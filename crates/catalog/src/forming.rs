@@ -1,6 +1,7 @@
 //! A group being formed: commands are decided one after the other, each seeing what those before it did.
 
 mod access;
+mod ranges;
 mod requests;
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,13 +16,14 @@ use crate::access::permit::{Permit, authorize};
 use crate::actor::Actor;
 use crate::audit::{self, HashedEntry, MOST_ACTOR_BYTES, most_item_bytes};
 use crate::command::{Command, Order, Outcome, Receipt, Refusal, StreamId, StreamStep, Submission};
-use crate::config::{AccessLimits, RecordLimits};
-use crate::decide::{Decision, Facts, Version, decide, record_key};
+use crate::config::{AccessLimits, RangeLimits, RecordLimits};
+use crate::decide::{Current, Decision, Facts, Version, decide, record_key};
 use crate::locate::Locator;
 use crate::mark::{self, Mark};
 use crate::overlay::{Draft, Overlay, Previous};
 use crate::prefixes::{HomeName, Prefixes};
 use crate::queue::Results;
+use crate::range::Ranges;
 use crate::requests::{Remembered, Requests};
 use crate::reserved::{HOME_BODY, ReservedKey};
 use crate::usage::{Counts, Day, Usage};
@@ -44,8 +46,17 @@ pub(crate) struct Terms<'a> {
     pub(crate) limits: &'a RecordLimits,
     pub(crate) store: &'a dyn Store,
     pub(crate) access: &'a AccessLimits,
+    pub(crate) ranges: &'a RangeLimits,
     pub(crate) usage: &'a Usage,
     pub(crate) requests: &'a Requests,
+}
+
+/// The tables decisions rest on, as they are before a group.
+#[derive(Clone)]
+pub(crate) struct Tables {
+    pub(crate) prefixes: Arc<Prefixes>,
+    pub(crate) access: Arc<Access>,
+    pub(crate) ranges: Arc<Ranges>,
 }
 
 /// The group. All of it becomes durable together, or nothing.
@@ -64,6 +75,9 @@ pub(crate) struct Forming {
     /// Who may do what, as it will be.
     pub(crate) access: Arc<Access>,
     pub(crate) access_changed: bool,
+    /// The code packages as they will be.
+    pub(crate) ranges: Arc<Ranges>,
+    pub(crate) ranges_changed: bool,
     /// Writes to records, by principal.
     written: Counts,
     /// Requests accepted in this group.
@@ -71,7 +85,8 @@ pub(crate) struct Forming {
 }
 
 impl Forming {
-    pub(crate) fn new(last: Serial, time: Timestamp, prefixes: Arc<Prefixes>, access: Arc<Access>) -> Self {
+    pub(crate) fn new(last: Serial, time: Timestamp, tables: Tables) -> Self {
+        let Tables { prefixes, access, ranges } = tables;
         Self {
             first: last.next(),
             time,
@@ -83,8 +98,19 @@ impl Forming {
             prefixes_changed: false,
             access,
             access_changed: false,
+            ranges,
+            ranges_changed: false,
             written: Counts::new(),
             requests: BTreeMap::new(),
+        }
+    }
+
+    /// The tables as they will be.
+    pub(crate) fn tables(&self) -> Tables {
+        Tables {
+            prefixes: Arc::clone(&self.prefixes),
+            access: Arc::clone(&self.access),
+            ranges: Arc::clone(&self.ranges),
         }
     }
 
@@ -140,13 +166,17 @@ impl Forming {
         for (order, key) in orders.iter().zip(keys) {
             let key: &[u8] = match key {
                 Ok(Some(key)) => key,
+                Ok(None) if let Command::Range(command) = &order.command => {
+                    total += self.most_range_bytes(command, actor) + most_item_bytes(&order.command);
+                    continue;
+                }
                 Ok(None) => {
                     total += self.most_access_bytes(&order.command, actor, limits) + most_item_bytes(&order.command);
                     continue;
                 }
                 Err(_) => continue,
             };
-            let body = bodies.entry(key).or_insert_with(|| self.overlay.body_bytes(key));
+            let body = bodies.entry(key).or_insert_with(|| self.most_body_bytes(key, orders));
             match &order.command {
                 // All of the record comes in; of the one before, its status at most stays.
                 Command::Put { .. } | Command::PutWithdrawn { .. } => {
@@ -171,6 +201,7 @@ impl Forming {
         match (&order.command, key?) {
             (Command::Home { name }, _) => self.home(name, actor, terms),
             (Command::Unhome { name }, _) => self.unhome(name, actor),
+            (Command::Range(command), _) => self.change_ranges(permit, command, actor, terms),
             (_, None) => self.change_access(permit, &order.command, actor, terms),
             (_, Some(key)) => self.change_record(permit, order, key, actor, terms),
         }
@@ -184,8 +215,9 @@ impl Forming {
         actor: &Arc<str>,
         terms: Terms<'_>,
     ) -> Result<Receipt, Refusal> {
+        let inherited = self.inherited(&order.command, &key, terms.rule)?;
         let facts = Facts {
-            current: self.overlay.current(&key),
+            current: inherited.as_ref().map_or_else(|| self.overlay.current(&key), Current::Live),
             key: &key,
             served: self.prefixes.serves(&key),
             limits: terms.limits,

@@ -39,6 +39,7 @@ mod overlay;
 mod prefixes;
 mod projection;
 mod queue;
+pub mod range;
 mod reader;
 mod rebuild;
 pub mod record;
@@ -68,12 +69,14 @@ pub use cold::{ColdReader, FetchError};
 pub use command::{
     AddMode, Command, Expect, Order, Outcome, PutMode, Receipt, Request, StreamId, StreamStep, Submission, Timestamps,
 };
-pub use config::{AccessLimits, AuditOptions, FeedLimits, RecordLimits, RequestLimits, Ruling, WriterLimits};
+pub use config::{
+    AccessLimits, AuditOptions, FeedLimits, RangeLimits, RecordLimits, RequestLimits, Ruling, WriterLimits,
+};
 pub use first_operator::{FIRST_OPERATOR, FIRST_TOKEN_LIFETIME, FirstOperatorError};
 pub use history::{At, HistoryError, Version};
 pub use prefixes::{HomeName, HomeNameError, Prefixes};
 pub use queue::{Results, SubmitError, Ticket, WriteError, WriterHandle};
-pub use reader::{Lookup, Reader, View};
+pub use reader::{Inherited, Lookup, Reader, View};
 pub use rebuild::{RebuildError, rebuild};
 pub use record::{OwnedRecord, RecordError, Stored};
 pub use refusal::{InvalidValue, Refusal, RefusalCode};

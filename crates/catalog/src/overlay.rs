@@ -75,6 +75,16 @@ impl Overlay {
         }
     }
 
+    /// The keys that are known to have a record.
+    pub(crate) fn live_keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.keys.iter().filter(|(_, state)| matches!(state.held, Held::Live(_))).map(|(key, _)| &key[..])
+    }
+
+    /// Whether a key is known to have no record.
+    pub(crate) fn is_deleted(&self, key: &[u8]) -> bool {
+        self.keys.get(key).is_some_and(|state| matches!(state.held, Held::Absent(_)))
+    }
+
     /// Bytes of the record as it stands; 0 when there is none.
     pub(crate) fn body_bytes(&self, key: &[u8]) -> usize {
         match self.current(key) {

@@ -90,7 +90,14 @@ impl Projector {
             }
             // What is forgotten is taken out by the memory of requests, which knows the limits.
             Some(ReservedKey::Request(place)) => self.set(REQUESTS, place.into_vec(), Some(body.to_vec())),
-            Some(ReservedKey::CaseRule | ReservedKey::Principal(_) | ReservedKey::Token(_) | ReservedKey::Audit)
+            Some(
+                ReservedKey::CaseRule
+                | ReservedKey::Principal(_)
+                | ReservedKey::Token(_)
+                | ReservedKey::Range(_)
+                | ReservedKey::Piece(..)
+                | ReservedKey::Audit,
+            )
             | None => {}
         }
     }

@@ -9,6 +9,7 @@ use waymark_index::{Found, HashKey, Key};
 use waymark_store::Serial;
 
 use crate::prefixes::Prefixes;
+use crate::range::{Code, Finding, Pattern, Ranges};
 use crate::record::Stored;
 
 /// Keys whose findings are held at a time; the index itself looks up half as many side by side.
@@ -19,6 +20,7 @@ pub struct Reader {
     index: waymark_index::Reader,
     hash_key: HashKey,
     prefixes: Cache<Arc<ArcSwap<Prefixes>>, Arc<Prefixes>>,
+    ranges: Cache<Arc<ArcSwap<Ranges>>, Arc<Ranges>>,
     visible: Arc<AtomicU64>,
     rule: CaseRule,
 }
@@ -33,11 +35,12 @@ impl Reader {
     pub(crate) fn new(
         index: waymark_index::Reader,
         prefixes: Arc<ArcSwap<Prefixes>>,
+        ranges: Arc<ArcSwap<Ranges>>,
         visible: Arc<AtomicU64>,
         rule: CaseRule,
     ) -> Self {
         let hash_key = index.hash_key().clone();
-        Self { index, hash_key, prefixes: Cache::new(prefixes), visible, rule }
+        Self { index, hash_key, prefixes: Cache::new(prefixes), ranges: Cache::new(ranges), visible, rule }
     }
 
     /// Holds the data for one batch. While the view lives, memory of replaced records is not reused: hold it for a
@@ -47,7 +50,8 @@ impl Reader {
     pub fn pin(&mut self) -> View<'_> {
         let serial = Serial(self.visible.load(Ordering::Acquire));
         let prefixes = self.prefixes.load();
-        View { pin: self.index.pin(), hash_key: &self.hash_key, prefixes, serial, rule: self.rule }
+        let ranges = self.ranges.load();
+        View { pin: self.index.pin(), hash_key: &self.hash_key, prefixes, ranges, serial, rule: self.rule }
     }
 }
 
@@ -56,6 +60,7 @@ pub struct View<'r> {
     pin: waymark_index::Pin<'r>,
     hash_key: &'r HashKey,
     prefixes: &'r Arc<Prefixes>,
+    ranges: &'r Arc<Ranges>,
     serial: Serial,
     rule: CaseRule,
 }
@@ -69,6 +74,19 @@ pub enum Lookup<'v> {
     Record(Stored<'v>),
     /// There may be a record, on disk: ask [`ColdReader::fetch`](crate::ColdReader::fetch) where waiting is allowed.
     Cold,
+}
+
+/// What a name without a record of its own has from the package it is a code of.
+#[derive(Clone, Copy, Debug)]
+pub enum Inherited<'v> {
+    /// It is no code.
+    Nothing,
+    /// It has the form of a code, and was never made.
+    NeverIssued,
+    /// It was made, and is over: withdrawn or spoiled.
+    Over,
+    /// It has these values, with these parts of its name put in.
+    Values(&'v Pattern, Code<'v>),
 }
 
 impl View<'_> {
@@ -113,6 +131,19 @@ impl View<'_> {
     #[must_use]
     pub fn homed(&self, prefix_folded: &[u8]) -> bool {
         self.prefixes.is_homed(prefix_folded)
+    }
+
+    /// What a name has from a code package, by its canonical key and as it was asked. Allocates nothing and never needs the disk.
+    #[must_use]
+    pub fn inherited<'v>(&'v self, key: &[u8], name: &'v [u8]) -> Inherited<'v> {
+        match self.ranges.find(key) {
+            Finding::None => Inherited::Nothing,
+            Finding::NeverIssued(_) => Inherited::NeverIssued,
+            Finding::Code(range, serial) => match Ranges::pattern(range, serial) {
+                Some(pattern) => Inherited::Values(pattern, Ranges::code(range, name)),
+                None => Inherited::Over,
+            },
+        }
     }
 
     /// The table of prefixes.

@@ -1,8 +1,11 @@
 //! Why the writer does not carry out a command: to programs by a code, to people by a sentence.
 
+use std::sync::Arc;
+
 use waymark_ident::HandleError;
 use waymark_store::{Serial, Timestamp};
 
+use crate::range::{CodeState, RangeName, Span};
 use crate::values::{ContentHash, ValueSetError};
 use crate::warnings::Warning;
 
@@ -120,6 +123,75 @@ pub enum Refusal {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// Something about a code package is not what it may be.
+    #[error("{field} {problem}")]
+    InvalidRange {
+        /// Which field.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Other codes would look the same, or differ in their check characters alone.
+    #[error("the codes are in the way of package {range}")]
+    RangeOverlaps {
+        /// Whose codes those are.
+        range: RangeName,
+    },
+    /// An identifier among the codes is registered already.
+    #[error("{} is registered already", String::from_utf8_lossy(.handle))]
+    RangeHoldsHandle {
+        /// Its canonical name.
+        handle: Vec<u8>,
+    },
+    /// Some of the codes were given out for printing before.
+    #[error("codes {span} were exported by {by} at {}", .time.0)]
+    AlreadyExported {
+        /// Those given out together.
+        span: Span,
+        /// By whom, the last time.
+        by: Arc<str>,
+        /// When.
+        time: Timestamp,
+        /// How often.
+        times: u32,
+    },
+    /// Some of the codes are in a state in which this cannot be done to them.
+    #[error("codes {span} of {range} are {}", .state.as_str())]
+    CodesNotUsable {
+        /// Their package.
+        range: RangeName,
+        /// The first of them that stand together.
+        span: Span,
+        /// What they are.
+        state: CodeState,
+    },
+    /// Some of the codes are with a printing station.
+    #[error("codes {span} of {range} are with {station}")]
+    CodesLeased {
+        /// Their package.
+        range: RangeName,
+        /// The lease.
+        span: Span,
+        /// The station.
+        station: String,
+    },
+    /// There are not as many codes in one piece that nobody has.
+    #[error("at most {free} codes in one piece are free")]
+    TooFewCodes {
+        /// The most there are in one piece.
+        free: u64,
+    },
+    /// What a station told does not come to what it was given.
+    #[error("what was told of codes {leased} comes to {told}, or tells some twice or others than these")]
+    NotReconciled {
+        /// What it was given.
+        leased: Span,
+        /// How many codes it told of.
+        told: u64,
+    },
+    /// The name has the form of a package's codes, and its check characters are wrong: it was never made.
+    #[error("the code was never issued")]
+    NeverIssued,
     /// What was submitted contradicts itself: a defect of the door it came through. Nothing of the submission was done.
     #[error("the submission {problem}")]
     InvalidSubmission {
@@ -213,6 +285,24 @@ pub enum RefusalCode {
     Unreadable,
     /// See [`Refusal::InvalidSubmission`].
     InvalidSubmission,
+    /// See [`Refusal::InvalidRange`].
+    InvalidRange,
+    /// See [`Refusal::RangeOverlaps`].
+    RangeOverlaps,
+    /// See [`Refusal::RangeHoldsHandle`].
+    RangeHoldsHandle,
+    /// See [`Refusal::AlreadyExported`].
+    AlreadyExported,
+    /// See [`Refusal::CodesNotUsable`].
+    CodesNotUsable,
+    /// See [`Refusal::CodesLeased`].
+    CodesLeased,
+    /// See [`Refusal::TooFewCodes`].
+    TooFewCodes,
+    /// See [`Refusal::NotReconciled`].
+    NotReconciled,
+    /// See [`Refusal::NeverIssued`].
+    NeverIssued,
 }
 
 impl RefusalCode {
@@ -242,6 +332,15 @@ impl RefusalCode {
             Self::NotPermitted => "not-permitted",
             Self::Unreadable => "unreadable",
             Self::InvalidSubmission => "invalid-submission",
+            Self::InvalidRange => "invalid-range",
+            Self::RangeOverlaps => "range-overlaps",
+            Self::RangeHoldsHandle => "range-holds-handle",
+            Self::AlreadyExported => "already-exported",
+            Self::CodesNotUsable => "codes-not-usable",
+            Self::CodesLeased => "codes-leased",
+            Self::TooFewCodes => "too-few-codes",
+            Self::NotReconciled => "not-reconciled",
+            Self::NeverIssued => "never-issued",
         }
     }
 }
@@ -273,6 +372,15 @@ impl Refusal {
             Self::NotPermitted => RefusalCode::NotPermitted,
             Self::Unreadable => RefusalCode::Unreadable,
             Self::InvalidSubmission { .. } => RefusalCode::InvalidSubmission,
+            Self::InvalidRange { .. } => RefusalCode::InvalidRange,
+            Self::RangeOverlaps { .. } => RefusalCode::RangeOverlaps,
+            Self::RangeHoldsHandle { .. } => RefusalCode::RangeHoldsHandle,
+            Self::AlreadyExported { .. } => RefusalCode::AlreadyExported,
+            Self::CodesNotUsable { .. } => RefusalCode::CodesNotUsable,
+            Self::CodesLeased { .. } => RefusalCode::CodesLeased,
+            Self::TooFewCodes { .. } => RefusalCode::TooFewCodes,
+            Self::NotReconciled { .. } => RefusalCode::NotReconciled,
+            Self::NeverIssued => RefusalCode::NeverIssued,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Keys of the log that are not handles: the case rule, homed prefixes, marks of streams, principals, tokens and notes of the audit.
+//! Keys of the log that are not handles: the case rule, homed prefixes, marks of streams, principals, tokens, ranges and notes of the audit.
 //!
 //! They begin with a zero byte. No record can have such a key: handles with control characters are refused on writing,
 //! and reading never looks a key up that begins with one. They are `PUT` and `DELETE` entries like records, so
@@ -16,6 +16,8 @@
 //!               body  01 outcome(1) warnings(1) serial(8) time(8) content(32) digest(32)
 //! principal     key   00 'P' name                     body  see `access::stored`
 //! token         key   00 'T' id(8)                    body  see `access::stored`
+//! range         key   00 'R' number(4, big-endian) prefix, folded         body  see `range::stored`
+//! piece of one  key   00 'G' layer(1) number(4) first(8) prefix, folded   body  see `range::stored`
 //! audit         key   00 'A'                        of entries of kind NOTE
 //!               body  see [`crate::audit`]
 //! ```
@@ -36,6 +38,7 @@ use waymark_ident::CaseRule;
 
 use crate::access::TokenId;
 use crate::prefixes::HomeName;
+use crate::range::{Layer, RangeName};
 
 /// A reserved key, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +55,10 @@ pub(crate) enum ReservedKey {
     Principal(Box<str>),
     /// A token.
     Token(TokenId),
+    /// A range of codes.
+    Range(RangeName),
+    /// What is known of a part of one, from this serial on.
+    Piece(RangeName, Layer, u64),
     /// A note of the audit.
     Audit,
 }
@@ -72,6 +79,16 @@ impl ReservedKey {
             [0, b'I', place @ ..] => Some(Self::Request(place.into())),
             [0, b'P', name @ ..] => std::str::from_utf8(name).ok().map(|name| Self::Principal(name.into())),
             [0, b'T', id @ ..] => id.try_into().ok().map(|id| Self::Token(TokenId(id))),
+            [0, b'R', rest @ ..] => {
+                let (number, prefix) = rest.split_first_chunk()?;
+                RangeName::new(prefix, u32::from_be_bytes(*number)).ok().map(Self::Range)
+            }
+            [0, b'G', layer, rest @ ..] => {
+                let (number, rest) = rest.split_first_chunk()?;
+                let (first, prefix) = rest.split_first_chunk()?;
+                let name = RangeName::new(prefix, u32::from_be_bytes(*number)).ok()?;
+                Some(Self::Piece(name, Layer::from_letter(*layer)?, u64::from_be_bytes(*first)))
+            }
             [0, b'A'] => Some(Self::Audit),
             _ => None,
         }
@@ -87,6 +104,11 @@ impl ReservedKey {
             Self::Request(place) => [&[0, b'I'], &place[..]].concat(),
             Self::Principal(name) => [&[0, b'P'], name.as_bytes()].concat(),
             Self::Token(TokenId(id)) => [&[0, b'T'], &id[..]].concat(),
+            Self::Range(name) => [&[0, b'R'], &name.number().to_be_bytes()[..], name.prefix()].concat(),
+            Self::Piece(name, layer, first) => {
+                let number = name.number().to_be_bytes();
+                [&[0, b'G', layer.letter()], &number[..], &first.to_be_bytes(), name.prefix()].concat()
+            }
             Self::Audit => vec![0, b'A'],
         }
     }
@@ -129,6 +151,8 @@ mod tests {
             ReservedKey::Request([&[7; 16][..], b"acme"].concat().into()),
             ReservedKey::Principal("acme".into()),
             ReservedKey::Token(TokenId([9; 8])),
+            ReservedKey::Range("88.1#7".parse().unwrap()),
+            ReservedKey::Piece("88.1#7".parse().unwrap(), Layer::Exported, 1 << 40),
             ReservedKey::Audit,
         ] {
             assert!(is_reserved(&key.to_bytes()));

@@ -13,12 +13,14 @@ use waymark_store::{
 use crate::access::load::LoadedAccess;
 use crate::access::{self, Access, AccessLoadError};
 use crate::audit::{AuditHead, HeadError, find_head};
-use crate::config::{AccessLimits, AuditOptions, RecordLimits, RequestLimits, WARM_CHUNK, WriterLimits};
+use crate::config::{AccessLimits, AuditOptions, RangeLimits, RecordLimits, RequestLimits, WARM_CHUNK, WriterLimits};
 use crate::deletions::Deletions;
 use crate::locate::candidates;
 use crate::prefixes::Prefixes;
 use crate::projection::Projector;
 use crate::queue::{Queue, WarmRecord};
+use crate::range::load::LoadedRanges;
+use crate::range::{self, RangeLoadError, Ranges};
 use crate::requests::{self, Requests};
 use crate::reserved::{ReservedKey, case_rule_body, is_reserved, parse_case_rule_body};
 use crate::snapshot::{self, SnapshotError};
@@ -40,6 +42,8 @@ pub struct Options {
     pub limits: RecordLimits,
     /// Limits on principals and tokens.
     pub access: AccessLimits,
+    /// Limits on code packages.
+    pub ranges: RangeLimits,
     /// Limits of the writer.
     pub writer: WriterLimits,
     /// How the audit is kept.
@@ -63,6 +67,7 @@ impl Options {
             expected_entries: waymark_index::EXPECTED_ENTRIES.default,
             limits: RecordLimits::DEFAULT,
             access: AccessLimits::DEFAULT,
+            ranges: RangeLimits::DEFAULT,
             writer: WriterLimits::DEFAULT,
             audit: AuditOptions::DEFAULT,
             requests: RequestLimits::DEFAULT,
@@ -113,6 +118,10 @@ pub struct Recovery {
     pub principals: usize,
     /// Principals and tokens whose entries cannot be read; they have no rights until they are written anew.
     pub unreadable_access: Vec<String>,
+    /// Code packages.
+    pub ranges: usize,
+    /// Code packages that cannot be read, or something known of them: their codes are not resolved.
+    pub unreadable_ranges: Vec<String>,
     /// Serials the small state was brought up by.
     pub state_fed: u64,
     /// The small state was made anew, since it was lost, damaged, or lacked entries that cannot be read.
@@ -143,6 +152,9 @@ pub enum OpenError {
     /// The principals and tokens could not be loaded.
     #[error(transparent)]
     Access(#[from] AccessLoadError),
+    /// The code packages could not be loaded.
+    #[error(transparent)]
+    Ranges(#[from] RangeLoadError),
     /// A new store could not be begun.
     #[error("the new store could not be written to")]
     Begin(#[source] CommitError),
@@ -166,6 +178,7 @@ pub(crate) struct Loaded {
     pub(crate) shared: waymark_index::Shared,
     pub(crate) prefixes: Prefixes,
     pub(crate) access: Access,
+    pub(crate) ranges: Ranges,
     pub(crate) usage: Usage,
     pub(crate) audit: AuditHead,
     pub(crate) requests: Requests,
@@ -185,6 +198,8 @@ pub(crate) fn load(
     recovery.prefixes = prefixes.len();
     let LoadedAccess { access, unreadable } = access::load::load(store.as_ref())?;
     (recovery.principals, recovery.unreadable_access) = (access.count(), unreadable);
+    let LoadedRanges { ranges, unreadable } = range::load::load(store.as_ref())?;
+    (recovery.ranges, recovery.unreadable_ranges) = (ranges.len(), unreadable);
     let audit = find_head(store.as_ref())?;
     let (mut index, shared, deletions) = load_index(store, options, &mut recovery)?;
     recovery.entries = shared.statistics().entries;
@@ -201,7 +216,7 @@ pub(crate) fn load(
             true
         });
     }
-    Ok(Loaded { index, shared, prefixes, access, usage, audit, requests, deletions, recovery })
+    Ok(Loaded { index, shared, prefixes, access, ranges, usage, audit, requests, deletions, recovery })
 }
 
 /// Writes the case rule into a store that has none, and refuses a store that has another.

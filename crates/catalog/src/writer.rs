@@ -15,14 +15,15 @@ use waymark_store::{CommitError, Group, Place, Serial, Store, Timestamp};
 
 use crate::access::Access;
 use crate::audit::{Announcement, Journal};
-use crate::config::{AccessLimits, RecordLimits, WriterLimits};
+use crate::config::{AccessLimits, RangeLimits, RecordLimits, WriterLimits};
 use crate::deletions::Deletions;
-use crate::forming::{Forming, Marks, Terms};
+use crate::forming::{Forming, Marks, Tables, Terms};
 use crate::locate::Locator;
 use crate::overlay::Publication;
 use crate::prefixes::Prefixes;
 use crate::projection::Projector;
 use crate::queue::{Queue, Queued, Results, WarmRecord, Work, WriteError};
+use crate::range::Ranges;
 use crate::requests::Requests;
 use crate::snapshot;
 use crate::usage::Usage;
@@ -73,6 +74,7 @@ pub(crate) struct Parts {
     pub(crate) queue: Arc<Queue>,
     pub(crate) prefixes: Arc<ArcSwap<Prefixes>>,
     pub(crate) access: Arc<ArcSwap<Access>>,
+    pub(crate) ranges: Arc<ArcSwap<Ranges>>,
     pub(crate) usage: Arc<Usage>,
     pub(crate) visible: Arc<AtomicU64>,
     pub(crate) serials: watch::Sender<Serial>,
@@ -83,6 +85,7 @@ pub(crate) struct Parts {
     pub(crate) rule: CaseRule,
     pub(crate) limits: RecordLimits,
     pub(crate) access_limits: AccessLimits,
+    pub(crate) range_limits: RangeLimits,
     pub(crate) writer_limits: WriterLimits,
     pub(crate) clock: Clock,
 }
@@ -181,13 +184,26 @@ impl Writer {
         let last = self.parts.store.last();
         // The store never goes back in time; receipts and timestamps of values say what it will say.
         let time = (self.parts.clock)().max(last.time);
-        Forming::new(last.serial, time, self.parts.prefixes.load_full(), self.parts.access.load_full())
+        let tables = Tables {
+            prefixes: self.parts.prefixes.load_full(),
+            access: self.parts.access.load_full(),
+            ranges: self.parts.ranges.load_full(),
+        };
+        Forming::new(last.serial, time, tables)
     }
 
     /// Decides a submission into the group; gives it back when it might not fit.
     fn gather(&mut self, group: &mut Gathered, queued: Queued) -> Option<Queued> {
-        let Parts { rule, limits, access_limits, usage, store, requests, .. } = &self.parts;
-        let terms = Terms { rule: *rule, limits, access: access_limits, usage, store: store.as_ref(), requests };
+        let Parts { rule, limits, access_limits, range_limits, usage, store, requests, .. } = &self.parts;
+        let terms = Terms {
+            rule: *rule,
+            limits,
+            access: access_limits,
+            ranges: range_limits,
+            usage,
+            store: store.as_ref(),
+            requests,
+        };
         match group.forming.decide(&queued.submission, terms, &mut self.locator, &mut self.marks) {
             Some(results) => {
                 group.decided.push((queued, results));
@@ -299,6 +315,9 @@ impl Writer {
         }
         if forming.access_changed {
             self.parts.access.store(Arc::clone(&forming.access));
+        }
+        if forming.ranges_changed {
+            self.parts.ranges.store(Arc::clone(&forming.ranges));
         }
         self.parts.usage.add(forming.day(), forming.written());
         for publication in forming.overlay.publications() {

@@ -69,6 +69,8 @@ pub enum Outcome {
     NotFound,
     /// 100 too: the handle is there, suspended or revoked. Only counters tell; the asker must not.
     Withdrawn,
+    /// 100 too: the name has the form of a package's codes, and was never made. A forgery, or a misreading.
+    NeverIssued,
     /// 200: the handle is there, no value was selected or visible.
     NoValues,
     /// 402: a challenge was sent.
@@ -95,10 +97,11 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, in the order of their counters.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Success,
         Self::NotFound,
         Self::Withdrawn,
+        Self::NeverIssued,
         Self::NoValues,
         Self::Challenge,
         Self::Denied,
@@ -139,6 +142,7 @@ impl Outcome {
             Self::Success => "success",
             Self::NotFound => "not_found",
             Self::Withdrawn => "withdrawn",
+            Self::NeverIssued => "never_issued",
             Self::NoValues => "no_values",
             Self::Challenge => "challenge",
             Self::Denied => "denied",

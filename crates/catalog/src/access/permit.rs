@@ -10,6 +10,9 @@
 //! | revoke | revoke |
 //! | home, unhome | home |
 //! | principals and tokens | manage-access |
+//! | order codes | allocate |
+//! | bind values to codes, mark what became of them | modify |
+//! | export, lease, reconcile codes | print |
 //!
 //! The prefix the command is about must lie in the scope of the credential: for `88.1/x` that is `88.1`, and so it is for the prefix record
 //! `0.NA/88.1` and the bare `88.1`.
@@ -26,6 +29,7 @@ use super::role::{Role, Verb, Verbs};
 use super::{Access, Principal, Token, TokenId};
 use crate::actor::{Actor, Proof};
 use crate::command::{Command, PutMode, Refusal};
+use crate::range::RangeCommand;
 
 /// The proof that an actor may do what it asked: only [`authorize`] makes one, and deciding needs one.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +72,7 @@ pub fn authorize(actor: &Actor, command: &Command, access: &Access, now: Timesta
             Command::RemovePrincipal { name } => rights.may_remove(name, access),
             Command::IssueToken { token } => rights.may_issue(token, access),
             Command::RevokeToken { id, .. } => rights.may_revoke(*id, access),
+            Command::Range(command) => rights.covers(&command.folded_prefix()),
         };
     if permitted { Ok(Permit { daily_quota: rights.principal.daily_quota }) } else { Err(Refusal::NotPermitted) }
 }
@@ -111,6 +116,11 @@ fn verbs_of(command: &Command) -> Verbs {
         | Command::RemovePrincipal { .. }
         | Command::IssueToken { .. }
         | Command::RevokeToken { .. } => &[Verb::ManageAccess],
+        Command::Range(command) => match **command {
+            RangeCommand::Allocate { .. } => &[Verb::Allocate],
+            RangeCommand::Bind { .. } | RangeCommand::Mark { .. } => &[Verb::Modify],
+            RangeCommand::Export { .. } | RangeCommand::Lease { .. } | RangeCommand::Reconcile { .. } => &[Verb::Print],
+        },
     };
     verbs.iter().copied().collect()
 }

@@ -48,15 +48,19 @@ pub enum Verb {
     Audit,
     /// Submit jobs.
     Job,
+    /// Order code packages.
+    Allocate,
+    /// Have codes printed: export, lease, report.
+    Print,
 }
 
 /// A set of verbs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Verbs(u16);
+pub struct Verbs(u32);
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Create,
         Self::Modify,
         Self::Delete,
@@ -69,6 +73,8 @@ impl Verb {
         Self::Watch,
         Self::Audit,
         Self::Job,
+        Self::Allocate,
+        Self::Print,
     ];
 
     /// Its name in tokens, audits and messages; never changes.
@@ -87,6 +93,8 @@ impl Verb {
             Self::Watch => "watch",
             Self::Audit => "audit",
             Self::Job => "job",
+            Self::Allocate => "allocate",
+            Self::Print => "print",
         }
     }
 
@@ -96,7 +104,7 @@ impl Verb {
         Self::ALL.into_iter().find(|verb| verb.as_str() == name)
     }
 
-    const fn bit(self) -> u16 {
+    const fn bit(self) -> u32 {
         1 << self as u16
     }
 }
@@ -128,15 +136,19 @@ impl Role {
     /// What it may do.
     #[must_use]
     pub fn verbs(self) -> Verbs {
-        use Verb::{Audit, Create, Delete, Job, List, ManageAccess, Modify, Read, Revoke, Suspend, Watch};
+        use Verb::{
+            Allocate, Audit, Create, Delete, Job, List, ManageAccess, Modify, Print, Read, Revoke, Suspend, Watch,
+        };
         match self {
             Self::Operator => Verb::ALL.into_iter().collect(),
             Self::Reviewer => [Suspend, Revoke, Read, List, Watch].into_iter().collect(),
             Self::Auditor => [Audit, Read, List, Watch].into_iter().collect(),
             Self::EnterpriseAdministrator => {
-                [Create, Modify, Delete, Suspend, Revoke, ManageAccess, Read, List, Watch, Job].into_iter().collect()
+                let all =
+                    [Create, Modify, Delete, Suspend, Revoke, ManageAccess, Read, List, Watch, Job, Allocate, Print];
+                all.into_iter().collect()
             }
-            Self::Writer => [Create, Modify, Delete, Read, List, Watch, Job].into_iter().collect(),
+            Self::Writer => [Create, Modify, Delete, Read, List, Watch, Job, Allocate, Print].into_iter().collect(),
             Self::Reader => [Read, List, Watch].into_iter().collect(),
         }
     }

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use crate::command::Command;
+use crate::range::RangeCommand;
 
-/// The handle as asked, the handle of the prefix, the name of the principal, the id of the token.
+/// The handle as asked, the handle of the prefix, the name of the principal, the id of the token, the name of the package with its serials.
 pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
     match command {
         Command::Put { handle, .. }
@@ -21,6 +22,14 @@ pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
         Command::RemovePrincipal { name } => Cow::Borrowed(name.as_bytes()),
         Command::IssueToken { token } => Cow::Owned(token.id.to_string().into_bytes()),
         Command::RevokeToken { id, .. } => Cow::Owned(id.to_string().into_bytes()),
+        Command::Range(command) => match &**command {
+            RangeCommand::Allocate { prefix, stem, .. } => Cow::Owned([prefix, &b"/"[..], stem.as_bytes()].concat()),
+            RangeCommand::Bind { range, span, .. }
+            | RangeCommand::Mark { range, span, .. }
+            | RangeCommand::Export { range, span, .. } => Cow::Owned(format!("{range}:{span}").into_bytes()),
+            RangeCommand::Lease { range, .. } => Cow::Owned(range.to_string().into_bytes()),
+            RangeCommand::Reconcile { range, first, .. } => Cow::Owned(format!("{range}:{first}").into_bytes()),
+        },
     }
 }
 

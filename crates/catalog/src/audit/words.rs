@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::command::{AddMode, Command, Outcome, PutMode};
+use crate::range::RangeCommand;
 
 /// What was asked for. Numbers this version does not know keep their number and are called `verb-N`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,6 +65,19 @@ impl Verb {
     /// Any of them, or none in particular.
     pub const ANY: Self = Self(39);
 
+    /// Order codes.
+    pub const RANGE_ALLOCATE: Self = Self(64);
+    /// Bind values to codes.
+    pub const RANGE_BIND: Self = Self(65);
+    /// Say what became of codes.
+    pub const RANGE_MARK: Self = Self(66);
+    /// Give codes out for printing.
+    pub const RANGE_EXPORT: Self = Self(67);
+    /// Give codes to a printing station.
+    pub const RANGE_LEASE: Self = Self(68);
+    /// End that.
+    pub const RANGE_RECONCILE: Self = Self(69);
+
     /// The verb of a command.
     #[must_use]
     pub fn of(command: &Command) -> Self {
@@ -85,15 +99,24 @@ impl Verb {
             Command::RemovePrincipal { .. } => Self::PRINCIPAL_REMOVE,
             Command::IssueToken { .. } => Self::TOKEN_ISSUE,
             Command::RevokeToken { .. } => Self::TOKEN_REVOKE,
+            Command::Range(command) => match **command {
+                RangeCommand::Allocate { .. } => Self::RANGE_ALLOCATE,
+                RangeCommand::Bind { .. } => Self::RANGE_BIND,
+                RangeCommand::Mark { .. } => Self::RANGE_MARK,
+                RangeCommand::Export { .. } => Self::RANGE_EXPORT,
+                RangeCommand::Lease { .. } => Self::RANGE_LEASE,
+                RangeCommand::Reconcile { .. } => Self::RANGE_RECONCILE,
+            },
         }
     }
 
     /// Its name.
     #[must_use]
     pub fn name(self) -> Cow<'static, str> {
-        let name = match self.0.checked_sub(Self::AUTHENTICATE.0) {
-            Some(beyond) => DOOR_VERBS.get(usize::from(beyond)).copied(),
-            None => name(VERBS, self.0),
+        let name = match self.0 {
+            64.. => BUSINESS_VERBS.get(usize::from(self.0 - Self::RANGE_ALLOCATE.0)).copied(),
+            32.. => DOOR_VERBS.get(usize::from(self.0 - Self::AUTHENTICATE.0)).copied(),
+            _ => name(VERBS, self.0),
         };
         name.map_or_else(|| Cow::Owned(format!("verb-{}", self.0)), Cow::Borrowed)
     }
@@ -156,6 +179,10 @@ const VERBS: Names = &[
 /// Names of what only doors refuse; position 0 is number 32.
 const DOOR_VERBS: Names = &["authenticate", "read", "list", "watch", "audit", "job", "manage-access", "any"];
 
+/// Names of what enterprises and their operator do with each other; position 0 is number 64.
+const BUSINESS_VERBS: Names =
+    &["range-allocate", "range-bind", "range-mark", "range-export", "range-lease", "range-reconcile"];
+
 const DONE: Names = &[
     "created",
     "replaced",
@@ -168,6 +195,10 @@ const DONE: Names = &[
     "resumed",
     "revoked",
     "stored",
+    "allocated",
+    "exported",
+    "leased",
+    "reconciled",
 ];
 
 fn name(names: Names, number: u8) -> Option<&'static str> {
@@ -184,6 +215,11 @@ mod tests {
         assert_eq!((Verb::HOME.name(), Verb::PRINCIPAL_PUT.name()), ("home".into(), "principal-put".into()));
         assert_eq!((Done(1).name(), Done(11).name()), ("created".into(), "stored".into()));
         assert_eq!((Verb::AUTHENTICATE.name(), Verb::ANY.name()), ("authenticate".into(), "any".into()));
+        assert_eq!(
+            (Verb::RANGE_ALLOCATE.name(), Verb::RANGE_RECONCILE.name()),
+            ("range-allocate".into(), "range-reconcile".into())
+        );
+        assert_eq!((Verb(40).name(), Verb(63).name()), ("verb-40".into(), "verb-63".into()));
         assert_eq!((Verb(0).name(), Verb(200).name()), ("verb-0".into(), "verb-200".into()));
         assert_eq!(Done(77).to_string(), "done-77");
     }

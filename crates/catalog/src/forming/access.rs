@@ -104,11 +104,11 @@ mod tests {
     use waymark_store::{MemoryStore, Timestamp};
 
     use super::*;
-    use crate::access::{Access, Principal, Role, Scope, TokenId, TokenText, Verb};
+    use crate::access::{Principal, Role, Scope, TokenId, TokenText, Verb};
     use crate::actor::{Door, Origin, Proof};
     use crate::command::{PutMode, Submission, Timestamps};
-    use crate::config::{RecordLimits, RequestLimits};
-    use crate::forming::Marks;
+    use crate::config::{RangeLimits, RecordLimits, RequestLimits};
+    use crate::forming::{Marks, Tables};
     use crate::locate::Locator;
     use crate::overlay::Draft;
     use crate::prefixes::{HomeName, Prefixes};
@@ -179,13 +179,15 @@ mod tests {
             };
             let mut prefixes = Prefixes::default();
             prefixes.insert(HomeName::parse(b"88.1").unwrap(), Serial(1));
+            let (access, ranges) = (Arc::default(), Arc::default());
+            let tables = Tables { prefixes: Arc::new(prefixes), access, ranges };
             Self {
                 locator: Locator::new(Arc::clone(&store), waymark_index::new(index).1.reader()),
                 marks: Marks::new(Arc::clone(&store)),
                 limits: AccessLimits { finished_tokens: 2, ..AccessLimits::DEFAULT },
                 usage: Usage::default(),
                 requests: Requests::new(RequestLimits::DEFAULT),
-                forming: Forming::new(Serial(1), NOW, Arc::new(prefixes), Arc::new(Access::default())),
+                forming: Forming::new(Serial(1), NOW, tables),
                 store,
             }
         }
@@ -195,6 +197,7 @@ mod tests {
                 rule: CaseRule::Insensitive,
                 limits: &RecordLimits::DEFAULT,
                 access: &self.limits,
+                ranges: &RangeLimits::DEFAULT,
                 usage: &self.usage,
                 requests: &self.requests,
                 store: self.store.as_ref(),

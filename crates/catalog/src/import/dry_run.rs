@@ -6,7 +6,7 @@ use waymark_store::{Store, Timestamp};
 
 use crate::catalog::Catalog;
 use crate::command::Submission;
-use crate::config::{AccessLimits, RecordLimits, RequestLimits};
+use crate::config::{AccessLimits, RangeLimits, RecordLimits, RequestLimits};
 use crate::forming::{Forming, Marks, Terms};
 use crate::locate::Locator;
 use crate::queue::Results;
@@ -38,7 +38,7 @@ impl DryRun {
         Self {
             locator: catalog.locator(),
             marks: Marks::new(Arc::clone(&store)),
-            forming: Forming::new(last.serial, last.time, catalog.prefixes(), catalog.access()),
+            forming: Forming::new(last.serial, last.time, catalog.tables()),
             rule: catalog.case_rule(),
             limits: catalog.record_limits(),
             usage: Usage::default(),
@@ -53,8 +53,7 @@ impl DryRun {
         if let Some(results) = self.try_decide(submission) {
             return Some(results);
         }
-        let (prefixes, access) = (Arc::clone(&self.forming.prefixes), Arc::clone(&self.forming.access));
-        self.forming = Forming::new(self.store.last().serial, self.time, prefixes, access);
+        self.forming = Forming::new(self.store.last().serial, self.time, self.forming.tables());
         self.try_decide(submission)
     }
 
@@ -65,6 +64,7 @@ impl DryRun {
             store: self.store.as_ref(),
             // A dry run is a local command: no quota, and it changes no principals or tokens.
             access: &AccessLimits::DEFAULT,
+            ranges: &RangeLimits::DEFAULT,
             usage: &self.usage,
             requests: &self.requests,
         };

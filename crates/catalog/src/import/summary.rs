@@ -77,7 +77,7 @@ impl Summary {
             Outcome::Same => &mut self.same,
             Outcome::Homed => &mut self.homed,
             Outcome::Unhomed => &mut self.unhomed,
-            Outcome::Suspended | Outcome::Resumed | Outcome::Revoked | Outcome::Stored => return,
+            _ => return,
         };
         *counter += 1;
         for warning in warnings.iter() {

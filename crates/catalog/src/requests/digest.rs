@@ -4,6 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::command::{AddMode, Command, Expect, Order, PutMode, Timestamps};
 use crate::prefixes::HomeName;
+use crate::range::{FormRequest, RangeCommand, RangeName, Span};
 use crate::values::ValueSet;
 
 /// SHA-256 of what an order asks for, to be given as [`Request::digest`](crate::Request::digest): two orders have the same one when they ask for the
@@ -122,7 +123,68 @@ impl Fields {
                 self.verb(14, &id.0);
                 self.bytes(reason.as_bytes());
             }
+            Command::Range(command) => self.range(command),
         }
+    }
+
+    /// Numbers from 64 on. The secret of a new package is drawn anew each time, and is no part of what was asked for.
+    fn range(&mut self, command: &RangeCommand) {
+        match command {
+            RangeCommand::Allocate { prefix, stem, width, form, key: _, first, count, values, note } => {
+                self.verb(64, prefix);
+                self.bytes(stem.as_bytes());
+                let (kind, chars) = match form {
+                    FormRequest::Plain => (0, 0),
+                    FormRequest::Mod10 => (1, 0),
+                    FormRequest::Mod37 => (2, 0),
+                    FormRequest::Mac { chars } => (3, *chars),
+                };
+                [u64::from(*width), kind, u64::from(chars)].into_iter().for_each(|number| self.number(number));
+                self.number(u64::from(first.is_some()));
+                self.number(first.unwrap_or_default());
+                self.number(*count);
+                self.values(values, Timestamps::Now);
+                self.bytes(note.as_bytes());
+            }
+            RangeCommand::Bind { range, span, values } => {
+                self.serials(65, range, *span);
+                self.values(values, Timestamps::Now);
+            }
+            RangeCommand::Mark { range, span, state, reason } => {
+                self.serials(66, range, *span);
+                self.bytes(state.as_str().as_bytes());
+                self.bytes(reason.as_bytes());
+            }
+            RangeCommand::Export { range, span, roll_codes, again } => {
+                self.serials(67, range, *span);
+                self.number(*roll_codes);
+                self.bytes(again.as_bytes());
+            }
+            RangeCommand::Lease { range, station, count, until } => {
+                self.verb(68, range.to_string().as_bytes());
+                self.bytes(station.as_bytes());
+                self.number(*count);
+                self.number(until.0);
+            }
+            RangeCommand::Reconcile { range, first, printed, spoiled, blank } => {
+                self.verb(69, range.to_string().as_bytes());
+                self.number(*first);
+                for spans in [printed, spoiled, blank] {
+                    self.number(u64::try_from(spans.len()).unwrap_or(u64::MAX));
+                    spans.iter().for_each(|span| self.span(*span));
+                }
+            }
+        }
+    }
+
+    fn serials(&mut self, number: u64, range: &RangeName, span: Span) {
+        self.verb(number, range.to_string().as_bytes());
+        self.span(span);
+    }
+
+    fn span(&mut self, span: Span) {
+        self.number(span.first);
+        self.number(span.last);
     }
 
     fn put_mode(&mut self, mode: PutMode) {

@@ -5,6 +5,7 @@
 
 use rand::RngExt;
 use rand::rngs::StdRng;
+use waymark_catalog::range::{Code, Filled, Pattern};
 use waymark_wire::limits::MAX_MESSAGE_BYTES;
 use waymark_wire::response::{OwnIdentity, ResponseWriter, digest_for, respond_to};
 use waymark_wire::{EncodeValue, Envelope, NoRoom, ResponseCode, Sink, ValueRef, Values, Version};
@@ -39,6 +40,10 @@ pub(crate) enum Reply<'a> {
     /// As [`Self::Given`], chosen anew while they are written: those of a record, with our sites where it tells none, that the filter selects
     /// and the public may read.
     Chosen { handle: &'a [u8], values: Values<'a>, sites: Option<&'a SiteSet>, filter: Filter<'a> },
+    /// 100, for a name of the form of a package's codes that was never made.
+    NeverIssued,
+    /// Values that a code has from its package: those that the filter selects and the public may read. At least one.
+    Inherited { handle: &'a [u8], pattern: &'a Pattern, code: Code<'a>, filter: Filter<'a> },
     /// 302 or 303 with the values of another record that say whom to ask. At least one.
     Referral { code: ResponseCode, values: Values<'a>, sites: &'a SiteSet },
 }
@@ -60,9 +65,11 @@ impl Reply<'_> {
     pub(crate) const fn code(&self) -> ResponseCode {
         match self {
             Self::Error { code, .. } | Self::Referral { code, .. } => *code,
-            Self::Withdrawn => ResponseCode::HANDLE_NOT_FOUND,
+            Self::Withdrawn | Self::NeverIssued => ResponseCode::HANDLE_NOT_FOUND,
             Self::Challenge => ResponseCode::AUTHENTICATION_NEEDED,
-            Self::Site { .. } | Self::Given { .. } | Self::Chosen { .. } => ResponseCode::SUCCESS,
+            Self::Site { .. } | Self::Given { .. } | Self::Chosen { .. } | Self::Inherited { .. } => {
+                ResponseCode::SUCCESS
+            }
         }
     }
 
@@ -70,6 +77,7 @@ impl Reply<'_> {
     const fn outcome(&self) -> Outcome {
         match self {
             Self::Withdrawn => Outcome::Withdrawn,
+            Self::NeverIssued => Outcome::NeverIssued,
             _ => Outcome::of(self.code()),
         }
     }
@@ -84,7 +92,7 @@ impl Reply<'_> {
         let writer = ResponseWriter::begin(room, &head, digest);
         match *self {
             Self::Error { text, .. } => writer.error(text.as_bytes()),
-            Self::Withdrawn => writer.error(b""),
+            Self::Withdrawn | Self::NeverIssued => writer.error(b""),
             Self::Challenge => writer.challenge(&random.random::<[u8; NONCE_BYTES]>()),
             Self::Site { data } => writer.site_info(data),
             Self::Given { handle, runs } => writer.resolution(handle, runs.items()),
@@ -93,6 +101,12 @@ impl Reply<'_> {
                     filter.selects(value.index(), value.kind()) && value.permissions().is_public_read()
                 };
                 writer.resolution(handle, offered(values, sites).filter(given))
+            }
+            Self::Inherited { handle, pattern, code, filter } => {
+                let given = |value: &Filled<'_>| {
+                    filter.selects(value.index(), value.kind()) && value.permissions().is_public_read()
+                };
+                writer.resolution(handle, pattern.filled(code).filter(given))
             }
             Self::Referral { values, sites, code } => {
                 writer.referral(b"", values.iter().filter(|value| refers(code, value, sites)))

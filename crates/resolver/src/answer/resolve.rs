@@ -4,7 +4,7 @@
 //! before existence: what is stored of prefixes that do not live here is never told. Nor is what is suspended or revoked: such a record is as
 //! good as absent, whatever is asked of it.
 
-use waymark_catalog::{Lookup, OwnedRecord, Stored, View};
+use waymark_catalog::{Inherited, Lookup, OwnedRecord, Stored, View};
 use waymark_ident::{Handle, MAX_KEY_BYTES, parent_prefix};
 use waymark_wire::request::ResolutionBody;
 use waymark_wire::{Reader, ResponseCode, ValueRef, Values};
@@ -96,7 +96,7 @@ pub(crate) fn resolve<'a, 'k>(data: &Data<'a, '_>, question: &Resolution<'a, 'k>
         (Some(_), _) => values(data, question, record, false),
         (None, Some(prefix)) => absent_prefix(data, question, prefix),
         (None, None) if matches!(settled, Settled::Withdrawn) => Ok(Reply::Withdrawn),
-        (None, None) => Ok(Reply::code_alone(ResponseCode::HANDLE_NOT_FOUND)),
+        (None, None) => inherited(data, question),
     }
 }
 
@@ -147,6 +147,27 @@ fn foreign<'a, 'k>(
         referral(code, values, &data.settings.sites)
     });
     Ok(referral.unwrap_or(not_ours))
+}
+
+/// A name without a record: the code of a package, or nothing. What was never made and what is over are answered as what is not there; only the
+/// counters tell them apart.
+fn inherited<'a, 'k>(data: &Data<'a, '_>, question: &Resolution<'a, 'k>) -> Result<Reply<'a>, Stop<'k>> {
+    let handle = question.handle.as_bytes();
+    let (pattern, code) = match data.view.inherited(question.key, handle) {
+        Inherited::Nothing => return Ok(Reply::code_alone(ResponseCode::HANDLE_NOT_FOUND)),
+        Inherited::NeverIssued => return Ok(Reply::NeverIssued),
+        Inherited::Over => return Ok(Reply::Withdrawn),
+        Inherited::Values(pattern, code) => (pattern, code),
+    };
+    let filter = Filter::of(question.body);
+    if filter.comparisons(pattern.count()) > data.comparisons {
+        return Err(Stop::LongFilter);
+    }
+    let mut selection = Selection::new(filter, question.asked.public_only());
+    for value in pattern.filled(code) {
+        selection.weigh(value.index(), value.kind(), value.permissions());
+    }
+    Ok(refusal(selection.tally()).unwrap_or(Reply::Inherited { handle, pattern, code, filter }))
 }
 
 /// A prefix record that is not there: its nearest ancestor that is may delegate the prefixes derived from it to another service.
