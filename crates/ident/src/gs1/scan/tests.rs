@@ -137,6 +137,37 @@ fn a_missing_separator_makes_one_long_lot() {
 }
 
 #[test]
+fn elements_of_predefined_length_are_stepped_over_without_separator() {
+    for (first, last, digits) in [
+        ("02", "03", 14),
+        ("04", "04", 16),
+        ("12", "14", 6),
+        ("18", "19", 6),
+        ("20", "20", 2),
+        ("3100", "3699", 6),
+        ("410", "419", 13),
+    ] {
+        for ai in [first, last] {
+            let elements = format!("]d2{ai}{}0109506000134352", "7".repeat(digits));
+            assert_eq!(read(&elements), [GTIN, "", "", ""], "{ai}");
+            let elements = format!("]d20109506000134352{ai}{}", "7".repeat(digits - 1));
+            assert!(matches!(scan(&elements), Err(ScanError::Length { .. })), "{ai}");
+        }
+    }
+}
+
+#[test]
+fn elements_of_open_length_are_stepped_over_to_their_separator() {
+    for ai in [
+        "22", "30", "37", "235", "240", "254", "400", "426", "3900", "3959", "4300", "7003", "710", "7230", "8003",
+        "8200", "90", "99",
+    ] {
+        let elements = format!("]d2{ai}0\u{1d}0109506000134352");
+        assert_eq!(read(&elements), [GTIN, "", "", ""], "{ai}");
+    }
+}
+
+#[test]
 fn refuses_scans_longer_than_any_symbol() {
     let longest = format!("https://id.gs1.org/01/{GTIN}?{}", "x".repeat(MAX_SCAN_BYTES - 37));
     assert_eq!((longest.len(), read(&longest)), (MAX_SCAN_BYTES, [GTIN, "", "", ""].map(String::from)));
