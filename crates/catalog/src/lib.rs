@@ -56,6 +56,7 @@ mod testing;
 mod usage;
 mod values;
 mod varint;
+pub mod verdict;
 mod warnings;
 mod writer;
 

@@ -5,7 +5,7 @@ use super::element::{Coding, Element};
 use super::error::ScanError;
 use super::scan::Scan;
 
-/// Reads `(01)06912345678903(10)A7` into `scan`. An opening bracket inside a value is written `\(`.
+/// Reads `(01)09506000134352(10)A7` into `scan`. An opening bracket inside a value is written `\(`.
 pub(super) fn read(bytes: &[u8], scan: &mut Scan) -> Result<(), ScanError> {
     let mut rest = bytes;
     while !rest.is_empty() {

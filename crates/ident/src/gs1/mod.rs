@@ -5,7 +5,7 @@
 //! | begins with | read as |
 //! |---|---|
 //! | `http://`, `https://` | GS1 Digital Link URI: any domain and path prefix, `/01/GTIN[/22/..][/10/lot][/21/serial]`, dates in the query |
-//! | `(` | element string in brackets: `(01)06912345678903(17)270228(10)A7`; `\(` is a bracket inside a value |
+//! | `(` | element string in brackets: `(01)09506000134352(17)270228(10)A7`; `\(` is a bracket inside a value |
 //! | `]d2`, `]Q3`, `]C1`, `]e0`-`]e2`, `]J1` | element string of a GS1 symbol, separated by GS (FNC1) |
 //! | `]Q1`, `]d1`, `]J0` | Digital Link URI in a plain QR Code, Data Matrix or DotCode |
 //! | `]E0`, `]E4` | EAN-13 (UPC-A), EAN-8 |
