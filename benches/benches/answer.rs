@@ -14,6 +14,7 @@ use std::{hint::black_box, sync::Arc};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use waymark_benches::side_by_side::record;
+use waymark_catalog::range::{FormRequest, MacKey, RangeCommand, RangeName};
 use waymark_catalog::{Actor, Catalog, Command, HomeName, PutMode, Submission, Timestamps, ValueSet, Warm};
 use waymark_resolver::{
     Action, AdministrationDoors, Answerer, Now, Origin, Question, Settings, SiteSet, SiteSetOptions, ThreadCounters,
@@ -29,6 +30,8 @@ use waymark_wire::{
 const BATCH: usize = 64;
 /// Room of one answer.
 const ROOM: usize = 4_096;
+/// Codes of each package.
+const PACKAGE_CODES: u64 = 10_000_000_000;
 
 fn identifiers() -> u64 {
     std::env::var("WAYMARK_BENCH_IDENTIFIERS").ok().and_then(|count| count.parse().ok()).unwrap_or(100_000)
@@ -63,7 +66,30 @@ fn catalog(folder: &std::path::Path) -> Catalog {
         assert!(results.iter().all(Result::is_ok));
         number += 1_000;
     }
+    for (stem, form) in [("PLAIN", FormRequest::Plain), ("MAC", FormRequest::Mac { chars: 6 })] {
+        let package = RangeCommand::Allocate {
+            prefix: record::PREFIX.into(),
+            stem: stem.into(),
+            width: 10,
+            form,
+            key: MacKey::new([7; 32]),
+            first: None,
+            count: PACKAGE_CODES,
+            values: values.clone(),
+            note: String::new(),
+        };
+        let results = writer.submit(Submission::new(&Actor::operator(), [Command::from(package)])).unwrap().wait();
+        assert!(results.unwrap().iter().all(Result::is_ok));
+    }
     catalog
+}
+
+/// A code of one of the two packages.
+fn code(catalog: &Catalog, package: u32, serial: u64) -> String {
+    let mut code = Vec::new();
+    let name = RangeName::new(record::PREFIX.as_bytes(), package).unwrap();
+    catalog.ranges().get(&name).unwrap().coder.write(serial, &mut code);
+    String::from_utf8(code).unwrap()
 }
 
 fn settings() -> Arc<Settings> {
@@ -81,7 +107,7 @@ fn settings() -> Arc<Settings> {
 }
 
 /// Questions of one kind for names spread over all identifiers.
-fn questions(kind: &str) -> Vec<Vec<u8>> {
+fn questions(catalog: &Catalog, kind: &str) -> Vec<Vec<u8>> {
     let spread = (0..16_384_u64).map(|at| at.wrapping_mul(2_654_435_761) % identifiers());
     let ask = |handle: &str, indexes: &[u32], flags| {
         RequestWriter::new(Vec::new(), Head::request(1, flags, 0)).resolution(handle.as_bytes(), indexes, &[], None)
@@ -91,6 +117,8 @@ fn questions(kind: &str) -> Vec<Vec<u8>> {
             "hit" => ask(&name(number), &[], OpFlags::USUAL),
             "hit, one index" => ask(&name(number), &[1], OpFlags::USUAL),
             "hit, with digest" => ask(&name(number), &[], OpFlags::USUAL.with(OpFlags::RRDG)),
+            "code of a package" => ask(&code(catalog, 1, number * 97_003 % PACKAGE_CODES), &[], OpFlags::USUAL),
+            "code nobody can guess" => ask(&code(catalog, 2, number * 97_003 % PACKAGE_CODES), &[], OpFlags::USUAL),
             "absent" => ask(&format!("{}.x", name(number)), &[], OpFlags::USUAL),
             "foreign" => ask(&format!("10.1/{number}"), &[], OpFlags::USUAL),
             _ => ask(&name(number), &[3], OpFlags::USUAL.without(OpFlags::PUBL)),
@@ -104,8 +132,17 @@ fn answer(criterion: &mut Criterion) {
     let mut answerer = Answerer::new(&catalog, settings(), Arc::new(ThreadCounters::new()));
     let origin = Origin { transport: Transport::Udp, peer: "127.0.0.1:1".parse().unwrap(), local: None };
     let now = Now { unix_seconds: 1_800_000_000 };
-    for kind in ["hit", "hit, one index", "hit, with digest", "absent", "foreign", "restricted"] {
-        let requests = questions(kind);
+    for kind in [
+        "hit",
+        "code of a package",
+        "code nobody can guess",
+        "hit, one index",
+        "hit, with digest",
+        "absent",
+        "foreign",
+        "restricted",
+    ] {
+        let requests = questions(&catalog, kind);
         let mut rooms = vec![0_u8; BATCH * ROOM];
         let mut bytes = 0;
         let mut run = |batch: &[Vec<u8>], bytes: &mut usize| {

@@ -16,6 +16,7 @@ use std::cell::Cell;
 
 use support::{NOW, Shelf, answerer, old_value, origin, request, resolution, resolution_with, settings, value_for};
 use waymark_catalog::Command;
+use waymark_catalog::range::{CodeState, FormRequest, MacKey, RangeCommand, RangeName, Span};
 use waymark_resolver::{Action, DropReason, Question, SlowReason, Transport};
 use waymark_wire::{Message, OpFlags, Version};
 
@@ -103,6 +104,14 @@ fn requests() -> Vec<(&'static str, Vec<u8>, Expect)> {
         ("miss", resolution("88.1/none"), Expect::Code(100)),
         ("suspended", resolution("88.1/suspended"), Expect::Code(100)),
         ("revoked", resolution("88.1/revoked"), Expect::Code(100)),
+        ("code of a package", resolution("88.1/P00004711"), Expect::Code(1)),
+        ("code in small letters", resolution("88.1/p00004711"), Expect::Code(1)),
+        ("code, by index", request(OpFlags::USUAL).resolution(b"88.1/P00004711", &[2], &[], None), Expect::Code(1)),
+        ("code with a value for administrators", resolution_with(OpFlags::RECU, "88.1/P00004711"), Expect::Code(402)),
+        ("code behind the last", resolution("88.1/P90004711"), Expect::Code(100)),
+        ("code with a wrong check character", resolution("88.1/C00004711*"), Expect::Code(100)),
+        ("forged code", resolution("88.1/S00004711000000"), Expect::Code(100)),
+        ("withdrawn code", resolution("88.1/P00000001"), Expect::Code(100)),
         ("digest SHA-256", resolution_with(digest, "88.1/a"), Expect::Code(1)),
         ("digest SHA-1", of_version(Version::new(2, 3), digest, "88.1/a"), Expect::Code(1)),
         ("digest of a miss", resolution_with(digest, "88.1/none"), Expect::Code(100)),
@@ -164,10 +173,36 @@ fn shelf() -> Shelf {
         Command::Suspend { handle: b"88.1/suspended".to_vec(), reason: reason() },
         Command::Revoke { handle: b"88.1/revoked".to_vec(), reason: reason() },
     ]);
+    for (stem, form) in [("P", FormRequest::Plain), ("C", FormRequest::Mod37), ("S", FormRequest::Mac { chars: 6 })] {
+        let values = [
+            old_value(1, "URL", b"https://example.org/{code}"),
+            old_value(2, "N", b"{serial}"),
+            value_for(0x0c, 3, "OWNER", b"{handle}"),
+        ];
+        shelf.write(vec![package(stem, form, &values)]);
+    }
+    let state = CodeState::Withdrawn;
+    let (range, span) = (RangeName::new(b"88.1", 1).unwrap(), Span::new(0, 9).unwrap());
+    shelf.write(vec![RangeCommand::Mark { range, span, state, reason: reason() }.into()]);
     shelf.put("0.NA/88.1", &[old_value(2, "DESC", b"ours")]);
     shelf.put("0.NA/88.9", &[old_value(1, "HS_SITE.PREFIX", b"elsewhere")]);
     shelf.put("0.NA/88.7", &[old_value(1, "HS_SITE", b"elsewhere")]);
     shelf
+}
+
+fn package(stem: &str, form: FormRequest, values: &[waymark_wire::ValueBuf]) -> Command {
+    let allocate = RangeCommand::Allocate {
+        prefix: b"88.1".to_vec(),
+        stem: stem.into(),
+        width: 8,
+        form,
+        key: MacKey::new([3; 32]),
+        first: None,
+        count: 10_000_000,
+        values: waymark_catalog::ValueSet::from_bufs(values).unwrap(),
+        note: String::new(),
+    };
+    allocate.into()
 }
 
 #[test]
