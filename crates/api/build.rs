@@ -7,6 +7,7 @@ const FILES: &[&str] = &[
     "waymark/registration/v1/identifiers.proto",
     "waymark/registration/v1/registration.proto",
     "waymark/registration/v1/jobs.proto",
+    "waymark/registration/v1/packages.proto",
     "waymark/operator/v1/operator.proto",
 ];
 

@@ -322,6 +322,9 @@ pub const MAC_CHARS: Limit = Limit { default: 6, min: 4, max: 16 };
 /// Bytes of the stem of a package's codes.
 pub const STEM_BYTES: Limit = Limit { default: 64, min: 0, max: 64 };
 
+/// The longest time a printing station may have before it reports, in milliseconds: as long as a token may live.
+pub(crate) const LEASE_MS: u64 = 400 * DAY_MS;
+
 /// Bytes of the name of a printing station.
 pub const STATION_BYTES: usize = 64;
 

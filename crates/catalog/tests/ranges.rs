@@ -13,10 +13,10 @@ mod common;
 
 use common::{ENGINES, add, copy_folder, create, data, delete, home, lose_state, open_at, try_write, write};
 use waymark_catalog::access::{Principal, Role, Scope};
-use waymark_catalog::range::{CodeState, FormRequest, Layer, MacKey, RangeCommand, RangeName, Span};
+use waymark_catalog::range::{CodeState, FormRequest, Layer, MacKey, Part, RangeCommand, RangeName, Span};
 use waymark_catalog::{
     Actor, Catalog, Command, Door, Inherited, Origin, Outcome, Proof, PutMode, Receipt, Refusal, Request, Submission,
-    Timestamp, ValueSet, command_digest,
+    ValueSet, command_digest,
 };
 use waymark_ident::{Handle, MAX_KEY_BYTES};
 use waymark_wire::ValueBuf;
@@ -60,7 +60,7 @@ fn bind(number: u32, part: Span, pairs: &[(u32, &str)]) -> RangeCommand {
 }
 
 fn export(number: u32, part: Span, again: &str) -> RangeCommand {
-    RangeCommand::Export { range: name(number), span: part, roll_codes: 20_000, again: again.into() }
+    RangeCommand::Export { range: name(number), part: Part::These(part), roll_codes: 20_000, again: again.into() }
 }
 
 fn ask(catalog: &Catalog, command: impl Into<Command>) -> Result<Receipt, Refusal> {
@@ -290,8 +290,14 @@ fn a_roll_is_given_out_once_unless_somebody_says_why() {
     let range = catalog.ranges().get(&name(1)).unwrap().clone();
     let parts: Vec<Span> = range.pieces.all(Layer::Exported).map(|piece| piece.span).collect();
     assert_eq!(parts, [span(0, 19_999), span(20_000, 39_999)]);
+    let next = RangeCommand::Export { range: name(1), part: Part::Next(9), roll_codes: 3, again: String::new() };
+    done(&catalog, next);
+    assert_eq!(
+        catalog.ranges().get(&name(1)).unwrap().pieces.at(Layer::Exported, 40_000).unwrap().span,
+        span(40_000, 40_008)
+    );
     done(&catalog, mark(1, span(50_000, 50_000), CodeState::Withdrawn));
-    assert!(matches!(ask(&catalog, export(1, span(40_000, 59_999), "")), Err(Refusal::CodesNotUsable { .. })));
+    assert!(matches!(ask(&catalog, export(1, span(40_009, 59_999), "")), Err(Refusal::CodesNotUsable { .. })));
 }
 
 #[test]
@@ -300,17 +306,17 @@ fn a_station_accounts_for_every_code_it_was_given() {
     let catalog = begun(&dir);
     done(&catalog, allocate("A", FormRequest::Plain, None, 1_000));
     done(&catalog, export(1, span(0, 99), ""));
-    let lease = |count, until| RangeCommand::Lease { range: name(1), station: "line-3".into(), count, until };
-    let until = Timestamp(catalog.now().0 + DAY);
-    assert_eq!(done(&catalog, lease(500, until)), Outcome::Leased);
+    let lease =
+        |count, lifetime_ms| RangeCommand::Lease { range: name(1), station: "line-3".into(), count, lifetime_ms };
+    assert_eq!(done(&catalog, lease(500, DAY)), Outcome::Leased);
     let leased = |catalog: &Catalog| {
         let ranges = catalog.ranges();
         let range = ranges.get(&name(1)).unwrap();
         range.pieces.all(Layer::Leased).map(|piece| piece.span).collect::<Vec<_>>()
     };
     assert_eq!(leased(&catalog), [span(100, 599)]);
-    assert_eq!(ask(&catalog, lease(500, until)), Err(Refusal::TooFewCodes { free: 400 }));
-    assert!(matches!(ask(&catalog, lease(1, Timestamp(1))), Err(Refusal::InvalidRange { field: "until", .. })));
+    assert_eq!(ask(&catalog, lease(500, DAY)), Err(Refusal::TooFewCodes { free: 400 }));
+    assert!(matches!(ask(&catalog, lease(1, 0)), Err(Refusal::InvalidRange { field: "lifetime", .. })));
     let taken = Refusal::CodesLeased { range: name(1), span: span(100, 599), station: "line-3".into() };
     assert_eq!(ask(&catalog, export(1, span(550, 650), "")), Err(taken.clone()));
     assert_eq!(ask(&catalog, mark(1, span(100, 100), CodeState::Used)), Err(taken));
@@ -335,7 +341,7 @@ fn a_station_accounts_for_every_code_it_was_given() {
     let states = [(299, CodeState::Used), (300, CodeState::Spoiled), (302, CodeState::Used), (401, CodeState::Issued)];
     assert!(states.into_iter().all(|(serial, state)| range.state(serial) == state));
     assert_eq!(leased(&catalog), []);
-    assert_eq!(done(&catalog, lease(599, until)), Outcome::Leased, "blank ones can be given out again");
+    assert_eq!(done(&catalog, lease(599, DAY)), Outcome::Leased, "blank ones can be given out again");
     assert_eq!(leased(&catalog), [span(401, 999)]);
 }
 
@@ -351,8 +357,7 @@ fn everything_known_of_packages_survives_every_kind_of_start() {
         done(&catalog, bind(1, span(100, 199), &[(5, "x {handle}")]));
         done(&catalog, mark(1, span(150, 160), CodeState::Withdrawn));
         done(&catalog, export(1, span(200, 299), ""));
-        let until = Timestamp(catalog.now().0 + DAY);
-        done(&catalog, RangeCommand::Lease { range: name(2), station: "s".into(), count: 10, until });
+        done(&catalog, RangeCommand::Lease { range: name(2), station: "s".into(), count: 10, lifetime_ms: DAY });
         let codes: Vec<String> = [10, 120, 155, 10_009].map(|serial| code(&catalog, 1, serial)).to_vec();
         let shown = |catalog: &Catalog| {
             let ranges = catalog.ranges();
@@ -425,7 +430,7 @@ fn only_whoever_may_order_and_print_under_a_prefix_does() {
         bind(1, span(0, 1), &[(1, "x")]),
         mark(1, span(0, 1), CodeState::Used),
         export(1, span(2, 3), ""),
-        RangeCommand::Lease { range: name(1), station: "s".into(), count: 1, until: Timestamp(u64::MAX) },
+        RangeCommand::Lease { range: name(1), station: "s".into(), count: 1, lifetime_ms: DAY },
     ] {
         for stranger in ["other", "rd"] {
             assert_eq!(by(stranger, command.clone()), Err(Refusal::NotPermitted));

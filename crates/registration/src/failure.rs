@@ -261,6 +261,29 @@ impl Failure {
             Refusal::InvalidAccess { field, problem } => {
                 new(Reason::InvalidAccess).with("field", field).with("detail", problem)
             }
+            Refusal::InvalidRange { field, problem } => {
+                new(Reason::InvalidPackage).with("field", field).with("detail", problem)
+            }
+            Refusal::RangeOverlaps { range } => new(Reason::PackageOverlaps).with("package", range),
+            Refusal::RangeHoldsHandle { handle } => {
+                new(Reason::PackageHoldsIdentifier).with("handle", String::from_utf8_lossy(handle))
+            }
+            Refusal::AlreadyExported { span, by, time, times } => new(Reason::RollAlreadyExported)
+                .with("serials", span)
+                .with("by", by)
+                .with("time", proto_time(*time))
+                .with("times", times),
+            Refusal::CodesNotUsable { range, span, state } => {
+                new(Reason::CodesNotUsable).with("package", range).with("serials", span).with("state", state.as_str())
+            }
+            Refusal::CodesLeased { range, span, station } => {
+                new(Reason::CodesLeased).with("package", range).with("serials", span).with("station", station)
+            }
+            Refusal::TooFewCodes { free } => new(Reason::TooFewCodes).with("free", free),
+            Refusal::NotReconciled { leased, told } => {
+                new(Reason::NotReconciled).with("serials", leased).with("count", told)
+            }
+            Refusal::NeverIssued => new(Reason::NeverIssued),
             Refusal::NotPermitted => new(Reason::NotPermitted),
             Refusal::Unreadable => new(Reason::Unreadable),
             other => new(Reason::Internal).with("detail", other),
@@ -292,6 +315,15 @@ impl Failure {
             RefusalCode::RequestFromFuture => Reason::RequestFromFuture,
             RefusalCode::QuotaExceeded => Reason::QuotaExceeded,
             RefusalCode::InvalidAccess => Reason::InvalidAccess,
+            RefusalCode::InvalidRange => Reason::InvalidPackage,
+            RefusalCode::RangeOverlaps => Reason::PackageOverlaps,
+            RefusalCode::RangeHoldsHandle => Reason::PackageHoldsIdentifier,
+            RefusalCode::AlreadyExported => Reason::RollAlreadyExported,
+            RefusalCode::CodesNotUsable => Reason::CodesNotUsable,
+            RefusalCode::CodesLeased => Reason::CodesLeased,
+            RefusalCode::TooFewCodes => Reason::TooFewCodes,
+            RefusalCode::NotReconciled => Reason::NotReconciled,
+            RefusalCode::NeverIssued => Reason::NeverIssued,
             RefusalCode::NotPermitted => Reason::NotPermitted,
             RefusalCode::Unreadable => Reason::Unreadable,
             _ => Reason::Internal,

@@ -27,6 +27,7 @@ pub mod failure;
 mod grpc;
 mod http;
 mod jobs;
+mod packages;
 mod reading;
 pub mod reasons;
 mod upload;

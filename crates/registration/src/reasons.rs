@@ -131,6 +131,35 @@ reasons! {
         { "the stored record cannot be read" "存储的记录无法读取" }
         { "tell the operator: the data of this node is damaged; nothing was changed" "请告知管理员：本节点数据损坏；未作任何更改" }
 
+    // About code packages.
+    InvalidPackage "INVALID_PACKAGE" InvalidArgument 400
+        { "{field} {detail}" "{field}：{detail}" }
+        { "correct the field and send it again" "更正该字段后重新发送" }
+    PackageOverlaps "PACKAGE_OVERLAPS" AlreadyExists 409
+        { "the codes would be in the way of package {package}" "这些编码与码包 {package} 冲突" }
+        { "leave the first serial out to go on behind it, or choose another stem" "请不指定起始序号以接续其后，或改用其它前导码" }
+    PackageHoldsIdentifier "PACKAGE_HOLDS_IDENTIFIER" AlreadyExists 409
+        { "{handle}, one of the codes, is registered already" "其中的编码 {handle} 已被单独注册" }
+        { "choose other serials or another stem" "请改用其它序号或其它前导码" }
+    RollAlreadyExported "ROLL_ALREADY_EXPORTED" FailedPrecondition 409
+        { "codes {serials} were given out for printing by {by} on {time}, {times} time(s)" "序号 {serials} 的编码已由 {by} 于 {time} 导出用于印刷，共 {times} 次" }
+        { "leave the first serial out for codes nobody has; say why in `again` if these must be printed once more" "请不指定起始序号以领取未导出的编码；确需重印请在 again 中说明原因" }
+    CodesNotUsable "CODES_NOT_USABLE" FailedPrecondition 409
+        { "codes {serials} of {package} are {state}" "码包 {package} 中序号 {serials} 的编码状态为 {state}" }
+        { "leave them out; what is used, spoiled or withdrawn does not become new again" "请排除这些编码；已使用、损毁或收回的编码不能重新启用" }
+    CodesLeased "CODES_LEASED" FailedPrecondition 409
+        { "codes {serials} of {package} are with printing station {station}" "码包 {package} 中序号 {serials} 的编码已租给打印工位 {station}" }
+        { "have the station report what it did with them first" "请先由该工位上报这些编码的使用情况" }
+    TooFewCodes "TOO_FEW_CODES" FailedPrecondition 409
+        { "only {free} codes in one piece are free" "连续可用的编码只有 {free} 个" }
+        { "ask for fewer, or order another package" "请减少数量，或订购新的码包" }
+    NotReconciled "NOT_RECONCILED" FailedPrecondition 409
+        { "the report does not come to the leased codes {serials}: it tells of {count}, or of some twice" "上报与所租编码 {serials} 不符：共 {count} 个，或有重复" }
+        { "tell each leased code exactly once, as printed, spoiled or blank" "请将每个所租编码恰好上报一次：已印、损毁或空白" }
+    NeverIssued "NEVER_ISSUED" FailedPrecondition 409
+        { "the name has the form of a package's codes, and was never issued: its check characters are wrong" "该名称形似码包中的编码，但校验字符有误，从未发放" }
+        { "check the code for misprints; names of that form belong to the package" "请核对编码是否有误；此形式的名称属于该码包" }
+
     // About request ids and streams.
     RequestReused "REQUEST_REUSED" InvalidArgument 422
         { "the request id was used for another request" "该请求编号已用于另一请求" }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::command::Command;
-use crate::range::RangeCommand;
+use crate::range::{Part, RangeCommand};
 
 /// The handle as asked, the handle of the prefix, the name of the principal, the id of the token, the name of the package with its serials.
 pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
@@ -26,8 +26,12 @@ pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
             RangeCommand::Allocate { prefix, stem, .. } => Cow::Owned([prefix, &b"/"[..], stem.as_bytes()].concat()),
             RangeCommand::Bind { range, span, .. }
             | RangeCommand::Mark { range, span, .. }
-            | RangeCommand::Export { range, span, .. } => Cow::Owned(format!("{range}:{span}").into_bytes()),
-            RangeCommand::Lease { range, .. } => Cow::Owned(range.to_string().into_bytes()),
+            | RangeCommand::Export { range, part: Part::These(span), .. } => {
+                Cow::Owned(format!("{range}:{span}").into_bytes())
+            }
+            RangeCommand::Export { range, part: Part::Next(_), .. } | RangeCommand::Lease { range, .. } => {
+                Cow::Owned(range.to_string().into_bytes())
+            }
             RangeCommand::Reconcile { range, first, .. } => Cow::Owned(format!("{range}:{first}").into_bytes()),
         },
     }

@@ -15,7 +15,7 @@ use crate::overlay::Previous;
 use crate::prefixes::prefix_of_key;
 use crate::range::change::{PIECE_BYTES, RangeChange, RangeDecision, RangeFacts, decide_range, filled_bytes};
 use crate::range::pieces::PieceChange;
-use crate::range::{Coder, Finding, RangeCommand, Ranges, Span};
+use crate::range::{Coder, Finding, Part, RangeCommand, Ranges, Span};
 use crate::record::encode;
 use crate::reserved::ReservedKey;
 use crate::values::ValueSet;
@@ -173,11 +173,12 @@ impl Forming {
     pub(super) fn most_range_bytes(&self, command: &RangeCommand, actor: &Actor) -> usize {
         let frame = ENTRY_FRAME_BYTES + actor.name().len() + command.prefix().len() + PIECE_BYTES;
         let touched = match command {
-            RangeCommand::Allocate { .. } | RangeCommand::Lease { .. } => 1,
-            RangeCommand::Bind { range, span, .. } => self.pieces_in(range, *span),
-            RangeCommand::Mark { range, span, .. } | RangeCommand::Export { range, span, .. } => {
-                self.pieces_in(range, *span)
-            }
+            RangeCommand::Allocate { .. }
+            | RangeCommand::Lease { .. }
+            | RangeCommand::Export { part: Part::Next(_), .. } => 1,
+            RangeCommand::Bind { range, span, .. }
+            | RangeCommand::Mark { range, span, .. }
+            | RangeCommand::Export { range, part: Part::These(span), .. } => self.pieces_in(range, *span),
             RangeCommand::Reconcile { range, printed, spoiled, blank, .. } => {
                 let spans = printed.iter().chain(spoiled).chain(blank);
                 spans.map(|span| self.pieces_in(range, *span)).sum::<usize>() + 1

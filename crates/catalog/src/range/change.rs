@@ -68,7 +68,7 @@ pub enum RangeCommand {
         /// Which range.
         range: RangeName,
         /// Which codes of it.
-        span: Span,
+        part: Part,
         /// Codes of a roll; the last may have fewer.
         roll_codes: u64,
         /// Why codes that were given out are given out again; empty to refuse that.
@@ -82,8 +82,8 @@ pub enum RangeCommand {
         station: String,
         /// How many, in one piece.
         count: u64,
-        /// When it should have reported.
-        until: Timestamp,
+        /// Milliseconds until it should have reported.
+        lifetime_ms: u64,
     },
     /// Ends a lease by saying what became of each of its codes.
     Reconcile {
@@ -98,6 +98,15 @@ pub enum RangeCommand {
         /// Those that were not printed, and can be given out again.
         blank: Vec<Span>,
     },
+}
+
+/// A part of a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// These.
+    These(Span),
+    /// The first so many that stand together, are not over, and were given to nobody.
+    Next(u64),
 }
 
 /// One change of the table, and one entry of the log.
@@ -187,8 +196,10 @@ pub(crate) fn decide_range(
         RangeCommand::Allocate { .. } => allocate(command, facts),
         RangeCommand::Bind { range, span, values } => bind(range, *span, values, facts),
         RangeCommand::Mark { range, span, state, reason } => mark(range, *span, *state, reason, facts),
-        RangeCommand::Export { range, span, roll_codes, again } => export(range, *span, *roll_codes, again, facts),
-        RangeCommand::Lease { range, station, count, until } => lease::lease(range, station, *count, *until, facts),
+        RangeCommand::Export { range, part, roll_codes, again } => export(range, *part, *roll_codes, again, facts),
+        RangeCommand::Lease { range, station, count, lifetime_ms } => {
+            lease::lease(range, station, *count, *lifetime_ms, facts)
+        }
         RangeCommand::Reconcile { range, first, printed, spoiled, blank } => {
             lease::reconcile(range, *first, [printed, spoiled, blank], facts)
         }
@@ -329,11 +340,15 @@ fn mark_piece(
 
 fn export(
     name: &RangeName,
-    span: Span,
+    part: Part,
     roll_codes: u64,
     again: &str,
     facts: &mut RangeFacts<'_>,
 ) -> Result<RangeDecision, Refusal> {
+    let span = match part {
+        Part::These(span) => span,
+        Part::Next(count) => lease::free(facts.ranges.get(name).ok_or(Refusal::NotFound)?, count)?,
+    };
     let range = range_with(name, span, facts)?;
     check_text("again", again, REASON_BYTES)?;
     if roll_codes == 0 {

@@ -36,7 +36,7 @@ use std::sync::Arc;
 
 use waymark_store::{Serial, Timestamp};
 
-pub use change::RangeCommand;
+pub use change::{Part, RangeCommand};
 pub use coder::{Coder, Form, FormRequest, MAC_ALPHABET, MacKey};
 pub use load::RangeLoadError;
 pub use name::{RangeName, RangeNameError};

@@ -97,14 +97,31 @@ impl<'a> Code<'a> {
         Self { name, suffix_at, serial_at, serial_bytes }
     }
 
+    /// The whole name, as it was given.
+    #[must_use]
+    pub const fn name(&self) -> &'a [u8] {
+        self.name
+    }
+
+    /// What stands behind the slash.
+    #[must_use]
+    pub fn suffix(&self) -> &'a [u8] {
+        self.name.get(self.suffix_at..).unwrap_or_default()
+    }
+
+    /// The serial as it is printed.
+    #[must_use]
+    pub fn serial(&self) -> &'a [u8] {
+        self.name.get(self.serial_at..self.serial_at.saturating_add(self.serial_bytes)).unwrap_or_default()
+    }
+
     fn part(&self, part: &Part) -> &'a [u8] {
-        let bytes = match part {
-            Part::Text(_) => None,
-            Part::Serial => self.name.get(self.serial_at..self.serial_at.saturating_add(self.serial_bytes)),
-            Part::Code => self.name.get(self.suffix_at..),
-            Part::Handle => Some(self.name),
-        };
-        bytes.unwrap_or_default()
+        match part {
+            Part::Text(_) => &[],
+            Part::Serial => self.serial(),
+            Part::Code => self.suffix(),
+            Part::Handle => self.name,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::command::{AddMode, Command, Expect, Order, PutMode, Timestamps};
 use crate::prefixes::HomeName;
-use crate::range::{FormRequest, RangeCommand, RangeName, Span};
+use crate::range::{FormRequest, Part, RangeCommand, RangeName, Span};
 use crate::values::ValueSet;
 
 /// SHA-256 of what an order asks for, to be given as [`Request::digest`](crate::Request::digest): two orders have the same one when they ask for the
@@ -155,16 +155,26 @@ impl Fields {
                 self.bytes(state.as_str().as_bytes());
                 self.bytes(reason.as_bytes());
             }
-            RangeCommand::Export { range, span, roll_codes, again } => {
-                self.serials(67, range, *span);
+            RangeCommand::Export { range, part, roll_codes, again } => {
+                match part {
+                    Part::These(span) => {
+                        self.serials(67, range, *span);
+                        self.number(0);
+                    }
+                    Part::Next(count) => {
+                        self.verb(67, range.to_string().as_bytes());
+                        self.number(1);
+                        self.number(*count);
+                    }
+                }
                 self.number(*roll_codes);
                 self.bytes(again.as_bytes());
             }
-            RangeCommand::Lease { range, station, count, until } => {
+            RangeCommand::Lease { range, station, count, lifetime_ms } => {
                 self.verb(68, range.to_string().as_bytes());
                 self.bytes(station.as_bytes());
                 self.number(*count);
-                self.number(until.0);
+                self.number(*lifetime_ms);
             }
             RangeCommand::Reconcile { range, first, printed, spoiled, blank } => {
                 self.verb(69, range.to_string().as_bytes());

@@ -14,6 +14,7 @@ mod call;
 mod endpoint;
 mod exchange;
 mod operator;
+mod packages;
 mod registrar;
 mod server_error;
 mod url;

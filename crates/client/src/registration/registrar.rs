@@ -141,6 +141,19 @@ impl Registrar {
         self.attempts(message, Repeat::Harmless, false, send).await
     }
 
+    /// As [`Self::repeat_opening`], for calls that change something before the stream begins.
+    pub(crate) async fn repeat_change_opening<M: Clone, R, F>(
+        &self,
+        message: &M,
+        repeat: Repeat,
+        send: impl Fn(Request<M>) -> F,
+    ) -> Result<Streaming<R>, CallError>
+    where
+        F: Future<Output = Result<Response<Streaming<R>>, Status>>,
+    {
+        self.attempts(message, repeat, false, send).await
+    }
+
     async fn attempts<M: Clone, R, F>(
         &self,
         message: &M,

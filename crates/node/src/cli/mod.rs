@@ -125,6 +125,9 @@ pub(crate) enum Command {
     /// Upload files the node imports by itself.
     #[command(subcommand)]
     Job(server::job::Job),
+    /// Order codes by the package, have them printed, account for them.
+    #[command(subcommand)]
+    Range(server::range::RangeVerb),
     /// Say what was done, by whom, and whether the record of it is whole.
     #[command(subcommand)]
     Audit(audit::Audit),

@@ -52,6 +52,10 @@ pub(crate) const fn outcome(outcome: Outcome, same: Same) -> v1::Outcome {
         Outcome::Resumed => v1::Outcome::Resumed,
         Outcome::Revoked => v1::Outcome::Revoked,
         Outcome::Stored => v1::Outcome::Stored,
+        Outcome::Allocated => v1::Outcome::Allocated,
+        Outcome::Exported => v1::Outcome::Exported,
+        Outcome::Leased => v1::Outcome::Leased,
+        Outcome::Reconciled => v1::Outcome::Reconciled,
         Outcome::Same => match same {
             Same::Exists => v1::Outcome::ExistsSame,
             Same::Unchanged => v1::Outcome::Unchanged,

@@ -90,7 +90,8 @@ fn some_values(values: Vec<v1::Value>, action: &str, faults: &mut Faults) -> Val
     value_set(values, action, faults)
 }
 
-fn value_set(values: Vec<v1::Value>, action: &str, faults: &mut Faults) -> ValueSet {
+/// Reads values that are a set; `action` is the path of the message they stand in.
+pub(crate) fn value_set(values: Vec<v1::Value>, action: &str, faults: &mut Faults) -> ValueSet {
     let values: Vec<_> = values
         .into_iter()
         .enumerate()

@@ -4,6 +4,7 @@
 pub(crate) mod answer;
 pub(crate) mod change;
 pub(crate) mod identifier;
+pub(crate) mod package;
 pub(crate) mod page;
 pub(crate) mod principal;
 pub(crate) mod request_id;

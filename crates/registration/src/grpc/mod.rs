@@ -4,6 +4,7 @@ mod admission;
 mod health;
 mod jobs;
 mod operator;
+mod packages;
 mod registration;
 mod stream;
 
@@ -19,6 +20,7 @@ use waymark_api::operator::v1::access_server::AccessServer;
 use waymark_api::operator::v1::audit_server::AuditServer;
 use waymark_api::operator::v1::prefixes_server::PrefixesServer;
 use waymark_api::registration::v1::jobs_server::JobsServer;
+use waymark_api::registration::v1::packages_server::PackagesServer;
 use waymark_api::registration::v1::registration_server::RegistrationServer;
 
 use crate::counters::Event;
@@ -73,6 +75,7 @@ pub(crate) fn serve(
         .add_service(reflection)
         .add_service(service!(RegistrationServer, registration::Registration::new(edge), limits))
         .add_service(service!(JobsServer, jobs::Jobs::new(edge, jobs), limits))
+        .add_service(service!(PackagesServer, packages::Packages::new(edge), limits))
         .add_service(service!(AccessServer, operator::access::AccessService::new(edge), limits))
         .add_service(service!(PrefixesServer, operator::prefixes::PrefixService::new(edge), limits))
         .add_service(service!(AuditServer, operator::audit::AuditService::new(edge), limits));

@@ -5,7 +5,7 @@ use waymark_store::Timestamp;
 
 use super::{RangeChange, RangeDecision, RangeFacts, check_room, check_text, invalid, mark_piece, piece, pieces};
 use crate::command::{Outcome, Refusal};
-use crate::config::STATION_BYTES;
+use crate::config::{LEASE_MS, STATION_BYTES};
 use crate::range::pieces::{CodeState, Layer, PieceChange, PieceKind, Span};
 use crate::range::{Range, RangeName};
 use crate::warnings::Warnings;
@@ -15,7 +15,7 @@ pub(super) fn lease(
     name: &RangeName,
     station: &str,
     count: u64,
-    until: Timestamp,
+    lifetime_ms: u64,
     facts: &mut RangeFacts<'_>,
 ) -> Result<RangeDecision, Refusal> {
     let range = facts.ranges.get(name).ok_or(Refusal::NotFound)?;
@@ -23,12 +23,10 @@ pub(super) fn lease(
     if station.is_empty() {
         return Err(invalid("station", "is empty"));
     }
-    if count == 0 {
-        return Err(invalid("count", "is 0"));
+    if !(1..=LEASE_MS).contains(&lifetime_ms) {
+        return Err(invalid("lifetime", "is not between a moment and 400 days"));
     }
-    if until <= facts.now {
-        return Err(invalid("until", "lies in the past"));
-    }
+    let until = Timestamp(facts.now.0.saturating_add(lifetime_ms)).min(Timestamp::MAX);
     check_room(range, Layer::Leased, facts)?;
     let span = free(range, count)?;
     let kind = PieceKind::Leased { station: station.to_owned(), until };
@@ -36,7 +34,10 @@ pub(super) fn lease(
 }
 
 /// The first `count` consecutive codes that may be printed.
-fn free(range: &Range, count: u64) -> Result<Span, Refusal> {
+pub(super) fn free(range: &Range, count: u64) -> Result<Span, Refusal> {
+    if count == 0 {
+        return Err(invalid("count", "is 0"));
+    }
     let mut taken: Vec<Span> = [Layer::State, Layer::Exported, Layer::Leased]
         .into_iter()
         .flat_map(|layer| range.pieces.all(layer).map(|piece| piece.span))

@@ -6,6 +6,7 @@ mod failed_rows;
 pub(crate) mod form;
 pub(crate) mod job;
 pub(crate) mod look_up;
+pub(crate) mod range;
 pub(crate) mod register;
 mod rows;
 pub(crate) mod upload;

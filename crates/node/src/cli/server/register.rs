@@ -96,6 +96,13 @@ fn malformed(field: &str, cause: &dyn std::fmt::Display) -> Problem {
     Problem::new("record-malformed", Exit::Usage).with("field", field).with("cause", cause)
 }
 
+/// Reads values as `--value` takes them, for the interface.
+pub(super) fn values(texts: &[String]) -> Result<Vec<v1::Value>, Problem> {
+    let values = texts.iter().map(|text| value(text)).collect::<Result<Vec<_>, _>>()?;
+    let values = ValueSet::from_bufs(&values).map_err(|cause| malformed("values", &cause))?;
+    form::to_interface(&values).map_err(|error| malformed(&error.field, &error.cause))
+}
+
 /// Reads `INDEX TYPE DATA`; the data is text and goes to the end.
 fn value(text: &str) -> Result<ValueBuf, Problem> {
     let wrong = || Problem::new("value-malformed", Exit::Usage).with("value", text);
