@@ -10,5 +10,6 @@
 pub mod asking;
 pub mod fuzz_bodies;
 pub mod moment;
+pub mod operated;
 pub mod process;
 pub mod records;

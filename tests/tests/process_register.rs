@@ -9,56 +9,12 @@
 )]
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 
 use nix::sys::signal::Signal;
-use serde_json::{Value, json};
-use waymark_tests::process::{Bench, Daemon, Ended, Process, json_lines, run, tool};
+use serde_json::json;
+use waymark_tests::operated::Node;
+use waymark_tests::process::{Bench, Process, json_lines, run, tool};
 use waymark_tests::records;
-
-/// A running node with one prefix, and who asks it.
-struct Node {
-    bench: Bench,
-    daemon: Daemon,
-    token: PathBuf,
-}
-
-impl Node {
-    fn start(more: &str) -> Self {
-        let bench = Bench::new(more);
-        bench.run(&["prefix", "home", records::PREFIX]).expect(0);
-        let daemon = bench.serve();
-        let token = bench.data().join("operator-token");
-        Self { bench, daemon, token }
-    }
-
-    /// `waymark` with these words, asking the node as the operator.
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = tool(words);
-        command.args(["--server", &self.daemon.url("grpcs"), "--pin", &self.pin()]);
-        command.arg("--token-file").arg(&self.token);
-        command
-    }
-
-    fn pin(&self) -> String {
-        let pin = self.daemon.line.split(' ').find_map(|word| word.strip_prefix("grpc-pin="));
-        pin.unwrap_or_else(|| panic!("no fingerprint in {}", self.daemon.line)).to_owned()
-    }
-
-    #[track_caller]
-    fn run(&self, words: &[&str]) -> Ended {
-        run(self.command(words))
-    }
-
-    /// What a command prints as JSON, the last line of it.
-    #[track_caller]
-    fn json(&self, words: &[&str], code: i32) -> Value {
-        let mut words = words.to_vec();
-        words.push("--json");
-        self.run(&words).expect(code).json().pop().expect("a line")
-    }
-}
 
 #[test]
 fn command_lines_that_make_no_sense_are_refused_with_the_reason() {

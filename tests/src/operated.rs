@@ -1,0 +1,60 @@
+//! A real node and its operator at the command line.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::process::{Bench, Daemon, Ended, run, tool};
+use crate::records;
+
+/// A running node with one prefix, and who asks it.
+#[derive(Debug)]
+pub struct Node {
+    /// Its folder.
+    pub bench: Bench,
+    /// The process.
+    pub daemon: Daemon,
+    /// File of the token it is asked with.
+    pub token: PathBuf,
+}
+
+impl Node {
+    /// Starts it on a fresh folder; `more` are lines of its configuration.
+    #[track_caller]
+    pub fn start(more: &str) -> Self {
+        let bench = Bench::new(more);
+        bench.run(&["prefix", "home", records::PREFIX]).expect(0);
+        let daemon = bench.serve();
+        let token = bench.data().join("operator-token");
+        Self { bench, daemon, token }
+    }
+
+    /// `waymark` with these words, asking the node as the operator.
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = tool(words);
+        command.args(["--server", &self.daemon.url("grpcs"), "--pin", &self.pin()]);
+        command.arg("--token-file").arg(&self.token);
+        command
+    }
+
+    /// The fingerprint of its registration certificate.
+    pub fn pin(&self) -> String {
+        let pin = self.daemon.line.split(' ').find_map(|word| word.strip_prefix("grpc-pin="));
+        pin.unwrap_or_else(|| panic!("no fingerprint in {}", self.daemon.line)).to_owned()
+    }
+
+    /// Runs such a command to its end.
+    #[track_caller]
+    pub fn run(&self, words: &[&str]) -> Ended {
+        run(self.command(words))
+    }
+
+    /// What a command prints as JSON, the last line of it.
+    #[track_caller]
+    pub fn json(&self, words: &[&str], code: i32) -> Value {
+        let mut words = words.to_vec();
+        words.push("--json");
+        self.run(&words).expect(code).json().pop().expect("a line")
+    }
+}
