@@ -90,3 +90,8 @@ pub const PATIENCE: Limit<Duration> = Limit {
     min: Duration::from_millis(10),
     max: Duration::from_secs(7 * 24 * 3600),
 };
+
+/// Time an exchange that was told to stop waits for the outcomes of what is under way. A node that is there has answered a full window long
+/// before; whoever runs the program waits, and service managers kill after some ten seconds more.
+pub const FINISH: Limit<Duration> =
+    Limit { default: Duration::from_secs(10), min: Duration::ZERO, max: Duration::from_secs(3600) };

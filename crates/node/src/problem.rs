@@ -38,18 +38,34 @@ pub struct Problem {
     code: &'static str,
     arguments: Vec<(&'static str, String)>,
     exit: Exit,
+    /// What else is to be said of it.
+    notes: Vec<Problem>,
 }
 
 impl Problem {
     /// A problem by its code; the text is found when it is shown.
     pub fn new(code: &'static str, exit: Exit) -> Self {
-        Self { code, arguments: Vec::new(), exit }
+        Self { code, arguments: Vec::new(), exit, notes: Vec::new() }
     }
 
     /// Adds a value for the text.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
         self.arguments.push((name, value.to_string()));
+        self
+    }
+
+    /// Adds what else is to be said; how the command ends is not changed by it.
+    #[must_use]
+    pub fn note(mut self, note: Self) -> Self {
+        self.notes.push(note);
+        self
+    }
+
+    /// Ends the command otherwise.
+    #[must_use]
+    pub fn exiting(mut self, exit: Exit) -> Self {
+        self.exit = exit;
         self
     }
 
@@ -63,11 +79,20 @@ impl Problem {
         self.exit
     }
 
-    /// One line: code and text in the user's language.
+    /// One line: code and text in the user's language; a line more for each note.
     pub fn render(&self, texts: &Texts) -> String {
+        let mut said = format!("error[{}]: {}", self.code, self.text(texts));
+        for note in &self.notes {
+            said.push_str("\n  ");
+            said.push_str(&note.text(texts));
+        }
+        said
+    }
+
+    fn text(&self, texts: &Texts) -> String {
         let arguments: Vec<Argument<'_>> =
             self.arguments.iter().map(|(name, value)| (*name, Cow::Borrowed(value.as_str()))).collect();
-        format!("error[{}]: {}", self.code, texts.text(self.code, &arguments))
+        texts.text(self.code, &arguments)
     }
 }
 
@@ -75,7 +100,8 @@ impl fmt::Display for Problem {
     /// For logs, which have no language: the code and its values.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code)?;
-        self.arguments.iter().try_for_each(|(name, value)| write!(f, " {name}={value:?}"))
+        self.arguments.iter().try_for_each(|(name, value)| write!(f, " {name}={value:?}"))?;
+        self.notes.iter().try_for_each(|note| write!(f, "; {note}"))
     }
 }
 

@@ -4,7 +4,7 @@ use std::{ops::ControlFlow, time::Duration};
 
 use prost::Message as _;
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, watch},
     time::{Instant, sleep},
 };
 use tokio_stream::wrappers::ReceiverStream;
@@ -18,9 +18,10 @@ use super::{
     call::{Attempts, Backoff, CallError, Failed, Repeat, failed},
     registrar::Registrar,
     server_error::ServerError,
+    stop::{Stop, over, told},
     window::{Batch, Window},
 };
-use crate::config::{BATCH_BYTES, BATCH_ITEMS, CONNECT_TIME, PATIENCE, WINDOW_BYTES, WINDOW_ITEMS};
+use crate::config::{BATCH_BYTES, BATCH_ITEMS, CONNECT_TIME, FINISH, PATIENCE, WINDOW_BYTES, WINDOW_ITEMS};
 
 /// Messages handed to the connection ahead of what it has taken; the window is what bounds memory.
 const AHEAD: usize = 2;
@@ -51,6 +52,10 @@ pub struct Exchange {
     pub batch_items: usize,
     /// Time without an answer after which it is given up; moved into the range of [`PATIENCE`].
     pub patience: Duration,
+    /// Where it is told to stop, once or more urgently a second time; one whose sender is gone tells nothing.
+    pub stop: watch::Receiver<Stop>,
+    /// Time for what is under way once it stops; moved into the range of [`FINISH`].
+    pub finish: Duration,
 }
 
 /// What happens on the way.
@@ -73,6 +78,13 @@ pub enum Event<'a> {
         /// Time until the next attempt.
         wait: Duration,
     },
+    /// It stops: no new items are taken. What is under way is waited for, no longer than `finish`.
+    Stopping {
+        /// Items under way: sent, and without an outcome. They follow [`Counts::last`].
+        under_way: u64,
+        /// Longest time they are waited for.
+        finish: Duration,
+    },
 }
 
 /// What became of the items of a run.
@@ -90,6 +102,8 @@ pub struct Counts {
     pub repeated: u64,
     /// Number of the last item answered; everything up to it is settled.
     pub last: u64,
+    /// Number of the last item sent; whether those behind `last` were carried out is unknown.
+    pub sent: u64,
     /// Breaks that were bridged.
     pub interruptions: u64,
 }
@@ -99,6 +113,12 @@ impl Counts {
     #[must_use]
     pub const fn answered(&self) -> u64 {
         self.created + self.changed + self.unchanged + self.refused
+    }
+
+    /// Items that were sent and have no outcome.
+    #[must_use]
+    pub const fn under_way(&self) -> u64 {
+        self.sent.saturating_sub(self.last)
     }
 
     fn count(&mut self, outcome: &ItemOutcome) {
@@ -139,6 +159,12 @@ pub enum ExchangeError<E> {
     /// The server answers otherwise than the interface says.
     #[error("the server breaks the rules of the interface: {0}")]
     Rules(&'static str),
+    /// It was told to stop, and outcomes of what was under way did not come.
+    #[error("it was stopped before every outcome was there")]
+    Stopped {
+        /// Whether it was not to wait for them any longer.
+        at_once: bool,
+    },
 }
 
 impl Exchange {
@@ -152,11 +178,13 @@ impl Exchange {
             window_bytes: WINDOW_BYTES.default,
             batch_items: BATCH_ITEMS.default,
             patience: PATIENCE.default,
+            stop: watch::channel(Stop::No).1,
+            finish: FINISH.default,
         }
     }
 
-    /// Sends everything `source` gives from an item number on, and gives every item's outcome to `event`. Where `event` breaks, the source
-    /// is read no further; what is under way is finished and its outcomes given.
+    /// Sends everything `source` gives from an item number on, and gives every item's outcome to `event`. Where `event` breaks, or the run
+    /// is told to stop, no more items are sent; outcomes of what is under way are given as far as they come in time.
     ///
     /// `source` runs on a thread of its own and may block. It is asked once: what is under way is kept here.
     ///
@@ -172,16 +200,21 @@ impl Exchange {
         I: Iterator<Item = Result<Change, E>>,
         E: Send + 'static,
     {
-        let mark = match registrar.stream(&self.stream).await {
-            Ok(state) => state.mark,
-            Err(error) => return (Counts::default(), Err(error.into())),
+        let mut stop = self.stop.clone();
+        let mark = tokio::select! {
+            state = registrar.stream(&self.stream) => match state {
+                Ok(state) => state.mark,
+                Err(error) => return (Counts::default(), Err(error.into())),
+            },
+            () = told(&mut stop, Stop::Finish) => return (Counts::default(), Ok(())),
         };
         let first = match self.start {
             Start::Mark => mark.saturating_add(1),
             Start::BeforeMark(items) => mark.saturating_sub(items).saturating_add(1),
             Start::Beginning => 1,
         };
-        let counts = Counts { last: first.saturating_sub(1), ..Counts::default() };
+        let before = first.saturating_sub(1);
+        let counts = Counts { last: before, sent: before, ..Counts::default() };
         if event(Event::Opened { mark, first }).is_break() {
             return (counts, Ok(()));
         }
@@ -198,9 +231,16 @@ impl Exchange {
             counts,
             decided_before: mark,
             progressed: Instant::now(),
+            stop,
+            finish: FINISH.clamp(self.finish),
+            stops_at: watch::channel(None).0,
             event,
         };
-        let ended = run.connections(PATIENCE.clamp(self.patience)).await;
+        let (told, stops_at) = (self.stop.clone(), run.stops_at.subscribe());
+        let ended = tokio::select! {
+            ended = run.connections(PATIENCE.clamp(self.patience)) => ended,
+            at_once = over(told, stops_at) => run.cut_off(at_once),
+        };
         let ended = match (ended, run.source_error) {
             (Ok(()), Some(error)) => Err(ExchangeError::Source(error)),
             (ended, _) => ended,
@@ -253,6 +293,10 @@ struct Run<'a, E> {
     decided_before: u64,
     /// When the last answer came.
     progressed: Instant,
+    stop: watch::Receiver<Stop>,
+    finish: Duration,
+    /// When it ends whatever is under way; `None` while it does not stop.
+    stops_at: watch::Sender<Option<Instant>>,
     event: &'a mut (dyn FnMut(Event<'_>) -> ControlFlow<()> + Send),
 }
 
@@ -261,6 +305,9 @@ enum Broken<E> {
     Status(Status),
     Final(ExchangeError<E>),
 }
+
+/// It stops, and nothing is under way.
+struct Idle;
 
 impl<E> From<Status> for Broken<E> {
     fn from(status: Status) -> Self {
@@ -277,6 +324,7 @@ impl<E> Run<'_, E> {
             let status = match self.connection().await {
                 Ok(()) => return Ok(()),
                 Err(Broken::Final(error)) => return Err(error),
+                Err(Broken::Status(_)) if self.is_done() => return Ok(()),
                 Err(Broken::Status(status)) => status,
             };
             if self.counts.answered() != answered {
@@ -284,18 +332,58 @@ impl<E> Run<'_, E> {
                 backoff = Backoff::new();
             }
             let wait = again(&status).map(|asked| backoff.wait(asked));
-            match wait {
-                Some(wait) if self.progressed.elapsed() + wait <= patience => {
-                    self.counts.interruptions += 1;
-                    if (self.event)(Event::Interrupted { cause: &status, wait }).is_break() {
-                        self.batches = None;
-                    }
-                    sleep(wait).await;
-                }
+            let Some(wait) = wait.filter(|wait| self.progressed.elapsed() + *wait <= patience) else {
                 // Nothing is unknown by itself: asking for the mark tells what was decided.
-                _ => return Err(Attempts::once(Repeat::Harmless).last(status).into()),
+                return Err(Attempts::once(Repeat::Harmless).last(status).into());
+            };
+            self.counts.interruptions += 1;
+            if (self.event)(Event::Interrupted { cause: &status, wait }).is_break() {
+                self.stop_taking();
+            }
+            let was_stopping = self.is_stopping();
+            if self.heeding(sleep(wait)).await.is_err() {
+                return Ok(());
+            }
+            if self.is_stopping() && !was_stopping {
+                // There is little time left.
+                backoff = Backoff::new();
             }
         }
+    }
+
+    /// Waits for something, and takes no new items from the moment it is told to stop.
+    async fn heeding<T>(&mut self, future: impl Future<Output = T>) -> Result<T, Idle> {
+        let mut future = std::pin::pin!(future);
+        if !self.is_stopping() {
+            tokio::select! {
+                done = &mut future => return Ok(done),
+                () = told(&mut self.stop, Stop::Finish) => self.stop_taking(),
+            }
+        }
+        if self.is_done() { Err(Idle) } else { Ok(future.await) }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stops_at.borrow().is_some()
+    }
+
+    /// Takes no new items, forgets those that were never sent, and sets the time at which it ends.
+    fn stop_taking(&mut self) {
+        if self.is_stopping() {
+            return;
+        }
+        self.batches = None;
+        self.window.forget_unsent();
+        let finish = self.finish;
+        self.stops_at.send_replace(Some(Instant::now() + finish));
+        let under_way = self.counts.under_way();
+        // What it is told now changes nothing more.
+        let _flow = (self.event)(Event::Stopping { under_way, finish });
+    }
+
+    /// How it ends when it waits no longer.
+    fn cut_off(&self, at_once: bool) -> Result<(), ExchangeError<E>> {
+        if self.counts.under_way() == 0 { Ok(()) } else { Err(ExchangeError::Stopped { at_once }) }
     }
 
     /// Sends on one connection until everything is answered or it breaks.
@@ -306,8 +394,10 @@ impl<E> Run<'_, E> {
         let _fits = sender.try_send(UploadRequest { message: Some(open) });
         let mut client = self.registrar.registration();
         let request = self.registrar.request(ReceiverStream::new(receiver));
-        let answers = tokio::time::timeout(CONNECT_TIME * 2, client.exchange(request)).await;
-        let mut answers = answers.map_err(|_| Status::unavailable("the stream was not opened in time"))??.into_inner();
+        let opening = tokio::time::timeout(CONNECT_TIME * 2, client.exchange(request));
+        let Ok(opened) = self.heeding(opening).await else { return Ok(()) };
+        let opened = opened.map_err(|_| Status::unavailable("the stream was not opened in time"))?;
+        let mut answers = opened?.into_inner();
         let mut sender = Some(sender);
         loop {
             if self.batches.is_none() && !self.window.has_unsent() {
@@ -325,6 +415,7 @@ impl<E> Run<'_, E> {
                 permit = room(sender.as_ref()), if self.window.has_unsent() => {
                     let Some(permit) = permit else { continue };
                     if let Some(items) = self.window.send() {
+                        self.counts.sent = self.window.sent_up_to();
                         permit.send(UploadRequest { message: Some(upload_request::Message::Items(items)) });
                     }
                 }
@@ -336,6 +427,7 @@ impl<E> Run<'_, E> {
                     }
                     None => self.batches = None,
                 },
+                () = told(&mut self.stop, Stop::Finish), if !self.is_stopping() => self.stop_taking(),
             }
         }
     }
@@ -361,7 +453,7 @@ impl<E> Run<'_, E> {
                     self.counts.count(&outcome);
                     self.counts.repeated += u64::from(outcome.number <= self.decided_before);
                     if (self.event)(Event::Outcome(outcome)).is_break() {
-                        self.batches = None;
+                        self.stop_taking();
                     }
                 }
             }

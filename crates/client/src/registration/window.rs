@@ -20,6 +20,8 @@ pub(crate) struct Window {
     batches: VecDeque<(u64, Batch)>,
     /// Batches at the front that were sent on this connection.
     sent: usize,
+    /// Number of the last item that was sent on any.
+    sent_up_to: u64,
     /// Number of the first item without an answer.
     unanswered: u64,
     /// Number of the next new item.
@@ -32,12 +34,26 @@ pub(crate) struct Window {
 impl Window {
     /// A window whose first item has this number.
     pub(crate) const fn new(first: u64, most_items: usize, most_bytes: usize) -> Self {
-        Self { batches: VecDeque::new(), sent: 0, unanswered: first, next: first, bytes: 0, most_items, most_bytes }
+        Self {
+            batches: VecDeque::new(),
+            sent: 0,
+            sent_up_to: first.saturating_sub(1),
+            unanswered: first,
+            next: first,
+            bytes: 0,
+            most_items,
+            most_bytes,
+        }
     }
 
     /// Number of the first item without an answer.
     pub(crate) const fn unanswered(&self) -> u64 {
         self.unanswered
+    }
+
+    /// Number of the last item that was sent, on this connection or one before.
+    pub(crate) const fn sent_up_to(&self) -> u64 {
+        self.sent_up_to
     }
 
     /// Whether every item was answered.
@@ -71,12 +87,22 @@ impl Window {
         self.sent += 1;
         let answered = self.unanswered.saturating_sub(*first);
         let changes = batch.changes.get(usize::try_from(answered).ok()?..)?.to_vec();
+        let after = self.batches.get(self.sent).map_or(self.next, |(first, _)| *first);
+        self.sent_up_to = self.sent_up_to.max(after.saturating_sub(1));
         Some(Items { first_number: first + answered, changes })
     }
 
     /// Everything without an answer is to be sent again: the connection is another one.
     pub(crate) const fn rewind(&mut self) {
         self.sent = 0;
+    }
+
+    /// Lets go of the items that were never sent: nobody can have carried them out.
+    pub(crate) fn forget_unsent(&mut self) {
+        while let Some((first, batch)) = self.batches.pop_back_if(|(first, _)| *first > self.sent_up_to) {
+            self.next = first;
+            self.bytes -= batch.bytes;
+        }
     }
 
     /// Takes an answer in; `false` for one that is not the next to be answered.
@@ -128,6 +154,23 @@ mod tests {
         window.send();
         assert!(!window.answer(2) && window.answer(1) && !window.answer(1) && window.answer(2));
         assert!(!window.answer(3), "never sent");
+    }
+
+    #[test]
+    fn what_was_never_sent_can_be_forgotten_and_what_was_sent_before_a_break_cannot() {
+        let mut window = Window::new(1, 100, 1_000);
+        (0..3).for_each(|_| window.push(batch(2)));
+        window.send();
+        window.send();
+        window.rewind();
+        window.forget_unsent();
+        assert_eq!((window.sent_up_to(), window.has_unsent()), (4, true));
+        assert!(window.send().is_some() && window.send().is_some() && window.send().is_none());
+        assert!((1..=4).all(|number| window.answer(number)) && window.is_empty());
+        let mut unsent = Window::new(1, 100, 1_000);
+        unsent.push(batch(2));
+        unsent.forget_unsent();
+        assert!(unsent.is_empty() && unsent.unanswered() == 1);
     }
 
     #[test]

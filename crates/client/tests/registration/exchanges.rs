@@ -3,8 +3,9 @@
 use std::{convert::Infallible, ops::ControlFlow, time::Duration};
 
 use proptest::prelude::*;
+use tokio::sync::watch;
 use waymark_api::registration::v1::{self, item_outcome};
-use waymark_client::registration::{Counts, Event, Exchange, ExchangeError, Registrar, Start, Watch, Watched};
+use waymark_client::registration::{Counts, Event, Exchange, ExchangeError, Registrar, Start, Stop, Watch, Watched};
 
 use crate::{
     breaking::Network,
@@ -120,6 +121,85 @@ async fn a_run_that_was_stopped_is_continued_by_the_next() {
     assert_eq!(again.repeated, 50);
     let (outcomes, _) = send(&Exchange { start: Start::Beginning, ..exchange() }, &registrar).await;
     assert_eq!(outcomes, expected(1));
+}
+
+/// Sends to a server that answers 80 items and then nothing more, and tells the run to stop where items wait for outcomes that do not come;
+/// gives how many were said to be under way, and how it ended.
+async fn stopped(told: Stop, finish: Duration) -> (u64, Counts, Result<(), ExchangeError<Infallible>>) {
+    let node = Node { trouble: Trouble { deaf_behind: Some(80), ..Trouble::default() }, ..Node::default() };
+    let registrar = Registrar::connect(&endpoint("grpc", node.start(None).await)).unwrap();
+    let (stop, heard) = watch::channel(Stop::No);
+    let exchange = Exchange { stop: heard, finish, ..exchange() };
+    let mut waited_for = 0;
+    let mut event = |event: Event<'_>| {
+        match event {
+            Event::Outcome(outcome) if outcome.number == 80 => {
+                stop.send_replace(told);
+            }
+            Event::Stopping { under_way, .. } => waited_for = under_way,
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    };
+    let (counts, ended) = exchange.run(&registrar, items, &mut event).await;
+    let decided = node.seen.lock().unwrap().items.len();
+    assert_eq!((decided, counts.last), (80, 80), "what was answered is told");
+    (waited_for, counts, ended)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_is_told_to_stop_waits_for_outcomes_only_so_long() {
+    let (waited_for, counts, ended) = stopped(Stop::Finish, Duration::from_millis(1)).await;
+    assert!(counts.sent <= 80 + 300, "no more than the window is sent: {counts:?}");
+    match ended {
+        Err(ExchangeError::Stopped { at_once: false }) => {
+            assert_eq!((waited_for, waited_for > 0), (counts.under_way(), true))
+        }
+        // It was told before the next message was sent.
+        Ok(()) => assert_eq!((waited_for, counts.under_way()), (0, 0)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_is_told_to_end_at_once_does_not_wait() {
+    let (_, counts, ended) = stopped(Stop::Now, Duration::from_secs(3_600)).await;
+    match ended {
+        Err(ExchangeError::Stopped { at_once: true }) => assert!(counts.under_way() > 0),
+        Ok(()) => assert_eq!(counts.under_way(), 0),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_is_told_to_stop_ends_though_the_server_is_gone() {
+    let node = Node { trouble: Trouble { deaf_behind: Some(80), ..Trouble::default() }, ..Node::default() };
+    // More bytes than 80 items and their outcomes take; then nothing comes through any more.
+    let budgets: Vec<u64> = std::iter::once(15_000).chain(std::iter::repeat_n(0, 10_000)).collect();
+    let network = Network::to(node.start(None).await, budgets).await;
+    let registrar = Registrar::connect(&endpoint("grpc", network.address)).unwrap();
+    let (stop, heard) = watch::channel(Stop::No);
+    let (finish, patience) = (Duration::from_millis(1), Duration::from_secs(3_600));
+    let exchange = Exchange { stop: heard, finish, patience, ..exchange() };
+    let mut event = |event: Event<'_>| {
+        if let Event::Interrupted { .. } = event {
+            stop.send_replace(Stop::Finish);
+        }
+        ControlFlow::Continue(())
+    };
+    let (counts, ended) = exchange.run(&registrar, items, &mut event).await;
+    assert!(matches!(ended, Err(ExchangeError::Stopped { at_once: false })), "{ended:?}");
+    assert!(counts.under_way() > 0 && counts.last <= 80, "{counts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_is_told_to_stop_before_it_began_sends_nothing() {
+    let node = Node::default();
+    let registrar = Registrar::connect(&endpoint("grpc", node.start(None).await)).unwrap();
+    let exchange = Exchange { stop: watch::channel(Stop::Finish).1, ..exchange() };
+    let (counts, ended) = exchange.run(&registrar, items, &mut |_| ControlFlow::Continue(())).await;
+    ended.unwrap();
+    assert_eq!((counts, node.seen.lock().unwrap().items.len()), (Counts::default(), 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

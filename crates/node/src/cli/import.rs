@@ -6,19 +6,17 @@ use std::{
     io::{BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _},
     ops::ControlFlow,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 use waymark_catalog::{
     Catalog, PutMode,
     import::{self, Format, ImportOptions, Problem as Rejected, Progress, Summary},
 };
+use waymark_client::registration::Stop;
 
 use super::{
     FileForm, Import,
@@ -37,7 +35,8 @@ use crate::{
 /// Bytes of the beginning of a file that tell its form.
 const BEGINNING: usize = 4_096;
 
-/// Imports, shows progress, lists what was refused. The first signal finishes what is under way; a later run continues.
+/// Imports, shows progress, lists what was refused. The first signal finishes what is under way, the second ends at once; a later run
+/// continues.
 pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Problems> {
     let config = folder_config(&arguments.folder)?;
     let data = config.data();
@@ -65,13 +64,19 @@ pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Probl
         opened => opened?,
     };
     let shown = Display { json: arguments.json, bar: bar(length, arguments.json), started: Instant::now() };
-    let stopped = stop_on_signal()?;
-    let (catalog, summary, shown) = tokio::task::spawn_blocking(move || {
-        let summary = import_file(&catalog, file, &options, &rejects, &shown, &stopped);
+    let stop = stop_on_signal()?;
+    let mut cut_off = stop.clone();
+    let importing = tokio::task::spawn_blocking(move || {
+        let summary = import_file(&catalog, file, &options, &rejects, &shown, &stop);
         (catalog, summary.map(|summary| (summary, rejects)), shown)
-    })
-    .await
-    .map_err(|cause| data_failed(&data, &cause.to_string()))?;
+    });
+    let imported = tokio::select! {
+        imported = importing => imported,
+        Ok(_) = cut_off.wait_for(|stop| *stop == Stop::Now) => {
+            return Err(Problem::new("import-cut-off", Exit::Unknown).into());
+        }
+    };
+    let (catalog, summary, shown) = imported.map_err(|cause| data_failed(&data, &cause.to_string()))?;
     shown.bar.finish_and_clear();
     let closed = close(catalog).await;
     let (summary, rejects) = summary?;
@@ -101,13 +106,13 @@ fn import_file(
     options: &ImportOptions,
     rejects: &Path,
     shown: &Display,
-    stopped: &AtomicBool,
+    stop: &watch::Receiver<Stop>,
 ) -> Result<Summary, Problem> {
     let mut list = RejectList { path: rejects.to_owned(), file: None };
     let input = BufReader::with_capacity(1 << 20, file);
     let mut progress = |progress: &Progress| {
         shown.progress(progress);
-        if stopped.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if *stop.borrow() == Stop::No { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
     let summary = import::run(catalog, input, options, Some(&mut list), &mut progress);
     let flushed = list.flush();
@@ -159,16 +164,17 @@ pub(crate) fn form(asked: FileForm, file: &mut File) -> std::io::Result<Format> 
     }
 }
 
-/// Turns the first SIGINT or SIGTERM into a request to finish what is under way.
-pub(crate) fn stop_on_signal() -> Result<Arc<AtomicBool>, Problem> {
-    let stopped = Arc::new(AtomicBool::new(false));
+/// Turns the first SIGINT or SIGTERM into a request to finish what is under way, the second into one to end at once.
+pub(crate) fn stop_on_signal() -> Result<watch::Receiver<Stop>, Problem> {
+    let (stop, asked) = watch::channel(Stop::No);
     let mut signals = Signals::take().map_err(|cause| Problem::new("signals", Exit::Failed).with("cause", cause))?;
-    let seen = Arc::clone(&stopped);
     tokio::spawn(async move {
-        stop_asked(&mut signals).await;
-        seen.store(true, Ordering::Relaxed);
+        for next in [Stop::Finish, Stop::Now] {
+            stop_asked(&mut signals).await;
+            stop.send_replace(next);
+        }
     });
-    Ok(stopped)
+    Ok(asked)
 }
 
 /// How an import shows itself while it runs.

@@ -7,6 +7,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use waymark_api::registration::v1::get_request::At;
+use waymark_client::config::FINISH;
 
 use crate::{
     problem::Exit,
@@ -231,6 +232,8 @@ pub(crate) struct Import {
     pub(crate) stream: Option<String>,
     #[arg(long, value_name = "FILE")]
     pub(crate) failed: Option<PathBuf>,
+    #[arg(long, value_name = "SECONDS", default_value_t = FINISH.default.as_secs(), value_parser = clap::value_parser!(u64).range(0..=FINISH.max.as_secs()))]
+    pub(crate) stop_seconds: u64,
     #[command(flatten)]
     pub(crate) connection: server::connection::Connection,
     #[arg(long)]

@@ -26,7 +26,12 @@ pub fn tool(arguments: Vec<OsString>) -> ExitCode {
         Err(exit) => return code(exit),
     };
     let shown = Shown { colours: terminal::colours() };
-    let ended = runtime().and_then(|runtime| runtime.block_on(command(&tool.command, &texts, shown)));
+    let ended = runtime().and_then(|runtime| {
+        let ended = runtime.block_on(command(&tool.command, &texts, shown));
+        // Where a command ended without waiting for a thread, nobody else shall wait for it either.
+        runtime.shutdown_background();
+        ended
+    });
     finish(ended, &texts)
 }
 

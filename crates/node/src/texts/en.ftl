@@ -194,6 +194,7 @@ import-done = { $done } done ({ $rate } / s) of { $lines } lines: { $created } c
 import-checked = { $lines } lines checked, nothing written: { $created } would be created, { $changed } changed, { $same } already so, { $homed } prefixes homed, { $refused } refused.
 import-warned = { $count } identifiers were taken with the warning { $warning }.
 import-stopped = Stopped; the same command continues.
+import-cut-off = Ended at once. What was acknowledged stays; the last lines may have been taken or not: the same command finds out and continues.
 import-not-served = Prefixes that are not served here (serve them with --home):
 import-rejects = All refused lines are listed in { $path }.
 import-problem = line { $line }, { $handle }, { $field } [{ $code }] { $meaning }: { $cause }
@@ -271,6 +272,7 @@ help-history = Show the versions of an identifier, newest first
 help-import-replace = Replace identifiers that exist instead of refusing other content
 help-import-stream = Name under which the server remembers how far the file came (default: from form, length and content of the file)
 help-import-failed = Where refused rows are kept in the form of the input, to be mended and sent again (default: FILE.failed.jsonl)
+help-import-stop-seconds = Once told to stop (Ctrl-C, SIGTERM): seconds to wait for what became of rows that were sent; a second signal ends at once
 
 # Registration: what is said
 server-missing = No registration server is named, and no node runs on the usual data folder. Name one with --server grpcs://HOST:PORT, or WAYMARK_SERVER.
@@ -288,6 +290,11 @@ local-only = { $option } works on a data folder only (--data), not with --server
 stream-jsonl-only = { $path } is not JSON lines: only those can be streamed. Submit other forms as a job (waymark job submit).
 failed-over-input = The lists of failed rows would overwrite the input { $path } or each other. Name others with --failed and --rejects.
 upload-failed = The import ended early: { $cause }. What was answered is settled; the same command continues.
+upload-stopping = Stopping: no more rows are sent. Waiting up to { $seconds } s for the outcomes of { $count } rows under way, lines { $first } to { $last }; a second signal ends at once. Stream: { $stream }
+upload-stopped = Stopped. The same file with --stream { $stream } continues, without --from-start.
+upload-cut-off = Ended at once, without waiting for outcomes.
+upload-no-outcome = Stopped, and outcomes did not come in time.
+upload-under-way = Whether { $count } rows were registered is unknown: lines { $first } to { $last }. Send the same file again with --stream { $stream }, without --from-start: that tells what became of them, does none of them twice, and continues.
 upload-interrupted = The connection broke ({ $cause }); trying again in { $wait } s.
 upload-resumed = Continued a stream the server had taken in up to item { $item }.
 upload-done = { $done } answered ({ $rate } / s), up to line { $lines }: { $created } created, { $changed } changed, { $same } already so, { $refused } failed; { $repeated } had been settled before.

@@ -194,6 +194,7 @@ import-done = 共 { $lines } 行,完成 { $done }({ $rate } / 秒):新建 { $cre
 import-checked = 已检查 { $lines } 行,未写入:将新建 { $created },更改 { $changed },已存在 { $same },新服务前缀 { $homed },拒绝 { $refused }。
 import-warned = 有 { $count } 个标识带警告 { $warning } 接受。
 import-stopped = 已停止;再次执行同一命令将继续。
+import-cut-off = 已立即结束。已确认的内容保留;最后几行可能已接收,也可能没有:再次执行同一命令即可得知并继续。
 import-not-served = 以下前缀不由此节点服务(用 --home 开始服务):
 import-rejects = 所有被拒绝的行列于 { $path }。
 import-problem = 第 { $line } 行,{ $handle },{ $field } [{ $code }] { $meaning }:{ $cause }
@@ -271,6 +272,7 @@ help-history = 显示标识的各个版本,从新到旧
 help-import-replace = 已存在的标识改为替换,而不是拒绝不同的内容
 help-import-stream = 服务器记住文件导入进度所用的名称(默认:由文件的格式、长度和内容得出)
 help-import-failed = 以输入文件的格式保存被拒绝的行,以便更正后重新发送(默认:FILE.failed.jsonl)
+help-import-stop-seconds = 收到停止信号(Ctrl-C、SIGTERM)后等待已发送各行结果的秒数;再次发出信号将立即结束
 
 # Registration: what is said
 server-missing = 未指明注册服务器,常用数据目录上也没有节点运行。请用 --server grpcs://主机:端口 或 WAYMARK_SERVER 指明。
@@ -288,6 +290,11 @@ local-only = { $option } 只用于数据目录(--data),不能与 --server 同用
 stream-jsonl-only = { $path } 不是 JSON 行格式:只有该格式可以流式发送。其它格式请作为任务提交(waymark job submit)。
 failed-over-input = 失败行的文件会覆盖输入文件 { $path } 或彼此覆盖。请用 --failed 和 --rejects 另行指定。
 upload-failed = 导入提前结束:{ $cause }。已有答复的均已确定;用同一命令可继续。
+upload-stopping = 正在停止:不再发送新的行。最多再等 { $seconds } 秒,等待 { $count } 行的结果(第 { $first } 至 { $last } 行);再次发出信号将立即结束。流:{ $stream }
+upload-stopped = 已停止。用同一文件加 --stream { $stream } 可继续,不要加 --from-start。
+upload-cut-off = 已立即结束,未等待结果。
+upload-no-outcome = 已停止,未能及时得到结果。
+upload-under-way = 有 { $count } 行是否已注册未知:第 { $first } 至 { $last } 行。请用同一文件加 --stream { $stream } 再次发送,不要加 --from-start:由此可知其结果,绝不会执行两次,并从中断处继续。
 upload-interrupted = 连接中断({ $cause });{ $wait } 秒后重试。
 upload-resumed = 继续服务器已接收到第 { $item } 项的流。
 upload-done = 已答复 { $done } 项({ $rate } / 秒),至第 { $lines } 行:新建 { $created },变更 { $changed },已相同 { $same },失败 { $refused };其中 { $repeated } 项此前已确定。

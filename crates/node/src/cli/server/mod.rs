@@ -9,6 +9,7 @@ pub(crate) mod look_up;
 pub(crate) mod range;
 pub(crate) mod register;
 mod rows;
+mod under_way;
 pub(crate) mod upload;
 pub(crate) mod watch;
 pub(crate) mod who_am_i;

@@ -5,10 +5,7 @@ use std::{
     io::{self, BufReader},
     ops::ControlFlow,
     path::Path,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -19,13 +16,14 @@ use waymark_api::registration::v1::{self, item_outcome};
 use waymark_catalog::import::{self, Format, ImportOptions, Lines};
 use waymark_client::{
     config::WINDOW_ITEMS,
-    registration::{Counts, Event, Exchange, ExchangeError, ServerError, Start},
+    registration::{CallError, Counts, Event, Exchange, ExchangeError, ServerError, Start, Stop},
 };
 
 use super::{
     answer,
     failed_rows::{FailedRows, Reason},
     rows::{Kind, Open, Rows, lock},
+    under_way::UnderWay,
 };
 use crate::{
     cli::{
@@ -79,10 +77,11 @@ pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Probl
     if same_file(&rows, &arguments.file) || same_file(&reasons, &arguments.file) || rows == reasons {
         return Err(Problem::new("failed-over-input", Exit::Usage).with("path", arguments.file.display()));
     }
-    let stopped = stop_on_signal()?;
+    exchange.stop = stop_on_signal()?;
+    exchange.finish = Duration::from_secs(arguments.stop_seconds);
     let shown = Display { json: arguments.json, bar: bar(length, arguments.json), started: Instant::now() };
     let open = Arc::new(Mutex::new(Open::new(FailedRows::new(rows, reasons))));
-    let mut upload = Upload::new(Arc::clone(&open), stopped, shown, texts);
+    let mut upload = Upload::new(Arc::clone(&open), stream, shown, texts);
     let (replace, line_bytes) = (arguments.replace, options.line_bytes);
     let source = move |first| Rows {
         lines: Lines::new(BufReader::with_capacity(1 << 20, file), line_bytes),
@@ -93,7 +92,7 @@ pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Probl
         open,
     };
     let (counts, ended) = exchange.run(&registrar, source, &mut |event| upload.take(event)).await;
-    upload.finish(&counts, ended, &stream)
+    upload.finish(&counts, ended, *exchange.stop.borrow() != Stop::No)
 }
 
 fn same_file(one: &Path, other: &Path) -> bool {
@@ -107,7 +106,7 @@ fn same_file(one: &Path, other: &Path) -> bool {
 struct Upload<'a> {
     open: Arc<Mutex<Open>>,
     not_written: Option<io::Error>,
-    stopped: Arc<AtomicBool>,
+    stream: String,
     shown: Display,
     /// Item behind which it continued.
     resumed: Option<u64>,
@@ -118,11 +117,11 @@ struct Upload<'a> {
 }
 
 impl<'a> Upload<'a> {
-    fn new(open: Arc<Mutex<Open>>, stopped: Arc<AtomicBool>, shown: Display, texts: &'a Texts) -> Self {
+    fn new(open: Arc<Mutex<Open>>, stream: String, shown: Display, texts: &'a Texts) -> Self {
         Self {
             open,
             not_written: None,
-            stopped,
+            stream,
             shown,
             resumed: None,
             last_line: 0,
@@ -147,9 +146,10 @@ impl<'a> Upload<'a> {
                 let said = self.texts.text("upload-interrupted", &[("cause", cause.into()), ("wait", wait.into())]);
                 self.shown.bar.suspend(|| terminal::remark(said));
             }
+            Event::Stopping { under_way, finish } => self.tell_stopping(under_way, finish),
             _ => {}
         }
-        if self.stopped.load(Ordering::Relaxed) || self.not_written.is_some() {
+        if self.not_written.is_some() {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
@@ -179,6 +179,18 @@ impl<'a> Upload<'a> {
         self.shown.tell(self.answered);
     }
 
+    fn tell_stopping(&self, count: u64, finish: Duration) {
+        let Some(under_way) = UnderWay::of(&lock(&self.open), count) else { return };
+        if self.shown.json {
+            let (rows, seconds) = (under_way.json(), finish.as_secs());
+            terminal::line(
+                json!({ "event": "stopping", "stream": self.stream, "under_way": rows, "seconds": seconds }),
+            );
+        }
+        let said = under_way.stopping(&self.stream, finish, self.texts);
+        self.shown.bar.suspend(|| terminal::remark(said));
+    }
+
     /// Takes out the rows up to an item, or the bad rows up to the next item; lists those that failed.
     fn settle_up_to(&mut self, number: Option<u64>, mut refusal: Option<ServerError>) {
         let open = Arc::clone(&self.open);
@@ -206,35 +218,44 @@ impl<'a> Upload<'a> {
         mut self,
         counts: &Counts,
         ended: Result<(), ExchangeError<io::Error>>,
-        stream: &str,
+        is_stopped: bool,
     ) -> Result<Exit, Problem> {
         // Bad rows behind the last answered one.
         self.settle_up_to(None, None);
         self.shown.bar.finish_and_clear();
         let open = lock(&self.open);
-        self.show(counts, &open.failed, stream);
+        let under_way = UnderWay::of(&open, counts.under_way());
+        self.show(counts, &open.failed, under_way.as_ref(), is_stopped);
         if let Some(cause) = self.not_written {
             let path = open.failed.rows().display();
             return Err(Problem::new("file-not-written", Exit::Failed).with("path", path).with("cause", cause));
         }
-        match ended {
-            Ok(()) => {}
-            Err(ExchangeError::Call(error)) => return Err(answer::problem(&error, self.shown.json)),
-            Err(error) => return Err(Problem::new("upload-failed", Exit::Failed).with("cause", chain(&error))),
-        }
-        Ok(if open.failed.count() == 0 { Exit::Done } else { Exit::Partly })
+        let problem = match ended {
+            Ok(()) => return Ok(if open.failed.count() == 0 { Exit::Done } else { Exit::Partly }),
+            Err(ExchangeError::Stopped { at_once: true }) => Problem::new("upload-cut-off", Exit::Unknown),
+            Err(ExchangeError::Stopped { at_once: false }) => Problem::new("upload-no-outcome", Exit::Unknown),
+            Err(ExchangeError::Call(error @ CallError::Unreachable { .. })) if under_way.is_some() => {
+                answer::problem(&error, self.shown.json).exiting(Exit::Unknown)
+            }
+            Err(ExchangeError::Call(error)) => answer::problem(&error, self.shown.json),
+            Err(error) => Problem::new("upload-failed", Exit::Failed).with("cause", chain(&error)),
+        };
+        Err(match under_way {
+            Some(under_way) => problem.note(under_way.unknown(&self.stream)),
+            None => problem,
+        })
     }
 
-    fn show(&self, counts: &Counts, failed: &FailedRows, stream: &str) {
+    fn show(&self, counts: &Counts, failed: &FailedRows, under_way: Option<&UnderWay>, is_stopped: bool) {
         let texts = self.texts;
-        let is_stopped = self.stopped.load(Ordering::Relaxed);
         let path = |path: &Path| (failed.count() > 0).then(|| path.display().to_string());
         if self.shown.json {
             terminal::line(json!({
-                "event": "done", "stream": stream, "stopped": is_stopped, "resumed_behind_item": self.resumed,
+                "event": "done", "stream": self.stream, "stopped": is_stopped, "resumed_behind_item": self.resumed,
                 "lines": self.last_line, "answered": counts.answered(), "created": counts.created,
                 "changed": counts.changed, "same": counts.unchanged, "refused": failed.count(),
                 "repeated": counts.repeated, "interruptions": counts.interruptions, "last_item": counts.last,
+                "under_way": under_way.map(UnderWay::json),
                 "failed": path(failed.rows()), "rejects": path(failed.reasons()),
                 "per_second": self.shown.rate(counts.answered()),
             }));
@@ -254,8 +275,8 @@ impl<'a> Upload<'a> {
             ("repeated", grouped(counts.repeated).into()),
         ];
         terminal::line(texts.text("upload-done", &values));
-        if is_stopped {
-            terminal::line(texts.text("import-stopped", &[]));
+        if is_stopped && under_way.is_none() {
+            terminal::line(texts.text("upload-stopped", &[("stream", self.stream.as_str().into())]));
         }
         for reason in failed.first() {
             terminal::line(format_args!("  {}", safe(&described(reason, texts))));
@@ -292,12 +313,14 @@ fn described(reason: &Reason, texts: &Texts) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::cli::server::rows::tests::read;
 
     fn upload(open: Arc<Mutex<Open>>, texts: &Texts) -> Upload<'_> {
         let shown = Display { json: true, bar: bar(0, true), started: Instant::now() };
-        Upload::new(open, Arc::default(), shown, texts)
+        Upload::new(open, "s".to_owned(), shown, texts)
     }
 
     #[test]
@@ -311,12 +334,12 @@ mod tests {
         for (number, outcome) in [(1, done.clone()), (2, refused), (3, done)] {
             upload.settle(v1::ItemOutcome { number, outcome: Some(outcome) });
         }
-        let exit = upload.finish(&Counts::default(), Ok(()), "s").unwrap();
+        let exit = upload.finish(&Counts::default(), Ok(()), false).unwrap();
         assert_eq!(exit, Exit::Partly);
         let rows = std::fs::read_to_string(folder.path().join("rows")).unwrap();
         assert_eq!(rows, "no record\n{\"handle\":\"88.1/b\",\"values\":[]}\nnot this either\n");
         let reasons = std::fs::read_to_string(folder.path().join("reasons")).unwrap();
-        let lines: Vec<serde_json::Value> = reasons.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let lines: Vec<Value> = reasons.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let told: Vec<_> =
             lines.iter().map(|line| (line["line"].as_u64().unwrap(), line["code"].as_str().unwrap())).collect();
         assert_eq!(told, [(3, "not-json"), (4, "NOT_SERVED"), (6, "not-json")]);
@@ -328,7 +351,7 @@ mod tests {
         let texts = Texts::new(crate::texts::Language::English);
         let folder = tempfile::tempdir().unwrap();
         let upload = upload(read(1, folder.path()).1, &texts);
-        assert_eq!(upload.finish(&Counts::default(), Ok(()), "s").unwrap(), Exit::Done);
+        assert_eq!(upload.finish(&Counts::default(), Ok(()), false).unwrap(), Exit::Done);
         assert!(!folder.path().join("rows").exists());
     }
 }
