@@ -118,6 +118,39 @@ fn an_identifier_goes_through_its_whole_life() {
 }
 
 #[test]
+fn a_name_that_never_existed_is_said_to_be_absent_in_both_languages() {
+    let node = Node::start("");
+    let name = "88.111.1/never";
+    for (words, english, chinese) in [
+        (
+            ["history", name],
+            "error[history-empty]: There is no identifier 88.111.1/never here",
+            "没有标识 88.111.1/never",
+        ),
+        (["get", name], "error[server-refused]: NOT_FOUND: there is no such identifier", "没有这样的对象"),
+    ] {
+        let told = node.run(&words).expect(3).says(&[english]);
+        assert_eq!(told.out, "", "results alone go to standard output");
+        let mut in_chinese = node.command(&words);
+        in_chinese.env("LANG", "zh_CN.UTF-8");
+        run(in_chinese).expect(3).says(&[chinese]);
+    }
+    assert_eq!(node.run(&["history", name, "--json"]).expect(3).out, "");
+    assert_eq!(node.json(&["get", name], 3)["error"]["reason"], "NOT_FOUND");
+
+    // That nothing is there is an answer too.
+    let listed = node.run(&["list", "88.111.1/"]).expect(0).says(&["0 identifiers"]);
+    assert_eq!((listed.out.as_str(), listed.err.lines().count()), ("", 1));
+    assert_eq!(node.run(&["list", "88.111.1/", "--json"]).expect(0).out, "");
+
+    // One that was deleted has a history.
+    node.json(&["register", name, "--value", "1 URL u"], 0);
+    node.run(&["delete", name]).expect(0);
+    assert_eq!(node.run(&["history", name, "--json"]).expect(0).out.lines().count(), 2);
+    node.run(&["get", name]).expect(3);
+}
+
+#[test]
 fn an_import_leaves_its_failed_rows_to_be_mended_and_sent_again() {
     let node = Node::start("");
     let mut lines = records::lines(2_000, 300);

@@ -301,6 +301,7 @@ upload-done = { $done } answered ({ $rate } / s), up to line { $lines }: { $crea
 upload-failed-rows = Failed rows are in { $rows }, to be mended and sent again; the reasons are in { $reasons }.
 upload-decide-anew = What was decided in an earlier run stays so in this stream; --from-start has everything decided anew.
 listed = { $count } identifiers
+history-empty = There is no identifier { $handle } here, and there never was. Check the name.
 at-serial = serial { $serial }
 receipt-repeated = carried out before under the same request id
 warning-LONG_HANDLE = the handle is longer than configured

@@ -301,6 +301,7 @@ upload-done = 已答复 { $done } 项({ $rate } / 秒),至第 { $lines } 行:新
 upload-failed-rows = 失败的行在 { $rows } 中,可更正后重新发送;原因在 { $reasons } 中。
 upload-decide-anew = 以前运行中已决定的项在此流中保持不变;用 --from-start 可全部重新决定。
 listed = { $count } 个标识
+history-empty = 此处没有标识 { $handle },以前也从未有过。请检查名称。
 at-serial = 序号 { $serial }
 receipt-repeated = 此前已用同一请求编号执行
 warning-LONG_HANDLE = 标识长度超过配置

@@ -7,7 +7,7 @@ use waymark_client::registration::Registrar;
 use super::{answer, connection::Connection};
 use crate::{
     cli::{
-        Shown,
+        Shown, present,
         terminal::{self, grouped},
     },
     problem::{Exit, Problem},
@@ -133,9 +133,10 @@ pub(crate) async fn list(arguments: &List, texts: &Texts, shown: Shown) -> Resul
     Ok(Exit::Done)
 }
 
-/// Shows the versions of an identifier, newest first.
+/// Shows the versions of an identifier, newest first; one that never existed is absent.
 pub(crate) async fn history(arguments: &History, texts: &Texts, shown: Shown) -> Result<Exit, Problem> {
     let registrar = arguments.connection.open(texts)?;
+    let mut count = 0_u64;
     let mut left = arguments.limit.unwrap_or(u64::MAX);
     let mut request = v1::HistoryRequest {
         handle: arguments.handle.clone(),
@@ -147,12 +148,15 @@ pub(crate) async fn history(arguments: &History, texts: &Texts, shown: Shown) ->
         let page = registrar.history(&request).await.map_err(|error| answer::problem(&error, arguments.json))?;
         for version in page.versions.iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
             answer::show_identifier(version, arguments.json, texts, shown)?;
-            left -= 1;
+            (count, left) = (count + 1, left - 1);
         }
         request.page_token = page.next_page_token;
         if request.page_token.is_empty() {
             break;
         }
+    }
+    if count == 0 {
+        return Err(Problem::new("history-empty", Exit::Absent).with("handle", present::safe(&arguments.handle)));
     }
     Ok(Exit::Done)
 }
