@@ -151,6 +151,30 @@ fn a_name_that_never_existed_is_said_to_be_absent_in_both_languages() {
 }
 
 #[test]
+fn a_refusal_tells_cause_and_remedy_apart_in_both_languages() {
+    let node = Node::start("");
+    let words = ["register", "88.222/x", "--value", "1 URL u"];
+    let refused = |language: &str, more: &[&str]| {
+        let mut command = node.command(&[&words[..], more].concat());
+        command.env("LANG", language);
+        run(command).expect(4)
+    };
+    let cases = [
+        ("C", "prefix 88.222 does not live on this node", "ask the node that serves the prefix", "What to do: "),
+        ("zh_CN.UTF-8", "前缀 88.222 不在本节点", "请向服务该前缀的节点提交", "处理办法:"),
+    ];
+    for (language, cause, remedy, lead) in cases {
+        let told = refused(language, &["--json"]).json().pop().unwrap();
+        assert_eq!(told["error"]["cause"], cause);
+        assert!(told["error"]["remedy"].as_str().unwrap().starts_with(remedy), "{told}");
+        let told = refused(language, &[]).err;
+        let lines: Vec<&str> = told.lines().collect();
+        assert!(lines[0].starts_with("error[server-refused]: NOT_SERVED") && lines[0].ends_with(cause), "{told}");
+        assert!(lines[1].trim_start().starts_with(&format!("{lead}{remedy}")), "{told}");
+    }
+}
+
+#[test]
 fn an_import_leaves_its_failed_rows_to_be_mended_and_sent_again() {
     let node = Node::start("");
     let mut lines = records::lines(2_000, 300);

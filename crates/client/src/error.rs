@@ -17,7 +17,7 @@ pub enum AskError {
     #[error("the server has no address for the transports asked for")]
     NoTransport,
     /// Nothing answered in time; what each transport failed with is kept.
-    #[error("no answer within {} ms{}", deadline.as_millis(), Failures(" (", failures, ")"))]
+    #[error("nothing came within {} ms{}", deadline.as_millis(), Failures(" (", failures, ")"))]
     Deadline {
         /// The deadline that passed.
         deadline: Duration,
@@ -114,8 +114,10 @@ mod tests {
         );
         let deadline = Duration::from_millis(1_500);
         let silent = AskError::Deadline { deadline, failures: Vec::new() };
-        assert_eq!(silent.to_string(), "no answer within 1500 ms");
+        assert_eq!(silent.to_string(), "nothing came within 1500 ms");
         let failed = AskError::Deadline { deadline, failures: failures() };
-        assert!(failed.to_string().starts_with("no answer within 1500 ms (udp: ") && failed.to_string().ends_with(')'));
+        assert!(
+            failed.to_string().starts_with("nothing came within 1500 ms (udp: ") && failed.to_string().ends_with(')')
+        );
     }
 }

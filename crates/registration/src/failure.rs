@@ -12,7 +12,7 @@ use waymark_api::registration::v1;
 use waymark_catalog::{ContentHash, FetchError, Refusal, RefusalCode, Serial, SubmitError, Timestamp, WriteError};
 
 use crate::config::VIOLATIONS;
-use crate::reasons::{Language, Reason};
+use crate::reasons::{Language, Reason, Text, word};
 
 /// Something that was not carried out, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,9 @@ pub(crate) struct Retry {
 
 /// Names this service in the details of its errors.
 pub const DOMAIN: &str = "waymark";
+
+/// Names the remedy alone in the metadata of an error, in the language asked for; the localized message says cause and remedy in one text.
+pub const REMEDY: &str = "remedy";
 
 impl Failure {
     /// A failure without values.
@@ -133,19 +136,19 @@ impl Failure {
     /// What is wrong.
     #[must_use]
     pub fn cause(&self, language: Language) -> String {
-        self.fill(self.reason.row().cause.of(language))
+        self.fill(self.reason.row().cause, language)
     }
 
     /// What to do about it.
     #[must_use]
     pub fn remedy(&self, language: Language) -> String {
-        self.fill(self.reason.row().remedy.of(language))
+        self.fill(self.reason.row().remedy, language)
     }
 
-    fn fill(&self, text: &str) -> String {
-        let mut filled = text.to_owned();
+    fn fill(&self, text: Text, language: Language) -> String {
+        let mut filled = text.of(language).to_owned();
         for (slot, value) in &self.facts.values {
-            filled = filled.replace(&format!("{{{slot}}}"), value);
+            filled = filled.replace(&format!("{{{slot}}}"), word(slot, value, language));
         }
         without_slots(filled)
     }
@@ -155,7 +158,9 @@ impl Failure {
     pub fn status(&self, language: Language) -> Status {
         let row = self.reason.row();
         let (cause, remedy) = (self.cause(language), self.remedy(language));
-        let mut details = ErrorDetails::with_error_info(row.name, DOMAIN, self.metadata());
+        let mut metadata = self.metadata();
+        metadata.insert(REMEDY.to_owned(), remedy.clone());
+        let mut details = ErrorDetails::with_error_info(row.name, DOMAIN, metadata);
         for violation in &self.facts.violations {
             details.add_bad_request_violation(violation.field.clone(), violation.description.clone());
         }
@@ -378,6 +383,19 @@ mod tests {
         assert_eq!(message.locale, "zh-CN");
         assert!(message.message.contains("create.values[3].type is empty"), "{}", message.message);
         assert!(status.message().starts_with("the request"), "{}", status.message());
+        let remedy = &details.error_info().unwrap().metadata[REMEDY];
+        assert_eq!(*remedy, failure.remedy(Language::Chinese), "the remedy stands alone too");
+        assert!(message.message.contains(&**remedy), "{}", message.message);
+    }
+
+    #[test]
+    fn a_chinese_text_has_no_english_words_of_ours_in_it() {
+        let cause = |refusal: &Refusal| Failure::of_refusal(refusal, Timestamp(0)).cause(Language::Chinese);
+        assert_eq!(cause(&Refusal::NotFound), "没有这样的对象：标识");
+        assert_eq!(cause(&Refusal::Withdrawn { revoked: true }), "标识处于已吊销状态");
+        let told = Failure::of_refusal(&Refusal::Withdrawn { revoked: false }, Timestamp(0));
+        assert_eq!(told.metadata()["state"], "suspended", "programs read one language");
+        assert_eq!(told.cause(Language::English), "the identifier is suspended");
     }
 
     #[test]

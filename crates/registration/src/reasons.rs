@@ -125,7 +125,7 @@ reasons! {
         { "the identifier is not as the change expects it: it is at serial {serial}" "标识与变更的预期不符：当前序号 {serial}" }
         { "read it, decide anew, and expect its current serial" "请重新读取后再决定，并以当前序号作为预期" }
     Withdrawn "WITHDRAWN" FailedPrecondition 409
-        { "the identifier is {state}" "标识处于 {state} 状态" }
+        { "the identifier is {state}" "标识处于{state}状态" }
         { "resume it first where it is suspended; what is revoked stays so" "如为暂停可先恢复；已吊销的不能恢复" }
     Unreadable "UNREADABLE" DataLoss 500
         { "the stored record cannot be read" "存储的记录无法读取" }
@@ -267,6 +267,26 @@ impl Text {
             Language::English => self.en,
             Language::Chinese => self.zh,
         }
+    }
+}
+
+/// Words that fill slots of the texts, in Chinese.
+const WORDS: &[(&str, &str)] = &[
+    ("identifier", "标识"),
+    ("principal", "主体"),
+    ("token", "令牌"),
+    ("job", "任务"),
+    ("suspended", "已暂停"),
+    ("revoked", "已吊销"),
+];
+
+/// What fills a slot in a language: `what` and `state` are words of ours, everything else comes from elsewhere and stays as it is.
+pub(crate) fn word<'a>(slot: &str, value: &'a str, language: Language) -> &'a str {
+    match (language, slot) {
+        (Language::Chinese, "what" | "state") => {
+            WORDS.iter().find(|(english, _)| *english == value).map_or(value, |(_, chinese)| chinese)
+        }
+        _ => value,
     }
 }
 

@@ -57,6 +57,28 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// What it failed with, in one line: without what that means, and without how often it was tried.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        match self {
+            Self::Refused { error, .. } => error.to_string(),
+            Self::Unreachable { cause, .. } | Self::Untrusted { cause } | Self::Unknown { cause, .. } => {
+                Chain(cause).to_string()
+            }
+        }
+    }
+
+    /// Attempts made, and the time from the first to the last.
+    #[must_use]
+    pub const fn attempts(&self) -> (u32, Duration) {
+        match self {
+            Self::Untrusted { .. } => (1, Duration::ZERO),
+            Self::Refused { attempts, waited, .. }
+            | Self::Unreachable { attempts, waited, .. }
+            | Self::Unknown { attempts, waited, .. } => (*attempts, *waited),
+        }
+    }
+
     /// What the server said, when it answered.
     #[must_use]
     pub fn server_error(&self) -> Option<&ServerError> {

@@ -174,7 +174,7 @@ impl Registrar {
             let status = match tokio::time::timeout(left, send(request)).await {
                 Ok(Ok(answer)) => return Ok(answer.into_inner()),
                 Ok(Err(status)) => status,
-                Err(_) => Status::cancelled(format!("no answer within {:.1} s", left.as_secs_f64())),
+                Err(_) => Status::cancelled(format!("nothing came within {:.1} s", left.as_secs_f64())),
             };
             attempts.after(status).await?;
         }

@@ -18,7 +18,7 @@ pub struct ServerError {
     pub reason: String,
     /// What is wrong.
     pub cause: String,
-    /// What to do about it; empty where the server said both in one text.
+    /// What to do about it; empty where the server did not say it apart from the cause.
     pub remedy: String,
     /// Fields that are wrong: path and what is wrong with it.
     pub violations: Vec<(String, String)>,
@@ -38,11 +38,8 @@ impl ServerError {
         let Some(info) = details.error_info() else { return Self::of_library(status) };
         let said = |name: &str| info.metadata.get(name);
         let text = details.localized_message().map_or_else(|| status.message(), |message| message.message.as_str());
-        // One text says both; in English its first part is the status message.
-        let (cause, remedy) = match text.strip_prefix(status.message()).and_then(|rest| rest.strip_prefix("; ")) {
-            Some(remedy) => (status.message(), remedy),
-            None => (text, ""),
-        };
+        let remedy = said(REMEDY).map(String::as_str).unwrap_or_default();
+        let cause = without_remedy(text, remedy);
         let violations = details.bad_request().map(|request| request.field_violations.as_slice()).unwrap_or_default();
         Some(Self {
             code: status.code(),
@@ -126,6 +123,15 @@ impl ServerError {
     }
 }
 
+/// The cause alone, of a text that says cause and remedy.
+fn without_remedy<'a>(text: &'a str, remedy: &str) -> &'a str {
+    if remedy.is_empty() {
+        return text;
+    }
+    let cause = text.rfind(remedy).and_then(|at| text.get(..at));
+    cause.map_or(text, |cause| cause.trim_end_matches(['。', ';', ' ']))
+}
+
 impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.reason, self.cause)?;
@@ -140,6 +146,9 @@ impl std::error::Error for ServerError {}
 
 /// Reasons of a server that stopped writing while the write was under way: what is on its disk shows when it is started anew.
 const OPEN_UNTIL_RESTART: [&str; 2] = ["WRITING_STOPPED", "STORE_FULL"];
+
+/// Name of the remedy in the metadata of an error.
+const REMEDY: &str = "remedy";
 
 /// Reason of a request id the server no longer remembers.
 const IDEMPOTENCY_EXPIRED: &str = "IDEMPOTENCY_EXPIRED";
@@ -159,7 +168,10 @@ mod tests {
 
     #[test]
     fn reason_fields_and_times_are_read() {
-        let mut details = details("QUOTA_EXCEEDED", &[("retry_at_ms", "90000"), ("current_serial", "5")]);
+        let mut details = details(
+            "QUOTA_EXCEEDED",
+            &[("retry_at_ms", "90000"), ("current_serial", "5"), ("remedy", "come back tomorrow")],
+        );
         details.add_bad_request_violation("create.values[3].type", "is empty");
         details.set_retry_info(Some(Duration::from_secs(60)));
         details.set_localized_message("en", "the quota is used up; come back tomorrow");
@@ -177,12 +189,17 @@ mod tests {
     }
 
     #[test]
-    fn a_text_in_another_language_stays_whole() {
-        let mut details = details("NOT_FOUND", &[]);
-        details.set_localized_message("zh-CN", "没有。请检查。");
-        let status = Status::with_error_details(Code::NotFound, "there is none", details);
-        let error = ServerError::of_status(&status).unwrap();
-        assert_eq!((error.cause.as_str(), error.remedy.as_str()), ("没有。请检查。", ""));
+    fn cause_and_remedy_are_told_apart_in_every_language() {
+        let error = |metadata: &[(&str, &str)]| {
+            let mut details = details("NOT_FOUND", metadata);
+            details.set_localized_message("zh-CN", "没有。这里。请检查。");
+            ServerError::of_status(&Status::with_error_details(Code::NotFound, "there is none", details)).unwrap()
+        };
+        let told = error(&[("remedy", "请检查")]);
+        assert_eq!((told.cause.as_str(), told.remedy.as_str()), ("没有。这里", "请检查"));
+        // A server that does not say it apart.
+        let told = error(&[]);
+        assert_eq!((told.cause.as_str(), told.remedy.as_str()), ("没有。这里。请检查。", ""));
     }
 
     #[test]

@@ -21,18 +21,41 @@ pub(crate) fn problem(error: &CallError, json: bool) -> Problem {
     if json && let Some(said) = error.server_error() {
         terminal::line(json!({ "error": server_error_json(said) }));
     }
-    match error {
-        CallError::Refused { error: said, .. } => Problem::new("server-refused", exit(said)).with("cause", error),
-        CallError::Untrusted { .. } => Problem::new("server-untrusted", Exit::NoAnswer).with("cause", error),
+    let problem = match error {
+        CallError::Refused { error: said, .. } => refused(said),
+        CallError::Untrusted { .. } => Problem::new("server-untrusted", Exit::NoAnswer).with("cause", error.cause()),
         CallError::Unknown { request_id: Some(id), .. } => {
             if json {
                 terminal::line(json!({ "outcome": "unknown", "request_id": id.to_string() }));
             }
-            Problem::new("outcome-unknown-id", Exit::Unknown).with("cause", error).with("id", id)
+            Problem::new("outcome-unknown-id", Exit::Unknown).with("cause", error.cause()).with("id", id)
         }
-        CallError::Unknown { .. } => Problem::new("outcome-unknown", Exit::Unknown).with("cause", error),
-        _ => Problem::new("no-answer", Exit::NoAnswer).with("cause", error),
+        CallError::Unknown { .. } => Problem::new("outcome-unknown", Exit::Unknown).with("cause", error.cause()),
+        _ => Problem::new("no-answer", Exit::NoAnswer).with("cause", error.cause()),
+    };
+    match error.attempts() {
+        (0 | 1, _) => problem,
+        (attempts, waited) => {
+            let seconds = format!("{:.1}", waited.as_secs_f64());
+            let tried = Problem::new("tried", problem.exit()).with("attempts", attempts).with("seconds", seconds);
+            problem.note(tried)
+        }
     }
+}
+
+/// The problem a refusal is: its cause, and a line each for what to do and when.
+fn refused(error: &ServerError) -> Problem {
+    let listed = error.violations.iter().map(|(field, what)| format!("; {field}: {what}"));
+    let cause: String = std::iter::once(error.cause.clone()).chain(listed).collect();
+    let exit = exit(error);
+    let mut problem = Problem::new("server-refused", exit).with("reason", &error.reason).with("cause", cause);
+    if !error.remedy.is_empty() {
+        problem = problem.note(Problem::new("server-remedy", exit).with("remedy", &error.remedy));
+    }
+    if let Some(time) = error.retry_at {
+        problem = problem.note(Problem::new("server-retry-at", exit).with("time", prost_types::Timestamp::from(time)));
+    }
+    problem
 }
 
 /// How a command ends whose call the server refused so.
