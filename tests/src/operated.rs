@@ -23,7 +23,12 @@ impl Node {
     /// Starts it on a fresh folder; `more` are lines of its configuration.
     #[track_caller]
     pub fn start(more: &str) -> Self {
-        let bench = Bench::new(more);
+        Self::over(Bench::new(more))
+    }
+
+    /// Starts it on a folder of the caller.
+    #[track_caller]
+    pub fn over(bench: Bench) -> Self {
         bench.run(&["prefix", "home", records::PREFIX]).expect(0);
         let daemon = bench.serve();
         let token = bench.data().join("operator-token");
@@ -36,6 +41,15 @@ impl Node {
         command.args(["--server", &self.daemon.url("grpcs"), "--pin", &self.pin()]);
         command.arg("--token-file").arg(&self.token);
         command
+    }
+
+    /// Stops it in order, does something with its folder, and starts it again.
+    #[track_caller]
+    pub fn restart(self, between: impl FnOnce(&Bench)) -> Self {
+        let Self { bench, daemon, token } = self;
+        daemon.stop().expect(0);
+        between(&bench);
+        Self { daemon: bench.serve(), bench, token }
     }
 
     /// The fingerprint of its registration certificate.

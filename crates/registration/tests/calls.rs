@@ -11,9 +11,13 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Authority, Node, apply, client, create, delete, issue, principal, put_principal, reason, speaking};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 use waymark_api::registration::v1::{self, Outcome};
@@ -217,6 +221,37 @@ async fn a_certificate_of_another_authority_gets_no_connection() {
     let (channel, _) = node.channel_with_certificate(&Authority::new()).await;
     let failed = client(channel, None).apply(apply(create("88.1/x", "a"))).await.unwrap_err();
     assert!(reason(&failed).starts_with("none"), "{failed:?}");
+}
+
+#[tokio::test]
+async fn a_client_that_sends_while_its_certificate_is_refused_hears_why() {
+    let node = Node::start().await;
+    let (certificate, key) = Authority::new().issue("client");
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(node.authority.der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(vec![certificate.der().clone()], key.serialize_der().try_into().unwrap())
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let config = Arc::new(config);
+    for _ in 0..20 {
+        let stream = TcpStream::connect(node.address()).await.unwrap();
+        let connector = TlsConnector::from(Arc::clone(&config));
+        // Done as far as the client knows: its certificate was not looked at yet.
+        let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+        stream.write_all(&[b'x'; 8_192]).await.unwrap();
+        stream.flush().await.unwrap();
+        stream.get_ref().0.readable().await.unwrap();
+        stream.write_all(&[b'x'; 8_192]).await.unwrap();
+        stream.flush().await.unwrap();
+        let refused = stream.read_to_end(&mut Vec::new()).await.unwrap_err();
+        let refused = refused.get_ref().and_then(|cause| cause.downcast_ref());
+        assert!(matches!(refused, Some(rustls::Error::AlertReceived(_))), "{refused:?}");
+    }
 }
 
 #[tokio::test]

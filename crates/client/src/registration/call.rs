@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt, io, time::Duration};
 
+use rustls::AlertDescription;
 use tokio::time::{Instant, sleep};
 use tonic::Status;
 use uuid::Uuid;
@@ -172,8 +173,27 @@ fn is_distrust(error: &(dyn Error + 'static)) -> bool {
                 | rustls::Error::AlertReceived(_)
                 | rustls::Error::NoCertificatesPresented
         )
-    )
+    ) || says_distrust(&error.to_string())
 }
+
+/// Whether a failure is an alert about the certificate this side has shown. With TLS 1.3 it comes after the handshake is over for the client,
+/// and the HTTP library keeps nothing of it but its text. A server that does not believe the client reads none of its requests.
+fn says_distrust(text: &str) -> bool {
+    CERTIFICATE_ALERTS.iter().any(|alert| text.ends_with(&rustls::Error::AlertReceived(*alert).to_string()))
+}
+
+/// Alerts that end a handshake because of a certificate or its signatures, and nothing else (RFC 8446 section 6.2).
+const CERTIFICATE_ALERTS: [AlertDescription; 9] = [
+    AlertDescription::BadCertificate,
+    AlertDescription::UnsupportedCertificate,
+    AlertDescription::CertificateRevoked,
+    AlertDescription::CertificateExpired,
+    AlertDescription::CertificateUnknown,
+    AlertDescription::UnknownCA,
+    AlertDescription::AccessDenied,
+    AlertDescription::CertificateRequired,
+    AlertDescription::DecryptError,
+];
 
 /// Waits that double, half of each drawn at random.
 #[derive(Clone, Copy, Debug)]
@@ -364,6 +384,15 @@ mod tests {
     async fn an_error_says_how_long_was_waited() {
         let error = ended(Repeat::Harmless, vec![lost(), lost(), lost()]).await;
         assert!(error.to_string().contains("after 3 attempts in 0."), "{error}");
+    }
+
+    #[test]
+    fn an_alert_about_a_certificate_is_told_from_others_by_its_text() {
+        let said = |alert| says_distrust(&format!("connection error: {}", rustls::Error::AlertReceived(alert)));
+        assert!(said(AlertDescription::UnknownCA) && said(AlertDescription::DecryptError));
+        // These come in the middle of connections too.
+        assert!(!said(AlertDescription::BadRecordMac) && !said(AlertDescription::InternalError));
+        assert!(!says_distrust("stream closed because of a broken pipe"));
     }
 
     #[test]

@@ -1,6 +1,15 @@
 //! Single calls to a registration server.
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::time::Instant;
 
 use tonic::{
     Request, Response, Status, Streaming,
@@ -23,6 +32,8 @@ pub struct Registrar {
     channel: Channel,
     headers: MetadataMap,
     deadline: Duration,
+    /// Whether the server has yet to answer somebody who shows this client certificate.
+    is_unproven: Arc<AtomicBool>,
 }
 
 impl Registrar {
@@ -37,7 +48,9 @@ impl Registrar {
             headers.insert("authorization", authorization);
         }
         headers.insert("accept-language", MetadataValue::<Ascii>::from_static(endpoint.language));
-        Ok(Self { channel: endpoint.channel()?, headers, deadline: CALL_DEADLINE.clamp(endpoint.deadline) })
+        let is_unproven = Arc::new(AtomicBool::new(endpoint.certificate.is_some()));
+        let deadline = CALL_DEADLINE.clamp(endpoint.deadline);
+        Ok(Self { channel: endpoint.channel()?, headers, deadline, is_unproven })
     }
 
     /// Carries out one change. `request_id` is for asking again about a change sent before; without it one is made.
@@ -126,7 +139,11 @@ impl Registrar {
     where
         F: Future<Output = Result<Response<R>, Status>>,
     {
-        self.attempts(message, repeat, true, send).await
+        let started = Instant::now();
+        if repeat != Repeat::Harmless {
+            self.prove().await?;
+        }
+        self.attempts(message, repeat, self.deadline.saturating_sub(started.elapsed()), true, send).await
     }
 
     /// As [`Self::repeat`], for calls whose answer is a stream: the deadline is for its beginning.
@@ -138,7 +155,7 @@ impl Registrar {
     where
         F: Future<Output = Result<Response<Streaming<R>>, Status>>,
     {
-        self.attempts(message, Repeat::Harmless, false, send).await
+        self.attempts(message, Repeat::Harmless, self.deadline, false, send).await
     }
 
     /// As [`Self::repeat_opening`], for calls that change something before the stream begins.
@@ -158,13 +175,14 @@ impl Registrar {
         &self,
         message: &M,
         repeat: Repeat,
+        deadline: Duration,
         tells_deadline: bool,
         send: impl Fn(Request<M>) -> F,
     ) -> Result<R, CallError>
     where
         F: Future<Output = Result<Response<R>, Status>>,
     {
-        let mut attempts = Attempts::new(self.deadline, repeat);
+        let mut attempts = Attempts::new(deadline, repeat);
         loop {
             let left = attempts.left();
             let mut request = self.request(message.clone());
@@ -178,6 +196,17 @@ impl Registrar {
             };
             attempts.after(status).await?;
         }
+    }
+
+    /// Has the server answer a question before the first call that changes something, where a client certificate is shown. With TLS 1.3 a
+    /// server refuses it when the client may have sent its request already, and whether that was carried out would be unknown.
+    async fn prove(&self) -> Result<(), CallError> {
+        if self.is_unproven.load(Ordering::Relaxed) {
+            let ask = |request| async move { self.registration().who_am_i(request).await };
+            self.attempts(&v1::WhoAmIRequest {}, Repeat::Harmless, self.deadline, true, ask).await?;
+            self.is_unproven.store(false, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// A request with the caller's credential and language.
@@ -209,6 +238,7 @@ impl Registrar {
         S: Iterator<Item = Vec<u8>> + Send + 'static,
     {
         use v1::submit_job_request::Message;
+        self.prove().await?;
         let id = Uuid::parse_str(&header.request_id).ok();
         let header = v1::SubmitJobRequest { message: Some(Message::Header(header)) };
         let chunks = chunks.map(|chunk| v1::SubmitJobRequest { message: Some(Message::Chunk(chunk)) });

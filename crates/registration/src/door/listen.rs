@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, sink};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
@@ -22,6 +23,9 @@ const BACKLOG: i32 = 1024;
 
 /// How long accepting rests after an error of the system (no descriptors), which would come again at once.
 const REST: Duration = Duration::from_millis(100);
+
+/// Bytes a client whose handshake failed may send while it learns why: a first request or two, sent before its end was known.
+const FAREWELL_BYTES: u64 = 64 << 10;
 
 /// Takes an address. An IPv6 address takes IPv6 alone, so that both families can be named side by side.
 pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
@@ -113,7 +117,7 @@ impl Doorway {
         };
         let (this, ready, stopping) = (Arc::clone(self), ready.clone(), stopping.clone());
         tokio::spawn(async move {
-            let shaken = timeout(this.handshake_time, acceptor.accept(stream)).await;
+            let shaken = timeout(this.handshake_time, acceptor.accept(stream).into_fallible()).await;
             drop(slot);
             let counters = Arc::clone(&this.counters);
             match shaken {
@@ -121,11 +125,25 @@ impl Doorway {
                     let connection = Connection::tls(stream, address, stopping, counters, permit, this.handshake_time);
                     let _ = ready.send(connection).await;
                 }
-                Ok(Err(_)) | Err(_) => {
+                Ok(Err((_, stream))) => {
+                    counters.add(Event::HandshakesFailed, 1);
+                    farewell(stream, this.handshake_time).await;
+                    counters.add(Event::ConnectionsClosed, 1);
+                    drop(permit);
+                }
+                Err(_) => {
                     counters.add(Event::HandshakesFailed, 1);
                     counters.add(Event::ConnectionsClosed, 1);
                 }
             }
         });
     }
+}
+
+/// Lets a client read the alert that was sent to it. With TLS 1.3 it may be sending a request by now, and where a socket is closed with bytes
+/// unread its peer cannot send any more: the client would only see a broken connection, and not that its request was not even read.
+async fn farewell(mut stream: TcpStream, at_most: Duration) {
+    // A client that is gone needs no farewell.
+    let _ = stream.shutdown().await;
+    let _ = timeout(at_most, tokio::io::copy(&mut stream.take(FAREWELL_BYTES), &mut sink())).await;
 }
