@@ -309,6 +309,12 @@ impl Bench {
         bench
     }
 
+    /// Adds lines to the configuration.
+    pub fn configure(&self, more: &str) {
+        let settings = self.text("waymark.toml");
+        self.put("waymark.toml", format!("{settings}{more}"));
+    }
+
     /// Where a file or folder of this name lies.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -50,8 +50,7 @@ impl Authority {
 fn node() -> (Node, Authority) {
     let (bench, authority) = (Bench::default(), Authority::new(OURS));
     let authorities = bench.put("authorities.pem", authority.issuer.pem());
-    let config = bench.text("waymark.toml");
-    bench.put("waymark.toml", format!("{config}registration.client_authorities = \"{}\"\n", authorities.display()));
+    bench.configure(&format!("registration.client_authorities = \"{}\"\n", authorities.display()));
     (Node::over(bench), authority)
 }
 
