@@ -22,7 +22,7 @@ const OUTCOMES: [Outcome; 15] = [
 ];
 
 /// Every refusal, at its number minus one.
-const REFUSALS: [RefusalCode; 31] = [
+const REFUSALS: [RefusalCode; 32] = [
     RefusalCode::AlreadyExistsSame,
     RefusalCode::AlreadyExistsDifferent,
     RefusalCode::NotFound,
@@ -54,6 +54,7 @@ const REFUSALS: [RefusalCode; 31] = [
     RefusalCode::TooFewCodes,
     RefusalCode::NotReconciled,
     RefusalCode::NeverIssued,
+    RefusalCode::TooLarge,
 ];
 
 impl Outcome {
@@ -125,6 +126,7 @@ impl RefusalCode {
             Self::TooFewCodes => 29,
             Self::NotReconciled => 30,
             Self::NeverIssued => 31,
+            Self::TooLarge => 32,
         }
     }
 

@@ -167,7 +167,8 @@ pub enum Expect {
     Content(ContentHash),
 }
 
-/// Commands handed to the writer together: one group, one flush, each decided by itself.
+/// Commands handed to the writer together, each decided by itself: one group, one flush; several, with nothing between them, where what they
+/// lead to is too large for one.
 #[derive(Clone, Debug)]
 pub struct Submission {
     /// Who asks.
@@ -178,13 +179,16 @@ pub struct Submission {
     pub request: Option<Request>,
     /// The step of a stream these orders are.
     pub stream: Option<StreamStep>,
+    /// Where the stream is between the orders, in order, for one that counts something else: where a step may be taken apart without being
+    /// repeated after an interruption.
+    pub places: Vec<StepPlace>,
 }
 
 impl Submission {
     /// Orders without request id or stream.
     pub fn new(actor: &Actor, orders: impl IntoIterator<Item = impl Into<Order>>) -> Self {
         let orders = orders.into_iter().map(Into::into).collect();
-        Self { actor: actor.clone(), orders, request: None, stream: None }
+        Self { actor: actor.clone(), orders, request: None, stream: None, places: Vec::new() }
     }
 
     /// The same as a step of a stream.
@@ -227,6 +231,15 @@ pub struct StreamStep {
     pub position: u64,
     /// The unit is orders: `position` is `after` plus their number, and what became of each can be asked for later.
     pub counts_orders: bool,
+}
+
+/// A place within a step of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepPlace {
+    /// Orders of the step that lie before it.
+    pub orders: usize,
+    /// Where the stream is behind them, in its own unit.
+    pub position: u64,
 }
 
 /// Names a stream among all of a node.

@@ -33,6 +33,9 @@ use crate::warnings::Warnings;
 /// Most bytes of entries in one group, below what the store takes, so that a group that was formed can be committed.
 const GROUP_CEILING_BYTES: usize = waymark_store::config::MAX_GROUP_BYTES / 8 * 7;
 
+/// Most bytes of records that are loaded for one group: what is replaced or deleted is not written, but is held in memory too.
+const LOADED_CEILING_BYTES: usize = 2 * GROUP_CEILING_BYTES;
+
 /// What the status of a record takes at most in its stored form: state, since, length, reason.
 const STATUS_BYTES: usize = 64 + crate::config::REASON_BYTES;
 
@@ -57,6 +60,15 @@ pub(crate) struct Tables {
     pub(crate) prefixes: Arc<Prefixes>,
     pub(crate) access: Arc<Access>,
     pub(crate) ranges: Arc<Ranges>,
+}
+
+/// A submission might not fit into a group, or into what is left of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooMuch {
+    /// How many of its orders would.
+    pub(crate) fits: usize,
+    /// What they and the next one take at most.
+    pub(crate) bytes: usize,
 }
 
 /// The group. All of it becomes durable together, or nothing.
@@ -114,39 +126,44 @@ impl Forming {
         }
     }
 
-    /// Decides a submission and takes its changes into the group; `None`, with nothing taken, when they might not fit.
+    /// Decides a submission and takes its changes into the group.
+    ///
+    /// A single order that is too large for a group of its own is refused: nothing can be done about it.
+    ///
+    /// # Errors
+    /// [`TooMuch`], with nothing taken: not all of it might fit.
     pub(crate) fn decide(
         &mut self,
         submission: &Submission,
         terms: Terms<'_>,
         locator: &mut Locator,
         marks: &mut Marks,
-    ) -> Option<Results> {
-        let Submission { actor, orders, stream, request } = submission;
-        if let Some(result) = self.known_before(submission, terms).transpose() {
+    ) -> Result<Results, TooMuch> {
+        let Submission { actor, orders, stream, request, .. } = submission;
+        let known = self.known_before(submission, terms).transpose();
+        // Before anything is loaded, and before a submission is taken apart: a part might begin where the stream happens to be.
+        let moved = || stream.as_ref().and_then(|step| marks.check(step).err()).map(Err);
+        if let Some(result) = known.or_else(moved) {
             // Counted too, so that a group of nothing but these ends.
             self.commands += orders.len().max(1);
-            return Some(vec![result; orders.len()]);
+            return Ok(vec![result; orders.len()]);
         }
         let keys: Vec<CommandKey> = orders.iter().map(|order| record_key(&order.command, terms.rule)).collect();
-        for key in keys.iter().flatten().flatten() {
-            self.overlay.load(key, locator);
-        }
-        let bytes = self.bytes + self.most_bytes(actor, orders, &keys, terms.access);
-        if bytes > GROUP_CEILING_BYTES {
-            return None;
-        }
-        self.bytes = bytes;
+        let is_first = self.commands == 0;
+        let refused = match self.make_room(actor, orders, &keys, terms.access, locator) {
+            Ok(()) => None,
+            Err(TooMuch { bytes, .. }) if is_first && orders.len() == 1 => {
+                self.bytes += MOST_ACTOR_BYTES + mark::MARK_BYTES + mark::ITEM_BYTES;
+                Some(Refusal::TooLarge { bytes, limit: GROUP_CEILING_BYTES })
+            }
+            Err(error) => return Err(error),
+        };
         self.commands += orders.len();
-        if let Some(step) = stream
-            && let Err(refusal) = marks.check(step)
-        {
-            return Some(vec![Err(refusal); orders.len()]);
-        }
         let name = actor.shared_name();
         let first = self.serial_of(self.drafts.len());
         let decide_one = |(order, key): (&Order, CommandKey)| {
             let permit = authorize(actor, &order.command, &self.access, self.time)?;
+            refused.clone().map_or(Ok(()), Err)?;
             self.carry_out(permit, order, key, &name, terms)
         };
         let results: Results = orders.iter().zip(keys).map(decide_one).collect();
@@ -156,38 +173,54 @@ impl Forming {
         if let Some(step) = stream {
             self.mark(step, first, &results, &name, marks);
         }
-        Some(results)
+        Ok(results)
     }
 
-    /// The most bytes the entries of orders can take: each as large as the record before and all that came in.
-    fn most_bytes(&self, actor: &Actor, orders: &[Order], keys: &[CommandKey], limits: &AccessLimits) -> usize {
+    /// Loads what orders are about, and counts the most bytes their entries can take: each as large as the record before and all that came in.
+    ///
+    /// # Errors
+    /// [`TooMuch`], with nothing counted. Records that were loaded stay so.
+    fn make_room(
+        &mut self,
+        actor: &Actor,
+        orders: &[Order],
+        keys: &[CommandKey],
+        limits: &AccessLimits,
+        locator: &mut Locator,
+    ) -> Result<(), TooMuch> {
         let mut bodies: HashMap<&[u8], usize> = HashMap::new();
-        let mut total = MOST_ACTOR_BYTES + requests::NOTE_BYTES + mark::MARK_BYTES + orders.len() * mark::ITEM_BYTES;
-        for (order, key) in orders.iter().zip(keys) {
-            let key: &[u8] = match key {
-                Ok(Some(key)) => key,
+        let mut total = self.bytes + MOST_ACTOR_BYTES + requests::NOTE_BYTES + mark::MARK_BYTES;
+        for (fits, (order, key)) in orders.iter().zip(keys).enumerate() {
+            total += mark::ITEM_BYTES;
+            match key {
+                Ok(Some(key)) => {
+                    self.overlay.load(key, locator);
+                    let body = bodies.entry(key).or_insert_with(|| self.most_body_bytes(key, orders));
+                    let weight = order.command.weight_bytes();
+                    match &order.command {
+                        // All of the record comes in; of the one before, its status at most stays.
+                        Command::Put { .. } | Command::PutWithdrawn { .. } => *body = weight + STATUS_BYTES.min(*body),
+                        Command::Delete { .. } => *body = weight,
+                        _ => *body += weight,
+                    }
+                    total += *body + key.len() + actor.name().len() + ENTRY_FRAME_BYTES;
+                    total += most_item_bytes(&order.command);
+                }
                 Ok(None) if let Command::Range(command) = &order.command => {
                     total += self.most_range_bytes(command, actor) + most_item_bytes(&order.command);
-                    continue;
                 }
                 Ok(None) => {
                     total += self.most_access_bytes(&order.command, actor, limits) + most_item_bytes(&order.command);
-                    continue;
                 }
-                Err(_) => continue,
-            };
-            let body = bodies.entry(key).or_insert_with(|| self.most_body_bytes(key, orders));
-            match &order.command {
-                // All of the record comes in; of the one before, its status at most stays.
-                Command::Put { .. } | Command::PutWithdrawn { .. } => {
-                    *body = order.command.weight_bytes() + STATUS_BYTES.min(*body);
-                }
-                Command::Delete { .. } => *body = order.command.weight_bytes(),
-                _ => *body += order.command.weight_bytes(),
+                Err(_) => {}
             }
-            total += *body + key.len() + actor.name().len() + ENTRY_FRAME_BYTES + most_item_bytes(&order.command);
+            let crowded = self.overlay.loaded_bytes() > LOADED_CEILING_BYTES && self.commands + fits > 0;
+            if total > GROUP_CEILING_BYTES || crowded {
+                return Err(TooMuch { fits, bytes: total - self.bytes });
+            }
         }
-        total
+        self.bytes = total;
+        Ok(())
     }
 
     fn carry_out(

@@ -68,7 +68,8 @@ pub use catalog::{
 pub use changes::{Change, ChangeVisitor, ChangedWithin, Progress};
 pub use cold::{ColdReader, FetchError};
 pub use command::{
-    AddMode, Command, Expect, Order, Outcome, PutMode, Receipt, Request, StreamId, StreamStep, Submission, Timestamps,
+    AddMode, Command, Expect, Order, Outcome, PutMode, Receipt, Request, StepPlace, StreamId, StreamStep, Submission,
+    Timestamps,
 };
 pub use config::{
     AccessLimits, AuditOptions, FeedLimits, RangeLimits, RecordLimits, RequestLimits, Ruling, WriterLimits,

@@ -16,6 +16,8 @@ pub(crate) struct Overlay {
     keys: HashMap<Vec<u8>, KeyState>,
     /// Content of the records that entries of the group replaced, by number of the entry.
     replaced: HashMap<usize, ContentHash>,
+    /// Bytes of the records that were loaded.
+    loaded_bytes: usize,
 }
 
 /// One key.
@@ -59,6 +61,7 @@ impl Overlay {
         let (published, held) = match locator.find(key) {
             Ok(None) => (None, locator.deletion(key).map_or(Held::Unreadable, Held::Absent)),
             Ok(Some(Located { place, serial, time, body })) => {
+                self.loaded_bytes += body.len();
                 (Some(place), Held::Live(Version { serial, time, body }))
             }
             Err(_) => (None, Held::Unreadable),
@@ -91,6 +94,11 @@ impl Overlay {
             Current::Live(version) => version.body.len(),
             Current::Absent | Current::Unreadable => 0,
         }
+    }
+
+    /// Bytes of all records that were loaded, those the group has changed since included.
+    pub(crate) const fn loaded_bytes(&self) -> usize {
+        self.loaded_bytes
     }
 
     /// The last entry of `key`.

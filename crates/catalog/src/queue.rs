@@ -32,8 +32,9 @@ impl WriterHandle {
         Self { queue }
     }
 
-    /// Hands orders to the writer. They are committed in one group, perhaps together with those of others, and each
-    /// is decided by itself: one that is refused does not keep the others from being carried out.
+    /// Hands orders to the writer. They are committed in one group, perhaps together with those of others, or, where what they lead to is too large
+    /// for one, in several groups with nothing between them. Each is decided by itself: one that is refused does not keep the others from being
+    /// carried out.
     ///
     /// # Errors
     /// At once, with nothing queued, when the queue is full, closed, or could never take so much.
@@ -69,7 +70,7 @@ impl WriterHandle {
             return Err(SubmitError::TooLarge { bytes: weight, commands: submission.orders.len() });
         }
         let (answer, ticket) = oneshot::channel();
-        self.queue.push(Queued { submission, weight, answer }, wait)?;
+        self.queue.push(Queued { submission, weight, answer: Answer(answer) }, wait)?;
         Ok(Ticket { answer: ticket })
     }
 }
@@ -84,7 +85,7 @@ impl Ticket {
     /// Waits until the submission is durable and visible, or known to have failed. For threads; tasks use [`done`](Self::done).
     ///
     /// # Errors
-    /// [`WriteError`]: nothing of the submission was acknowledged.
+    /// [`WriteError`]: nothing of the submission was acknowledged, unless the error holds results.
     pub fn wait(self) -> Result<Results, WriteError> {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut answer = pin!(self.answer);
@@ -134,7 +135,7 @@ pub enum SubmitError {
     Stopped,
 }
 
-/// Why a submission failed as a whole. None of its commands was acknowledged.
+/// Why a submission failed as a whole. None of its commands was acknowledged, except as [`WriteError::Partly`] says.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriteError {
@@ -153,25 +154,55 @@ pub enum WriteError {
     /// The index cannot take more entries, so no more writes. What was committed is visible after a start with more memory.
     #[error("the index is full")]
     IndexFull,
-    /// The records the submission leads to are too large for one group; submit less at a time.
+    /// The entries do not fit into a group although there was room counted for them: a defect of this program.
     #[error("the changes are too large for one group")]
     TooLarge,
+    /// The submission was too large for one group, and a later one of its groups failed.
+    #[error("{} of the orders were decided, then: {error}", results.len())]
+    Partly {
+        /// What became of the first orders: durable and visible.
+        results: Results,
+        /// What became of the others.
+        error: Box<Self>,
+    },
     /// The catalog is shutting down.
     #[error("the catalog is shutting down")]
     Stopped,
+}
+
+impl WriteError {
+    /// The same, when results were there before it.
+    pub(crate) fn behind(self, results: Results) -> Self {
+        if results.is_empty() { self } else { Self::Partly { results, error: Box::new(self) } }
+    }
 }
 
 /// A submission waiting for the writer.
 pub(crate) struct Queued {
     pub(crate) submission: Submission,
     weight: usize,
-    answer: oneshot::Sender<Result<Results, WriteError>>,
+    answer: Answer,
 }
 
 impl Queued {
-    /// Gives the answer. That nobody waits for it any more is not the writer's concern.
+    /// Gives the answer.
     pub(crate) fn answer(self, answer: Result<Results, WriteError>) {
-        let _ = self.answer.send(answer);
+        self.answer.give(answer);
+    }
+
+    /// The submission, and where its answer goes.
+    pub(crate) fn into_parts(self) -> (Submission, Answer) {
+        (self.submission, self.answer)
+    }
+}
+
+/// Where the answer to a submission goes.
+pub(crate) struct Answer(oneshot::Sender<Result<Results, WriteError>>);
+
+impl Answer {
+    /// Gives the answer. That nobody waits for it any more is not the writer's concern.
+    pub(crate) fn give(self, answer: Result<Results, WriteError>) {
+        let _ = self.0.send(answer);
     }
 }
 

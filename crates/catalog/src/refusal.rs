@@ -78,6 +78,14 @@ pub enum Refusal {
         /// Bytes allowed.
         limit: usize,
     },
+    /// What it alone leads to is more than one group of writes may hold.
+    #[error("{bytes} bytes to be written are more than one group of {limit} may hold")]
+    TooLarge {
+        /// Bytes to be written, at least.
+        bytes: usize,
+        /// Bytes of a group.
+        limit: usize,
+    },
     /// The stream is elsewhere than the mark says, since an earlier submission of it failed.
     #[error("the stream is at {found}")]
     MarkMoved {
@@ -303,6 +311,8 @@ pub enum RefusalCode {
     NotReconciled,
     /// See [`Refusal::NeverIssued`].
     NeverIssued,
+    /// See [`Refusal::TooLarge`].
+    TooLarge,
 }
 
 impl RefusalCode {
@@ -341,6 +351,7 @@ impl RefusalCode {
             Self::TooFewCodes => "too-few-codes",
             Self::NotReconciled => "not-reconciled",
             Self::NeverIssued => "never-issued",
+            Self::TooLarge => "too-large",
         }
     }
 }
@@ -381,6 +392,7 @@ impl Refusal {
             Self::TooFewCodes { .. } => RefusalCode::TooFewCodes,
             Self::NotReconciled { .. } => RefusalCode::NotReconciled,
             Self::NeverIssued => RefusalCode::NeverIssued,
+            Self::TooLarge { .. } => RefusalCode::TooLarge,
         }
     }
 }

@@ -15,9 +15,10 @@ use waymark_store::{CommitError, Group, Place, Serial, Store, Timestamp};
 
 use crate::access::Access;
 use crate::audit::{Announcement, Journal};
+use crate::command::{Receipt, Refusal, Submission};
 use crate::config::{AccessLimits, RangeLimits, RecordLimits, WriterLimits};
 use crate::deletions::Deletions;
-use crate::forming::{Forming, Marks, Tables, Terms};
+use crate::forming::{Forming, Marks, Tables, Terms, TooMuch};
 use crate::locate::Locator;
 use crate::overlay::Publication;
 use crate::prefixes::Prefixes;
@@ -163,8 +164,8 @@ impl Writer {
     /// Forms a group from `first` and what waits behind it, and carries it through.
     fn work_group(&mut self, first: Queued) {
         let mut group = Gathered { forming: self.new_group(), decided: Vec::new() };
-        if let Some(refused) = self.gather(&mut group, first) {
-            refused.answer(Err(WriteError::TooLarge));
+        if let Some(first) = self.gather(&mut group, first) {
+            self.work_in_parts(first, group.forming);
             return;
         }
         let limits = self.parts.writer_limits;
@@ -178,6 +179,33 @@ impl Writer {
             }
         }
         self.finish_group(group);
+    }
+
+    /// Carries a submission through that is too large for `forming`, an empty group: in several, one after the other, with nothing between them.
+    fn work_in_parts(&mut self, queued: Queued, mut forming: Forming) {
+        let (submission, answer) = queued.into_parts();
+        let mut all = Results::with_capacity(submission.orders.len());
+        let mut left = vec![submission];
+        while let Some(mut part) = left.pop() {
+            let results = loop {
+                match self.decide(&mut forming, &part) {
+                    Ok(results) => break results,
+                    // Ends: a part of one order always fits, or is refused.
+                    Err(TooMuch { fits, .. }) => left.push(part.split_off(fits)),
+                }
+            };
+            if let Err(error) = self.carry_through(&mut forming, std::iter::once((&part, &results[..]))) {
+                return answer.give(Err(error.behind(all)));
+            }
+            self.note_refused(&part, &results, forming.time());
+            all.extend(results);
+            if left.is_empty() {
+                answer.give(Ok(all));
+                return self.feed_state(&forming);
+            }
+            self.feed_state(&forming);
+            forming = self.new_group();
+        }
     }
 
     fn new_group(&self) -> Forming {
@@ -194,6 +222,16 @@ impl Writer {
 
     /// Decides a submission into the group; gives it back when it might not fit.
     fn gather(&mut self, group: &mut Gathered, queued: Queued) -> Option<Queued> {
+        match self.decide(&mut group.forming, &queued.submission) {
+            Ok(results) => {
+                group.decided.push((queued, results));
+                None
+            }
+            Err(TooMuch { .. }) => Some(queued),
+        }
+    }
+
+    fn decide(&mut self, forming: &mut Forming, submission: &Submission) -> Result<Results, TooMuch> {
         let Parts { rule, limits, access_limits, range_limits, usage, store, requests, .. } = &self.parts;
         let terms = Terms {
             rule: *rule,
@@ -204,37 +242,46 @@ impl Writer {
             store: store.as_ref(),
             requests,
         };
-        match group.forming.decide(&queued.submission, terms, &mut self.locator, &mut self.marks) {
-            Some(results) => {
-                group.decided.push((queued, results));
-                None
-            }
-            None => Some(queued),
-        }
+        forming.decide(submission, terms, &mut self.locator, &mut self.marks)
     }
 
     /// Durable, visible, acknowledged, fed to the state: in this order and no other.
     fn finish_group(&mut self, group: Gathered) {
         let Gathered { mut forming, decided } = group;
-        if !forming.is_empty() {
-            let decided = decided.iter().map(|(queued, results)| (&queued.submission, &results[..]));
-            self.parts.journal.seal(&mut forming, decided, &self.parts.queue.refusals);
-        }
-        if let Err(error) = self.commit_and_publish(&forming) {
-            self.group_failed();
-            self.marks.forget();
+        let submissions = decided.iter().map(|(queued, results)| (&queued.submission, &results[..]));
+        if let Err(error) = self.carry_through(&mut forming, submissions) {
             for (submission, _) in decided {
                 submission.answer(Err(error.clone()));
             }
             return;
         }
-        let refused = decided.iter().flat_map(|(_, results)| results).filter(|result| result.is_err()).count();
-        self.parts.counters.refused.fetch_add(u64::try_from(refused).unwrap_or(u64::MAX), Ordering::Relaxed);
         for (submission, results) in decided {
-            self.parts.queue.refusals.add_results(&submission.submission, &results, forming.time());
+            self.note_refused(&submission.submission, &results, forming.time());
             submission.answer(Ok(results));
         }
         self.feed_state(&forming);
+    }
+
+    /// Makes a group durable and visible.
+    fn carry_through<'d>(
+        &mut self,
+        forming: &mut Forming,
+        decided: impl Iterator<Item = (&'d Submission, &'d [Result<Receipt, Refusal>])>,
+    ) -> Result<(), WriteError> {
+        if !forming.is_empty() {
+            self.parts.journal.seal(forming, decided, &self.parts.queue.refusals);
+        }
+        self.commit_and_publish(forming).inspect_err(|_| {
+            self.group_failed();
+            self.marks.forget();
+        })
+    }
+
+    /// Counts what was refused, for figures and the audit.
+    fn note_refused(&self, submission: &Submission, results: &[Result<Receipt, Refusal>], time: Timestamp) {
+        let refused = results.iter().filter(|result| result.is_err()).count();
+        self.parts.counters.refused.fetch_add(u64::try_from(refused).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.parts.queue.refusals.add_results(submission, results, time);
     }
 
     /// Writes what changed nothing into the audit, in a group of its own. After a failure it waits for the next time.

@@ -18,7 +18,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use common::*;
 use waymark_catalog::{
     Actor, Catalog, Command, HomeName, Lookup, NotWritable, Outcome, PutMode, Receipt, Refusal, StreamStep, Submission,
-    Timestamps, ValueSet, Warm, WriteError, open_over,
+    Warm, WriteError, open_over,
 };
 use waymark_ident::{Handle, MAX_KEY_BYTES};
 use waymark_store::fault::{Fault, FaultMedium, MemoryMedium, Operation};
@@ -450,25 +450,6 @@ fn submissions_that_wait_share_a_group() {
 }
 
 #[test]
-fn a_submission_whose_results_would_not_fit_a_group_is_refused_whole() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut options = options(dir.path(), waymark_store::Engine::Log);
-    options.store.segment_bytes = 64 << 20;
-    let catalog = waymark_catalog::open(&options).unwrap().catalog;
-    home(&catalog, "88.1");
-    let values: Vec<_> = (1..=4).map(|index| waymark_wire::ValueBuf::new(index, b"BLOB", &[b'x'; 60_000])).collect();
-    let values = ValueSet::from_bufs(&values).unwrap();
-    let big = Command::Put { handle: b"88.1/big".to_vec(), values, timestamps: Timestamps::Now, mode: PutMode::Create };
-    write(&catalog, vec![big]);
-    let small_changes = |count: u32| (0..count).map(|n| add("88.1/big", 10 + n, "d")).collect::<Vec<_>>();
-    let refused = try_write(&catalog, small_changes(200));
-    assert!(matches!(refused, Err(WriteError::TooLarge)), "200 entries of 240 kB");
-    assert_eq!(data(&catalog, "88.1/big").unwrap().len(), 4);
-    write(&catalog, small_changes(20));
-    assert_eq!(data(&catalog, "88.1/big").unwrap().len(), 24);
-}
-
-#[test]
 fn a_clock_set_back_disturbs_nothing() {
     fn backwards() -> Timestamp {
         use std::sync::atomic::{AtomicU64, Ordering};
@@ -546,34 +527,4 @@ fn readers_see_whole_records_while_the_writer_works() {
         }
     });
     assert_eq!(data(&catalog, "88.1/7").unwrap(), [version(199)]);
-}
-
-#[test]
-fn as_many_large_records_are_deleted_and_replaced_at_once_as_small_ones() {
-    let catalog = open_medium(Arc::new(MemoryMedium::new())).catalog;
-    home(&catalog, "88.1");
-    let handles: Vec<String> = (0..160).map(|n| format!("88.1/{n}")).collect();
-    let large = |handle: &String| Command::Put {
-        handle: handle.as_bytes().to_vec(),
-        values: ValueSet::from_bufs(&[1, 2, 3, 4].map(|n| waymark_wire::ValueBuf::new(n, b"TEXT", &[b'x'; 60_000])))
-            .unwrap(),
-        timestamps: Timestamps::Now,
-        mode: PutMode::Create,
-    };
-    for part in handles.chunks(20) {
-        write(&catalog, part.iter().map(large).collect());
-    }
-    // 38 MB of records are in the way of these, more than a group may hold.
-    write(&catalog, handles.iter().map(|handle| put(handle, "small", PutMode::Replace)).collect());
-    for part in handles.chunks(20) {
-        let replace = part.iter().map(|handle| match large(handle) {
-            Command::Put { handle, values, timestamps, .. } => {
-                Command::Put { handle, values, timestamps, mode: PutMode::Replace }
-            }
-            other => other,
-        });
-        write(&catalog, replace.collect());
-    }
-    write(&catalog, handles.iter().map(|handle| delete(handle)).collect());
-    assert_eq!(data(&catalog, "88.1/0"), None);
 }

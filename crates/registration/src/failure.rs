@@ -249,6 +249,7 @@ impl Failure {
             Refusal::RecordTooLarge { bytes, limit } => {
                 new(Reason::RecordTooLarge).with("count", bytes).with("limit", limit)
             }
+            Refusal::TooLarge { bytes, limit } => new(Reason::TooLarge).with("count", bytes).with("limit", limit),
             Refusal::MarkMoved { found } => new(Reason::StreamMoved).with("mark", found),
             Refusal::Unexpected { serial, content } => {
                 new(Reason::Unexpected).with("serial", serial.0).found(*serial, *content)
@@ -312,6 +313,7 @@ impl Failure {
             RefusalCode::ReadOnlyValue => Reason::ReadOnlyValue,
             RefusalCode::TooManyValues => Reason::TooManyValues,
             RefusalCode::RecordTooLarge => Reason::RecordTooLarge,
+            RefusalCode::TooLarge => Reason::TooLarge,
             RefusalCode::MarkMoved => Reason::StreamMoved,
             RefusalCode::Unexpected => Reason::Unexpected,
             RefusalCode::Withdrawn => Reason::Withdrawn,

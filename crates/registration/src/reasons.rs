@@ -78,8 +78,8 @@ reasons! {
         { "the values would take {count} bytes together, more than {limit}" "所有值合计 {count} 字节，超过上限 {limit}" }
         { "keep large data elsewhere and register its address" "大数据请存放在别处，仅注册其地址" }
     TooLarge "TOO_LARGE" InvalidArgument 413
-        { "the change is larger than one group of writes may be" "该变更超过一次写入的上限" }
-        { "send less at a time" "请分多次发送" }
+        { "the change by itself is more than this node writes at a time" "该变更本身超过本节点一次写入的上限" }
+        { "send its values in several changes" "请将其中的值分成多个变更发送" }
     MessageTooLarge "MESSAGE_TOO_LARGE" OutOfRange 413
         { "a message is larger than this node takes: {detail}" "消息超过本节点接收的上限：{detail}" }
         { "send less in one message" "请减小单条消息" }

@@ -203,7 +203,7 @@ mod tests {
                 store: self.store.as_ref(),
             };
             let submission = Submission::new(actor, commands);
-            let results = self.forming.decide(&submission, terms, &mut self.locator, &mut self.marks)?;
+            let results = self.forming.decide(&submission, terms, &mut self.locator, &mut self.marks).ok()?;
             Some(results.into_iter().map(|result| result.map(|receipt| receipt.outcome)).collect())
         }
     }

@@ -7,7 +7,7 @@ use waymark_store::{Store, Timestamp};
 use crate::catalog::Catalog;
 use crate::command::Submission;
 use crate::config::{AccessLimits, RangeLimits, RecordLimits, RequestLimits};
-use crate::forming::{Forming, Marks, Terms};
+use crate::forming::{Forming, Marks, Terms, TooMuch};
 use crate::locate::Locator;
 use crate::queue::Results;
 use crate::requests::Requests;
@@ -48,16 +48,32 @@ impl DryRun {
         }
     }
 
-    /// What the writer would answer; `None` when the commands are too large for a group.
-    pub(super) fn decide(&mut self, submission: &Submission) -> Option<Results> {
-        if let Some(results) = self.try_decide(submission) {
-            return Some(results);
+    /// What the writer would answer.
+    pub(super) fn decide(&mut self, submission: Submission) -> Results {
+        let mut all = Results::with_capacity(submission.orders.len());
+        let mut left = vec![submission];
+        while let Some(mut part) = left.pop() {
+            let results = self.try_decide(&part).or_else(|_| {
+                self.forget();
+                self.try_decide(&part)
+            });
+            match results {
+                Ok(results) => all.extend(results),
+                Err(TooMuch { fits, .. }) => {
+                    left.push(part.split_off(fits));
+                    left.push(part);
+                }
+            }
         }
-        self.forming = Forming::new(self.store.last().serial, self.time, self.forming.tables());
-        self.try_decide(submission)
+        all
     }
 
-    fn try_decide(&mut self, submission: &Submission) -> Option<Results> {
+    /// Forgets what commands changed, except prefixes, access and packages.
+    fn forget(&mut self) {
+        self.forming = Forming::new(self.store.last().serial, self.time, self.forming.tables());
+    }
+
+    fn try_decide(&mut self, submission: &Submission) -> Result<Results, TooMuch> {
         let terms = Terms {
             rule: self.rule,
             limits: &self.limits,

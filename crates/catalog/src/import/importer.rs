@@ -17,7 +17,7 @@ use super::recorder::{Place, Recorder, ToFile};
 use super::step::{Source, Step};
 use super::summary::{ImportError, Progress, Summary};
 use crate::catalog::Catalog;
-use crate::command::{Command, Refusal, StreamId, StreamStep, Submission};
+use crate::command::{Command, Refusal, StepPlace, StreamId, StreamStep, Submission};
 use crate::form::cause::Cause;
 use crate::prefixes::{HomeName, Prefixes, key_of, prefix_of_key};
 use crate::queue::{Results, Ticket, WriteError, WriterHandle};
@@ -135,6 +135,8 @@ struct Load {
     commands: Vec<Command>,
     items: Vec<Item>,
     bytes: usize,
+    /// Where reading can begin again between the commands.
+    places: Vec<StepPlace>,
 }
 
 /// A load under way; without a ticket when nothing of it is for the writer.
@@ -269,6 +271,9 @@ impl<'a> Import<'a> {
             }
         }
         self.mark = resume_at.map(|head| head.end).or(self.mark);
+        if let (Marking::Bytes(_), Some(head)) = (self.marking, resume_at) {
+            self.load.places.push(StepPlace { orders: self.load.commands.len(), position: head.end });
+        }
         let orders = self.orders;
         self.place = resume_at.map(|head| Place { offset: head.end, lines: head.number, orders });
         Ok(flow)
@@ -300,21 +305,20 @@ impl<'a> Import<'a> {
 
     /// Sends the load on, with its mark, and collects answers while as many submissions as may are under way.
     fn send(&mut self) -> Result<ControlFlow<()>, ImportError> {
-        let Load { commands, items, .. } = std::mem::take(&mut self.load);
+        let Load { commands, items, places, .. } = std::mem::take(&mut self.load);
         let place = self.place;
         let stream = self.step(commands.len());
         if commands.is_empty() && stream.is_none() {
             self.waiting.push_back(Sent { ticket: None, items, place });
         } else {
-            let submission = Submission { stream, ..Submission::new(&self.options.actor, commands) };
+            let submission = Submission { stream, places, ..Submission::new(&self.options.actor, commands) };
             match &mut self.target {
                 Target::Writer(writer) => {
                     let ticket = Some(writer.submit_when_room(submission).map_err(ImportError::Submit)?);
                     self.waiting.push_back(Sent { ticket, items, place });
                 }
                 Target::DryRun(dry_run) => {
-                    let results = dry_run.decide(&submission);
-                    let Some(results) = results else { return Err(self.write_failed(WriteError::TooLarge)) };
+                    let results = dry_run.decide(submission);
                     return self.tell(results, items, place);
                 }
             }
@@ -343,6 +347,10 @@ impl<'a> Import<'a> {
         };
         match ticket.map_or(Ok(Results::new()), Ticket::wait) {
             Ok(results) => self.tell(results, items, place),
+            Err(WriteError::Partly { results, error }) => {
+                self.count(results, items)?;
+                Err(self.write_failed(*error))
+            }
             Err(error) => Err(self.write_failed(error)),
         }
     }
@@ -351,13 +359,19 @@ impl<'a> Import<'a> {
         ImportError::Write { error, summary: Box::new(std::mem::take(&mut self.summary)) }
     }
 
-    /// Counts what became of a load.
+    /// Counts what became of a load, and says where the import is.
     fn tell(
         &mut self,
         results: Results,
         items: Vec<Item>,
         place: Option<Place>,
     ) -> Result<ControlFlow<()>, ImportError> {
+        self.count(results, items)?;
+        self.recorder.reached(place.as_ref(), &self.summary).map_err(ImportError::Rejects)
+    }
+
+    /// Counts what became of the items of a load, up to the last result.
+    fn count(&mut self, results: Results, items: Vec<Item>) -> Result<(), ImportError> {
         let mut results = results.into_iter();
         for item in items {
             match item {
@@ -370,7 +384,7 @@ impl<'a> Import<'a> {
                     self.fail(Problem { line, subject, field: String::new(), cause: Cause::RefusedBefore(code) })?;
                 }
                 item @ (Item::Order(_) | Item::Added) => {
-                    let Some(result) = results.next() else { continue };
+                    let Some(result) = results.next() else { break };
                     let origin = if let Item::Order(origin) = item { Some(origin) } else { None };
                     match result {
                         Ok(receipt) => {
@@ -382,7 +396,7 @@ impl<'a> Import<'a> {
                 }
             }
         }
-        self.recorder.reached(place.as_ref(), &self.summary).map_err(ImportError::Rejects)
+        Ok(())
     }
 
     fn refused(&mut self, refusal: Refusal, origin: Option<Origin>) -> Result<(), ImportError> {

@@ -50,8 +50,8 @@ use crate::command::Submission;
 use crate::queue::Results;
 use dry_run::DryRun;
 
-/// What the writer would answer to a submission now, by rights, data and limits; quotas aside. Writes nothing. `None`: too large for a group.
+/// What the writer would answer to a submission now, by rights, data and limits; quotas aside. Writes nothing.
 #[must_use]
-pub fn check(catalog: &Catalog, submission: &Submission) -> Option<Results> {
+pub fn check(catalog: &Catalog, submission: Submission) -> Results {
     DryRun::new(catalog).decide(submission)
 }

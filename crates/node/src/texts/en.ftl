@@ -236,6 +236,7 @@ cause-invalid-value = a value cannot be registered
 cause-read-only-value = a value is read-only
 cause-too-many-values = too many values
 cause-record-too-large = all values together are too large
+cause-too-large = more than is written at a time
 cause-not-permitted = not permitted
 cause-status-apart = a status is not part of a registration
 cause-unreadable = the stored record cannot be read

@@ -236,6 +236,7 @@ cause-invalid-value = 有值不可注册
 cause-read-only-value = 有值为只读
 cause-too-many-values = 值过多
 cause-record-too-large = 所有值合计过大
+cause-too-large = 超过一次写入的上限
 cause-not-permitted = 不允许
 cause-status-apart = 状态不属于注册内容
 cause-unreadable = 无法读取存储的记录

@@ -42,8 +42,7 @@ impl Edge {
     pub(crate) async fn check(&self, caller: &Caller, order: Order) -> Result<Receipt, Failure> {
         let (catalog, now) = (self.catalog.clone(), self.now());
         let submission = Submission::new(&caller.actor, [order]);
-        let results = self.reading.read(move |_| Ok(import::check(&catalog, &submission))).await?;
-        let results = results.ok_or_else(|| Failure::new(Reason::TooLarge))?;
+        let results = self.reading.read(move |_| Ok(import::check(&catalog, submission))).await?;
         let result = results.into_iter().next();
         let result =
             result.ok_or_else(|| Failure::new(Reason::Internal).with("detail", "an answer without a result"))?;

@@ -1,7 +1,5 @@
 //! The taking half of a stream: numbers items, gathers them into submissions, and hands these to the writer.
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::Arc;
 
 use futures_util::stream::BoxStream;
@@ -61,8 +59,6 @@ struct Batch {
     orders: Vec<Order>,
     notes: Vec<Note>,
     bytes: usize,
-    /// How often each identifier comes in it, by hash.
-    of_identifier: HashMap<u64, usize>,
 }
 
 /// Why taking ends.
@@ -218,14 +214,11 @@ impl Intake {
             (order, note)
         };
         let weight = order.command.weight_bytes();
-        let identifier = hash_of(handle_of(&order.command));
         let full = self.batch.orders.len() >= self.most_items
-            || self.batch.of_identifier.get(&identifier).is_some_and(|count| *count >= CHANGES_OF_ONE)
             || (!self.batch.orders.is_empty() && self.batch.bytes + weight > self.most_bytes);
         if full {
             self.send().await?;
         }
-        *self.batch.of_identifier.entry(identifier).or_default() += 1;
         self.batch.bytes += weight;
         self.batch.orders.push(order);
         self.batch.notes.push(note);
@@ -262,32 +255,6 @@ impl Note {
             Err(failure) => Self { same: Same::Unchanged, failure: Some(failure.clone()) },
         }
     }
-}
-
-/// Changes of one identifier in one submission. The writer makes room for each to be as large as the record and all changes before it; more of
-/// them go into the next submission.
-const CHANGES_OF_ONE: usize = 16;
-
-/// The identifier a change is about.
-fn handle_of(command: &Command) -> &[u8] {
-    match command {
-        Command::Put { handle, .. }
-        | Command::AddValues { handle, .. }
-        | Command::ModifyValues { handle, .. }
-        | Command::RemoveValues { handle, .. }
-        | Command::Delete { handle }
-        | Command::Suspend { handle, .. }
-        | Command::Resume { handle }
-        | Command::Revoke { handle, .. } => handle,
-        _ => &[],
-    }
-}
-
-/// A hash of a handle in any case; handles that share it only share their count.
-fn hash_of(handle: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    handle.iter().for_each(|byte| hasher.write_u8(byte.to_ascii_uppercase()));
-    hasher.finish()
 }
 
 /// An order the writer refuses in every state: no values for no handle.

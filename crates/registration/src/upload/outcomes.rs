@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use waymark_api::registration::v1;
-use waymark_catalog::{ItemOutcome, ItemReceipt, ItemsError, Refusal, Results, StreamId};
+use waymark_catalog::{ItemOutcome, ItemReceipt, ItemsError, Refusal, Results, StreamId, WriteError};
 
 use super::intake::{Note, Pending};
 use super::{Decided, Part, Upload};
@@ -33,7 +33,16 @@ impl Outcomes {
     pub(super) async fn run(mut self) -> Result<(), Failure> {
         while let Some(pending) = self.pending.recv().await {
             let decided = match pending {
-                Pending::Submitted { first, notes, ticket } => self.decided(first, notes, ticket.done().await?)?,
+                Pending::Submitted { first, notes, ticket } => match ticket.done().await {
+                    Ok(results) => self.decided(first, notes, results)?,
+                    Err(WriteError::Partly { results, error }) => {
+                        let decided = self.decided(first, notes, results)?;
+                        // What ends the stream is the failure, whether anybody reads this or not.
+                        let _ = self.give(Part::Outcomes(decided)).await?;
+                        return Err((*error).into());
+                    }
+                    Err(error) => return Err(error.into()),
+                },
                 Pending::Repeated { first, notes } => self.repeated(first, notes).await?,
                 Pending::Failed(failure) => return Err(failure),
             };
