@@ -365,6 +365,14 @@ impl Forming {
         Receipt { serial, time: self.time, content, outcome, warnings: Warnings::NONE, repeated: false }
     }
 
+    /// Tells whether results were not decided in this group but are told again, and were durable before it.
+    pub(crate) fn is_repeated(&self, results: &Results) -> bool {
+        let before = |result: &Result<Receipt, Refusal>| {
+            result.as_ref().is_ok_and(|receipt| receipt.repeated && receipt.serial < self.first)
+        };
+        !results.is_empty() && results.iter().all(before)
+    }
+
     /// Tells whether nothing has to be written.
     pub(crate) const fn is_empty(&self) -> bool {
         self.drafts.is_empty()

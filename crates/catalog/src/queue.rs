@@ -151,9 +151,12 @@ pub enum WriteError {
     /// The store has reached its largest size.
     #[error("the store has reached its largest size")]
     Exhausted,
-    /// The index cannot take more entries, so no more writes. What was committed is visible after a start with more memory.
+    /// The index cannot take more entries, so there are no more writes; nothing of this one was done.
     #[error("the index is full")]
     IndexFull,
+    /// The write is done and durable, but the index had no room to show all of it: readers see it after a start with more memory.
+    #[error("it is stored, and not visible until the node is started with more memory: the index is full")]
+    NotVisible,
     /// The entries do not fit into a group although there was room counted for them: a defect of this program.
     #[error("the changes are too large for one group")]
     TooLarge,

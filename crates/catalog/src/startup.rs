@@ -38,6 +38,8 @@ pub struct Options {
     pub resident_budget_bytes: u64,
     /// Identifiers the index is laid out for at once, see [`waymark_index::EXPECTED_ENTRIES`].
     pub expected_entries: u64,
+    /// Identifiers the index may hold, a few more included; `u64::MAX` for as many as there is memory for. A store that holds more is not opened.
+    pub most_entries: u64,
     /// Limits on what is written.
     pub limits: RecordLimits,
     /// Limits on principals and tokens.
@@ -65,6 +67,7 @@ impl Options {
             case: CaseRule::Insensitive,
             resident_budget_bytes: waymark_index::RESIDENT_BUDGET_BYTES.default,
             expected_entries: waymark_index::EXPECTED_ENTRIES.default,
+            most_entries: u64::MAX,
             limits: RecordLimits::DEFAULT,
             access: AccessLimits::DEFAULT,
             ranges: RangeLimits::DEFAULT,
@@ -257,11 +260,13 @@ fn load_index(
     recovery: &mut Recovery,
 ) -> Result<(waymark_index::Writer, waymark_index::Shared, Deletions), OpenError> {
     let make = || {
-        waymark_index::new(waymark_index::Options {
+        let (mut index, shared) = waymark_index::new(waymark_index::Options {
             hash_key: HashKey::new(store.identity().hash_key),
             resident_budget_bytes: options.resident_budget_bytes,
             expected_entries: usize::try_from(options.expected_entries).unwrap_or(usize::MAX),
-        })
+        });
+        index.hold_at_most(options.most_entries);
+        (index, shared)
     };
     let (mut index, shared) = make();
     match load_snapshot(store.as_ref(), &mut index) {

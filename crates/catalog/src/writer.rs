@@ -249,17 +249,33 @@ impl Writer {
     fn finish_group(&mut self, group: Gathered) {
         let Gathered { mut forming, decided } = group;
         let submissions = decided.iter().map(|(queued, results)| (&queued.submission, &results[..]));
-        if let Err(error) = self.carry_through(&mut forming, submissions) {
-            for (submission, _) in decided {
-                submission.answer(Err(error.clone()));
-            }
-            return;
-        }
+        let outcome = self.carry_through(&mut forming, submissions);
         for (submission, results) in decided {
-            self.note_refused(&submission.submission, &results, forming.time());
-            submission.answer(Ok(results));
+            match &outcome {
+                // What was done before this group stands, whatever becomes of the group.
+                Err(error) if !matches!(error, WriteError::NotVisible) && !forming.is_repeated(&results) => {
+                    submission.answer(Err(error.clone()));
+                }
+                _ => {
+                    self.note_refused(&submission.submission, &results, forming.time());
+                    submission.answer(self.as_seen(results));
+                }
+            }
         }
-        self.feed_state(&forming);
+        if outcome.is_ok() {
+            self.feed_state(&forming);
+        }
+    }
+
+    /// Results to be acknowledged, unless readers cannot see what was written: now, or when a request that is repeated was carried out.
+    fn as_seen(&self, results: Results) -> Result<Results, WriteError> {
+        if self.parts.counters.stopped() == Some(Stopped::IndexFull) {
+            let visible = Serial(self.parts.visible.load(Ordering::Acquire));
+            if results.iter().flatten().any(|receipt| receipt.serial > visible) {
+                return Err(WriteError::NotVisible);
+            }
+        }
+        Ok(results)
     }
 
     /// Makes a group durable and visible.
@@ -330,10 +346,12 @@ impl Writer {
         self.parts.journal.committed();
         debug_assert_eq!(committed.time, forming.time());
         debug_assert_eq!(Some(committed.first), forming.entries().next().map(|(serial, _)| serial));
-        self.publish(forming, &committed.places).map_err(|_| {
+        if self.publish(forming, &committed.places).is_err() {
             self.parts.counters.stop(Stopped::IndexFull);
-            WriteError::IndexFull
-        })?;
+            // Durable all the same: a request that is repeated must be known.
+            self.feed_state(forming);
+            return Err(WriteError::NotVisible);
+        }
         self.parts.visible.store(committed.last.0, Ordering::Release);
         self.parts.serials.send_replace(committed.last);
         self.parts.counters.groups.fetch_add(1, Ordering::Relaxed);
@@ -355,7 +373,8 @@ impl Writer {
         }
     }
 
-    /// Shows a committed group to readers. Prefixes go first, so that a new record is not answered with "not served".
+    /// Shows a committed group to readers. Prefixes go first, so that a new record is not answered with "not served". Where the index has no room
+    /// for a new record, the others are shown all the same: what was withdrawn must not stay visible because of it.
     fn publish(&mut self, forming: &Forming, places: &[Place]) -> Result<(), Full> {
         if forming.prefixes_changed {
             self.parts.prefixes.store(Arc::clone(&forming.prefixes));
@@ -367,6 +386,7 @@ impl Writer {
             self.parts.ranges.store(Arc::clone(&forming.ranges));
         }
         self.parts.usage.add(forming.day(), forming.written());
+        let mut shown = Ok(());
         for publication in forming.overlay.publications() {
             match publication {
                 Publication::Put { key, entry, body, replaces } => {
@@ -375,7 +395,8 @@ impl Writer {
                     // A store never gives fewer places than entries, nor one an index cannot hold.
                     debug_assert!(place.is_some());
                     if let Some(place) = place {
-                        self.parts.index.put(self.hash_key.key(key), body, place, replaces)?;
+                        let put = self.parts.index.put(self.hash_key.key(key), body, place, replaces);
+                        shown = shown.and(put);
                     }
                 }
                 Publication::Remove { key, place } => {
@@ -386,7 +407,7 @@ impl Writer {
                 }
             }
         }
-        Ok(())
+        shown
     }
 
     /// Feeds the state. A failure harms nothing that was acknowledged: the state stays behind and is tried again with the

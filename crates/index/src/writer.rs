@@ -44,6 +44,11 @@ impl Writer {
         (writer, Shared::new(state))
     }
 
+    /// Holds the table to what carries so many entries, a few more included, and never to less than it has now: a bound on its memory.
+    pub fn hold_at_most(&mut self, entries: u64) {
+        self.most_slots = slots_for(entries).max(self.table.len() as u64);
+    }
+
     /// Puts an entry: a new one, or the next version of one. It becomes resident if the budget allows, else cold.
     ///
     /// `replaces` is the place of the version before; without it, a resident version is still found by its key, but a

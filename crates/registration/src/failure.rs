@@ -356,7 +356,9 @@ impl From<WriteError> for Failure {
             WriteError::Poisoned => Self::new(Reason::WritingStopped),
             WriteError::Io(_) => Self::new(Reason::WriteFailed),
             WriteError::Exhausted | WriteError::IndexFull => Self::new(Reason::StoreFull),
+            WriteError::NotVisible => Self::new(Reason::StoredNotVisible),
             WriteError::TooLarge => Self::new(Reason::TooLarge),
+            WriteError::Partly { error, .. } => (*error).into(),
             WriteError::Stopped => Self::new(Reason::Stopping),
             other => Self::new(Reason::Internal).with("detail", other),
         }

@@ -246,8 +246,11 @@ reasons! {
         { "the disk refused the write; nothing of this was acknowledged" "磁盘拒绝写入；本次未获确认" }
         { "repeat with the same request id, or ask for the mark of the stream and continue behind it" "请用相同请求编号重试，或查询流的标记后继续" }
     StoreFull "STORE_FULL" ResourceExhausted 507
-        { "the store or its index has reached its largest size; nothing of this was acknowledged" "存储或索引已达最大容量；本次未获确认" }
+        { "the store or its index has reached its largest size; nothing of this was written" "存储或索引已达最大容量；本次未写入任何内容" }
         { "tell the operator" "请告知管理员" }
+    StoredNotVisible "STORED_NOT_VISIBLE" Unavailable 503
+        { "this is stored and durable, but not all of it can be read until the node is started with more memory: its index is full" "内容已写入并落盘，但因索引已满，在节点以更大内存重启之前不能全部读取" }
+        { "do not send it as something new; tell the operator, and after the restart repeat with the same request id, or ask for the mark of the stream, for the receipt" "请勿作为新的变更重新发送；请告知管理员，重启后用相同请求编号重试或查询流的标记以获得回执" }
     Stopping "STOPPING" Unavailable 503
         { "the node is shutting down; what was not acknowledged may not have been written" "节点正在关闭；未获确认的内容可能未写入" }
         { "call again in a moment; repeat with the same request id, or continue from the mark" "请稍后再次调用；用相同请求编号重试，或从标记继续" }

@@ -17,7 +17,7 @@ use waymark_api::registration::v1::{
     self, Job, JobFormat, JobHeader, JobState, SubmitJobRequest, jobs_client::JobsClient, submit_job_request::Message,
 };
 use waymark_catalog::access::{Principal, Role, Scope, Verb};
-use waymark_catalog::{Catalog, open};
+use waymark_catalog::{Catalog, Command, HomeName, open};
 use waymark_registration::Limits;
 
 type Client = JobsClient<InterceptedService<Channel, Bearer>>;
@@ -331,7 +331,7 @@ async fn a_token_revoked_during_an_upload_submits_nothing() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let id = waymark_catalog::access::TokenText::parse(&token).unwrap().id();
-        common::write(&node.catalog, waymark_catalog::Command::RevokeToken { id, reason: String::new() });
+        common::write(&node.catalog, Command::RevokeToken { id, reason: String::new() });
         for message in all {
             sender.send(message).await.unwrap();
         }
@@ -516,4 +516,30 @@ async fn a_job_waits_for_a_restart_when_a_flush_failed_and_goes_on_after_it() {
     assert_eq!((job.state(), job.failure.as_str()), (JobState::Done, ""));
     assert_eq!((job.created, job.unchanged, job.refused), (54_000, 0, 6_000));
     assert_eq!(records(&node.catalog), 54_000);
+}
+
+#[tokio::test]
+async fn a_job_waits_for_a_start_with_more_memory_when_the_index_is_full_and_goes_on_after_it() {
+    use waymark_store::fault::{MemoryMedium, Survives};
+    let medium = MemoryMedium::new();
+    let catalog = common::catalog_holding(std::sync::Arc::new(medium.clone()), 1_000);
+    common::write(&catalog, Command::Home { name: HomeName::parse(b"88.1").unwrap() });
+    let dir = TempDir::new().unwrap();
+    let node = Node::start_over(dir, catalog, Limits::default(), "127.0.0.1:0".parse().unwrap());
+    let mut jobs = writer(&node).await;
+    let file = lines(4_000);
+    let id = submit(&mut jobs, header(&file), &file).await.unwrap().id;
+    let waiting = until(&mut jobs, &id, |job| !job.failure.is_empty()).await;
+    assert_eq!(waiting.state(), JobState::Running);
+    assert!(waiting.failure.contains("more memory"), "{waiting:?}");
+    let Node { dir, catalog, running, .. } = node;
+    running.drain(Duration::from_secs(30)).await;
+    drop(catalog);
+    let catalog = common::catalog_over(std::sync::Arc::new(medium.after_power_loss(Survives::Nothing)));
+    let node = Node::start_over(dir, catalog, Limits::default(), "127.0.0.1:0".parse().unwrap());
+    let mut jobs = client(&node, &issue(&node.catalog, "writer", |_| {})).await;
+    let job = ended(&mut jobs, &id).await;
+    assert_eq!((job.state(), job.failure.as_str()), (JobState::Done, ""));
+    assert_eq!((job.created, job.unchanged, job.refused), (3_600, 0, 400), "nothing twice, nothing left out");
+    assert_eq!(records(&node.catalog), 3_600);
 }

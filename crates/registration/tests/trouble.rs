@@ -64,6 +64,46 @@ async fn after_a_failed_flush_nothing_is_written_and_all_is_read() {
 }
 
 #[tokio::test]
+async fn what_is_stored_and_cannot_be_shown_has_a_reason_of_its_own_and_a_receipt_after_the_restart() {
+    let medium = MemoryMedium::new();
+    let catalog = common::catalog_holding(Arc::new(medium.clone()), 100);
+    common::write(&catalog, Command::Home { name: HomeName::parse(b"88.1").unwrap() });
+    let node = Node::start_with_catalog(catalog);
+    let mut writer = node.writer().await;
+    let ask = |n: u64| {
+        let id = uuid::Builder::from_unix_timestamp_millis(
+            common::clock().0,
+            &n.to_be_bytes().repeat(2)[..10].try_into().unwrap(),
+        );
+        v1::ApplyRequest { request_id: id.into_uuid().to_string(), ..apply(create(&format!("88.1/{n}"), "a")) }
+    };
+    let mut n = 0;
+    let (request, status) = loop {
+        let request = ask(n);
+        match writer.apply(request.clone()).await {
+            Ok(_) => n += 1,
+            Err(status) => break (request, status),
+        }
+        assert!(n < 1_000);
+    };
+    let stored =
+        |status: &tonic::Status| (status.code(), reason(status)) == (Code::Unavailable, "STORED_NOT_VISIBLE".into());
+    assert!(stored(&status), "{status:?}");
+    assert!(stored(&writer.apply(request.clone()).await.unwrap_err()), "asked again, as programs do");
+    assert_eq!(reason(&writer.apply(ask(n + 1)).await.unwrap_err()), "STORE_FULL");
+    let Node { running, catalog, .. } = node;
+    running.drain(Duration::from_secs(30)).await;
+    catalog.shutdown().unwrap();
+    let catalog = common::catalog_over(Arc::new(medium.after_power_loss(waymark_store::fault::Survives::Nothing)));
+    let node = Node::start_with_catalog(catalog);
+    let mut writer = node.client(&common::issue(&node.catalog, "writer", |_| {})).await;
+    let receipt = writer.apply(request).await.unwrap().into_inner().receipt.unwrap();
+    assert_eq!((receipt.outcome(), receipt.repeated_request), (v1::Outcome::Created, true));
+    let lost = v1::GetRequest { handle: format!("88.1/{}", n + 1), ..v1::GetRequest::default() };
+    assert_eq!(reason(&writer.get(lost).await.unwrap_err()), "NOT_FOUND");
+}
+
+#[tokio::test]
 async fn a_full_disk_refuses_until_there_is_room_and_a_stream_goes_on_exactly() {
     let medium = MemoryMedium::new();
     let node = Node::start_with_catalog(common::new_catalog_on(&medium));

@@ -366,12 +366,20 @@ mod tests {
     #[tokio::test]
     async fn a_write_of_a_server_that_stopped_writing_is_unknown() {
         let id = Uuid::now_v7();
-        for (code, reason) in [(Code::Unavailable, "WRITING_STOPPED"), (Code::ResourceExhausted, "STORE_FULL")] {
+        let said = |code, reason| {
             let details = ErrorDetails::with_error_info(reason, "waymark", HashMap::new());
-            let status = Status::with_error_details(code, "said", details);
-            let error = ended(Repeat::UnderId(id), vec![status]).await;
+            Status::with_error_details(code, "said", details)
+        };
+        for reason in ["WRITING_STOPPED", "STORED_NOT_VISIBLE"] {
+            let error = ended(Repeat::UnderId(id), vec![said(Code::Unavailable, reason)]).await;
             assert!(matches!(error, CallError::Unknown { request_id: Some(of), .. } if of == id), "{error:?}");
         }
+        // Nothing of the attempt that is answered so was written.
+        let full = said(Code::ResourceExhausted, "STORE_FULL");
+        let error = ended(Repeat::UnderId(id), vec![full.clone()]).await;
+        assert!(matches!(error, CallError::Refused { .. }), "{error:?}");
+        let error = ended(Repeat::UnderId(id), vec![lost(), full]).await;
+        assert!(matches!(error, CallError::Unknown { .. }), "of the one before it says nothing: {error:?}");
     }
 
     #[tokio::test]

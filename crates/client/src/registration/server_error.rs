@@ -144,8 +144,9 @@ impl fmt::Display for ServerError {
 
 impl std::error::Error for ServerError {}
 
-/// Reasons of a server that stopped writing while the write was under way: what is on its disk shows when it is started anew.
-const OPEN_UNTIL_RESTART: [&str; 2] = ["WRITING_STOPPED", "STORE_FULL"];
+/// Reasons of a server that stopped writing while the write was under way: what is on its disk, and what became of what it says is stored, shows
+/// when it is started anew.
+const OPEN_UNTIL_RESTART: [&str; 2] = ["WRITING_STOPPED", "STORED_NOT_VISIBLE"];
 
 /// Name of the remedy in the metadata of an error.
 const REMEDY: &str = "remedy";

@@ -145,6 +145,10 @@ fn after_error(jobs: &Jobs, job: &Job, error: &ImportError) -> After {
             wait(job, WAITS_FOR_ROOM, After::Later)
         }
         ImportError::Write { error: WriteError::Poisoned, .. } => wait(job, WAITS_FOR_RESTART, After::Restart),
+        // What is stored and not visible is known to be decided when the job goes on.
+        ImportError::Write { error: WriteError::IndexFull | WriteError::NotVisible, .. } => {
+            wait(job, WAITS_FOR_MEMORY, After::Restart)
+        }
         ImportError::Write { error: WriteError::Stopped, .. } | ImportError::Submit(SubmitError::Stopped) => {
             After::Restart
         }
@@ -159,6 +163,8 @@ const WAITS_FOR_ROOM: &str =
     "waiting: the disk of the node refuses writes, most likely because it is full; the job goes on by itself";
 const WAITS_FOR_RESTART: &str =
     "waiting: writing has stopped because a flush to disk failed; the job goes on after a restart of the node";
+const WAITS_FOR_MEMORY: &str =
+    "waiting: the index of the node is full; the job goes on after the node is started with more memory";
 
 /// Says what a job waits for, unless somebody waits for it to stop.
 fn wait(job: &Job, what_for: &str, after: After) -> After {

@@ -134,7 +134,12 @@ pub(crate) fn new_catalog_over(medium: std::sync::Arc<dyn waymark_store::medium:
 
 /// Opens what is on such a disk.
 pub(crate) fn catalog_over(medium: std::sync::Arc<dyn waymark_store::medium::Medium>) -> Catalog {
-    let options = options(std::path::Path::new("/data"));
+    catalog_holding(medium, u64::MAX)
+}
+
+/// The same with an index that holds so many identifiers, and a few more.
+pub(crate) fn catalog_holding(medium: std::sync::Arc<dyn waymark_store::medium::Medium>, most_entries: u64) -> Catalog {
+    let options = Options { most_entries, ..options(std::path::Path::new("/data")) };
     let (store, found) = waymark_store::open_on(medium, &options.store).unwrap();
     waymark_catalog::open_over(store, found, &options).unwrap().catalog
 }
