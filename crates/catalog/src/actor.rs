@@ -25,7 +25,7 @@ pub enum Proof {
     Token(TokenId),
     /// A client certificate of a principal: SHA-256 of its DER form.
     Certificate([u8; 32]),
-    /// A job that a principal submitted; its rights are the principal's at the time of each write.
+    /// A job that a principal submitted by a credential nothing is known of; its rights are the principal's at the time of each write.
     Job,
     /// A key of the binary protocol (`index:handle`).
     Identity,

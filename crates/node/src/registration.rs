@@ -159,6 +159,7 @@ fn limits(config: &Config) -> Limits {
         stream_idle: seconds("registration.idle_seconds"),
         job_bytes: values.number("jobs.largest_mib").saturating_mul(1 << 20),
         job_folder_bytes: values.number("jobs.folder_mib").saturating_mul(1 << 20),
+        job_upload_rate: values.number("jobs.upload_kib_per_second").saturating_mul(1 << 10),
         jobs: config.count("jobs.kept"),
         jobs_per_principal: config.count("jobs.per_principal"),
         job_kept: Duration::from_secs(values.number("jobs.kept_days").saturating_mul(86_400)),

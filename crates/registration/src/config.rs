@@ -145,6 +145,10 @@ pub const JOB_UPLOADS: Limit<usize> = Limit { default: 8, min: 1, max: 256 };
 pub const JOB_UPLOAD_IDLE: Limit<Duration> =
     Limit { default: Duration::from_secs(60), min: Duration::from_millis(100), max: Duration::from_secs(3600) };
 
+/// Bytes a second an upload must come at, counted from its beginning, with the time of [`JOB_UPLOAD_IDLE`] given once: one that falls behind gives its place
+/// back, however often it sends a little. Default: below what a slow mobile line gives.
+pub const JOB_UPLOAD_RATE: Limit<u64> = Limit { default: 16 << 10, min: 1 << 10, max: 1 << 30 };
+
 /// How long a finished job is kept, with its failed lines. Default: a week, so that a Monday can look at what a Friday left.
 pub const JOB_KEPT: Limit<Duration> =
     Limit { default: Duration::from_secs(7 * 86_400), min: Duration::ZERO, max: Duration::from_secs(366 * 86_400) };
@@ -245,6 +249,7 @@ limits! {
     jobs_per_principal: usize = JOBS_PER_PRINCIPAL,
     job_uploads: usize = JOB_UPLOADS,
     job_upload_idle: Duration = JOB_UPLOAD_IDLE,
+    job_upload_rate: u64 = JOB_UPLOAD_RATE,
     job_kept: Duration = JOB_KEPT,
     job_save: Duration = JOB_SAVE,
     job_retry: Duration = JOB_RETRY,

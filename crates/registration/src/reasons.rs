@@ -232,6 +232,10 @@ reasons! {
         { "the node keeps as many unfinished jobs as it has room for" "本节点未完成的任务已占满空间" }
         { "try again later, send less at a time, or use a stream" "请稍后再试、减少单次数量，或使用流" }
 
+    UploadTooSlow "UPLOAD_TOO_SLOW" DeadlineExceeded 408
+        { "the file came at less than {rate} bytes a second, so no job was made of it" "文件传输速度低于每秒 {rate} 字节，未建立任务" }
+        { "send it over a faster line, or as a stream, which may rest" "请使用更快的线路，或使用可以停顿的流" }
+
     // About the node.
     Busy "BUSY" ResourceExhausted 503
         { "the node has as much to do as it may hold; nothing of this was taken" "节点待处理的工作已满；本次未接收任何内容" }

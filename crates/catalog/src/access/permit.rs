@@ -27,7 +27,7 @@ use waymark_store::Timestamp;
 use super::rights::{Rights, Scope};
 use super::role::{Role, Verb, Verbs};
 use super::{Access, Principal, Token, TokenId};
-use crate::actor::{Actor, Proof};
+use crate::actor::{Actor, Door, Proof};
 use crate::command::{Command, PutMode, Refusal};
 use crate::range::RangeCommand;
 
@@ -77,14 +77,17 @@ pub fn authorize(actor: &Actor, command: &Command, access: &Access, now: Timesta
     if permitted { Ok(Permit { daily_quota: rights.principal.daily_quota }) } else { Err(Refusal::NotPermitted) }
 }
 
-/// What the proof of an actor gives at `now`; `None` for nothing. For doors whose calls last: what was taken away since gives nothing.
+/// What the proof of an actor gives at `now`; `None` for nothing. For doors whose calls last: what was taken away since gives nothing. Jobs go on
+/// when their token expires, and have nothing any more when it is revoked, their certificate is taken from the principal, or the principal is disabled.
 #[must_use]
 pub fn rights_of(actor: &Actor, access: &Access, now: Timestamp) -> Option<Rights> {
     let name = actor.name();
     match actor.proof() {
         Proof::Token(id) => {
             let token = access.token(*id).filter(|token| *token.principal == *name)?;
-            access.token_rights(token, now).ok()
+            // A job was submitted while its token could be used, and goes on when that has expired.
+            let at = if actor.origin().door == Door::Job { token.created } else { now };
+            access.token_rights(token, at).ok()
         }
         Proof::Certificate(fingerprint) => {
             access.principal(name).filter(|principal| principal.certificates.contains(fingerprint))?;

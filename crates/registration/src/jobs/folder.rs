@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use waymark_catalog::Timestamp;
 
-use super::stored::{Stored, sync_folder};
+use super::stored::{KeepError, Stored, sync_folder};
 
 /// The folder, taken.
 #[derive(Debug)]
@@ -115,19 +115,25 @@ impl Folder {
         self.path.join(format!("{NEW}{id}"))
     }
 
-    /// Makes a job of an upload whose files are durable.
-    pub(super) fn keep(&self, id: Uuid) -> io::Result<()> {
+    /// Makes a job of an upload whose files are durable. Where that cannot be made durable, it is taken back.
+    pub(super) fn keep(&self, id: Uuid) -> Result<(), KeepError> {
         sync_folder(&self.of_upload(id))?;
         fs::rename(self.of_upload(id), self.of(id))?;
-        sync_folder(&self.path)
+        let Err(error) = sync_folder(&self.path) else { return Ok(()) };
+        // Whoever hears that it was not kept must not meet it after a restart.
+        let undone = fs::rename(self.of(id), self.of_upload(id)).and_then(|()| sync_folder(&self.path));
+        Err(if undone.is_ok() { KeepError::NotKept(error) } else { KeepError::Unsure(error) })
     }
 
     /// Removes a job.
     pub(super) fn remove(&self, id: Uuid) -> io::Result<()> {
         let gone = self.path.join(format!("{GONE}{id}"));
         fs::rename(self.of(id), &gone)?;
-        sync_folder(&self.path)?;
-        fs::remove_dir_all(gone)
+        // From here on it is gone as long as the system runs; at worst it is there again after a restart, and is removed again.
+        if let Err(error) = sync_folder(&self.path).and_then(|()| fs::remove_dir_all(gone)) {
+            tracing::warn!(job = %id, %error, "the rest of a removed job is left until the next start");
+        }
+        Ok(())
     }
 
     /// Until when request ids may belong to jobs that were removed.
@@ -174,6 +180,7 @@ pub(super) fn discard(path: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::stored::faults;
 
     #[test]
     fn a_folder_is_for_one_node_at_a_time() {
@@ -195,6 +202,28 @@ mod tests {
         let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, ["01976b9a-7c00-7000-8000-000000000001", "lock", "other"]);
+    }
+
+    #[test]
+    fn a_job_that_cannot_be_made_durable_is_taken_back_or_said_to_be_unsure() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::take(dir.path().to_owned()).unwrap();
+        let id = Uuid::now_v7();
+        fs::create_dir(folder.of_upload(id)).unwrap();
+        let is_there = || (folder.of_upload(id).exists(), folder.of(id).exists());
+        faults::plan(&[true]);
+        assert!(matches!(folder.keep(id), Err(KeepError::NotKept(_))));
+        assert_eq!(is_there(), (true, false), "the upload was not durable, so nothing was renamed");
+        faults::plan(&[false, true]);
+        assert!(matches!(folder.keep(id), Err(KeepError::NotKept(_))));
+        assert_eq!(is_there(), (true, false), "taken back, durably");
+        faults::plan(&[false, true, true]);
+        assert!(matches!(folder.keep(id), Err(KeepError::Unsure(_))));
+        folder.keep(id).unwrap();
+        assert_eq!(is_there(), (false, true));
+        faults::plan(&[true]);
+        folder.remove(id).unwrap();
+        assert_eq!(is_there(), (false, false));
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::door::Stopping;
 /// Keeps the counts and failed lines of one run.
 pub(super) struct Ledger<'a> {
     job: &'a Job,
+    /// Whether the import shall end before its input does.
+    ends: &'a dyn Fn() -> bool,
     stopping: &'a Stopping,
     clock: Clock,
     save_every: Duration,
@@ -33,7 +35,13 @@ pub(super) struct Ledger<'a> {
 
 impl<'a> Ledger<'a> {
     /// Goes on from the mark that was kept; failed lines behind it are cut off.
-    pub(super) fn open(job: &'a Job, stopping: &'a Stopping, clock: Clock, save_every: Duration) -> io::Result<Self> {
+    pub(super) fn open(
+        job: &'a Job,
+        ends: &'a dyn Fn() -> bool,
+        stopping: &'a Stopping,
+        clock: Clock,
+        save_every: Duration,
+    ) -> io::Result<Self> {
         let mark = job.stored().mark;
         let path = job.folder.join(RESULT);
         let mut result = OpenOptions::new().create(true).write(true).truncate(false).open(path)?;
@@ -41,6 +49,7 @@ impl<'a> Ledger<'a> {
         result.seek(SeekFrom::End(0))?;
         Ok(Self {
             job,
+            ends,
             stopping,
             clock,
             save_every,
@@ -107,7 +116,7 @@ impl Recorder for Ledger<'_> {
         if u128::from(now.saturating_sub(self.saved.0)) >= self.save_every.as_millis() {
             self.save()?;
         }
-        let stops = self.job.shall_stop() || self.stopping.has_begun();
+        let stops = (self.ends)() || self.stopping.has_begun();
         Ok(if stops { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 }

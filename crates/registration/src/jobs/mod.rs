@@ -29,7 +29,7 @@ use waymark_catalog::{Clock, Proof, Timestamp};
 pub(crate) use self::folder::Folder;
 pub use self::folder::FolderError;
 use self::folder::read_id;
-use self::stored::{Mark, State, Stored};
+use self::stored::{KeepError, Mark, State, Stored};
 pub(crate) use self::upload::submit;
 pub(crate) use self::worker::work;
 use crate::config::{Limits, PAGE, PAGE_MAX};
@@ -49,6 +49,8 @@ pub(crate) struct Jobs {
     work: Notify,
     /// Uploads that may begin.
     uploads: Arc<Semaphore>,
+    /// Nobody knows what the disk holds of a job: none is taken any more until the node is started anew.
+    unsure: AtomicBool,
 }
 
 #[derive(Default)]
@@ -101,14 +103,16 @@ impl Job {
         lock(&self.stored).clone()
     }
 
-    /// Changes it on the disk, then here. Waits for the disk.
-    fn update(&self, change: impl FnOnce(&mut Stored)) -> io::Result<()> {
+    /// Changes it on the disk, then here, also where it is not known whether the disk keeps it. Waits for the disk.
+    fn update(&self, change: impl FnOnce(&mut Stored)) -> Result<(), KeepError> {
         let _alone = lock(&self.writing);
         let mut next = self.stored();
         change(&mut next);
-        next.write(&self.folder)?;
-        *lock(&self.stored) = next;
-        Ok(())
+        let kept = next.write(&self.folder);
+        if !matches!(kept, Err(KeepError::NotKept(_))) {
+            *lock(&self.stored) = next;
+        }
+        kept
     }
 
     fn shown(&self) -> v1::Job {
@@ -142,6 +146,7 @@ impl Jobs {
             removing: Mutex::default(),
             work: Notify::new(),
             uploads,
+            unsure: AtomicBool::new(false),
         }))
     }
 
@@ -186,11 +191,13 @@ impl Jobs {
                     stored.end(State::Cancelled, None, now);
                 }
                 State::Running => stored.cancel = true,
-                State::Done | State::Cancelled | State::Failed => {}
+                State::Done | State::Cancelled | State::Failed | State::Stopped => {}
             });
-            kept.map_err(|error| failure_of(&error))?;
-            job.cancel.store(true, Ordering::Relaxed);
-            self.work.notify_one();
+            if !matches!(kept, Err(KeepError::NotKept(_))) {
+                job.cancel.store(true, Ordering::Relaxed);
+                self.work.notify_one();
+            }
+            kept.map_err(|error| failure_of_keeping(&error))?;
         }
         Ok(job.shown())
     }
@@ -291,6 +298,17 @@ fn made_at(id: Uuid) -> Option<Timestamp> {
 pub(crate) fn failure_of(error: &io::Error) -> Failure {
     tracing::error!(%error, "a file of a job");
     Failure::new(if is_full(error) { Reason::DiskFull } else { Reason::WriteFailed })
+}
+
+/// The same, where it matters what is there now.
+fn failure_of_keeping(error: &KeepError) -> Failure {
+    match error {
+        KeepError::NotKept(error) => failure_of(error),
+        KeepError::Unsure(cause) => {
+            tracing::error!(%cause, "a flush of the jobs failed; what the disk holds shows after a restart");
+            Failure::new(Reason::WritingStopped)
+        }
+    }
 }
 
 fn is_full(error: &io::Error) -> bool {

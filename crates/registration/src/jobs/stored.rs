@@ -1,31 +1,36 @@
-//! A job as it is kept: `job.json` in the folder of the job, form 1.
+//! A job as it is kept: `job.json` in the folder of the job, form 2.
 //!
 //! ```text
-//! { "version": 1,                              another number is not read by this program
+//! { "version": 2,                              a larger number is not read by this program
 //!   "id": UUID, "title": text, "owner": name,
-//!   "token": 16 hexadecimal digits,            the token it was submitted with, when that gives less than its principal has
+//!   "token": 16 hexadecimal digits,            the token it was submitted with, or
+//!   "certificate": 64 hexadecimal digits,      the SHA-256 of the client certificate
 //!   "source": address,                         it was submitted from, if known
 //!   "format": "json-lines" | "batch", "replace": bool,
 //!   "request_id": UUID,                        absent when the caller gave none
 //!   "sha256": 64 hexadecimal digits, "bytes": number,          of `input`
 //!   "submitted_ms": time, "ended_ms": time,    milliseconds since 1970; the second when it has ended
-//!   "state": "queued" | "running" | "done" | "cancelled" | "failed",
+//!   "state": "queued" | "running" | "done" | "cancelled" | "failed" | "stopped",
 //!   "cancel": bool,                            somebody asked it to stop
 //!   "mark": { "offset", "lines", "orders", "created", "changed", "unchanged", "refused", "result_bytes" },
-//!   "failure": text }                          why it failed, or what it waits for
+//!   "failure": text }                          why it failed or was stopped, or what it waits for
 //! ```
+//! Form 1 knew no certificates, no state "stopped", and told a token only where that gives less than its principal has. It is read, and becomes form 2
+//! when it is written.
+//!
 //! `mark` is where the import goes on: the first `result_bytes` of `result.jsonl` and the counts tell of exactly what lies before it.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use waymark_api::registration::v1;
-use waymark_catalog::Timestamp;
 use waymark_catalog::import::{Format, Place, Summary};
+use waymark_catalog::{Proof, Timestamp};
 
 use crate::failure::proto_time;
 
@@ -39,6 +44,8 @@ pub(super) struct Stored {
     pub(super) owner: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) token: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) certificate: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) source: Option<IpAddr>,
     pub(super) format: Form,
@@ -74,6 +81,7 @@ pub(super) enum State {
     Done,
     Cancelled,
     Failed,
+    Stopped,
 }
 
 /// How far a job is, and what it did until there.
@@ -97,12 +105,40 @@ pub(super) enum StoredError {
     Read(#[from] io::Error),
     #[error("it is damaged")]
     Damaged(#[from] serde_json::Error),
-    #[error("it has form {found}, and this program reads form {FORM}: it was written by a newer version")]
+    #[error("it has form {found}, and this program reads forms up to {FORM}: it was written by a newer version")]
     OtherForm { found: u64 },
 }
 
-/// The form this program writes and reads.
-const FORM: u32 = 1;
+/// Why something of a job was not kept.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum KeepError {
+    /// All is as it was before.
+    #[error(transparent)]
+    NotKept(#[from] io::Error),
+    /// It is there as long as the system runs, and nobody knows whether it is on the disk.
+    #[error("a name of a folder could not be made durable")]
+    Unsure(#[source] io::Error),
+}
+
+impl From<serde_json::Error> for KeepError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::NotKept(error.into())
+    }
+}
+
+impl From<KeepError> for io::Error {
+    fn from(error: KeepError) -> Self {
+        match error {
+            KeepError::NotKept(error) | KeepError::Unsure(error) => error,
+        }
+    }
+}
+
+/// The form this program writes.
+const FORM: u32 = 2;
+
+/// The forms this program reads.
+const FORMS: RangeInclusive<u64> = 1..=2;
 
 /// Names of the files of a job.
 pub(super) const INPUT: &str = "input";
@@ -115,7 +151,7 @@ pub(super) struct Submitted<'a> {
     pub(super) id: Uuid,
     pub(super) title: String,
     pub(super) owner: &'a str,
-    pub(super) token: Option<String>,
+    pub(super) proof: &'a Proof,
     pub(super) source: Option<IpAddr>,
     pub(super) format: Form,
     pub(super) replace: bool,
@@ -127,13 +163,19 @@ pub(super) struct Submitted<'a> {
 
 impl Stored {
     pub(super) fn new(submitted: Submitted<'_>) -> Self {
-        let Submitted { id, title, owner, token, source, format, replace, request_id, sha256, bytes, at } = submitted;
+        let Submitted { id, title, owner, proof, source, format, replace, request_id, sha256, bytes, at } = submitted;
+        let (token, certificate) = match proof {
+            Proof::Token(id) => (Some(id.to_string()), None),
+            Proof::Certificate(fingerprint) => (None, Some(hex::encode(fingerprint))),
+            _ => (None, None),
+        };
         Self {
             version: FORM,
             id: id.to_string(),
             title,
             owner: owner.to_owned(),
             token,
+            certificate,
             source,
             format,
             replace,
@@ -157,21 +199,34 @@ impl Stored {
         }
         let bytes = fs::read(folder.join(JOB))?;
         let found = serde_json::from_slice::<Version>(&bytes)?.version;
-        if found != u64::from(FORM) {
+        if !FORMS.contains(&found) {
             return Err(StoredError::OtherForm { found });
         }
-        Ok(serde_json::from_slice(&bytes)?)
+        Ok(Self { version: FORM, ..serde_json::from_slice(&bytes)? })
     }
 
-    /// Writes the job into its folder: wholly and durably, or not at all.
-    pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
+    /// Writes the job into its folder: wholly and durably, or, unless the error says otherwise, not at all.
+    pub(super) fn write(&self, folder: &Path) -> Result<(), KeepError> {
         let next = folder.join(NEXT_JOB);
         let mut file = File::create(&next)?;
         file.write_all(&serde_json::to_vec(self)?)?;
         file.sync_all()?;
         drop(file);
         fs::rename(&next, folder.join(JOB))?;
-        sync_folder(folder)
+        sync_folder(folder).map_err(KeepError::Unsure)
+    }
+
+    /// The credential it was submitted with; [`Proof::Job`] where none is told. One that cannot be read gives nothing.
+    pub(super) fn proof(&self) -> Proof {
+        match (&self.token, &self.certificate) {
+            (Some(id), _) => id.parse().map_or(Proof::Nothing, Proof::Token),
+            (None, Some(text)) => {
+                let mut fingerprint = [0; 32];
+                let read = hex::decode_to_slice(text, &mut fingerprint);
+                read.map_or(Proof::Nothing, |()| Proof::Certificate(fingerprint))
+            }
+            (None, None) => Proof::Job,
+        }
     }
 
     /// Ends it.
@@ -218,7 +273,7 @@ impl From<Form> for Format {
 
 impl State {
     pub(super) const fn is_over(self) -> bool {
-        matches!(self, Self::Done | Self::Cancelled | Self::Failed)
+        matches!(self, Self::Done | Self::Cancelled | Self::Failed | Self::Stopped)
     }
 
     const fn shown(self) -> v1::JobState {
@@ -228,6 +283,7 @@ impl State {
             Self::Done => v1::JobState::Done,
             Self::Cancelled => v1::JobState::Cancelled,
             Self::Failed => v1::JobState::Failed,
+            Self::Stopped => v1::JobState::Stopped,
         }
     }
 }
@@ -256,7 +312,31 @@ impl Mark {
 
 /// Makes names of a folder durable.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    #[cfg(test)]
+    faults::meet()?;
     File::open(folder)?.sync_all()
+}
+
+/// A disk that fails to make names durable, for the tests of one thread.
+#[cfg(test)]
+pub(super) mod faults {
+    use std::cell::RefCell;
+    use std::io;
+
+    thread_local! {
+        /// Whether each of the next times fails, the next one last.
+        static NEXT: RefCell<Vec<bool>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// Says which of the next times fail.
+    pub(in super::super) fn plan(fails: &[bool]) {
+        NEXT.set(fails.iter().rev().copied().collect());
+    }
+
+    pub(super) fn meet() -> io::Result<()> {
+        let fails = NEXT.with_borrow_mut(Vec::pop).unwrap_or(false);
+        if fails { Err(io::Error::other("the flush failed")) } else { Ok(()) }
+    }
 }
 
 #[cfg(test)]
@@ -264,14 +344,17 @@ mod tests {
     use super::*;
 
     /// As version 1 wrote it. Never changed.
-    const GOLDEN: &str = r#"{"version":1,"id":"01976b9a-7c00-7000-8000-000000000001","title":"11 月","owner":"line-1","token":"0123456789abcdef","source":"192.0.2.7","format":"batch","replace":true,"request_id":"01976b9a-7c00-7000-8000-000000000000","sha256":"0707070707070707070707070707070707070707070707070707070707070707","bytes":10,"submitted_ms":1800000000000,"ended_ms":1800000000001,"state":"cancelled","cancel":true,"mark":{"offset":1,"lines":2,"orders":3,"created":4,"changed":5,"unchanged":6,"refused":7,"result_bytes":8},"failure":"why"}"#;
+    const GOLDEN_1: &str = r#"{"version":1,"id":"01976b9a-7c00-7000-8000-000000000001","title":"11 月","owner":"line-1","token":"0123456789abcdef","source":"192.0.2.7","format":"batch","replace":true,"request_id":"01976b9a-7c00-7000-8000-000000000000","sha256":"0707070707070707070707070707070707070707070707070707070707070707","bytes":10,"submitted_ms":1800000000000,"ended_ms":1800000000001,"state":"cancelled","cancel":true,"mark":{"offset":1,"lines":2,"orders":3,"created":4,"changed":5,"unchanged":6,"refused":7,"result_bytes":8},"failure":"why"}"#;
+
+    /// As version 2 writes it. Never changed.
+    const GOLDEN: &str = r#"{"version":2,"id":"01976b9a-7c00-7000-8000-000000000001","title":"11 月","owner":"line-1","token":"0123456789abcdef","source":"192.0.2.7","format":"batch","replace":true,"request_id":"01976b9a-7c00-7000-8000-000000000000","sha256":"0707070707070707070707070707070707070707070707070707070707070707","bytes":10,"submitted_ms":1800000000000,"ended_ms":1800000000001,"state":"cancelled","cancel":true,"mark":{"offset":1,"lines":2,"orders":3,"created":4,"changed":5,"unchanged":6,"refused":7,"result_bytes":8},"failure":"why"}"#;
 
     fn job() -> Stored {
         let mut job = Stored::new(Submitted {
             id: "01976b9a-7c00-7000-8000-000000000001".parse().unwrap(),
             title: "11 月".into(),
             owner: "line-1",
-            token: Some("0123456789abcdef".into()),
+            proof: &Proof::Token("0123456789abcdef".parse().unwrap()),
             source: Some("192.0.2.7".parse().unwrap()),
             format: Form::Batch,
             replace: true,
@@ -294,6 +377,33 @@ mod tests {
         assert_eq!(fs::read_to_string(dir.path().join(JOB)).unwrap(), GOLDEN);
         assert_eq!(Stored::read(dir.path()).unwrap(), job());
         assert!(!dir.path().join(NEXT_JOB).exists());
+        let by_certificate = Stored { token: None, certificate: Some("ab".repeat(32)), state: State::Stopped, ..job() };
+        by_certificate.write(dir.path()).unwrap();
+        assert_eq!(Stored::read(dir.path()).unwrap().proof(), Proof::Certificate([0xab; 32]));
+    }
+
+    #[test]
+    fn a_job_of_the_first_form_is_read_and_written_in_the_second() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(JOB), GOLDEN_1).unwrap();
+        let read = Stored::read(dir.path()).unwrap();
+        assert_eq!(read, job());
+        read.write(dir.path()).unwrap();
+        assert_eq!(fs::read_to_string(dir.path().join(JOB)).unwrap(), GOLDEN);
+        // Submitted with a token that gave all its principal had, or with a certificate.
+        let without = GOLDEN_1.replace("\"token\":\"0123456789abcdef\",", "");
+        fs::write(dir.path().join(JOB), without).unwrap();
+        assert_eq!(Stored::read(dir.path()).unwrap().proof(), Proof::Job);
+    }
+
+    #[test]
+    fn a_job_that_is_there_and_perhaps_not_on_the_disk_is_told_from_one_that_is_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        faults::plan(&[true]);
+        assert!(matches!(job().write(dir.path()), Err(KeepError::Unsure(_))));
+        assert_eq!(Stored::read(dir.path()).unwrap(), job());
+        let nowhere = dir.path().join("nowhere");
+        assert!(matches!(job().write(&nowhere), Err(KeepError::NotKept(_))));
     }
 
     #[test]
@@ -303,8 +413,8 @@ mod tests {
             fs::write(dir.path().join(JOB), text).unwrap();
             Stored::read(dir.path()).unwrap_err()
         };
-        let newer = GOLDEN.replacen("\"version\":1", "\"version\":2,\"new\":0", 1);
-        assert!(matches!(read(&newer), StoredError::OtherForm { found: 2 }));
+        let newer = GOLDEN.replacen("\"version\":2", "\"version\":3,\"new\":0", 1);
+        assert!(matches!(read(&newer), StoredError::OtherForm { found: 3 }));
         assert!(matches!(read(&GOLDEN[..99]), StoredError::Damaged(_)));
         assert!(matches!(read(&GOLDEN.replacen("\"title\"", "\"tilte\"", 1)), StoredError::Damaged(_)));
     }

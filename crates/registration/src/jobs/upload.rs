@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -11,16 +12,16 @@ use tokio::fs::{self, File};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use uuid::{NoContext, Uuid};
 use waymark_api::registration::v1;
-use waymark_catalog::access::{Rights, Verb, rights_of};
-use waymark_catalog::{Proof, Timestamp};
+use waymark_catalog::access::{Verb, rights_of};
+use waymark_catalog::{Actor, Timestamp};
 
 use super::folder::discard;
-use super::stored::{Form, INPUT, Stored, Submitted};
-use super::{Job, Jobs, Table, failure_of, lock, made_at};
-use crate::config::{JOB_CHUNK_BYTES, JOB_TITLE_BYTES};
+use super::stored::{Form, INPUT, KeepError, Stored, Submitted};
+use super::{Job, Jobs, Table, failure_of, failure_of_keeping, lock, made_at};
+use crate::config::{JOB_CHUNK_BYTES, JOB_TITLE_BYTES, Limits};
 use crate::convert::Faults;
 use crate::edge::Edge;
 use crate::edge::caller::Caller;
@@ -64,11 +65,11 @@ pub(crate) async fn submit(
     };
     // An upload takes long: a credential that was taken away meanwhile submits nothing.
     let rights = rights_of(&caller.actor, &edge.catalog.access(), edge.now()).filter(|rights| rights.has(Verb::Job));
-    let rights = rights.ok_or_else(|| Failure::new(Reason::Unauthenticated))?;
-    let token = narrowed_token(caller, &rights);
-    let source = caller.actor.origin().source;
-    let at = Arc::clone(jobs);
-    let kept = spawn_blocking(move || at.keep(upload, token, source, sha256));
+    if rights.is_none() {
+        return Err(Failure::new(Reason::Unauthenticated));
+    }
+    let (at, by) = (Arc::clone(jobs), caller.actor.clone());
+    let kept = spawn_blocking(move || at.keep(upload, &by, sha256));
     kept.await.map_err(|_| Failure::new(Reason::Internal).with("detail", "keeping"))?
 }
 
@@ -105,13 +106,6 @@ fn ask(header: v1::JobHeader) -> Result<Ask, Failure> {
     Ok(Ask { title, format, replace, bytes: total_bytes, sha256: hash, request })
 }
 
-/// The id of the caller's token, when it gives less than its principal has: a job must not do more than who submitted it.
-fn narrowed_token(caller: &Caller, rights: &Rights) -> Option<String> {
-    let Proof::Token(id) = caller.actor.proof() else { return None };
-    let whole = rights.verbs == rights.role().verbs() && rights.covers_all_of(&rights.principal.scope);
-    (!whole).then(|| id.to_string())
-}
-
 enum Admitted {
     /// The same request made this job.
     Before(Arc<Job>),
@@ -132,6 +126,9 @@ impl Jobs {
     fn admit(self: &Arc<Self>, owner: String, ask: Ask, turn: OwnedSemaphorePermit) -> Result<Admitted, Failure> {
         if let Some(job) = lock(&self.table).made_by(&owner, ask.request) {
             return repeated(job, &ask);
+        }
+        if self.unsure.load(Ordering::Relaxed) {
+            return Err(Failure::new(Reason::WritingStopped));
         }
         if ask.bytes > self.limits.job_bytes {
             return Err(Failure::new(Reason::JobTooLarge).with("limit", self.limits.job_bytes));
@@ -176,20 +173,17 @@ impl Jobs {
     }
 
     /// Makes a job of an upload whose file is durable. Waits for the disk.
-    fn keep(
-        &self,
-        upload: Upload,
-        token: Option<String>,
-        source: Option<std::net::IpAddr>,
-        sha256: [u8; 32],
-    ) -> Result<v1::Job, Failure> {
+    fn keep(&self, upload: Upload, by: &Actor, sha256: [u8; 32]) -> Result<v1::Job, Failure> {
+        if self.unsure.load(Ordering::Relaxed) {
+            return Err(Failure::new(Reason::WritingStopped));
+        }
         let Ask { title, format, replace, bytes, request, .. } = &upload.ask;
         let stored = Stored::new(Submitted {
             id: upload.id,
             title: title.clone(),
             owner: &upload.owner,
-            token,
-            source,
+            proof: by.proof(),
+            source: by.origin().source,
             format: *format,
             replace: *replace,
             request_id: *request,
@@ -197,8 +191,12 @@ impl Jobs {
             bytes: *bytes,
             at: self.now(),
         });
-        let kept = stored.write(&upload.folder).and_then(|()| self.folder.keep(upload.id));
-        kept.map_err(|error| failure_of(&error))?;
+        // What is not renamed never becomes a job, whether it is on the disk or not.
+        stored.write(&upload.folder).map_err(|error| failure_of(&error.into()))?;
+        self.folder.keep(upload.id).map_err(|error| {
+            self.unsure.fetch_or(matches!(error, KeepError::Unsure(_)), Ordering::Relaxed);
+            failure_of_keeping(&error)
+        })?;
         let job = Job::new(upload.id, self.folder.of(upload.id), stored);
         let shown = job.shown();
         lock(&self.table).jobs.insert(upload.id, job);
@@ -245,9 +243,12 @@ impl Upload {
         let mut file = File::create(self.folder.join(INPUT)).await.map_err(broken)?;
         let mut hasher = Sha256::new();
         let mut bytes: u64 = 0;
-        let patience = self.jobs.limits.job_upload_idle;
-        let idle = |_| Failure::new(Reason::StreamIdle).with("seconds", patience.as_secs());
-        while let Some(part) = timeout(patience, parts.next()).await.map_err(idle)? {
+        let pace = Pace::new(&self.jobs.limits, Instant::now());
+        loop {
+            let (until, late) = pace.patience(bytes, Instant::now());
+            let part = timeout_at(until, parts.next()).await;
+            // Also when something had come in time: little by little is too slow too.
+            let Some(part) = part.ok().filter(|_| Instant::now() <= until).ok_or(late)? else { break };
             let part = part?;
             if part.len() > JOB_CHUNK_BYTES {
                 return Err(Failure::invalid_field("chunk", format!("must have at most {JOB_CHUNK_BYTES} bytes")));
@@ -278,6 +279,31 @@ impl Upload {
     }
 }
 
+/// How long an upload is waited for.
+struct Pace {
+    idle: Duration,
+    rate: u64,
+    began: Instant,
+}
+
+impl Pace {
+    fn new(limits: &Limits, began: Instant) -> Self {
+        Self { idle: limits.job_upload_idle, rate: limits.job_upload_rate, began }
+    }
+
+    /// Until when the next part must come when `bytes` have come at `now`, and what is said otherwise.
+    fn patience(&self, bytes: u64, now: Instant) -> (Instant, Failure) {
+        let earned = Duration::from_millis(bytes.saturating_mul(1000) / self.rate.max(1));
+        let (rests, slow) = (now + self.idle, self.began + self.idle.saturating_add(earned));
+        let failure = if bytes == 0 || rests <= slow {
+            Failure::new(Reason::StreamIdle).with("seconds", self.idle.as_secs())
+        } else {
+            Failure::new(Reason::UploadTooSlow).with("rate", self.rate)
+        };
+        (rests.min(slow), failure)
+    }
+}
+
 impl Drop for Upload {
     fn drop(&mut self) {
         let mut table = lock(&self.jobs.table);
@@ -303,8 +329,8 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::*;
-    use crate::config::Limits;
     use crate::jobs::Folder;
+    use crate::jobs::stored::faults;
 
     /// What happens when the time is read next.
     static MEANWHILE: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
@@ -317,11 +343,19 @@ mod tests {
         Timestamp(1_800_000_000_000)
     }
 
-    fn admit(jobs: &Arc<Jobs>, request: Uuid) -> Admitted {
+    fn still() -> Timestamp {
+        Timestamp(1_800_000_000_000)
+    }
+
+    fn try_admit(jobs: &Arc<Jobs>, request: Uuid) -> Result<Admitted, Reason> {
         let turn = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         let (title, format, request) = (String::new(), Form::JsonLines, Some(request));
         let ask = Ask { title, format, replace: true, bytes: 1, sha256: None, request };
-        jobs.admit("writer".into(), ask, turn).unwrap_or_else(|failure| panic!("{failure:?}"))
+        jobs.admit("writer".into(), ask, turn).map_err(|failure| failure.reason())
+    }
+
+    fn admit(jobs: &Arc<Jobs>, request: Uuid) -> Admitted {
+        try_admit(jobs, request).unwrap_or_else(|reason| panic!("{reason:?}"))
     }
 
     #[test]
@@ -332,8 +366,50 @@ mod tests {
         let Admitted::New(first) = admit(&jobs, request) else { panic!("new") };
         std::fs::create_dir(&first.folder).unwrap();
         let at = Arc::clone(&jobs);
-        *lock(&MEANWHILE) = Some(Box::new(move || drop(at.keep(first, None, None, [0; 32]).unwrap())));
+        *lock(&MEANWHILE) = Some(Box::new(move || drop(at.keep(first, &Actor::operator(), [0; 32]).unwrap())));
         assert!(matches!(admit(&jobs, request), Admitted::Before(_)));
         assert_eq!(lock(&jobs.table).jobs.len(), 1);
+    }
+
+    #[test]
+    fn a_job_whose_keeping_is_not_known_is_not_said_to_have_failed_and_no_other_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let jobs = Jobs::open(Folder::take(dir.path().to_owned()).unwrap(), Limits::default(), still).unwrap();
+        let try_keep = |request, fails: &[bool]| {
+            let Admitted::New(upload) = admit(&jobs, request) else { panic!("new") };
+            std::fs::create_dir(&upload.folder).unwrap();
+            faults::plan(fails);
+            let kept = jobs.keep(upload, &Actor::operator(), [0; 32]);
+            faults::plan(&[]);
+            kept.map(drop).map_err(|failure| failure.reason())
+        };
+        let (first, second) = (new_id(still()), new_id(still()));
+        // Of the file, of the upload, of the folder, and of the folder when it is taken back.
+        assert_eq!(try_keep(first, &[true]), Err(Reason::WriteFailed));
+        assert_eq!(try_keep(first, &[false, true]), Err(Reason::WriteFailed));
+        assert_eq!(try_keep(first, &[false, false, true]), Err(Reason::WriteFailed));
+        assert!(jobs.folder.load().unwrap().is_empty(), "what is said to have failed is not there after a restart");
+        assert_eq!(try_keep(first, &[]), Ok(()));
+        assert_eq!(try_keep(second, &[false, false, true, true]), Err(Reason::WritingStopped));
+        assert!(matches!(admit(&jobs, first), Admitted::Before(_)), "what is known is told");
+        for request in [second, new_id(still())] {
+            assert_eq!(try_admit(&jobs, request).err(), Some(Reason::WritingStopped));
+        }
+    }
+
+    #[test]
+    fn an_upload_keeps_its_place_only_as_long_as_it_is_fast_enough() {
+        let began = Instant::now();
+        let pace = Pace { idle: Duration::from_secs(60), rate: 1000, began };
+        let at = |seconds| began + Duration::from_secs(seconds);
+        let told = |bytes, now| {
+            let (until, failure) = pace.patience(bytes, at(now));
+            (until, failure.reason())
+        };
+        assert_eq!(told(0, 0), (at(60), Reason::StreamIdle));
+        assert_eq!(told(1, 50).1, Reason::UploadTooSlow);
+        assert_eq!(told(10_000, 50), (at(70), Reason::UploadTooSlow));
+        assert_eq!(told(1_000_000, 50), (at(110), Reason::StreamIdle), "a fast one may rest");
+        assert_eq!(told(u64::MAX, 50).1, Reason::StreamIdle);
     }
 }

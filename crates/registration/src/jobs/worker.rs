@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-use waymark_catalog::access::TokenId;
+use waymark_catalog::access::rights_of;
 use waymark_catalog::import::{self, ImportError, ImportOptions};
-use waymark_catalog::{Actor, Door, Origin, Proof, PutMode, StreamId, SubmitError, WriteError};
+use waymark_catalog::{Actor, Door, Origin, PutMode, StreamId, SubmitError, WriteError};
 
 use super::ledger::Ledger;
 use super::stored::{INPUT, State, Stored};
@@ -77,13 +77,18 @@ fn try_run(jobs: &Jobs, job: &Job, edge: &Edge) -> io::Result<After> {
     if stored.cancel && stored.state == State::Running {
         return cancel_after_restart(jobs, job, edge, &stored);
     }
+    let actor = actor(&stored);
+    if let Some(why) = taken_away(&actor, edge) {
+        return stop(jobs, job, stored.mark, why);
+    }
     if !begin(job)? {
         return Ok(After::Next);
     }
-    let mut ledger = Ledger::open(job, &edge.stopping, jobs.clock, jobs.limits.job_save)?;
+    let ends = || job.shall_stop() || taken_away(&actor, edge).is_some();
+    let mut ledger = Ledger::open(job, &ends, &edge.stopping, jobs.clock, jobs.limits.job_save)?;
     let input = BufReader::with_capacity(READ_BYTES, File::open(job.folder.join(INPUT))?);
     let options = ImportOptions {
-        actor: actor(&stored),
+        actor: actor.clone(),
         existing: if stored.replace { PutMode::Replace } else { PutMode::CreateOrSame },
         kept_problems: 0,
         ..ImportOptions::new(stored.format.into())
@@ -99,10 +104,13 @@ fn try_run(jobs: &Jobs, job: &Job, edge: &Edge) -> io::Result<After> {
             let mark = ledger.finish()?;
             end(jobs, job, State::Cancelled, mark, None)?
         }
-        Ok(_) => {
-            ledger.save()?;
-            After::Restart
-        }
+        Ok(_) => match taken_away(&actor, edge) {
+            Some(why) => stop(jobs, job, ledger.finish()?, why)?,
+            None => {
+                ledger.save()?;
+                After::Restart
+            }
+        },
         Err(ImportError::Rejects(error)) => return Err(error),
         Err(_) if job.shall_stop() => {
             let mark = ledger.finish()?;
@@ -137,6 +145,11 @@ fn cancel_after_restart(jobs: &Jobs, job: &Job, edge: &Edge, stored: &Stored) ->
     let more = done.saturating_sub(stored.mark.orders);
     let note = format!("the node stopped meanwhile: {more} more operations were decided that are not in the counts");
     end(jobs, job, State::Cancelled, stored.mark, (more > 0).then_some(note))
+}
+
+/// Ends a job in whose name nothing may be written any more.
+fn stop(jobs: &Jobs, job: &Job, mark: super::stored::Mark, why: &str) -> io::Result<After> {
+    end(jobs, job, State::Stopped, mark, Some(why.to_owned()))
 }
 
 fn after_error(jobs: &Jobs, job: &Job, error: &ImportError) -> After {
@@ -178,8 +191,11 @@ fn wait(job: &Job, what_for: &str, after: After) -> After {
 fn end(jobs: &Jobs, job: &Job, state: State, mark: super::stored::Mark, failure: Option<String>) -> io::Result<After> {
     let now = jobs.now();
     job.update(|stored| {
-        stored.mark = mark;
-        stored.end(state, failure, now);
+        // Unless it was cancelled just now, before it began.
+        if !stored.state.is_over() {
+            stored.mark = mark;
+            stored.end(state, failure, now);
+        }
     })?;
     *lock(&job.live) = None;
     tracing::info!(job = %job.id, ?state, "a job has ended");
@@ -193,12 +209,22 @@ fn fail(jobs: &Jobs, job: &Job, mark: Option<super::stored::Mark>, why: String) 
     end(jobs, job, State::Failed, mark, Some(why)).unwrap_or(After::Later)
 }
 
-/// Who a job writes as: its owner, with the rights the owner has at each write; where it was submitted with a token that gives less, with those
-/// of the token.
+/// Who a job writes as: its owner, with what the credential it was submitted with gives at each write.
 fn actor(stored: &Stored) -> Actor {
-    let token = stored.token.as_deref().and_then(|id| id.parse::<TokenId>().ok());
-    let proof = token.map_or(Proof::Job, Proof::Token);
-    Actor::principal(&stored.owner, proof, Origin { door: Door::Job, source: stored.source })
+    Actor::principal(&stored.owner, stored.proof(), Origin { door: Door::Job, source: stored.source })
+}
+
+/// Why nothing may be written any more as `actor`, who could write when the job was submitted. That a token expires is no reason.
+fn taken_away(actor: &Actor, edge: &Edge) -> Option<&'static str> {
+    let access = edge.catalog.access();
+    if rights_of(actor, &access, edge.now()).is_some() {
+        return None;
+    }
+    Some(match access.principal(actor.name()) {
+        None => "stopped: its principal was removed",
+        Some(principal) if principal.disabled => "stopped: its principal was disabled",
+        Some(_) => "stopped: the credential it was submitted with was revoked",
+    })
 }
 
 /// The stream of a job: its id, which no stream of a client can have but by a collision of hashes.
@@ -222,7 +248,7 @@ mod tests {
             id,
             title: String::new(),
             owner: "writer",
-            token: None,
+            proof: &waymark_catalog::Proof::Job,
             source: None,
             format: Form::JsonLines,
             replace: false,

@@ -1,6 +1,8 @@
 //! What the tests of this crate build with: a node's catalog, its doors on real sockets with real TLS, and clients.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod jobs;
+
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -24,6 +26,11 @@ static CLOCK: AtomicU64 = AtomicU64::new(1_800_000_000_000);
 /// Reads it; each reading is a millisecond later.
 pub(crate) fn clock() -> Timestamp {
     Timestamp(CLOCK.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Moves it ahead.
+pub(crate) fn advance(by: Duration) {
+    CLOCK.fetch_add(u64::try_from(by.as_millis()).unwrap(), Ordering::Relaxed);
 }
 
 /// A self-signed authority, the node's certificate from it, and one for a client.

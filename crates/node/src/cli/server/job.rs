@@ -186,7 +186,7 @@ fn is_over(job: &v1::Job) -> bool {
 /// How a command ends that shows this job.
 fn exit(job: &v1::Job) -> Exit {
     match job.state() {
-        v1::JobState::Failed => Exit::Failed,
+        v1::JobState::Failed | v1::JobState::Stopped => Exit::Failed,
         _ if is_over(job) && job.refused > 0 => Exit::Partly,
         _ => Exit::Done,
     }
@@ -290,5 +290,6 @@ mod tests {
         assert_eq!(exit(&job(v1::JobState::Done, 2)), Exit::Partly);
         assert_eq!(exit(&job(v1::JobState::Running, 2)), Exit::Done);
         assert_eq!(exit(&job(v1::JobState::Failed, 0)), Exit::Failed);
+        assert_eq!(exit(&job(v1::JobState::Stopped, 0)), Exit::Failed);
     }
 }

@@ -5,6 +5,9 @@ use waymark_registration::config as registration;
 use super::{count, mebibytes, option};
 use crate::config::schema::{Kind, Spec};
 
+/// Bytes of a KiB.
+const KIBI: u64 = 1 << 10;
+
 /// Its options, in the order they are shown.
 pub(super) const OPTIONS: &[Spec] = &[
     option(
@@ -22,6 +25,16 @@ pub(super) const OPTIONS: &[Spec] = &[
         ),
         "MiB",
         "All jobs on the disk; finished ones go, oldest first, before one is refused.",
+    ),
+    option(
+        "jobs.upload_kib_per_second",
+        Kind::Number {
+            default: registration::JOB_UPLOAD_RATE.default / KIBI,
+            min: registration::JOB_UPLOAD_RATE.min / KIBI,
+            max: registration::JOB_UPLOAD_RATE.max / KIBI,
+        },
+        "KiB a second",
+        "Slowest upload of a file, over all of it and with a minute given beside: one that falls behind gives its place to others.",
     ),
     option("jobs.kept", count(registration::JOBS), "jobs", "Jobs kept, finished ones included."),
     option("jobs.per_principal", count(registration::JOBS_PER_PRINCIPAL), "jobs", "Unfinished jobs of one principal."),
