@@ -59,9 +59,7 @@ fn id() -> String {
 }
 
 /// Header, all lines, trailer.
-async fn received(
-    mut lines: tonic::Streaming<v1::CodeLines>,
-) -> (v1::CodeLinesHeader, Vec<u8>, v1::CodeLinesTrailer) {
+async fn received(mut lines: tonic::Streaming<v1::CodeLines>) -> (v1::CodeLinesHeader, Vec<u8>, v1::CodeLinesTrailer) {
     let mut parts = Vec::new();
     while let Some(part) = lines.message().await.unwrap() {
         parts.push(part.part.unwrap());

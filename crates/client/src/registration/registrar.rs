@@ -139,11 +139,17 @@ impl Registrar {
     where
         F: Future<Output = Result<Response<R>, Status>>,
     {
+        let left = self.proven(repeat).await?;
+        self.attempts(message, repeat, left, true, send).await
+    }
+
+    /// Makes sure of the server before it is asked for what may be done but once; gives what is left of the deadline.
+    async fn proven(&self, repeat: Repeat) -> Result<Duration, CallError> {
         let started = Instant::now();
         if repeat != Repeat::Harmless {
             self.prove().await?;
         }
-        self.attempts(message, repeat, self.deadline.saturating_sub(started.elapsed()), true, send).await
+        Ok(self.deadline.saturating_sub(started.elapsed()))
     }
 
     /// As [`Self::repeat`], for calls whose answer is a stream: the deadline is for its beginning.
@@ -168,7 +174,8 @@ impl Registrar {
     where
         F: Future<Output = Result<Response<Streaming<R>>, Status>>,
     {
-        self.attempts(message, repeat, false, send).await
+        let left = self.proven(repeat).await?;
+        self.attempts(message, repeat, left, false, send).await
     }
 
     async fn attempts<M: Clone, R, F>(

@@ -7,7 +7,7 @@ use std::{
 };
 
 use waymark_catalog::audit::Algorithm;
-use waymark_catalog::config::{RecordLimits, Ruling, WriterLimits};
+use waymark_catalog::config::{RangeLimits, RecordLimits, Ruling, WriterLimits};
 use waymark_ident::CaseRule;
 use waymark_resolver::policy::Network;
 use waymark_store::Engine;
@@ -245,6 +245,12 @@ impl Config {
         options.access.principals = self.count("access.principals");
         options.access.tokens = self.count("access.tokens_per_principal");
         options.access.token_days = self.values.number("access.token_days");
+        options.ranges = RangeLimits {
+            codes: self.values.number("ranges.codes"),
+            per_prefix: self.count("ranges.per_prefix"),
+            pieces: self.count("ranges.pieces"),
+            values_bytes: self.count("ranges.inherited_bytes"),
+        };
         options.requests.keep = Duration::from_secs(self.values.number("requests.keep_hours").saturating_mul(3_600));
         options.requests.per_principal = self.count("requests.per_principal");
         options.requests.total = self.count("requests.total");

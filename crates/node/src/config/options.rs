@@ -15,6 +15,7 @@ mod log;
 mod names;
 mod node;
 mod quic;
+mod ranges;
 mod registration;
 mod requests;
 mod site;
@@ -71,6 +72,7 @@ const SECTIONS: &[&[Spec]] = &[
     listen::OPTIONS,
     site::OPTIONS,
     names::OPTIONS,
+    ranges::OPTIONS,
     store::OPTIONS,
     write::OPTIONS,
     source::OPTIONS,
