@@ -26,7 +26,7 @@ use waymark_tests::moment::{Moment, moment};
 use waymark_tests::process::{Bench, Daemon, PATIENCE};
 
 /// Kills with a commit under way that have to be survived.
-const KILLS: usize = 20;
+const KILLS: usize = 12;
 /// Kills at all after which the test gives up.
 const MOST_KILLS: usize = 600;
 /// The package codes are given out of.

@@ -60,7 +60,7 @@ fn a_package_goes_from_the_order_to_the_line_and_the_resolver_sees_each_step() {
     node.run(&[&export[..], &["--first", "0", "--request-id", id]].concat()).expect(4).says(&["REQUEST_REUSED"]);
 
     // Bound, withdrawn, forged.
-    let code = |at: usize| format!("88.111.1/{}", list[at].split(',').nth(3).unwrap());
+    let code = |serial: usize| format!("88.111.1/{}", list[serial + 1].split(',').nth(3).unwrap());
     node.run(&["range", "bind", "88.111.1#1", "0-9", "--value", "2 BATCH B7"]).expect(0);
     assert_eq!(told(&node, &code(3), 2), json!("B7"));
     node.run(&["range", "withdraw", "88.111.1#1", "3", "--reason", "misprint"]).expect(0);

@@ -20,6 +20,7 @@ use crate::{
     texts::Texts,
 };
 
+mod packages;
 mod questions;
 mod registering;
 pub(crate) mod samples;
@@ -61,10 +62,14 @@ pub(crate) async fn run(arguments: &Demo, texts: &Texts, shown: Shown) -> Result
     let node = Node::start(&config, &arguments.data).await?;
     terminal::line(format_args!("{}\n", node.listening().line()));
     let token_file = arguments.data.join(WRITER_TOKEN);
-    let registered = registering::run(node.listening(), &arguments.data, &token_file, samples::LINES, texts).await?;
+    let (mut registered, writer) =
+        registering::run(node.listening(), &arguments.data, &token_file, samples::LINES, texts).await?;
+    let (server, _) = of_listening(node.listening())?;
+    let prefix = samples.first().map_or("", |sample| registering::prefix_of(&sample.handle));
+    terminal::line("");
+    registered.extend(packages::run(&writer, &server, prefix, &arguments.data, texts).await?);
     terminal::line("");
     let questions = questions::all(&samples);
-    let (server, _) = of_listening(node.listening())?;
     let mut rows = Vec::new();
     for transport in [Transport::Udp, Transport::Tcp, Transport::Quic] {
         rows.push((transport, ask_all(&server, transport, &questions).await?));
@@ -290,6 +295,8 @@ fn print_what_next(
         format!("{tool} resolve {} --data {data} --lang zh", questions::absent(sample)),
         format!("{tool} register {prefix}/DEMO.1 --value '1 URL https://example.invalid/1' {writer}"),
         format!("{tool} history {prefix}/DEMO.1 {writer}"),
+        format!("{tool} range show {prefix}#1 --parts {writer}"),
+        format!("{tool} range lease {prefix}#1 {data}/lease.csv --station line-3 --count 1000 {writer}"),
         format!("{tool} watch --from 0 --until-now {operator}"),
         format!("{tool} audit search --limit 5 {operator}"),
         format!("{tool} load --data {data} --names {} --seconds 3", file.display()),

@@ -50,7 +50,7 @@ const TOKEN_SECONDS: u64 = 24 * 60 * 60;
 /// What the registration showed: the code of a check's text, and whether it held.
 pub(super) type Checks = Vec<(&'static str, bool)>;
 
-/// Registers the samples, a line of JSON each, and shows what there is around it. The writer's token goes to `token_file`.
+/// Registers the samples, a line of JSON each, and shows what there is around it; gives the writer to go on with. Its token goes to `token_file`.
 ///
 /// # Errors
 /// A call fails that has to succeed.
@@ -60,7 +60,7 @@ pub(super) async fn run(
     token_file: &Path,
     lines: &str,
     texts: &Texts,
-) -> Result<Checks, Problem> {
+) -> Result<(Checks, Registrar), Problem> {
     let changes = changes(lines)?;
     let url = url(listening)?;
     let operator_token = read(&data.join(OPERATOR_TOKEN))?;
@@ -86,15 +86,16 @@ pub(super) async fn run(
     let refused = show_refusals(&writer, &changes, texts).await?;
     let watched = watch(&operator, changes.len(), texts).await?;
     let audited = audit(&operator, texts).await?;
-    Ok(vec![
+    let checks = vec![
         ("demo-check-stream", streamed),
         ("demo-check-refusals", refused),
         ("demo-check-watch", watched),
         ("demo-check-audit", audited),
-    ])
+    ];
+    Ok((checks, writer))
 }
 
-fn prefix_of(handle: &str) -> &str {
+pub(super) fn prefix_of(handle: &str) -> &str {
     handle.split_once('/').map_or(handle, |(prefix, _)| prefix)
 }
 
@@ -297,7 +298,7 @@ async fn audit(operator: &Registrar, texts: &Texts) -> Result<bool, Problem> {
     Ok(last.is_some() && verified.problems.is_empty())
 }
 
-fn say(texts: &Texts, code: &str, values: &[(&str, String)]) {
+pub(super) fn say(texts: &Texts, code: &str, values: &[(&str, String)]) {
     let values: Vec<_> = values.iter().map(|(name, value)| (*name, safe(value).to_string().into())).collect();
     terminal::line(texts.text(code, &values));
 }
@@ -309,10 +310,10 @@ fn read(path: &Path) -> Result<String, Problem> {
     Ok(text.trim().to_owned())
 }
 
-fn done<T>(answer: Result<T, CallError>) -> Result<T, Problem> {
+pub(super) fn done<T>(answer: Result<T, CallError>) -> Result<T, Problem> {
     answer.map_err(|error| answer::problem(&error, false))
 }
 
-fn failed(cause: &dyn std::fmt::Display) -> Problem {
+pub(super) fn failed(cause: &dyn std::fmt::Display) -> Problem {
     Problem::new("demo-registration", Exit::Failed).with("cause", cause)
 }
