@@ -6,10 +6,10 @@ use std::sync::Arc;
 use waymark_ident::CaseRule;
 use waymark_index::{Full, HashKey};
 use waymark_store::{
-    CommitError, Entry, EntryKind, FollowError, Group, KeyRecord, Place, ReadError, Serial, StateError, Store,
-    Timestamp,
+    CommitError, EntryKind, FollowError, Group, KeyRecord, Place, ReadError, Serial, StateError, Store, Timestamp,
 };
 
+use self::feeding::{feed_state, load_from_state};
 use crate::access::load::LoadedAccess;
 use crate::access::{self, Access, AccessLoadError};
 use crate::audit::{AuditHead, HeadError, find_head};
@@ -17,15 +17,16 @@ use crate::config::{AccessLimits, AuditOptions, RangeLimits, RecordLimits, Reque
 use crate::deletions::Deletions;
 use crate::locate::candidates;
 use crate::prefixes::Prefixes;
-use crate::projection::Projector;
 use crate::queue::{Queue, WarmRecord};
 use crate::range::load::LoadedRanges;
 use crate::range::{self, RangeLoadError, Ranges};
-use crate::requests::{self, Requests};
+use crate::requests::Requests;
 use crate::reserved::{ReservedKey, case_rule_body, is_reserved, parse_case_rule_body};
 use crate::snapshot::{self, SnapshotError};
-use crate::usage::{Day, Usage, counts_for};
+use crate::usage::Usage;
 use crate::writer::{Clock, index_place};
+
+mod feeding;
 
 /// How to open a catalog.
 #[derive(Clone, Debug)]
@@ -377,146 +378,6 @@ impl Former {
             }
         }
         Ok(None)
-    }
-}
-
-/// Entries or keys fed to the state in one step: bounds the memory of a long catching-up.
-const STATE_STEP: u64 = 65_536;
-
-/// A store that was just begun holds this much: its state is new, not rebuilt.
-const JUST_BEGUN: Serial = Serial(1);
-
-/// Brings the small state up to the log; makes it anew when it is empty, damaged, or the entries it lacks cannot be read.
-fn feed_state(store: &dyn Store, requests: &RequestLimits, recovery: &mut Recovery) -> Result<(), OpenError> {
-    let (applied, last) = (store.state().applied(), store.last().serial);
-    if !applied.is_some() || follow_into_state(store).is_err() {
-        remake_state(store, requests)?;
-        recovery.state_rebuilt = last > JUST_BEGUN;
-    }
-    recovery.state_fed = if recovery.state_rebuilt { last.0 } else { last.0.saturating_sub(applied.0) };
-    Ok(())
-}
-
-/// Reads what the writer decides by and the state holds: what was written on the day of the last entry, and the accepted requests; from a state made
-/// anew when this one does not give it.
-fn load_from_state(
-    store: &dyn Store,
-    limits: RequestLimits,
-    recovery: &mut Recovery,
-) -> Result<(Usage, Requests), OpenError> {
-    let read = || {
-        let usage = Usage::load(store.state(), Day::of(store.last().time))?;
-        Ok((usage, requests::load::load(store, limits)?))
-    };
-    if let Ok(loaded) = read() {
-        return Ok(loaded);
-    }
-    remake_state(store, &limits)?;
-    (recovery.state_rebuilt, recovery.state_fed) = (true, store.last().serial.0);
-    read().map_err(OpenError::State)
-}
-
-/// The state was not fed; it is somewhere between.
-struct NotFed;
-
-/// Feeds the entries the state lacks.
-fn follow_into_state(store: &dyn Store) -> Result<(), NotFed> {
-    let state = store.state();
-    loop {
-        let from = state.applied();
-        let mut projector = Projector::default();
-        let mut left = STATE_STEP;
-        let mut unknown = false;
-        let outcome = store.follow(from, &mut |entry| {
-            let Ok(replaced) = replaced(store, entry) else {
-                unknown = true;
-                return ControlFlow::Break(());
-            };
-            projector.note(entry.kind, entry.serial, replaced, entry.key, entry.body);
-            if let Some((day, principal)) = counts_for(entry) {
-                projector.note_writes(day, principal, 1);
-            }
-            left -= 1;
-            if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
-        let upto = outcome.map_err(|_| NotFed)?;
-        if unknown {
-            return Err(NotFed);
-        }
-        if upto == from {
-            return Ok(());
-        }
-        projector.apply(state, upto).map_err(|_| NotFed)?;
-    }
-}
-
-/// Serial of the live entry an entry takes the place of; none when the one before it is a deletion.
-fn replaced(store: &dyn Store, entry: &Entry<'_>) -> Result<Serial, NotFed> {
-    if entry.kind != EntryKind::PUT || !entry.previous.is_some() || is_reserved(entry.key) {
-        return Ok(entry.previous);
-    }
-    let mut buffer = Vec::new();
-    let before = store.read_serial(entry.previous, &mut buffer).map_err(|_| NotFed)?.ok_or(NotFed)?;
-    Ok(if before.kind == EntryKind::DELETE { Serial::NONE } else { before.serial })
-}
-
-/// Makes the state from nothing, out of the live keys: what it holds is a function of them, so damaged or compacted
-/// entries do not matter. Only request ids and the usage of the last day come from entries; the usage of days before it is lost. Its applied serial
-/// stays none until it is whole, so that a crash meanwhile begins again.
-fn remake_state(store: &dyn Store, requests: &RequestLimits) -> Result<(), OpenError> {
-    let (state, last) = (store.state(), store.last().serial);
-    state.clear().map_err(OpenError::State)?;
-    let mut projector = Projector::default();
-    let mut failed = None;
-    let mut body = Vec::new();
-    let mut left = STATE_STEP;
-    store.scan_latest(Serial::NONE, &mut |entry| {
-        if entry.kind == EntryKind::PUT {
-            // Only marks are told by their bodies. One that cannot be read makes an import begin anew.
-            let read = is_reserved(entry.key).then(|| store.read(entry.place, &mut body));
-            let body = read.and_then(Result::ok).map_or(&[][..], |entry| entry.body);
-            projector.note(entry.kind, entry.serial, Serial::NONE, entry.key, body);
-            left -= 1;
-        }
-        if left == 0 {
-            left = STATE_STEP;
-            if let Err(error) = projector.apply(state, Serial::NONE) {
-                failed = Some(error);
-                return ControlFlow::Break(());
-            }
-        }
-        ControlFlow::Continue(())
-    })?;
-    if let Some(error) = failed {
-        return Err(OpenError::State(error));
-    }
-    note_last_day(store, &mut projector)?;
-    requests::load::replay(store, *requests).map_err(OpenError::State)?;
-    projector.apply(state, last).map_err(OpenError::State)
-}
-
-/// Notes the writes of the day of the last entry. What cannot be read is not counted, to the good of whoever wrote it.
-fn note_last_day(store: &dyn Store, projector: &mut Projector) -> Result<(), OpenError> {
-    let first = match store.serial_at(Day::of(store.last().time).start()) {
-        Ok(first) => first,
-        Err(FollowError::Read(error)) => return Err(OpenError::Keys(error)),
-        Err(_) => return Ok(()),
-    };
-    let mut from = Serial(first.0.saturating_sub(1));
-    loop {
-        let outcome = store.follow(from, &mut |entry| {
-            if let Some((day, principal)) = counts_for(entry) {
-                projector.note_writes(day, principal, 1);
-            }
-            from = entry.serial;
-            ControlFlow::Continue(())
-        });
-        match outcome {
-            Err(FollowError::Damaged { resume_after, .. }) if resume_after > from => from = resume_after,
-            Err(FollowError::Compacted { oldest }) if oldest.0 > from.0 + 1 => from = Serial(oldest.0 - 1),
-            Err(FollowError::Read(error)) => return Err(OpenError::Keys(error)),
-            _ => return Ok(()),
-        }
     }
 }
 
