@@ -246,6 +246,28 @@ pub struct StepPlace {
 pub type StreamId = [u8; 16];
 
 impl Command {
+    /// The handle of the record it is about; `None` for commands about prefixes, principals and tokens.
+    #[must_use]
+    pub fn handle(&self) -> Option<&[u8]> {
+        match self {
+            Self::Put { handle, .. }
+            | Self::PutWithdrawn { handle, .. }
+            | Self::AddValues { handle, .. }
+            | Self::ModifyValues { handle, .. }
+            | Self::RemoveValues { handle, .. }
+            | Self::Delete { handle }
+            | Self::Suspend { handle, .. }
+            | Self::Resume { handle }
+            | Self::Revoke { handle, .. } => Some(handle),
+            Self::Home { .. }
+            | Self::Unhome { .. }
+            | Self::PutPrincipal { .. }
+            | Self::RemovePrincipal { .. }
+            | Self::IssueToken { .. }
+            | Self::RevokeToken { .. } => None,
+        }
+    }
+
     /// What the command weighs in queue and group limits, in bytes: a little more than its payload.
     #[must_use]
     pub fn weight_bytes(&self) -> usize {

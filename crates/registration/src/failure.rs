@@ -101,6 +101,15 @@ impl Failure {
         Self::invalid(vec![Violation { field: field.into(), description: description.into() }])
     }
 
+    /// The same without the content of the identifier as it is, for callers who may not know it.
+    #[must_use]
+    pub(crate) fn without_content(mut self) -> Self {
+        if let Some((_, content)) = &mut self.facts.current {
+            *content = None;
+        }
+        self
+    }
+
     /// Why.
     #[must_use]
     pub const fn reason(&self) -> Reason {

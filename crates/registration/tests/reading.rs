@@ -18,7 +18,7 @@ use tonic::{Code, Streaming};
 use waymark_api::registration::v1::{
     self, Identifier, Outcome, Status, WatchResponse, get_request::At, watch_response::Message,
 };
-use waymark_catalog::access::{Principal, Role, TokenText};
+use waymark_catalog::access::{Principal, Role, TokenText, Verb};
 use waymark_catalog::{Command, HomeName};
 use waymark_registration::{Drained, Event, Limits};
 
@@ -61,11 +61,101 @@ async fn values_are_shown_to_whom_the_rights_allow() {
     assert_eq!(own.content_hash, written.content_hash);
     let mut other = node.client(&node.token("other", Role::Reader, &["88.2"])).await;
     let foreign = other.get(get("88.1/x")).await.unwrap().into_inner();
-    assert_eq!((indexes(&foreign), foreign.withheld, foreign.actor.as_str()), (vec![1], 2, ""));
+    assert_eq!((indexes(&foreign), foreign.actor.as_str()), (vec![1], ""));
     let mut nobody = client(node.channel().await, None);
     assert_eq!(nobody.get(get("88.1/x")).await.unwrap_err().code(), Code::Unauthenticated);
     let missing = writer.get(get("88.1/none")).await.unwrap_err();
     assert_eq!((missing.code(), reason(&missing).as_str()), (Code::NotFound, "NOT_FOUND"));
+}
+
+/// What an identifier looks like, apart from its name and when it was written.
+fn looks(identifier: Identifier) -> Identifier {
+    let values = identifier.values.into_iter().map(|value| v1::Value { timestamp_seconds: 0, ..value }).collect();
+    Identifier { handle: String::new(), serial: 0, time: None, values, ..identifier }
+}
+
+#[tokio::test]
+async fn whoever_may_not_read_hidden_values_learns_no_more_of_them_than_resolution_tells() {
+    let node = Node::start().await;
+    let mut writer = node.writer().await;
+    let written = write(&mut writer, secretive("88.1/two")).await;
+    let mut one = secretive("88.1/one");
+    let Some(v1::change::Action::Create(create_one)) = &mut one.action else { panic!("a creation") };
+    create_one.values[1].data = Some(v1::value::Data::Text("another secret".into()));
+    create_one.values.truncate(2);
+    write(&mut writer, one).await;
+    let open = write(&mut writer, create("88.1/open", "v")).await;
+    // Neither a stranger nor a credential of the house that may list and not read.
+    let lists = common::issue(&node.catalog, "writer", |token| {
+        token.verbs = Some([Verb::List, Verb::Watch].into_iter().collect())
+    });
+    let stranger = node.token("other", Role::Reader, &["88.2"]);
+    for token in [&stranger, &lists] {
+        let mut client = node.client(token).await;
+        let of = |handle: &str, indexes: Vec<u32>| v1::GetRequest { indexes, ..get(handle) };
+        let mut seen = Vec::new();
+        for handle in ["88.1/one", "88.1/two"] {
+            let all = client.get(of(handle, vec![])).await.unwrap().into_inner();
+            assert_eq!((indexes(&all), all.withheld, all.content_hash.len()), (vec![1], 1, 0));
+            let public = client.get(of(handle, vec![1, 9])).await.unwrap().into_inner();
+            assert_eq!((indexes(&public), public.withheld, public.content_hash.len()), (vec![1], 0, 0));
+            let hidden = client.get(of(handle, vec![1, 2])).await.unwrap().into_inner();
+            assert_eq!((indexes(&hidden), hidden.withheld), (vec![1], 1));
+            seen.push(looks(all));
+        }
+        assert_eq!(seen[0], seen[1], "how many there are, and what they hold, is not told");
+        let plain = client.get(get("88.1/open")).await.unwrap().into_inner();
+        assert_eq!((plain.content_hash, plain.withheld), (open.content_hash.clone(), 0), "nothing is hidden here");
+    }
+    let mut client = node.client(&lists).await;
+    let ask = v1::ListRequest { prefix: "88.1/".into(), with_values: true, ..v1::ListRequest::default() };
+    let listed = client.list(ask).await.unwrap().into_inner().identifiers;
+    let mut watched = client.watch(v1::WatchRequest { until_now: true, ..watch(0) }).await.unwrap().into_inner();
+    for identifier in listed.into_iter().filter(|identifier| identifier.handle != "88.1/open") {
+        assert_eq!((identifier.withheld, identifier.content_hash.len()), (1, 0));
+        let change = next_change(&mut watched).await;
+        assert_eq!((change.withheld, change.content_hash.len()), (1, 0));
+    }
+    // Who may read there is told exactly, and the hash where all can be read; who may change it has the hash anyway.
+    let mut reader = node.client(&node.token("reader", Role::Reader, &["88.1"])).await;
+    let read = reader.get(get("88.1/two")).await.unwrap().into_inner();
+    assert_eq!((indexes(&read), read.withheld, read.content_hash.len()), (vec![1, 2], 1, 0));
+    let whole = reader.get(get("88.1/one")).await.unwrap().into_inner();
+    assert_eq!((indexes(&whole), whole.withheld, whole.content_hash.len()), (vec![1, 2], 0, 32));
+    assert_eq!(writer.get(get("88.1/two")).await.unwrap().into_inner().content_hash, written.content_hash);
+}
+
+#[tokio::test]
+async fn an_expectation_tells_content_only_to_those_who_may_change_values() {
+    let node = Node::start().await;
+    let mut writer = node.writer().await;
+    let written = write(&mut writer, secretive("88.1/x")).await;
+    let deletes =
+        common::issue(&node.catalog, "writer", |token| token.verbs = Some([Verb::Delete].into_iter().collect()));
+    let mut deletes = node.client(&deletes).await;
+    let condition = v1::expectation::Condition::Serial(written.serial + 1);
+    let expect = Some(v1::Expectation { condition: Some(condition) });
+    let change = v1::Change { expect, ..delete("88.1/x") };
+    let told = |status: &tonic::Status| {
+        assert_eq!(reason(status), "UNEXPECTED");
+        let details = tonic_types::StatusExt::get_error_details(status);
+        let metadata = details.error_info().unwrap().metadata.clone();
+        assert_eq!(metadata["current_serial"], written.serial.to_string());
+        metadata.contains_key("current_content_hash")
+    };
+    for validate_only in [false, true] {
+        let ask = || v1::ApplyRequest { validate_only, ..apply(change.clone()) };
+        assert!(!told(&deletes.apply(ask()).await.unwrap_err()));
+        assert!(told(&writer.apply(ask()).await.unwrap_err()));
+    }
+    for (client, length) in [(&mut deletes, 0), (&mut writer, 32)] {
+        let open = v1::upload_request::Message::Open(v1::OpenStream { stream: String::new() });
+        let items = v1::upload_request::Message::Items(v1::Items { first_number: 1, changes: vec![change.clone()] });
+        let sent = [open, items].map(|message| v1::UploadRequest { message: Some(message) });
+        let refusals = client.upload(tokio_stream::iter(sent)).await.unwrap().into_inner().refusals;
+        let Some(v1::item_outcome::Outcome::Refusal(refusal)) = &refusals[0].outcome else { panic!("{refusals:?}") };
+        assert_eq!((refusal.current_serial, refusal.current_content_hash.len()), (written.serial, length));
+    }
 }
 
 #[tokio::test]

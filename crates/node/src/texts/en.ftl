@@ -332,7 +332,7 @@ status-active-identifier = active
 status-suspended-identifier = suspended
 status-revoked-identifier = revoked
 status-deleted-identifier = deleted
-values-withheld = { $count } values are not for you
+values-withheld = at least { $count } of the values asked for is not for you
 
 # Registration: watching, withdrawing, access
 help-watch = Show changes as they happen, each as an identifier; continues after a broken connection

@@ -332,7 +332,7 @@ status-active-identifier = 有效
 status-suspended-identifier = 已暂停
 status-revoked-identifier = 已吊销
 status-deleted-identifier = 已删除
-values-withheld = 有 { $count } 个值不对您开放
+values-withheld = 所请求的值中至少有 { $count } 个不对您开放
 
 # Registration: watching, withdrawing, access
 help-watch = 实时显示变更,每个变更显示为一个标识;连接中断后继续

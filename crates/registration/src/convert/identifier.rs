@@ -8,6 +8,11 @@ use waymark_wire::{ValueRef, Values, type_matches};
 use super::value;
 use crate::failure::proto_time;
 
+/// Whether a caller is told the content hash of identifiers of a prefix, folded, whatever values they hold.
+pub(crate) fn tells_content(rights: &Rights, prefix: &[u8]) -> bool {
+    rights.allows(Verb::Modify, prefix)
+}
+
 /// What of an identifier is wanted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted {
@@ -57,33 +62,44 @@ impl<'a> Shown<'a> {
 
     /// The identifier, for a caller: values everybody may read, those administrators may read where the caller may, and how many were left
     /// out. `None` when the caller must not know of it.
+    ///
+    /// Whoever may read only what everybody may is told no more of the rest than resolution tells everybody: that something asked for is there and
+    /// left out, not how much. The content hash is over all values, so that guesses at hidden ones could be held against it: it is told to those
+    /// who may read them all, and to those who may change the identifier, who get it with their receipts anyway.
     pub(crate) fn show(&self, rights: &Rights, wanted: &Wanted) -> Result<Option<v1::Identifier>, RecordError> {
-        let reads = rights.allows(Verb::Read, &prefix_of(self.handle));
+        let prefix = prefix_of(self.handle);
+        let reads = rights.allows(Verb::Read, &prefix);
         let status = self.status();
         if status != v1::Status::Active && !reads {
             return Ok(None);
         }
         let all = self.stored.map_or_else(|| Ok(Values::default()), |stored| stored.values())?;
-        let mut withheld = 0;
+        let (mut withheld, mut sees_all) = (0, true);
         let mut values = Vec::new();
-        for each in all.iter().filter(|each| wanted.lets_through(each)) {
+        for each in all.iter() {
             let permissions = each.permissions;
-            if !(permissions.is_public_read() || (reads && permissions.is_admin_read())) {
+            let sees = permissions.is_public_read() || (reads && permissions.is_admin_read());
+            sees_all &= sees;
+            if !wanted.lets_through(&each) {
+                continue;
+            }
+            if !sees {
                 withheld += 1;
             } else if !wanted.no_values {
                 values.push(value::show(&each));
             }
         }
+        let content = (sees_all || tells_content(rights, &prefix)).then(|| ContentHash::of(all).0.to_vec());
         Ok(Some(v1::Identifier {
             handle: String::from_utf8_lossy(self.handle).into_owned(),
             values,
             serial: self.serial.0,
             time: Some(proto_time(self.time)),
-            content_hash: ContentHash::of(all).0.to_vec(),
+            content_hash: content.unwrap_or_default(),
             status: status.into(),
             status_reason: self.status_reason(),
             actor: if reads { self.actor.to_owned() } else { String::new() },
-            withheld,
+            withheld: if reads { withheld } else { withheld.min(1) },
         }))
     }
 

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 
 use tokio::time::sleep;
 use tonic::codegen::http::HeaderMap;
-use waymark_catalog::access::{Denied, Rights, TokenText, Verb};
+use waymark_catalog::access::{Denied, Rights, TokenText, Verb, prefix_of};
 use waymark_catalog::audit::{RefusalNote, Verb as AuditVerb};
-use waymark_catalog::{Actor, Door, Origin, Proof};
+use waymark_catalog::{Actor, Door, Order, Origin, Proof};
 
 use super::Edge;
+use crate::convert::identifier::tells_content;
 use crate::counters::Event;
 use crate::door::Peer;
 use crate::failure::{Failure, Retry};
@@ -23,6 +24,14 @@ pub(crate) struct Caller {
     pub(crate) rights: Rights,
     /// What its texts are written in.
     pub(crate) language: Language,
+}
+
+impl Caller {
+    /// Whether the caller is told the content of what contradicts an order's expectation.
+    pub(crate) fn tells_content(&self, order: &Order) -> bool {
+        let told = |handle| tells_content(&self.rights, &prefix_of(handle));
+        order.expect.is_none() || order.command.handle().is_some_and(told)
+    }
 }
 
 /// The parts of a request that say who calls.

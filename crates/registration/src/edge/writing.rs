@@ -19,6 +19,7 @@ impl Edge {
         order: Order,
         request: Option<Request>,
     ) -> Result<Receipt, Failure> {
+        let tells_content = caller.tells_content(&order);
         let submission = Submission { request, ..Submission::new(&caller.actor, [order]) };
         let ticket = self.catalog.writer().submit(submission).map_err(|error| {
             self.counters.add(Event::Busy, 1);
@@ -33,7 +34,8 @@ impl Edge {
             }
             Err(refusal) => {
                 self.counters.add(Event::ChangesRefused, 1);
-                Err(Failure::of_refusal(&refusal, self.now()))
+                let failure = Failure::of_refusal(&refusal, self.now());
+                Err(if tells_content { failure } else { failure.without_content() })
             }
         }
     }
@@ -41,12 +43,16 @@ impl Edge {
     /// What the writer would answer to an order now; nothing is written.
     pub(crate) async fn check(&self, caller: &Caller, order: Order) -> Result<Receipt, Failure> {
         let (catalog, now) = (self.catalog.clone(), self.now());
+        let tells_content = caller.tells_content(&order);
         let submission = Submission::new(&caller.actor, [order]);
         let results = self.reading.read(move |_| Ok(import::check(&catalog, submission))).await?;
         let result = results.into_iter().next();
         let result =
             result.ok_or_else(|| Failure::new(Reason::Internal).with("detail", "an answer without a result"))?;
-        result.map_err(|refusal| Failure::of_refusal(&refusal, now))
+        result.map_err(|refusal| {
+            let failure = Failure::of_refusal(&refusal, now);
+            if tells_content { failure } else { failure.without_content() }
+        })
     }
 
     /// Hands a submission to the writer, waiting for room in its queue. Streams wait here with few threads, and take turns.

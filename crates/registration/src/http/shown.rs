@@ -44,6 +44,7 @@ pub(super) struct Identifier {
     values: Option<Box<RawValue>>,
     serial: u64,
     time: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
     content_hash: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     actor: String,

@@ -37,6 +37,8 @@ pub(super) struct Note {
     pub(super) same: Same,
     /// It could not be read.
     pub(super) failure: Option<Failure>,
+    /// Whether the caller is told the content of what contradicts its expectation.
+    pub(super) tells_content: bool,
 }
 
 pub(super) struct Intake {
@@ -178,7 +180,7 @@ impl Intake {
         self.within_rate(items.len()).await?;
         let known = usize::try_from(next - first).unwrap_or(usize::MAX).min(items.len());
         let mut items = items.into_iter();
-        let repeated: Vec<Note> = items.by_ref().take(known).map(|item| Note::of(&item)).collect();
+        let repeated: Vec<Note> = items.by_ref().take(known).map(|item| Note::of(&item, &self.caller)).collect();
         if !repeated.is_empty() {
             self.send().await?;
             self.pass_on(Pending::Repeated { first, notes: repeated }).await?;
@@ -206,7 +208,7 @@ impl Intake {
     }
 
     async fn gather(&mut self, item: Result<Order, Failure>) -> Result<(), End> {
-        let note = Note::of(&item);
+        let note = Note::of(&item, &self.caller);
         let order = item.unwrap_or_else(|_| refused_order());
         let (order, note) = if order.command.weight_bytes() > self.edge.catalog.writer().submission_limits().0 {
             (refused_order(), Note { failure: Some(Failure::new(Reason::TooLarge)), ..note })
@@ -249,10 +251,12 @@ impl Intake {
 }
 
 impl Note {
-    fn of(item: &Result<Order, Failure>) -> Self {
+    fn of(item: &Result<Order, Failure>, caller: &Caller) -> Self {
         match item {
-            Ok(order) => Self { same: Same::of(&order.command), failure: None },
-            Err(failure) => Self { same: Same::Unchanged, failure: Some(failure.clone()) },
+            Ok(order) => {
+                Self { same: Same::of(&order.command), failure: None, tells_content: caller.tells_content(order) }
+            }
+            Err(failure) => Self { same: Same::Unchanged, failure: Some(failure.clone()), tells_content: false },
         }
     }
 }

@@ -74,7 +74,10 @@ impl Outcomes {
         for (number, (result, note)) in (first..).zip(results.into_iter().zip(notes)) {
             let outcome = match result {
                 Err(moved @ Refusal::MarkMoved { .. }) => return Err(Failure::of_refusal(&moved, now)),
-                Err(refusal) => Err(note.failure.unwrap_or_else(|| Failure::of_refusal(&refusal, now))),
+                Err(refusal) => {
+                    let failure = note.failure.unwrap_or_else(|| Failure::of_refusal(&refusal, now));
+                    Err(if note.tells_content { failure } else { failure.without_content() })
+                }
                 Ok(receipt) => Ok(answer::receipt(&receipt, note.same)),
             };
             self.count(number, &outcome);
