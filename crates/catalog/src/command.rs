@@ -246,7 +246,7 @@ pub struct StepPlace {
 pub type StreamId = [u8; 16];
 
 impl Command {
-    /// The handle of the record it is about; `None` for commands about prefixes, principals and tokens.
+    /// The handle of the record it is about; `None` for commands about prefixes, principals, tokens and code packages.
     #[must_use]
     pub fn handle(&self) -> Option<&[u8]> {
         match self {
@@ -264,7 +264,8 @@ impl Command {
             | Self::PutPrincipal { .. }
             | Self::RemovePrincipal { .. }
             | Self::IssueToken { .. }
-            | Self::RevokeToken { .. } => None,
+            | Self::RevokeToken { .. }
+            | Self::Range(_) => None,
         }
     }
 
