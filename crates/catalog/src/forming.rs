@@ -248,7 +248,7 @@ impl Forming {
         actor: &Arc<str>,
         terms: Terms<'_>,
     ) -> Result<Receipt, Refusal> {
-        let inherited = self.inherited(&order.command, &key, terms.rule)?;
+        let inherited = self.inherited(&order.command, &key)?;
         let facts = Facts {
             current: inherited.as_ref().map_or_else(|| self.overlay.current(&key), Current::Live),
             key: &key,

@@ -173,6 +173,35 @@ async fn values_are_bound_and_states_told() {
 }
 
 #[tokio::test]
+async fn a_code_is_read_like_an_identifier_and_says_of_which_package_it_is() {
+    let node = Node::start().await;
+    let secret = v1::Value { permissions: Some(0x0c), ..url(3, "C{serial}") };
+    let values = vec![url(1, "https://x/{code}"), secret];
+    let order = v1::AllocateRequest { values, ..order(v1::CodeForm::Plain, 100) };
+    let mut door = writer(&node).await;
+    door.allocate(order).await.unwrap();
+    let serials = Some(v1::Serials { first: 9, last: 9 });
+    let (package, state) = ("88.1#1".to_owned(), v1::CodeState::Withdrawn.into());
+    let reason = "misprint".to_owned();
+    door.mark(v1::MarkCodesRequest { package, serials, state, reason, ..Default::default() }).await.unwrap();
+    let mut own = node.client(&node.token("own", Role::Writer, &["88.1"])).await;
+    let mut other = node.client(&node.token("stranger", Role::Writer, &["88.2"])).await;
+    let ask = |handle: &str| v1::GetRequest { handle: handle.into(), ..v1::GetRequest::default() };
+    let data =
+        |identifier: &v1::Identifier| identifier.values.iter().map(|value| value.data.clone()).collect::<Vec<_>>();
+    let text = |text: &str| Some(v1::value::Data::Text(text.into()));
+    let seen = own.get(ask("88.1/xe000007")).await.unwrap().into_inner();
+    assert_eq!(data(&seen), [text("https://x/XE000007"), text("C000007")]);
+    assert_eq!((seen.handle.as_str(), seen.package.as_str()), ("88.1/XE000007", "88.1#1"));
+    let seen = other.get(ask("88.1/XE000007")).await.unwrap().into_inner();
+    assert_eq!((data(&seen), seen.withheld), (vec![text("https://x/XE000007")], 1));
+    let over = own.get(ask("88.1/XE000009")).await.unwrap().into_inner();
+    assert_eq!((over.status(), over.status_reason.as_str()), (v1::Status::Revoked, "misprint"));
+    assert_eq!(refused(other.get(ask("88.1/XE000009")).await), "NOT_FOUND");
+    assert_eq!(refused(own.get(ask("88.1/XE000100")).await), "NOT_FOUND");
+}
+
+#[tokio::test]
 async fn a_station_takes_codes_and_accounts_for_them() {
     let node = Node::start().await;
     let mut door = writer(&node).await;

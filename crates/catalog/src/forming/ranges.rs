@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use waymark_ident::CaseRule;
 use waymark_store::{EntryKind, Serial, Store};
 
 use super::{ENTRY_FRAME_BYTES, Forming, Terms};
@@ -15,8 +14,8 @@ use crate::overlay::Previous;
 use crate::prefixes::prefix_of_key;
 use crate::range::change::{PIECE_BYTES, RangeChange, RangeDecision, RangeFacts, decide_range, filled_bytes};
 use crate::range::pieces::PieceChange;
-use crate::range::{Coder, Finding, Part, RangeCommand, Ranges, Span};
-use crate::record::encode;
+use crate::range::{Coder, Finding, Part, RangeCommand, Span};
+use crate::record::OwnedRecord;
 use crate::reserved::ReservedKey;
 use crate::values::ValueSet;
 
@@ -121,7 +120,7 @@ impl Forming {
     ///
     /// # Errors
     /// [`Refusal::NeverIssued`], [`Refusal::CodesNotUsable`].
-    pub(super) fn inherited(&self, command: &Command, key: &[u8], rule: CaseRule) -> Result<Option<Version>, Refusal> {
+    pub(super) fn inherited(&self, command: &Command, key: &[u8]) -> Result<Option<Version>, Refusal> {
         if self.ranges.is_empty() || !matches!(self.overlay.current(key), Current::Absent) {
             return Ok(None);
         }
@@ -143,11 +142,8 @@ impl Forming {
                         | Command::Revoke { .. }
                 );
                 Ok(takes_what_is_there.then(|| {
-                    // Codes are in capitals whatever folds.
-                    debug_assert!(matches!(rule, CaseRule::Insensitive | CaseRule::SuffixSensitive));
-                    let values = range.pattern(serial).values_of(Ranges::code(range, key));
-                    let body = encode(key, None, &values);
-                    Version { serial: range.serial, time: range.created, body }
+                    let OwnedRecord { body, serial, time } = range.record(serial, key);
+                    Version { serial, time, body }
                 }))
             }
         }

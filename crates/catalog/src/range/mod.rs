@@ -45,6 +45,8 @@ pub use pieces::{CodeState, Layer, Piece, PieceKind, Pieces, Span};
 pub use stored::StoredRangeError;
 pub use table::{Finding, Ranges};
 
+use crate::record::{OwnedRecord, encode};
+use crate::status::Withdrawal;
 use crate::values::ValueSet;
 
 /// One code package.
@@ -86,6 +88,20 @@ impl Range {
             Some(PieceKind::Bound { merged, .. }) => merged,
             _ => &self.pattern,
         }
+    }
+
+    /// The record that the code of a serial stands for, under its canonical key: what it inherits, revoked where the code is over.
+    #[must_use]
+    pub fn record(&self, serial: u64, key: &[u8]) -> OwnedRecord {
+        let values = self.pattern(serial).values_of(Ranges::code(self, key));
+        let over = self.pieces.at(Layer::State, serial).and_then(|piece| match &piece.kind {
+            PieceKind::State { state, reason } if !state.resolves() => {
+                let since_seconds = u32::try_from(piece.since.0 / 1000).unwrap_or(u32::MAX);
+                Some(Withdrawal { revoked: true, since_seconds, reason })
+            }
+            _ => None,
+        });
+        OwnedRecord { body: encode(key, over, &values), serial: self.serial, time: self.created }
     }
 
     /// What became of the code of a serial.

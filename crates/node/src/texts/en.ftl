@@ -516,3 +516,4 @@ outcome-allocated = ordered
 outcome-exported = given out
 outcome-leased = leased
 outcome-reconciled = accounted for
+identifier-of-package = a code of package { $package }, without a record of its own

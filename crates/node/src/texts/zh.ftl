@@ -516,3 +516,4 @@ outcome-allocated = 已订购
 outcome-exported = 已发出
 outcome-leased = 已租出
 outcome-reconciled = 已核销
+identifier-of-package = 码包 { $package } 中的编码,没有单独的记录

@@ -100,6 +100,7 @@ impl<'a> Shown<'a> {
             status_reason: self.status_reason(),
             actor: if reads { self.actor.to_owned() } else { String::new() },
             withheld: if reads { withheld } else { withheld.min(1) },
+            package: String::new(),
         }))
     }
 

@@ -50,6 +50,8 @@ pub(super) struct Identifier {
     actor: String,
     #[serde(skip_serializing_if = "is_zero")]
     withheld: u32,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    package: String,
 }
 
 /// Why an identifier is not resolved.
@@ -78,6 +80,7 @@ impl Identifier {
             content_hash: hex::encode(shown.content_hash),
             actor: shown.actor,
             withheld: shown.withheld,
+            package: shown.package,
         })
     }
 }

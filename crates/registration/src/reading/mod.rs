@@ -8,6 +8,7 @@ use prost::Message as _;
 use prost_types::Timestamp as ProtoTime;
 use waymark_api::registration::v1::{self, get_request};
 use waymark_catalog::access::{Rights, Verb, prefix_of};
+use waymark_catalog::range::{Finding, Ranges};
 use waymark_catalog::{At, Change, ChangedWithin, FeedLimits, HistoryError, Proof, RecordError, Serial, Timestamp};
 use waymark_ident::{CaseRule, Handle, MAX_HANDLE_BYTES, MAX_KEY_BYTES};
 
@@ -32,16 +33,38 @@ pub(crate) async fn get(edge: &Edge, caller: &Caller, request: v1::GetRequest) -
         return Err(edge.deny(caller, Verb::Read, handle.as_bytes()));
     }
     let (rights, wanted) = (caller.rights.clone(), Wanted { no_values: false, indexes, types });
+    let (ranges, rule) = (edge.catalog.ranges(), edge.catalog.case_rule());
     edge.reading
         .read(move |cold| {
             let not_found = || Failure::new(Reason::NotFound).with("what", "identifier");
             let parsed = parse(&handle)?;
             let version = cold.fetch_at(&parsed, at.unwrap_or(At::Serial(Serial::MAX))).map_err(|e| of_history(&e))?;
-            let version = version.filter(|version| at.is_some() || version.record.is_some()).ok_or_else(not_found)?;
+            let Some(version) = version.filter(|version| at.is_some() || version.record.is_some()) else {
+                let mut room = [0; MAX_KEY_BYTES];
+                let key = parsed.to_key(rule, &mut room);
+                let inherited = if at.is_none() { of_package(&ranges, key, &rights, &wanted)? } else { None };
+                return inherited.ok_or_else(not_found);
+            };
             let shown = Shown::of_version(&version, handle.as_bytes()).and_then(|shown| shown.show(&rights, &wanted));
             shown.map_err(|_: RecordError| Failure::new(Reason::Unreadable))?.ok_or_else(not_found)
         })
         .await
+}
+
+/// What a name without a record has from the package it is a code of. How it was at another time is not kept.
+fn of_package(
+    ranges: &Ranges,
+    key: &[u8],
+    rights: &Rights,
+    wanted: &Wanted,
+) -> Result<Option<v1::Identifier>, Failure> {
+    let Finding::Code(range, serial) = ranges.find(key) else { return Ok(None) };
+    let record = range.record(serial, key);
+    let unreadable = |_: RecordError| Failure::new(Reason::Unreadable);
+    let stored = Some(record.stored().map_err(unreadable)?);
+    let shown = Shown { handle: key, stored, serial: record.serial, time: record.time, actor: &range.by };
+    let shown = shown.show(rights, wanted).map_err(unreadable)?;
+    Ok(shown.map(|shown| v1::Identifier { package: range.name.to_string(), ..shown }))
 }
 
 /// The versions of one identifier, newest first.

@@ -143,6 +143,10 @@ pub(crate) fn show_identifier(
     if !identifier.status_reason.is_empty() {
         terminal::line(format_args!("  {}", present::safe(&identifier.status_reason)));
     }
+    if !identifier.package.is_empty() {
+        let package = [("package", present::safe(&identifier.package).to_string().into())];
+        terminal::line(format_args!("  {}", texts.text("identifier-of-package", &package)));
+    }
     values.values().iter().for_each(|value| resolve::show_value(&value));
     if identifier.withheld > 0 {
         let count = [("count", identifier.withheld.to_string().into())];
@@ -162,6 +166,7 @@ fn facts(identifier: &v1::Identifier) -> Value {
         "state_reason": some(&identifier.status_reason),
         "actor": some(&identifier.actor),
         "withheld": identifier.withheld,
+        "package": some(&identifier.package),
     })
 }
 
