@@ -56,7 +56,7 @@ pub fn open_over(
     let queue = Arc::new(Queue::new(options.writer, Refusals::new(options.audit, options.clock)));
     let prefixes = Arc::new(ArcSwap::from_pointee(prefixes));
     let access = Arc::new(ArcSwap::from_pointee(access));
-    let ranges = Arc::new(ArcSwap::from_pointee(ranges));
+    let ranges = Arc::new(ArcSwap::new(ranges));
     let usage = Arc::new(usage);
     let visible = Arc::new(AtomicU64::new(store.last().serial.0));
     let (serials, published) = watch::channel(store.last().serial);

@@ -9,7 +9,8 @@ use waymark_store::{ReadError, Serial, StateError, Store};
 
 use crate::locate::{Located, Locator};
 use crate::prefixes::key_of;
-use crate::projection::{RECORDS, read_count};
+use crate::projection::{OWN_RECORDS, RECORDS, own_records_key, read_count};
+use crate::range::RangeName;
 use crate::record::{OwnedRecord, RecordError, Stored, verify};
 use crate::reserved::is_reserved;
 
@@ -88,6 +89,15 @@ impl ColdReader {
     /// The state cannot be read.
     pub fn record_count(&self, prefix: &[u8]) -> Result<u64, StateError> {
         Ok(self.store.state().get(RECORDS, prefix)?.map_or(0, |value| read_count(&value)))
+    }
+
+    /// Number of live records among the codes of a package, as of the last commit the state was fed with.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub fn own_record_count(&self, range: &RangeName) -> Result<u64, StateError> {
+        let count = self.store.state().get(OWN_RECORDS, &own_records_key(range))?;
+        Ok(count.map_or(0, |value| read_count(&value)))
     }
 
     /// Visits the number of live records of each prefix, in order of the prefixes, until the visitor breaks.

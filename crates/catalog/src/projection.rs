@@ -1,4 +1,4 @@
-//! What is kept in the store's small state: homed prefixes, marks, how many records each prefix has, and what
+//! What is kept in the store's small state: homed prefixes, marks, how many records each prefix and code package has, and what
 //! each principal wrote on which day.
 //!
 //! The state is fed from the log, by the writer after it acknowledged, or at start from where the state is. It lags at most
@@ -11,16 +11,19 @@
 //! | 3 records | prefix, folded | u64 number of live records, big-endian |
 //! | 5 usage | u32 day, big-endian, principal | u64 writes on that day, big-endian; days are kept for [`USAGE_DAYS`] |
 //! | 10 requests | id(16) principal | the body of the request's note |
+//! | 12 own records | u32 number of a package, big-endian, prefix, folded | u64 number of live records among its codes, big-endian |
 //! | 11 horizons | `'P'` principal, or `'F'` for all | u64 milliseconds since 1970, big-endian: unknown request ids made by then are too old |
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use waymark_store::{EntryKind, Serial, State, StateError, StateOp, Tree};
 
 use crate::config::USAGE_DAYS;
 use crate::mark::Mark;
 use crate::prefixes::prefix_of_key;
+use crate::range::{Finding, RangeName, Ranges};
 use crate::requests::REQUESTS;
 use crate::reserved::{ReservedKey, is_reserved};
 use crate::usage::Day;
@@ -33,13 +36,17 @@ pub(crate) const MARKS: Tree = Tree(2);
 pub(crate) const RECORDS: Tree = Tree(3);
 /// Writes of each principal by day.
 pub(crate) const USAGE: Tree = Tree(5);
+/// Live records among the codes of each package.
+pub(crate) const OWN_RECORDS: Tree = Tree(12);
 
 /// Gathers what entries mean for the state, until they are applied together.
 #[derive(Default)]
 pub(crate) struct Projector {
     changes: HashMap<(Tree, Vec<u8>), Option<Vec<u8>>>,
-    /// Records more or fewer, by prefix.
-    deltas: HashMap<Vec<u8>, i64>,
+    /// Records more or fewer, by tree and key of their count.
+    deltas: HashMap<(Tree, Vec<u8>), i64>,
+    /// The packages that records are told by.
+    ranges: Arc<Ranges>,
     /// Writes by key of the usage tree.
     writes: HashMap<Vec<u8>, u64>,
     /// The latest day written on.
@@ -63,11 +70,19 @@ impl Projector {
             EntryKind::DELETE => -1,
             _ => return,
         };
-        match self.deltas.get_mut(prefix_of_key(key)) {
-            Some(count) => *count += delta,
-            None => {
-                self.deltas.insert(prefix_of_key(key).to_vec(), delta);
-            }
+        *self.deltas.entry((RECORDS, prefix_of_key(key).to_vec())).or_default() += delta;
+        // What was written before a package was ordered is none of its codes: they would not have been ordered.
+        if let Finding::Code(range, _) = self.ranges.find(key)
+            && range.serial < serial
+        {
+            *self.deltas.entry((OWN_RECORDS, own_records_key(&range.name))).or_default() += delta;
+        }
+    }
+
+    /// Tells the records of entries noted from now on by these packages.
+    pub(crate) fn know(&mut self, ranges: &Arc<Ranges>) {
+        if !Arc::ptr_eq(&self.ranges, ranges) {
+            self.ranges = Arc::clone(ranges);
         }
     }
 
@@ -114,9 +129,9 @@ impl Projector {
     /// What the state says.
     pub(crate) fn apply(&mut self, state: &dyn State, upto: Serial) -> Result<(), StateError> {
         let mut counts = Vec::with_capacity(self.deltas.len());
-        for (prefix, delta) in &self.deltas {
-            let count = state.get(RECORDS, prefix)?.map_or(0, |value| read_count(&value)).saturating_add_signed(*delta);
-            counts.push((prefix, (count > 0).then(|| count.to_be_bytes())));
+        for ((tree, key), delta) in &self.deltas {
+            let count = state.get(*tree, key)?.map_or(0, |value| read_count(&value)).saturating_add_signed(*delta);
+            counts.push((*tree, key, (count > 0).then(|| count.to_be_bytes())));
         }
         let mut usage = Vec::with_capacity(self.writes.len());
         for (key, writes) in &self.writes {
@@ -126,7 +141,7 @@ impl Projector {
         let old = self.usage_to_prune(state)?;
         let mut ops: Vec<StateOp<'_>> = Vec::with_capacity(self.changes.len() + counts.len() + usage.len() + old.len());
         ops.extend(self.changes.iter().map(|((tree, key), value)| op(*tree, key, value.as_deref())));
-        ops.extend(counts.iter().map(|(prefix, value)| op(RECORDS, prefix, value.as_ref().map(|count| &count[..]))));
+        ops.extend(counts.iter().map(|(tree, key, value)| op(*tree, key, value.as_ref().map(|count| &count[..]))));
         ops.extend(usage.iter().map(|(key, value)| op(USAGE, key, Some(value))));
         ops.extend(old.iter().map(|key| op(USAGE, key, None)));
         state.apply(upto, &ops)?;
@@ -155,6 +170,11 @@ impl Projector {
         })?;
         Ok(old)
     }
+}
+
+/// The key of a package's count in [`OWN_RECORDS`].
+pub(crate) fn own_records_key(name: &RangeName) -> Vec<u8> {
+    [&name.number().to_be_bytes(), name.prefix()].concat()
 }
 
 fn usage_key(day: Day, principal: &str) -> Vec<u8> {

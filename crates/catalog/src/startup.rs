@@ -182,7 +182,7 @@ pub(crate) struct Loaded {
     pub(crate) shared: waymark_index::Shared,
     pub(crate) prefixes: Prefixes,
     pub(crate) access: Access,
-    pub(crate) ranges: Ranges,
+    pub(crate) ranges: Arc<Ranges>,
     pub(crate) usage: Usage,
     pub(crate) audit: AuditHead,
     pub(crate) requests: Requests,
@@ -207,8 +207,9 @@ pub(crate) fn load(
     let audit = find_head(store.as_ref())?;
     let (mut index, shared, deletions) = load_index(store, options, &mut recovery)?;
     recovery.entries = shared.statistics().entries;
-    feed_state(store.as_ref(), &options.requests, &mut recovery)?;
-    let (usage, requests) = load_from_state(store.as_ref(), options.requests, &mut recovery)?;
+    let ranges = Arc::new(ranges);
+    feed_state(store.as_ref(), &options.requests, &ranges, &mut recovery)?;
+    let (usage, requests) = load_from_state(store.as_ref(), options.requests, &ranges, &mut recovery)?;
     if options.warm == Warm::BeforeOpen {
         let hash_key = shared.hash_key().clone();
         warm(store.as_ref(), options.resident_budget_bytes, |records| {

@@ -413,6 +413,7 @@ impl Writer {
     /// Feeds the state. A failure harms nothing that was acknowledged: the state stays behind and is tried again with the
     /// next group.
     fn feed_state(&mut self, forming: &Forming) {
+        self.projector.know(&forming.ranges);
         let mut last = None;
         for (serial, draft) in forming.entries() {
             self.projector.note(draft.kind, serial, draft.previous.replaced(), &draft.key, &draft.body);

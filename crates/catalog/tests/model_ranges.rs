@@ -273,6 +273,9 @@ impl Model {
         assert_eq!(ranges.len(), self.packages.len());
         for (number, package) in self.packages.iter().enumerate() {
             let range = ranges.get(&name(number)).unwrap();
+            let codes: Vec<String> = (0..package.codes.len() as u64).map(|at| package.code(at)).collect();
+            let own = codes.iter().filter(|code| self.own.contains_key(*code)).count() as u64;
+            assert_eq!(catalog.cold().own_record_count(&name(number)).unwrap(), own, "package {number}");
             for (at, line) in package.codes.iter().enumerate() {
                 let code = package.code(at as u64);
                 let serial = package.first + at as u64;

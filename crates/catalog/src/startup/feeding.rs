@@ -1,12 +1,14 @@
 //! Feeding the small state from the log, and reading from it what the writer decides by.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use waymark_store::{Entry, EntryKind, FollowError, Serial, Store};
 
 use super::{OpenError, Recovery};
 use crate::config::RequestLimits;
 use crate::projection::Projector;
+use crate::range::Ranges;
 use crate::requests::{self, Requests};
 use crate::reserved::is_reserved;
 use crate::usage::{Day, Usage, counts_for};
@@ -21,11 +23,12 @@ const JUST_BEGUN: Serial = Serial(1);
 pub(super) fn feed_state(
     store: &dyn Store,
     requests: &RequestLimits,
+    ranges: &Arc<Ranges>,
     recovery: &mut Recovery,
 ) -> Result<(), OpenError> {
     let (applied, last) = (store.state().applied(), store.last().serial);
-    if !applied.is_some() || follow_into_state(store).is_err() {
-        remake_state(store, requests)?;
+    if !applied.is_some() || follow_into_state(store, ranges).is_err() {
+        remake_state(store, requests, ranges)?;
         recovery.state_rebuilt = last > JUST_BEGUN;
     }
     recovery.state_fed = if recovery.state_rebuilt { last.0 } else { last.0.saturating_sub(applied.0) };
@@ -37,6 +40,7 @@ pub(super) fn feed_state(
 pub(super) fn load_from_state(
     store: &dyn Store,
     limits: RequestLimits,
+    ranges: &Arc<Ranges>,
     recovery: &mut Recovery,
 ) -> Result<(Usage, Requests), OpenError> {
     let read = || {
@@ -46,7 +50,7 @@ pub(super) fn load_from_state(
     if let Ok(loaded) = read() {
         return Ok(loaded);
     }
-    remake_state(store, &limits)?;
+    remake_state(store, &limits, ranges)?;
     (recovery.state_rebuilt, recovery.state_fed) = (true, store.last().serial.0);
     read().map_err(OpenError::State)
 }
@@ -55,11 +59,12 @@ pub(super) fn load_from_state(
 struct NotFed;
 
 /// Feeds the entries the state lacks.
-fn follow_into_state(store: &dyn Store) -> Result<(), NotFed> {
+fn follow_into_state(store: &dyn Store, ranges: &Arc<Ranges>) -> Result<(), NotFed> {
     let state = store.state();
     loop {
         let from = state.applied();
         let mut projector = Projector::default();
+        projector.know(ranges);
         let mut left = STATE_STEP;
         let mut unknown = false;
         let outcome = store.follow(from, &mut |entry| {
@@ -98,10 +103,11 @@ fn replaced(store: &dyn Store, entry: &Entry<'_>) -> Result<Serial, NotFed> {
 /// Makes the state from nothing, out of the live keys: what it holds is a function of them, so damaged or compacted
 /// entries do not matter. Only request ids and the usage of the last day come from entries; the usage of days before it is lost. Its applied serial
 /// stays none until it is whole, so that a crash meanwhile begins again.
-fn remake_state(store: &dyn Store, requests: &RequestLimits) -> Result<(), OpenError> {
+fn remake_state(store: &dyn Store, requests: &RequestLimits, ranges: &Arc<Ranges>) -> Result<(), OpenError> {
     let (state, last) = (store.state(), store.last().serial);
     state.clear().map_err(OpenError::State)?;
     let mut projector = Projector::default();
+    projector.know(ranges);
     let mut failed = None;
     let mut body = Vec::new();
     let mut left = STATE_STEP;

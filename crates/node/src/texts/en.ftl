@@ -502,6 +502,7 @@ range-used = used
 range-spoiled = spoiled
 range-withdrawn = withdrawn
 range-bound = bound
+range-own = own records
 range-exported = exported
 range-leased = leased
 range-serials = serials

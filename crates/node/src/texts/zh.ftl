@@ -502,6 +502,7 @@ range-used = 已用
 range-spoiled = 损毁
 range-withdrawn = 收回
 range-bound = 绑定
+range-own = 单独记录
 range-exported = 导出
 range-leased = 租出
 range-serials = 序号

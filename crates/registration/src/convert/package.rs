@@ -153,7 +153,7 @@ fn serials(serials: Option<v1::Serials>, field: &str, faults: &mut Faults) -> Sp
 }
 
 /// A package as the interface shows it.
-pub(crate) fn show(range: &Range, with_parts: bool) -> v1::Package {
+pub(crate) fn show(range: &Range, own_records: u64, with_parts: bool) -> v1::Package {
     let code = |serial| {
         let mut code = Vec::new();
         range.coder.write(serial, &mut code);
@@ -175,7 +175,7 @@ pub(crate) fn show(range: &Range, with_parts: bool) -> v1::Package {
         serial: range.serial.0,
         first_code: code(range.span.first),
         last_code: code(range.span.last),
-        counts: Some(counts(range)),
+        counts: Some(v1::CodeCounts { own_records, ..counts(range) }),
         parts: if with_parts { parts.take(SHOWN_PARTS).map(show_part).collect() } else { Vec::new() },
     }
 }
@@ -218,6 +218,7 @@ fn counts(range: &Range) -> v1::CodeCounts {
         bound: sum(Layer::Bound),
         exported: sum(Layer::Exported),
         leased: sum(Layer::Leased),
+        own_records: 0,
     }
 }
 

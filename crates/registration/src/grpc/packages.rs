@@ -53,7 +53,7 @@ impl packages_server::Packages for Packages {
 
     async fn get(&self, request: Request<v1::GetPackageRequest>) -> Result<Response<v1::Package>, Status> {
         let caller = caller(&self.edge, &request).await?;
-        answer(&self.edge, &caller, async { packages::get(&self.edge, &caller, request.get_ref()) }).await
+        answer(&self.edge, &caller, packages::get(&self.edge, &caller, request.get_ref())).await
     }
 
     async fn list(
@@ -61,7 +61,7 @@ impl packages_server::Packages for Packages {
         request: Request<v1::ListPackagesRequest>,
     ) -> Result<Response<v1::ListPackagesResponse>, Status> {
         let caller = caller(&self.edge, &request).await?;
-        answer(&self.edge, &caller, async { packages::list(&self.edge, &caller, request.get_ref()) }).await
+        answer(&self.edge, &caller, packages::list(&self.edge, &caller, request.get_ref())).await
     }
 
     async fn bind(&self, request: Request<v1::BindCodesRequest>) -> Result<Response<v1::PackageResponse>, Status> {

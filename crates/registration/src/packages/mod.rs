@@ -41,8 +41,23 @@ pub(crate) async fn change(
         // A new package is known by the entry that the receipt names.
         None => ranges.iter().find(|range| range.serial == done.serial),
     };
-    let package = range.map(|range| package::show(range, false));
+    let package = match range {
+        Some(range) => shown(edge, vec![Arc::clone(range)], false).await?.pop(),
+        None => None,
+    };
     Ok(v1::PackageResponse { receipt: Some(receipt(&done, Same::Unchanged)), package })
+}
+
+/// Packages as the interface shows them.
+async fn shown(edge: &Edge, ranges: Vec<Arc<Range>>, with_parts: bool) -> Result<Vec<v1::Package>, Failure> {
+    let show = move |cold: &mut waymark_catalog::ColdReader| {
+        let packages = ranges.iter().map(|range| {
+            let own = cold.own_record_count(&range.name).map_err(|_| Failure::new(Reason::Unreadable))?;
+            Ok(package::show(range, own, with_parts))
+        });
+        packages.collect()
+    };
+    edge.reading.read(show).await
 }
 
 async fn apply(edge: &Edge, caller: &Caller, command: RangeCommand, request: &str) -> Result<Receipt, Failure> {
@@ -63,18 +78,18 @@ fn name_of(command: &RangeCommand) -> Option<RangeName> {
 }
 
 /// One package, for those who may list identifiers under its prefix.
-pub(crate) fn get(edge: &Edge, caller: &Caller, request: &v1::GetPackageRequest) -> Result<v1::Package, Failure> {
+pub(crate) async fn get(edge: &Edge, caller: &Caller, request: &v1::GetPackageRequest) -> Result<v1::Package, Failure> {
     let name = package::name(&request.name, &mut Faults::default())?;
     if !caller.rights.allows(Verb::List, name.prefix()) {
         return Err(edge.deny(caller, Verb::List, request.name.as_bytes()));
     }
-    let ranges = edge.catalog.ranges();
-    let range = ranges.get(&name).ok_or_else(|| Failure::new(Reason::NotFound).with("what", "package"))?;
-    Ok(package::show(range, request.with_parts))
+    let not_found = || Failure::new(Reason::NotFound).with("what", "package");
+    let range = edge.catalog.ranges().get(&name).cloned().ok_or_else(not_found)?;
+    shown(edge, vec![range], request.with_parts).await?.pop().ok_or_else(not_found)
 }
 
 /// Packages in order of prefix and number.
-pub(crate) fn list(
+pub(crate) async fn list(
     edge: &Edge,
     caller: &Caller,
     request: &v1::ListPackagesRequest,
@@ -94,13 +109,13 @@ pub(crate) fn list(
             && after.as_ref().is_none_or(|after| range.name > *after)
     };
     let most = size(request.page_size);
-    let page: Vec<&Arc<Range>> = ranges.iter().filter(wanted).take(most + 1).collect();
+    let mut page: Vec<Arc<Range>> = ranges.iter().filter(wanted).take(most + 1).cloned().collect();
     let more = page.len() > most;
-    let shown = page.iter().take(most);
-    let last = shown.clone().last().filter(|_| more);
+    page.truncate(most);
+    let last = page.last().filter(|_| more);
     Ok(v1::ListPackagesResponse {
         next_page_token: last.map_or_else(String::new, |last| question.token(last.name.to_string().as_bytes())),
-        packages: shown.map(|range| package::show(range, false)).collect(),
+        packages: shown(edge, page, false).await?,
     })
 }
 

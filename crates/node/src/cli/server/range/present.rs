@@ -39,6 +39,7 @@ pub(super) fn packages(packages: &[v1::Package], json: bool, texts: &Texts) {
         "spoiled",
         "withdrawn",
         "bound",
+        "own",
         "exported",
         "leased",
     ];
@@ -56,7 +57,7 @@ pub(super) fn packages(packages: &[v1::Package], json: bool, texts: &Texts) {
     terminal::line(table(&head, &rows.collect::<Vec<_>>()));
 }
 
-const fn numbers(counts: &v1::CodeCounts) -> [u64; 8] {
+const fn numbers(counts: &v1::CodeCounts) -> [u64; 9] {
     [
         counts.ordered,
         counts.issued,
@@ -64,6 +65,7 @@ const fn numbers(counts: &v1::CodeCounts) -> [u64; 8] {
         counts.spoiled,
         counts.withdrawn,
         counts.bound,
+        counts.own_records,
         counts.exported,
         counts.leased,
     ]
@@ -116,7 +118,7 @@ fn package_json(package: &v1::Package) -> Value {
         "note": package.note,
         "counts": {
             "ordered": counts.ordered, "issued": counts.issued, "used": counts.used, "spoiled": counts.spoiled,
-            "withdrawn": counts.withdrawn, "bound": counts.bound, "exported": counts.exported, "leased": counts.leased,
+            "withdrawn": counts.withdrawn, "bound": counts.bound, "own_records": counts.own_records, "exported": counts.exported, "leased": counts.leased,
         },
         "parts": parts,
     })
