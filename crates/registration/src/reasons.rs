@@ -102,7 +102,7 @@ reasons! {
     // About what is stored.
     NotFound "NOT_FOUND" NotFound 404
         { "there is no such {what}" "没有这样的对象：{what}" }
-        { "check the name; an identifier must be registered before it can be changed" "请检查名称；标识须先注册才能变更" }
+        { "check the name; the {what} must be there before it can be read or changed" "请检查名称；{what}须先存在才能读取或变更" }
     NotServed "NOT_SERVED" FailedPrecondition 409
         { "prefix {prefix} does not live on this node" "前缀 {prefix} 不在本节点" }
         { "ask the node that serves the prefix, or have the operator home it here" "请向服务该前缀的节点提交，或请管理员在本节点启用该前缀" }

@@ -263,7 +263,7 @@ async fn texts_come_in_the_language_asked_for() {
     let details = status.get_error_details();
     let message = details.localized_message().unwrap();
     assert_eq!((message.locale.as_str(), reason(&status).as_str()), ("zh-CN", "NOT_FOUND"));
-    assert!(message.message.contains("标识须先注册"), "{}", message.message);
+    assert!(message.message.contains("标识须先存在"), "{}", message.message);
 }
 
 #[tokio::test]

@@ -68,7 +68,15 @@ async fn a_principal_made_through_the_door_writes_with_a_token_issued_through_it
     let listed = listed.unwrap().into_inner().tokens;
     assert_eq!((listed.len(), listed[0].id.as_str()), (1, id.as_str()));
     access.remove_principal(v1::RemovePrincipalRequest { name: "line-1".into() }).await.unwrap();
-    assert_eq!(access.get_principal(named("line-1")).await.unwrap_err().code(), Code::NotFound);
+    // What is not there is called what it is.
+    let is_said_to_be = |status: tonic::Status, what: &str| {
+        assert_eq!((status.code(), status.message()), (Code::NotFound, &*format!("there is no such {what}")));
+    };
+    is_said_to_be(access.get_principal(named("line-1")).await.unwrap_err(), "principal");
+    let removed = access.remove_principal(v1::RemovePrincipalRequest { name: "line-1".into() }).await;
+    is_said_to_be(removed.unwrap_err(), "principal");
+    let unknown = v1::RevokeTokenRequest { id: "00".repeat(8), reason: String::new() };
+    is_said_to_be(access.revoke_token(unknown).await.unwrap_err(), "token");
 }
 
 #[tokio::test]

@@ -72,7 +72,8 @@ impl AccessService {
 
     async fn remove(&self, caller: &Caller, name: String) -> Result<v1::PrincipalResponse, Failure> {
         let former = self.edge.catalog.access().principal(&name).map(|principal| self.show(principal));
-        let done = self.edge.apply(caller, Command::RemovePrincipal { name }.into(), None).await?;
+        let done = self.edge.apply(caller, Command::RemovePrincipal { name }.into(), None).await;
+        let done = done.map_err(|failure| about("principal", failure))?;
         Ok(v1::PrincipalResponse { principal: former, receipt: Some(receipt(&done, Same::Unchanged)) })
     }
 
@@ -111,7 +112,8 @@ impl AccessService {
         let v1::RevokeTokenRequest { id, reason } = request;
         let wrong = |_| Failure::invalid_field("id", "must be the 16 hexadecimal digits of a token's id");
         let id: TokenId = id.parse().map_err(wrong)?;
-        let done = self.edge.apply(caller, Command::RevokeToken { id, reason }.into(), None).await?;
+        let done = self.edge.apply(caller, Command::RevokeToken { id, reason }.into(), None).await;
+        let done = done.map_err(|failure| about("token", failure))?;
         let token = self.edge.catalog.access().token(id).map(|token| principal::show_token(token));
         Ok(v1::RevokeTokenResponse { token, receipt: Some(receipt(&done, Same::Unchanged)) })
     }
@@ -134,6 +136,11 @@ fn sees_tokens_of(caller: &Caller, access: &Access, name: &str) -> bool {
         Some(principal) => sees(caller, principal),
         None => caller.rights.is_everywhere() && caller.rights.has(Verb::ManageAccess),
     }
+}
+
+/// The writer says of everything that is not there that it is no identifier.
+fn about(what: &str, failure: Failure) -> Failure {
+    if failure.reason() == Reason::NotFound { not_found(what) } else { failure }
 }
 
 fn not_found(what: &str) -> Failure {
