@@ -1,9 +1,9 @@
 //! Whom to believe on QUIC: a certificate known by its fingerprint, or authorities.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use rustls::{
-    DigitallySignedStruct, RootCertStore, SignatureScheme,
+    CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime},
@@ -63,6 +63,27 @@ impl Pinned {
     }
 }
 
+/// The server showed another certificate than the one that is pinned.
+struct OtherCertificate {
+    shown: [u8; 32],
+}
+
+impl fmt::Display for OtherCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the server's certificate is not the pinned one, its fingerprint is ")?;
+        self.shown.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for OtherCertificate {
+    /// As people read it: the TLS library shows reasons of others in this form.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for OtherCertificate {}
+
 impl ServerCertVerifier for Pinned {
     fn verify_server_cert(
         &self,
@@ -76,7 +97,8 @@ impl ServerCertVerifier for Pinned {
         if fingerprint(end_entity) == self.pin {
             Ok(ServerCertVerified::assertion())
         } else {
-            Err(rustls::Error::InvalidCertificate(rustls::CertificateError::ApplicationVerificationFailure))
+            let other = Arc::new(OtherCertificate { shown: fingerprint(end_entity) });
+            Err(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(other))))
         }
     }
 
@@ -187,7 +209,11 @@ mod tests {
         let mut pin = fingerprint(&certificate);
         pin[31] ^= 1;
         let refused = handshake(&Trust::Pin(pin), "localhost", &certificate, &key);
-        assert!(matches!(refused, Err(rustls::Error::InvalidCertificate(_))), "{refused:?}");
+        let Err(rustls::Error::InvalidCertificate(CertificateError::Other(told))) = refused else {
+            panic!("{refused:?}")
+        };
+        let shown: String = fingerprint(&certificate).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(told.0.to_string().ends_with(&shown), "{told:?}");
     }
 
     #[test]

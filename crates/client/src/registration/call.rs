@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use tonic::Status;
 use uuid::Uuid;
 
-use super::server_error::ServerError;
+use super::{endpoint::Retrying, server_error::ServerError};
 use crate::config::{BACKOFF_FIRST, BACKOFF_MOST};
 
 /// Why a call has no good end.
@@ -63,9 +63,8 @@ impl CallError {
     pub fn cause(&self) -> String {
         match self {
             Self::Refused { error, .. } => error.to_string(),
-            Self::Unreachable { cause, .. } | Self::Untrusted { cause } | Self::Unknown { cause, .. } => {
-                Chain(cause).to_string()
-            }
+            Self::Untrusted { cause } => refused_certificate(cause).unwrap_or_else(|| Chain(cause).to_string()),
+            Self::Unreachable { cause, .. } | Self::Unknown { cause, .. } => Chain(cause).to_string(),
         }
     }
 
@@ -108,22 +107,22 @@ struct Chain<'a>(&'a Status);
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut said = self.0.message().to_owned();
-        if said.is_empty() {
-            said = self.0.code().description().to_owned();
-        }
-        f.write_str(&said)?;
+        let message = self.0.message();
+        let mut said = vec![if message.is_empty() { self.0.code().description() } else { message }.to_owned()];
         let mut cause = self.0.source();
         while let Some(error) = cause {
-            // Some errors show their cause themselves.
+            // Some errors show their causes themselves.
             let text = error.to_string();
-            if !said.contains(&text) {
-                write!(f, ": {text}")?;
-                said = text;
+            if !said.iter().any(|earlier| earlier.contains(&text)) {
+                said.push(text);
             }
             cause = error.source();
         }
-        Ok(())
+        if said.len() > 1 {
+            // Of the layer that only hands on.
+            said.retain(|text| text != "transport error");
+        }
+        f.write_str(&said.join(": "))
     }
 }
 
@@ -163,11 +162,26 @@ pub(crate) fn failed(status: &Status) -> Failed {
     if is_connecting { Failed::NotSent } else { Failed::Lost }
 }
 
-fn is_distrust(error: &(dyn Error + 'static)) -> bool {
+/// Why this side did not believe the other's certificate, where that is a reason of ours.
+fn refused_certificate(status: &Status) -> Option<String> {
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        if let Some(rustls::Error::InvalidCertificate(rustls::CertificateError::Other(own))) = tls_error(error) {
+            return Some(own.0.to_string());
+        }
+        cause = error.source();
+    }
+    None
+}
+
+fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    let tls = wrapped.and_then(|inner| inner.downcast_ref::<rustls::Error>()).or_else(|| error.downcast_ref());
+    wrapped.and_then(|inner| inner.downcast_ref::<rustls::Error>()).or_else(|| error.downcast_ref())
+}
+
+fn is_distrust(error: &(dyn Error + 'static)) -> bool {
     matches!(
-        tls,
+        tls_error(error),
         Some(
             rustls::Error::InvalidCertificate(_)
                 | rustls::Error::AlertReceived(_)
@@ -225,13 +239,20 @@ pub(crate) struct Attempts {
     repeat: Repeat,
     /// An attempt left that has had no definite answer.
     may_be_done: bool,
+    retrying: Option<Retrying>,
 }
 
 impl Attempts {
     /// Attempts within a deadline.
     pub(crate) fn new(deadline: Duration, repeat: Repeat) -> Self {
         let started = Instant::now();
-        Self { started, ends: started + deadline, backoff: Backoff::new(), made: 0, repeat, may_be_done: false }
+        let (ends, backoff) = (started + deadline, Backoff::new());
+        Self { started, ends, backoff, made: 0, repeat, may_be_done: false, retrying: None }
+    }
+
+    /// Tells of each failed attempt that is repeated.
+    pub(crate) fn telling(self, retrying: Option<Retrying>) -> Self {
+        Self { retrying, ..self }
     }
 
     /// The one attempt of a call that cannot be repeated here, because what it sends is used up.
@@ -250,6 +271,9 @@ impl Attempts {
         match wait {
             // A wait that would outlast the deadline is not begun: the caller can do something better with the time.
             Some(wait) if Instant::now() + wait < self.ends => {
+                if let Some(tell) = &self.retrying {
+                    tell(&Chain(&status).to_string(), self.left());
+                }
                 sleep(wait).await;
                 Ok(())
             }
@@ -383,6 +407,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_waits_is_told_why() {
+        let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let telling = std::sync::Arc::clone(&told);
+        let retrying: Retrying =
+            std::sync::Arc::new(move |cause: &str, _| telling.lock().unwrap().push(cause.to_owned()));
+        let mut attempts = Attempts::new(Duration::from_secs(60), Repeat::Harmless).telling(Some(retrying));
+        attempts.after(lost()).await.unwrap();
+        attempts.after(answered(Code::NotFound)).await.unwrap_err();
+        assert_eq!(*told.lock().unwrap(), ["transport error"], "an end is no wait");
+    }
+
+    #[tokio::test]
     async fn a_refusal_is_not_asked_again() {
         let error = ended(Repeat::Harmless, vec![answered(Code::NotFound), lost()]).await;
         assert_eq!(error.to_string(), "REASON: said");
@@ -392,6 +428,15 @@ mod tests {
     async fn an_error_says_how_long_was_waited() {
         let error = ended(Repeat::Harmless, vec![lost(), lost(), lost()]).await;
         assert!(error.to_string().contains("after 3 attempts in 0."), "{error}");
+    }
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let mut status = Status::unavailable("tcp connect error");
+        let inner = io::Error::other(io::Error::other("Connection refused (os error 111)"));
+        status.set_source(std::sync::Arc::new(inner));
+        assert_eq!(Chain(&status).to_string(), "tcp connect error: Connection refused (os error 111)");
+        assert_eq!(Chain(&Status::unknown("transport error")).to_string(), "transport error");
     }
 
     #[test]

@@ -38,6 +38,9 @@ impl fmt::Debug for ClientCertificate {
     }
 }
 
+/// Is told before a call is made again: what the attempt failed with, and how long there is still to try.
+pub type Retrying = Arc<dyn Fn(&str, Duration) + Send + Sync>;
+
 /// A registration server and what to show it.
 #[derive(Clone)]
 pub struct Endpoint {
@@ -53,13 +56,23 @@ pub struct Endpoint {
     pub deadline: Duration,
     /// Language of causes and remedies, as in `accept-language`: `en`, `zh-CN`.
     pub language: &'static str,
+    /// Who is told of attempts that failed and are repeated.
+    pub retrying: Option<Retrying>,
 }
 
 impl Endpoint {
     /// A server asked in English without a credential, within the default deadline.
     #[must_use]
     pub const fn new(url: GrpcUrl) -> Self {
-        Self { url, trust: None, token: None, certificate: None, deadline: CALL_DEADLINE.default, language: "en" }
+        Self {
+            url,
+            trust: None,
+            token: None,
+            certificate: None,
+            deadline: CALL_DEADLINE.default,
+            language: "en",
+            retrying: None,
+        }
     }
 
     /// The header a token is shown in; marked so that nothing prints it.

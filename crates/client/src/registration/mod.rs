@@ -23,7 +23,7 @@ mod watch;
 mod window;
 
 pub use call::CallError;
-pub use endpoint::{ClientCertificate, Endpoint, EndpointError, ServerTrust};
+pub use endpoint::{ClientCertificate, Endpoint, EndpointError, Retrying, ServerTrust};
 pub use exchange::{Counts, Event, Exchange, ExchangeError, Start};
 pub use registrar::Registrar;
 pub use server_error::ServerError;

@@ -1,6 +1,7 @@
 //! Single calls to a registration server.
 
 use std::{
+    fmt,
     future::Future,
     sync::{
         Arc,
@@ -22,18 +23,26 @@ use waymark_api::registration::v1::{self, jobs_client::JobsClient, registration_
 
 use super::{
     call::{Attempts, CallError, Repeat},
-    endpoint::{Endpoint, EndpointError},
+    endpoint::{Endpoint, EndpointError, Retrying},
 };
 use crate::config::{ANSWER_BYTES, CALL_DEADLINE};
 
 /// Talks to one registration server. Clones share its connection.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Registrar {
     channel: Channel,
     headers: MetadataMap,
     deadline: Duration,
     /// Whether the server has yet to answer somebody who shows this client certificate.
     is_unproven: Arc<AtomicBool>,
+    retrying: Option<Retrying>,
+}
+
+impl fmt::Debug for Registrar {
+    /// Everything but the credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registrar").field("channel", &self.channel).finish_non_exhaustive()
+    }
 }
 
 impl Registrar {
@@ -50,7 +59,7 @@ impl Registrar {
         headers.insert("accept-language", MetadataValue::<Ascii>::from_static(endpoint.language));
         let is_unproven = Arc::new(AtomicBool::new(endpoint.certificate.is_some()));
         let deadline = CALL_DEADLINE.clamp(endpoint.deadline);
-        Ok(Self { channel: endpoint.channel()?, headers, deadline, is_unproven })
+        Ok(Self { channel: endpoint.channel()?, headers, deadline, is_unproven, retrying: endpoint.retrying.clone() })
     }
 
     /// Carries out one change. `request_id` is for asking again about a change sent before; without it one is made.
@@ -189,7 +198,7 @@ impl Registrar {
     where
         F: Future<Output = Result<Response<R>, Status>>,
     {
-        let mut attempts = Attempts::new(deadline, repeat);
+        let mut attempts = Attempts::new(deadline, repeat).telling(self.retrying.clone());
         loop {
             let left = attempts.left();
             let mut request = self.request(message.clone());
