@@ -17,8 +17,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::*;
-use waymark_catalog::audit::{AuditKey, Checkpoint, Problem, SignatureError, Verified, Wrong, verify};
-use waymark_catalog::{Catalog, Command, PutMode, open_over};
+use waymark_catalog::audit::{AuditKey, Checkpoint, Problem, SignatureError, Verification, Verified, Wrong, verify};
+use waymark_catalog::{Catalog, Command, FeedLimits, PutMode, open_over};
 use waymark_store::{Engine, Entry, EntryKind, Group, MemoryStore, Recovery, Serial, Store, Timestamp};
 
 /// An entry that can be changed.
@@ -95,6 +95,27 @@ fn verified(store: &dyn Store, anchors: &[Checkpoint]) -> (Verified, Vec<Problem
     })
     .unwrap();
     assert_eq!(verified.problems, u64::try_from(problems.len()).unwrap());
+    assert_eq!(in_steps(store, anchors), (verified, problems.clone()), "a part at a time it is the same");
+    (verified, problems)
+}
+
+/// The same in some twenty steps, or an entry at a time.
+fn in_steps(store: &dyn Store, anchors: &[Checkpoint]) -> (Verified, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let mut note = |problem| {
+        problems.push(problem);
+        ControlFlow::Continue(())
+    };
+    let mut verification = Verification::begin(store, anchors, None);
+    let some = usize::try_from(store.last().serial.0 / 20).unwrap().max(1);
+    let some = FeedLimits { entries: some, bytes: usize::MAX };
+    let verified = loop {
+        let before = verification.upto();
+        match verification.advance(store, some, &mut note).unwrap() {
+            ControlFlow::Break(verified) => break verified,
+            ControlFlow::Continue(()) => assert!(verification.upto() > before),
+        }
+    };
     (verified, problems)
 }
 

@@ -157,6 +157,7 @@ fn limits(config: &Config) -> Limits {
         watchers: config.count("registration.watchers"),
         reader_time: seconds("registration.reader_seconds"),
         stream_idle: seconds("registration.idle_seconds"),
+        audit_time: seconds("registration.audit_seconds"),
         job_bytes: values.number("jobs.largest_mib").saturating_mul(1 << 20),
         job_folder_bytes: values.number("jobs.folder_mib").saturating_mul(1 << 20),
         job_upload_rate: values.number("jobs.upload_kib_per_second").saturating_mul(1 << 10),

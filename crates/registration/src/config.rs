@@ -48,6 +48,19 @@ pub const CALL_TIME: Limit<Duration> =
 /// Reads that may be on the disk at a time; the others wait. Default: a little parallelism for fast disks, and a bound on threads.
 pub const READS: Limit<usize> = Limit { default: 16, min: 1, max: 256 };
 
+/// Reads of the audit that may be on the disk at a time, beside all others: a search through years must not hold up who asks for an identifier.
+/// Default: two, so that a verification does not hold up every search.
+pub const AUDIT_READS: Limit<usize> = Limit { default: 2, min: 1, max: 64 };
+
+/// Verifications of the audit under way at a time; above it the answer is busy. Default: one takes the memory of two groups, and a second tells
+/// nothing else.
+pub const AUDIT_VERIFICATIONS: Limit<usize> = Limit { default: 1, min: 1, max: 16 };
+
+/// The longest a search of the audit, or a verification, may take, whatever the caller allows it. Default: what people wait for. A search says where
+/// to go on; a verification that takes longer is made on the machine of the node.
+pub const AUDIT_TIME: Limit<Duration> =
+    Limit { default: Duration::from_secs(300), min: Duration::from_millis(1), max: Duration::from_secs(24 * 3600) };
+
 /// Streams that may wait for room in the writer's queue with a thread each; the others wait without one. Default: enough to fill the
 /// queue as soon as there is room.
 pub const WAITING_STREAMS: Limit<usize> = Limit { default: 8, min: 1, max: 256 };
@@ -229,6 +242,9 @@ limits! {
     message_bytes: usize = MESSAGE_BYTES,
     call_time: Duration = CALL_TIME,
     reads: usize = READS,
+    audit_reads: usize = AUDIT_READS,
+    audit_verifications: usize = AUDIT_VERIFICATIONS,
+    audit_time: Duration = AUDIT_TIME,
     waiting_streams: usize = WAITING_STREAMS,
     uploads: usize = UPLOADS,
     submission_items: usize = SUBMISSION_ITEMS,

@@ -195,6 +195,10 @@ reasons! {
         { "the time allowed for the call has passed; what was handed to the writer is carried out" "调用时限已过；已提交写入的部分仍会执行" }
         { "ask what became of it: repeat with the same request id, or ask for the mark of the stream" "请查询结果：用相同请求编号重试，或查询流的标记" }
 
+    AuditUnfinished "AUDIT_UNFINISHED" DeadlineExceeded 504
+        { "the audit could not be verified in the time allowed: entries up to serial {serial} were looked at, and the problems found until there are {count}" "未能在时限内完成审计验证：已检查到序号 {serial}，其间发现问题 {count} 个" }
+        { "allow a longer deadline, up to registration.audit_seconds of the node, or run `waymark audit verify` on its machine" "请放宽调用时限（最长为节点的 registration.audit_seconds），或在节点机器上运行 waymark audit verify" }
+
     // About the caller.
     Unauthenticated "UNAUTHENTICATED" Unauthenticated 401
         { "no credential that this node knows" "没有本节点认可的凭证" }

@@ -11,6 +11,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::{Bearer, Node, apply, client, create, delete, reason};
 use tonic::Code;
 use tonic::service::interceptor::InterceptedService;
@@ -20,6 +22,8 @@ use waymark_api::operator::v1::{
 };
 use waymark_api::registration::v1::Outcome;
 use waymark_catalog::access::Role;
+use waymark_catalog::{Actor, Command, PutMode, Submission, Timestamps, ValueSet};
+use waymark_registration::Limits;
 
 type Door = InterceptedService<Channel, Bearer>;
 
@@ -177,4 +181,77 @@ async fn the_audit_tells_what_was_done_and_is_for_auditors_alone() {
     assert_eq!(reason(&nosy.verify(v1::VerifyAuditRequest {}).await.unwrap_err()), "NOT_PERMITTED");
     let search = nosy.search(v1::SearchAuditRequest::default()).await.unwrap_err();
     assert_eq!(reason(&search), "NOT_PERMITTED");
+}
+
+/// A node with so many records, and a client of its audit.
+async fn with_records(limits: Limits, count: u32) -> (Node, AuditClient<Door>) {
+    let node = Node::start_with(limits).await;
+    let catalog = node.catalog.clone();
+    let fill = move || {
+        for first in (0..count).step_by(500) {
+            let create = |n: u32| Command::Put {
+                handle: format!("88.1/{n:05}").into_bytes(),
+                values: ValueSet::default(),
+                timestamps: Timestamps::Now,
+                mode: PutMode::Create,
+            };
+            let submission = Submission::new(&Actor::operator(), (first..count.min(first + 500)).map(create));
+            assert!(catalog.writer().submit(submission).unwrap().wait().unwrap().iter().all(Result::is_ok));
+        }
+    };
+    tokio::task::spawn_blocking(fill).await.unwrap();
+    let auditor = node.token("auditor", Role::Auditor, &["*"]);
+    let audit = AuditClient::new(door(&node, &auditor).await);
+    (node, audit)
+}
+
+#[tokio::test]
+async fn a_search_that_takes_longer_than_allowed_says_where_it_goes_on_and_a_verification_how_far_it_came() {
+    let limits = Limits { audit_time: Duration::from_millis(1), ..Limits::default() };
+    let (_node, mut audit) = with_records(limits, 10_000).await;
+    let ask = v1::SearchAuditRequest { key: "88.1/".into(), limit: 20_000, ..Default::default() };
+    let (mut calls, mut keys, mut page_token) = (0, Vec::new(), String::new());
+    loop {
+        calls += 1;
+        let ask = v1::SearchAuditRequest { page_token, ..ask.clone() };
+        let mut found = audit.search(ask.clone()).await.unwrap().into_inner();
+        page_token = String::new();
+        while let Some(entry) = found.message().await.unwrap() {
+            assert!(page_token.is_empty(), "nothing comes behind it");
+            if entry.next_page_token.is_empty() {
+                keys.push(entry.key);
+            } else {
+                assert_eq!((entry.note, entry.key.as_str()), (0, ""));
+                page_token = entry.next_page_token;
+            }
+        }
+        if page_token.is_empty() {
+            break;
+        }
+        let other = v1::SearchAuditRequest { page_token: page_token.clone(), key: "88.2/".into(), ..ask.clone() };
+        assert_eq!(reason(&audit.search(other).await.unwrap_err()), "PAGE_TOKEN_INVALID");
+    }
+    assert!(calls > 1);
+    assert_eq!(keys, (0..10_000).map(|n| format!("88.1/{n:05}")).collect::<Vec<_>>(), "each once, in order");
+    let unfinished = audit.verify(v1::VerifyAuditRequest {}).await.unwrap_err();
+    assert_eq!((unfinished.code(), reason(&unfinished).as_str()), (Code::DeadlineExceeded, "AUDIT_UNFINISHED"));
+    assert!(unfinished.message().contains("up to serial "), "{}", unfinished.message());
+}
+
+#[tokio::test]
+async fn a_verification_ends_when_its_caller_gives_up_and_leaves_its_place_to_the_next() {
+    let (node, mut audit) = with_records(Limits::default(), 10_000).await;
+    let mut hasty = tonic::Request::new(v1::VerifyAuditRequest {});
+    hasty.set_timeout(Duration::from_millis(1));
+    let ended = audit.verify(hasty).await.unwrap_err();
+    assert!([Code::DeadlineExceeded, Code::Cancelled].contains(&ended.code()), "{ended:?}");
+    let verified = loop {
+        match audit.verify(v1::VerifyAuditRequest {}).await {
+            Ok(verified) => break verified.into_inner(),
+            Err(status) => assert_eq!(reason(&status), "BUSY"),
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    assert!(verified.problems.is_empty() && verified.entries > 10_000, "{verified:?}");
+    assert_eq!(verified.head.unwrap().note, node.catalog.audit_head().note);
 }

@@ -82,7 +82,7 @@ pub use note::{Note, NoteError, NoteHead};
 pub use prune::{PruneError, Pruned};
 pub use refusals::RefusalNote;
 pub use search::{Cursor, Filter, Told, ToldVisitor, search};
-pub use verify::{Problem, ProblemVisitor, Verified, Wrong, verify};
+pub use verify::{Problem, ProblemVisitor, Verification, Verified, Wrong, verify};
 pub use words::{Done, Verb};
 
 pub(crate) use hash::HashedEntry;

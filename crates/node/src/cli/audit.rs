@@ -157,6 +157,7 @@ impl Wanted {
             verb: self.verb.clone(),
             outcome: self.outcome.clone(),
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
+            page_token: String::new(),
         }
     }
 }
@@ -323,15 +324,26 @@ async fn search_there(
     mut take: Take,
 ) -> Result<u64, Problem> {
     let not_read = |cause: &dyn std::fmt::Display| Problem::new("audit-not-read", Exit::Failed).with("cause", cause);
-    let mut entries = registrar.search_audit(request).await.map_err(|error| answer::problem(&error, json))?;
+    let mut request = request.clone();
     let mut count = 0;
     loop {
-        match entries.message().await {
-            Ok(Some(entry)) => take(&entry_json(&entry)).map_err(|cause| not_read(&cause))?,
-            Ok(None) => return Ok(count),
-            Err(status) => return Err(not_read(&status.message())),
+        let mut entries = registrar.search_audit(&request).await.map_err(|error| answer::problem(&error, json))?;
+        request.page_token = String::new();
+        let mut found = 0;
+        while let Some(entry) = entries.message().await.map_err(|status| not_read(&status.message()))? {
+            if entry.next_page_token.is_empty() {
+                take(&entry_json(&entry)).map_err(|cause| not_read(&cause))?;
+                found += 1;
+            } else {
+                request.page_token = entry.next_page_token;
+            }
         }
-        count += 1;
+        count += u64::from(found);
+        request.limit = request.limit.saturating_sub(found);
+        // 0 would be "as many as usual".
+        if request.page_token.is_empty() || request.limit == 0 {
+            return Ok(count);
+        }
     }
 }
 

@@ -135,7 +135,7 @@ pub struct Running {
 
 /// Where the doors are in their life.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Stage {
+pub(crate) enum Stage {
     Open,
     Draining,
     CutOff,
@@ -146,6 +146,13 @@ enum Stage {
 pub(crate) struct Stopping(watch::Receiver<Stage>);
 
 impl Stopping {
+    /// One for tests, which lasts as long as the sender.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> (watch::Sender<Stage>, Self) {
+        let (sender, receiver) = watch::channel(Stage::Open);
+        (sender, Self(receiver))
+    }
+
     /// Whether stopping has begun.
     pub(crate) fn has_begun(&self) -> bool {
         *self.0.borrow() >= Stage::Draining || self.is_abandoned()

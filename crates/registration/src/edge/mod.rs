@@ -23,6 +23,10 @@ pub(crate) struct Edge {
     pub(crate) counters: Arc<Counters>,
     pub(crate) stopping: Stopping,
     pub(crate) reading: ReadingRoom,
+    /// Where the audit is read, apart from everything else.
+    pub(crate) auditing: ReadingRoom,
+    /// Verifications of the audit that may begin.
+    pub(crate) verifications: Arc<Semaphore>,
     /// Streams of changes that may begin.
     pub(crate) uploads: Arc<Semaphore>,
     /// Watches that may begin.
@@ -46,6 +50,8 @@ impl Edge {
             counters,
             stopping,
             reading: ReadingRoom::new(catalog.clone(), limits.reads),
+            auditing: ReadingRoom::new(catalog.clone(), limits.audit_reads),
+            verifications: Arc::new(Semaphore::new(limits.audit_verifications)),
             uploads: Arc::new(Semaphore::new(limits.uploads)),
             watchers: Arc::new(Semaphore::new(limits.watchers)),
             waiting: Arc::new(Semaphore::new(limits.waiting_streams)),

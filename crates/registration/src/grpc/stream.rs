@@ -140,7 +140,7 @@ pub(super) fn of_transport(status: &Status) -> Failure {
 }
 
 /// When the caller gives up, by `grpc-timeout` (a number of at most eight digits and a unit).
-pub(super) fn deadline(metadata: &MetadataMap) -> Option<Instant> {
+pub(in crate::grpc) fn deadline(metadata: &MetadataMap) -> Option<Instant> {
     let text = metadata.get("grpc-timeout")?.to_str().ok()?;
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let number: u64 = number.parse().ok().filter(|_| number.len() <= 8)?;

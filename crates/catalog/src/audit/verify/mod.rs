@@ -12,6 +12,8 @@ use std::ops::ControlFlow;
 use waymark_store::config::MAX_GROUP_BYTES;
 use waymark_store::{Entry, FollowError, Serial, Store, Timestamp};
 
+use crate::config::FeedLimits;
+
 use self::group::{Group, Pending};
 pub use self::problem::{Problem, Wrong};
 use super::checkpoint::Checkpoint;
@@ -58,36 +60,90 @@ pub fn verify(
     key: Option<&PublicKey>,
     visit: &mut ProblemVisitor<'_>,
 ) -> Result<Verified, FollowError> {
-    let mut walk = Walk { store_id: store.identity().store_id, ..Walk::default() };
-    walk.take_anchors(anchors, key);
-    let mut flow = walk.hand_out(visit);
-    let mut after = Serial::NONE;
-    while flow.is_continue() {
-        let outcome = store.follow(after, &mut |entry| {
-            walk.entry(entry);
-            flow = walk.hand_out(visit);
-            flow
-        });
-        match outcome {
-            Ok(_) => break,
-            Err(FollowError::Damaged { resume_after, .. }) if resume_after > after => {
-                walk.damaged(resume_after);
-                after = resume_after;
-            }
-            // Where a log begins later, so does its chain.
-            Err(FollowError::Compacted { oldest }) if oldest.0 > after.0 + 1 => {
-                walk.incomplete = true;
-                after = Serial(oldest.0 - 1);
-            }
-            Err(error) => return Err(error),
+    let mut verification = Verification::begin(store, anchors, key);
+    let all = FeedLimits { entries: usize::MAX, bytes: usize::MAX };
+    loop {
+        if let ControlFlow::Break(verified) = verification.advance(store, all, visit)? {
+            return Ok(verified);
         }
     }
-    if flow.is_continue() {
-        walk.end();
-        // What the visitor says to the last problems changes nothing.
-        let _ = walk.hand_out(visit);
+}
+
+/// Going through the log as it is at the beginning, a part at a time: for whoever must not be held up by all of it.
+#[derive(Debug)]
+pub struct Verification {
+    walk: Walk,
+    /// Everything up to here was looked at.
+    after: Serial,
+    /// The end of the log as it was.
+    until: Serial,
+}
+
+impl Verification {
+    /// Looks at nothing yet. Anchors as in [`verify`].
+    #[must_use]
+    pub fn begin(store: &dyn Store, anchors: &[Checkpoint], key: Option<&PublicKey>) -> Self {
+        let mut walk = Walk { store_id: store.identity().store_id, ..Walk::default() };
+        walk.take_anchors(anchors, key);
+        Self { walk, after: Serial::NONE, until: store.last().serial }
     }
-    Ok(walk.verified)
+
+    /// Everything up to this serial was looked at.
+    #[must_use]
+    pub const fn upto(&self) -> Serial {
+        self.after
+    }
+
+    /// Looks at as many more entries of the same store as `limits` allow. Breaks, with what was gone through, at the end and where the visitor
+    /// does; then there is nothing more to do.
+    ///
+    /// # Errors
+    /// As [`verify`].
+    pub fn advance(
+        &mut self,
+        store: &dyn Store,
+        limits: FeedLimits,
+        visit: &mut ProblemVisitor<'_>,
+    ) -> Result<ControlFlow<Verified>, FollowError> {
+        let Self { walk, after, until } = self;
+        let mut left = limits;
+        let mut flow = walk.hand_out(visit);
+        while flow.is_continue() {
+            let mut stopped = false;
+            let outcome = store.follow(*after, &mut |entry| {
+                if entry.serial > *until {
+                    return ControlFlow::Break(());
+                }
+                *after = entry.serial;
+                walk.entry(entry);
+                flow = walk.hand_out(visit);
+                left.entries = left.entries.saturating_sub(1);
+                left.bytes = left.bytes.saturating_sub(entry.key.len() + entry.body.len());
+                stopped = left.entries == 0 || left.bytes == 0;
+                if stopped { ControlFlow::Break(()) } else { flow }
+            });
+            match outcome {
+                Ok(_) if stopped && flow.is_continue() => return Ok(ControlFlow::Continue(())),
+                Ok(_) => break,
+                Err(FollowError::Damaged { resume_after, .. }) if resume_after > *after => {
+                    walk.damaged(resume_after);
+                    *after = resume_after;
+                }
+                // Where a log begins later, so does its chain.
+                Err(FollowError::Compacted { oldest }) if oldest.0 > after.0 + 1 => {
+                    walk.incomplete = true;
+                    *after = Serial(oldest.0 - 1);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if flow.is_continue() {
+            walk.end();
+            // What the visitor says to the last problems changes nothing.
+            let _ = walk.hand_out(visit);
+        }
+        Ok(ControlFlow::Break(walk.verified))
+    }
 }
 
 #[derive(Default)]
@@ -110,6 +166,12 @@ struct Walk {
     announced: Serial,
     /// Number and serial of the last pruned note.
     last_pruned: Option<(u64, Serial)>,
+}
+
+impl std::fmt::Debug for Walk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Walk").field("verified", &self.verified).finish_non_exhaustive()
+    }
 }
 
 impl Walk {

@@ -73,4 +73,14 @@ pub(super) const OPTIONS: &[Spec] = &[
         "seconds",
         "How long a stream of changes may rest without a message.",
     ),
+    option(
+        "registration.audit_seconds",
+        Kind::Number {
+            default: registration::AUDIT_TIME.default.as_secs(),
+            min: 1,
+            max: registration::AUDIT_TIME.max.as_secs(),
+        },
+        "seconds",
+        "Longest time a search or verification of the audit may take; a search then says where it goes on.",
+    ),
 ];

@@ -5,15 +5,19 @@ use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
+use prost::Message as _;
+use tokio::time::{Instant, timeout_at};
 use tonic::{Request, Response, Status};
 use waymark_api::operator::v1::{self, audit_server};
-use waymark_catalog::FeedLimits;
 use waymark_catalog::access::Verb;
-use waymark_catalog::audit::{self, AuditHead, Cursor, Deed, Filter, Told};
+use waymark_catalog::audit::{self, AuditHead, Cursor, Deed, Filter, Told, Verification, Verified};
+use waymark_catalog::{FeedLimits, Serial};
 
+use crate::convert::page::Question;
 use crate::edge::Edge;
 use crate::edge::caller::Caller;
 use crate::failure::{Failure, proto_time};
+use crate::grpc::stream::deadline;
 use crate::grpc::{answer, caller, failed};
 use crate::reading::catalog_time;
 use crate::reasons::Reason;
@@ -39,11 +43,52 @@ impl AuditService {
         Err(self.edge.deny(caller, Verb::Audit, b""))
     }
 
-    async fn verify(&self) -> Result<v1::VerifyAuditResponse, Failure> {
-        let catalog = self.edge.catalog.clone();
-        let read = self.edge.reading.read(move |_| {
-            let mut problems = Vec::new();
-            let verified = audit::verify(catalog.store().as_ref(), &[], None, &mut |problem| {
+    /// Until when a call may go on that its caller gives until `asked`.
+    fn deadline(&self, asked: Option<Instant>) -> Instant {
+        let most = Instant::now() + self.edge.limits.audit_time;
+        asked.map_or(most, |asked| asked.min(most))
+    }
+
+    async fn verify(&self, deadline: Instant) -> Result<v1::VerifyAuditResponse, Failure> {
+        let turn = self.edge.verifications.try_acquire().map_err(|_| Failure::new(Reason::Busy))?;
+        let store = Arc::clone(self.edge.catalog.store());
+        let mut state =
+            Verifying { verification: Verification::begin(store.as_ref(), &[], None), problems: Vec::new() };
+        let verified = loop {
+            if self.edge.stopping.has_begun() {
+                return Err(Failure::new(Reason::Stopping));
+            }
+            let unfinished = state.unfinished();
+            if Instant::now() >= deadline {
+                return Err(unfinished);
+            }
+            // A part at a time: a caller that has given up is not worked for any more.
+            let part = state.advance(&self.edge);
+            let (after, flow) = timeout_at(deadline, part).await.map_err(|_| unfinished)??;
+            state = after;
+            if let ControlFlow::Break(verified) = flow {
+                break verified;
+            }
+        };
+        drop(turn);
+        let Verified { notes, entries, head, .. } = verified;
+        Ok(v1::VerifyAuditResponse { notes, entries, head: Some(show_head(&head)), problems: state.problems })
+    }
+}
+
+/// A verification under way.
+struct Verifying {
+    verification: Verification,
+    problems: Vec<v1::AuditProblem>,
+}
+
+impl Verifying {
+    /// Looks at the next part of the log.
+    async fn advance(mut self, edge: &Edge) -> Result<(Self, ControlFlow<Verified>), Failure> {
+        let store = Arc::clone(edge.catalog.store());
+        let read = edge.auditing.read(move |_| {
+            let Self { verification, problems } = &mut self;
+            let flow = verification.advance(store.as_ref(), FeedLimits::default(), &mut |problem| {
                 problems.push(v1::AuditProblem {
                     note: problem.note,
                     serial: problem.serial.0,
@@ -51,27 +96,44 @@ impl AuditService {
                 });
                 if problems.len() < MOST { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             });
-            let verified = verified.map_err(|_| Failure::new(Reason::Unreadable))?;
-            let (notes, entries) = (verified.notes, verified.entries);
-            Ok(v1::VerifyAuditResponse { notes, entries, head: Some(show_head(&verified.head)), problems })
+            let flow = flow.map_err(|_| Failure::new(Reason::Unreadable))?;
+            Ok((self, flow))
         });
         read.await
+    }
+
+    /// What is said when there is no time for more.
+    fn unfinished(&self) -> Failure {
+        let failure = Failure::new(Reason::AuditUnfinished).with("serial", self.verification.upto());
+        failure.with("count", self.problems.len())
     }
 }
 
 /// One page of a search after the other, each read when the one before was sent.
 struct Search {
     edge: Arc<Edge>,
+    question: Question,
     filter: Filter,
     from: Option<Cursor>,
     left: usize,
+    deadline: Instant,
+    /// Something was read by this call.
+    begun: bool,
 }
 
 impl Search {
     async fn next(mut self) -> Result<Option<(Vec<v1::AuditEntry>, Self)>, Failure> {
         let Some(from) = self.from.filter(|_| self.left > 0) else { return Ok(None) };
+        if self.edge.stopping.has_begun() {
+            return Err(Failure::new(Reason::Stopping));
+        }
+        // At least one page for each call, so that a search comes to its end.
+        if self.begun && Instant::now() >= self.deadline {
+            self.from = None;
+            return Ok(Some((vec![self.goes_on(from)], self)));
+        }
         let (catalog, filter, left) = (self.edge.catalog.clone(), self.filter.clone(), self.left);
-        let read = self.edge.reading.read(move |_| {
+        let read = self.edge.auditing.read(move |_| {
             let mut found = Vec::new();
             let next = audit::search(catalog.store().as_ref(), &filter, from, FeedLimits::default(), &mut |told| {
                 found.push(show(told));
@@ -81,9 +143,30 @@ impl Search {
         });
         let (found, next) = read.await?;
         self.left = self.left.saturating_sub(found.len());
-        self.from = next;
+        (self.from, self.begun) = (next, true);
         Ok(Some((found, self)))
     }
+
+    /// The message that says where the search goes on.
+    fn goes_on(&self, from: Cursor) -> v1::AuditEntry {
+        let items = u64::try_from(from.items).unwrap_or(u64::MAX);
+        let cursor = [from.serial.0.to_be_bytes(), items.to_be_bytes()].concat();
+        v1::AuditEntry { next_page_token: self.question.token(&cursor), ..v1::AuditEntry::default() }
+    }
+}
+
+/// The search that pages belong to, and where a page begins.
+fn place(request: &v1::SearchAuditRequest) -> Result<(Question, Cursor), Failure> {
+    let wanted = v1::SearchAuditRequest { limit: 0, page_token: String::new(), ..request.clone() };
+    let question = Question::of(&[b"audit", &wanted.encode_to_vec()]);
+    let cursor = question.cursor(&request.page_token)?;
+    if cursor.is_empty() {
+        return Ok((question, Cursor::default()));
+    }
+    let (serial, items) = cursor.split_first_chunk().ok_or_else(|| Failure::new(Reason::PageTokenInvalid))?;
+    let items: &[u8; 8] = items.try_into().map_err(|_| Failure::new(Reason::PageTokenInvalid))?;
+    let items = usize::try_from(u64::from_be_bytes(*items)).unwrap_or(usize::MAX);
+    Ok((question, Cursor { serial: Serial(u64::from_be_bytes(*serial)), items }))
 }
 
 fn filter(request: v1::SearchAuditRequest) -> Result<Filter, Failure> {
@@ -146,12 +229,15 @@ impl audit_server::Audit for AuditService {
     async fn search(&self, request: Request<v1::SearchAuditRequest>) -> Result<Response<Self::SearchStream>, Status> {
         let caller = caller(&self.edge, &request).await?;
         let language = caller.language;
+        let deadline = self.deadline(deadline(request.metadata()));
         let request = request.into_inner();
         let left = usize::try_from(request.limit).ok().filter(|limit| *limit > 0).unwrap_or(MOST);
         let edge = Arc::clone(&self.edge);
         let fail = move |failure: Failure| failed(&edge, &failure, language);
-        let begin = self.admit(&caller).and_then(|()| filter(request)).map_err(&fail)?;
-        let search = Search { edge: Arc::clone(&self.edge), filter: begin, from: Some(Cursor::default()), left };
+        let begin = self.admit(&caller).and_then(|()| Ok((place(&request)?, filter(request)?)));
+        let ((question, from), filter) = begin.map_err(&fail)?;
+        let edge = Arc::clone(&self.edge);
+        let search = Search { edge, question, filter, from: Some(from), left, deadline, begun: false };
         let pages = stream::try_unfold(search, Search::next);
         let entries = pages.flat_map(move |page| {
             stream::iter(match page {
@@ -176,12 +262,75 @@ impl audit_server::Audit for AuditService {
         request: Request<v1::VerifyAuditRequest>,
     ) -> Result<Response<v1::VerifyAuditResponse>, Status> {
         let caller = caller(&self.edge, &request).await?;
-        let language = caller.language;
+        let (language, deadline) = (caller.language, self.deadline(deadline(request.metadata())));
         let verified = async {
             self.admit(&caller)?;
-            // As long as the log is long: the caller's deadline counts, not that of other calls.
-            Self::verify(self).await
+            // As long as the log is long: not within the time of other calls.
+            Self::verify(self, deadline).await
         };
         verified.await.map(Response::new).map_err(|failure| failed(&self.edge, &failure, language))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use waymark_catalog::{Options, Warm, machine_time, open_over};
+    use waymark_store::{MemoryStore, Recovery};
+
+    use super::*;
+    use crate::config::Limits;
+    use crate::counters::Counters;
+    use crate::door::Stopping;
+
+    #[tokio::test]
+    async fn a_verification_waits_for_its_own_places_and_not_past_its_deadline() {
+        let options = Options { warm: Warm::Off, ..Options::new(waymark_store::Options::new("unused")) };
+        let catalog = open_over(Arc::new(MemoryStore::for_tests()), Recovery::default(), &options).unwrap().catalog;
+        let (_open, stopping) = Stopping::for_tests();
+        let limits = Limits { reads: 1, audit_reads: 1, ..Limits::default() };
+        let edge = Edge::new(&catalog, limits, Arc::new(Counters::default()), machine_time, stopping);
+        let service = AuditService::new(&edge);
+        let soon = || Instant::now() + Duration::from_millis(50);
+        let later = || Instant::now() + Duration::from_secs(60);
+        // One verification is under way.
+        let turn = Arc::clone(&edge.verifications).try_acquire_owned().unwrap();
+        assert_eq!(service.verify(later()).await.unwrap_err().reason(), Reason::Busy);
+        drop(turn);
+        // All places for reading the audit are taken, and the others are free.
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let (taken, begun) = tokio::sync::oneshot::channel();
+        let reading = Arc::clone(&edge);
+        let holder = tokio::spawn(async move {
+            let read = reading.auditing.read(move |_| {
+                let _ = taken.send(());
+                let _ = held.recv();
+                Ok(())
+            });
+            read.await
+        });
+        begun.await.unwrap();
+        assert_eq!(service.verify(soon()).await.unwrap_err().reason(), Reason::AuditUnfinished);
+        assert_eq!(edge.reading.read(|_| Ok(7)).await.unwrap(), 7);
+        drop(release);
+        holder.await.unwrap().unwrap();
+        assert!(service.verify(later()).await.unwrap().problems.is_empty());
+        // And the places of the others are not needed.
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let (taken, begun) = tokio::sync::oneshot::channel();
+        let reading = Arc::clone(&edge);
+        let holder = tokio::spawn(async move {
+            let read = reading.reading.read(move |_| {
+                let _ = taken.send(());
+                let _ = held.recv();
+                Ok(())
+            });
+            read.await
+        });
+        begun.await.unwrap();
+        assert!(service.verify(later()).await.unwrap().problems.is_empty());
+        drop(release);
+        holder.await.unwrap().unwrap();
     }
 }
