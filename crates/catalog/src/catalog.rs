@@ -21,6 +21,9 @@ use crate::queue::{Queue, SubmitError, WriteError, WriterHandle};
 use crate::range::Ranges;
 use crate::reader::Reader;
 use crate::startup::{self, Loaded, OpenError, Options, Recovery, Warm};
+use crate::template::load::LoadedTemplates;
+use crate::template::widened::Widened;
+use crate::template::{self, Templates};
 use crate::usage::{Day, Usage};
 use crate::writer::{Clock, Counters, Parts, Stopped, Writer};
 
@@ -51,6 +54,12 @@ pub fn open_over(
     found: waymark_store::Recovery,
     options: &Options,
 ) -> Result<Opened, OpenError> {
+    startup::settle_case_rule(store.as_ref(), options)?;
+    let LoadedTemplates { templates, unreadable } = template::load::load(store.as_ref())?;
+    let found = startup::Found { store: found, templates: templates.len(), unreadable_templates: unreadable };
+    let templates = Arc::new(ArcSwap::from_pointee(templates));
+    // From here on nothing meets a record that is not whole.
+    let store: Arc<dyn Store> = Arc::new(Widened::new(store, Arc::clone(&templates)));
     let Loaded { index, shared, prefixes, access, ranges, usage, audit, requests, deletions, recovery } =
         startup::load(&store, found, options)?;
     let queue = Arc::new(Queue::new(options.writer, Refusals::new(options.audit, options.clock)));
@@ -70,6 +79,7 @@ pub fn open_over(
         prefixes: Arc::clone(&prefixes),
         access: Arc::clone(&access),
         ranges: Arc::clone(&ranges),
+        templates: Arc::clone(&templates),
         usage: Arc::clone(&usage),
         visible: Arc::clone(&visible),
         serials,
@@ -110,6 +120,7 @@ pub fn open_over(
         prefixes,
         access,
         ranges,
+        templates,
         usage,
         audit,
         audit_options: options.audit,
@@ -145,6 +156,7 @@ struct Inner {
     prefixes: Arc<ArcSwap<Prefixes>>,
     access: Arc<ArcSwap<Access>>,
     ranges: Arc<ArcSwap<Ranges>>,
+    templates: Arc<ArcSwap<Templates>>,
     usage: Arc<Usage>,
     audit: Arc<ArcSwap<AuditHead>>,
     audit_options: AuditOptions,
@@ -201,9 +213,15 @@ impl Catalog {
         self.inner.ranges.load_full()
     }
 
+    /// The templates as they are now.
+    #[must_use]
+    pub fn templates(&self) -> Arc<Templates> {
+        self.inner.templates.load_full()
+    }
+
     /// The tables decisions rest on.
     pub(crate) fn tables(&self) -> Tables {
-        Tables { prefixes: self.prefixes(), access: self.access(), ranges: self.ranges() }
+        Tables { prefixes: self.prefixes(), access: self.access(), ranges: self.ranges(), templates: self.templates() }
     }
 
     /// The end of the audit's chain.
@@ -266,7 +284,7 @@ impl Catalog {
         self.inner.published.clone()
     }
 
-    /// The store beneath.
+    /// The store beneath. Records made from templates are whole in it.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.inner.store
@@ -307,6 +325,7 @@ impl Catalog {
             store: self.inner.store.statistics(),
             prefixes: self.inner.prefixes.load().len(),
             ranges: self.inner.ranges.load().len(),
+            templates: self.inner.templates.load().len(),
             queued_submissions,
             queued_bytes,
             groups_total: count(&counters.groups),
@@ -392,6 +411,8 @@ pub struct Statistics {
     pub prefixes: usize,
     /// Code packages.
     pub ranges: usize,
+    /// Templates, drafts too.
+    pub templates: usize,
     /// Submissions that wait for the writer.
     pub queued_submissions: usize,
     /// Bytes of those.

@@ -2,8 +2,8 @@
 
 use crate::command::{Outcome, RefusalCode};
 
-/// Every outcome, at its number minus one.
-const OUTCOMES: [Outcome; 15] = [
+/// Every outcome, in order of its number.
+const OUTCOMES: [Outcome; 17] = [
     Outcome::Created,
     Outcome::Replaced,
     Outcome::Changed,
@@ -19,10 +19,12 @@ const OUTCOMES: [Outcome; 15] = [
     Outcome::Exported,
     Outcome::Leased,
     Outcome::Reconciled,
+    Outcome::Drafted,
+    Outcome::Published,
 ];
 
-/// Every refusal, at its number minus one.
-const REFUSALS: [RefusalCode; 32] = [
+/// Every refusal, in order of its number.
+const REFUSALS: [RefusalCode; 39] = [
     RefusalCode::AlreadyExistsSame,
     RefusalCode::AlreadyExistsDifferent,
     RefusalCode::NotFound,
@@ -54,6 +56,13 @@ const REFUSALS: [RefusalCode; 32] = [
     RefusalCode::TooFewCodes,
     RefusalCode::NotReconciled,
     RefusalCode::NeverIssued,
+    RefusalCode::InvalidTemplate,
+    RefusalCode::TemplateNotFound,
+    RefusalCode::TemplatePublished,
+    RefusalCode::TemplateNotPublished,
+    RefusalCode::FieldsWrong,
+    RefusalCode::TemplateHandleTaken,
+    RefusalCode::TemplateRecord,
     RefusalCode::TooLarge,
 ];
 
@@ -77,6 +86,8 @@ impl Outcome {
             Self::Exported => 13,
             Self::Leased => 14,
             Self::Reconciled => 15,
+            Self::Drafted => 16,
+            Self::Published => 17,
         }
     }
 
@@ -86,7 +97,7 @@ impl Outcome {
     /// The outcome of a number; `None` for one this version does not know.
     #[must_use]
     pub fn from_number(number: u8) -> Option<Self> {
-        OUTCOMES.get(usize::from(number).checked_sub(1)?).copied()
+        OUTCOMES.into_iter().find(|outcome| outcome.number() == number)
     }
 }
 
@@ -126,14 +137,21 @@ impl RefusalCode {
             Self::TooFewCodes => 29,
             Self::NotReconciled => 30,
             Self::NeverIssued => 31,
-            Self::TooLarge => 32,
+            Self::InvalidTemplate => 32,
+            Self::TemplateNotFound => 33,
+            Self::TemplatePublished => 34,
+            Self::TemplateNotPublished => 35,
+            Self::FieldsWrong => 36,
+            Self::TemplateHandleTaken => 37,
+            Self::TemplateRecord => 38,
+            Self::TooLarge => 39,
         }
     }
 
     /// The code of a number; `None` for one this version does not know.
     #[must_use]
     pub fn from_number(number: u8) -> Option<Self> {
-        REFUSALS.get(usize::from(number).checked_sub(1)?).copied()
+        REFUSALS.into_iter().find(|code| code.number() == number)
     }
 
     /// Every code, in order of its number.
@@ -148,16 +166,17 @@ mod tests {
 
     #[test]
     fn every_number_leads_back_to_what_it_stands_for() {
-        for (at, outcome) in OUTCOMES.into_iter().enumerate() {
-            assert_eq!(
-                (usize::from(outcome.number()), Outcome::from_number(outcome.number())),
-                (at + 1, Some(outcome))
-            );
+        // In ascending order, so none twice. Numbers left out were never given.
+        assert!(OUTCOMES.is_sorted_by(|one, other| one.number() < other.number()));
+        for outcome in OUTCOMES {
+            assert_eq!(Outcome::from_number(outcome.number()), Some(outcome));
             assert!(outcome.number() < Outcome::NUMBERS_END);
         }
-        for (at, code) in RefusalCode::all().enumerate() {
-            assert_eq!((usize::from(code.number()), RefusalCode::from_number(code.number())), (at + 1, Some(code)));
+        assert!(REFUSALS.is_sorted_by(|one, other| one.number() < other.number()));
+        for code in RefusalCode::all() {
+            assert_eq!(RefusalCode::from_number(code.number()), Some(code));
         }
+        assert_eq!((Outcome::Reconciled.number(), RefusalCode::NeverIssued.number()), (15, 31));
         assert_eq!((Outcome::from_number(0), RefusalCode::from_number(0)), (None, None));
         assert_eq!((Outcome::from_number(255), RefusalCode::from_number(255)), (None, None));
     }

@@ -11,6 +11,7 @@ use crate::prefixes::HomeName;
 use crate::range::RangeCommand;
 pub(crate) use crate::refusal::{InvalidValue, Refusal, RefusalCode};
 use crate::status::WithdrawalBuf;
+use crate::template::{FieldValue, TemplateCommand, TemplateName};
 use crate::values::{ContentHash, ValueSet};
 use crate::warnings::Warnings;
 
@@ -127,6 +128,31 @@ pub enum Command {
     },
     /// Changes code packages.
     Range(Box<RangeCommand>),
+    /// Changes templates.
+    Template(Box<TemplateCommand>),
+    /// Writes a whole record from a template: its values are those the template says, and no others.
+    PutFromTemplate {
+        /// In the case it shall be kept in.
+        handle: Vec<u8>,
+        /// A published template.
+        template: TemplateName,
+        /// What its columns hold.
+        fields: Vec<FieldValue>,
+        /// What happens when the handle exists.
+        mode: PutMode,
+    },
+}
+
+impl From<TemplateCommand> for Command {
+    fn from(command: TemplateCommand) -> Self {
+        Self::Template(Box::new(command))
+    }
+}
+
+impl From<TemplateCommand> for Order {
+    fn from(command: TemplateCommand) -> Self {
+        Command::from(command).into()
+    }
 }
 
 impl From<RangeCommand> for Command {
@@ -288,10 +314,21 @@ impl Command {
             Self::RemovePrincipal { name } => name.len(),
             Self::RevokeToken { reason, .. } => reason.len(),
             Self::Range(command) => command.weight_bytes(),
+            Self::Template(command) => command.weight_bytes(),
+            Self::PutFromTemplate { handle, template, fields, .. } => {
+                let of_fields = fields.iter().map(|field| field.kind.len() + field.text.len() + FIELD_BYTES);
+                handle.len() + template.handle_bytes() + COMMON_BYTES + of_fields.sum::<usize>()
+            }
         };
         payload + OVERHEAD_BYTES
     }
 }
+
+/// What a column adds to the text in a value, generously: its type, and what is of fixed size.
+const FIELD_BYTES: usize = crate::config::COLUMN_TYPE_BYTES + 40;
+
+/// What a template adds to the values of an identifier beside its columns, generously: an administrator and its own name.
+const COMMON_BYTES: usize = 640;
 
 /// What an entry costs beside key and values, roughly: frame, head, list node.
 const OVERHEAD_BYTES: usize = 64;
@@ -378,4 +415,8 @@ pub enum Outcome {
     Leased,
     /// What became of leased codes is known.
     Reconciled,
+    /// A draft of a template is written.
+    Drafted,
+    /// A template is published.
+    Published,
 }

@@ -325,6 +325,48 @@ pub const STEM_BYTES: Limit = Limit { default: 64, min: 0, max: 64 };
 /// The longest time a printing station may have before it reports, in milliseconds: as long as a token may live.
 pub(crate) const LEASE_MS: u64 = 400 * DAY_MS;
 
+/// Templates under a prefix: each is held in memory.
+pub const TEMPLATES_PER_PREFIX: usize = 4_096;
+
+/// Bytes of a template in JSON: what stands in one value of a record.
+pub const TEMPLATE_BYTES: usize = 61_440;
+
+/// Bytes of the code of a template.
+pub const TEMPLATE_CODE_BYTES: usize = 48;
+
+/// Bytes of the version of a template.
+pub const TEMPLATE_VERSION_BYTES: usize = 16;
+
+/// Characters of the title of a template.
+pub const TEMPLATE_TITLE_CHARS: usize = 100;
+
+/// Columns of a template.
+pub const TEMPLATE_COLUMNS: usize = 256;
+
+/// The first index a column may have: those below are the node's.
+pub const FIRST_COLUMN_INDEX: u32 = 2_000;
+
+/// Characters of the name of a column.
+pub const COLUMN_NAME_CHARS: usize = 64;
+
+/// Bytes of the type of a column.
+pub const COLUMN_TYPE_BYTES: usize = 64;
+
+/// Characters of the unit of a column.
+pub const COLUMN_UNIT_CHARS: usize = 16;
+
+/// Characters a column may hold at most.
+pub const COLUMN_CHARS: u32 = 4_000;
+
+/// What a column of an enumeration may list.
+pub const COLUMN_VALUES: usize = 256;
+
+/// Digits of a number in a column.
+pub const NUMBER_DIGITS: usize = 38;
+
+/// Problems told of one identifier made from a template; what is more is found when these are mended.
+pub const FIELD_PROBLEMS: usize = 20;
+
 /// Bytes of the name of a printing station.
 pub const STATION_BYTES: usize = 64;
 

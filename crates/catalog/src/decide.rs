@@ -80,7 +80,14 @@ pub(crate) fn record_key(command: &Command, rule: CaseRule) -> Result<Option<Vec
         | Command::Delete { handle }
         | Command::Suspend { handle, .. }
         | Command::Resume { handle }
-        | Command::Revoke { handle, .. } => handle,
+        | Command::Revoke { handle, .. }
+        | Command::PutFromTemplate { handle, .. } => handle,
+        Command::Template(command) => {
+            let Some(template) = command.record() else { return Ok(None) };
+            let handle = template.handle();
+            let handle = Handle::new(&handle).map_err(Refusal::InvalidHandle)?;
+            return Ok(Some(key_of(&handle, rule)));
+        }
         Command::Home { .. }
         | Command::Unhome { .. }
         | Command::PutPrincipal { .. }

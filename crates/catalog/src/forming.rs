@@ -3,6 +3,7 @@
 mod access;
 mod ranges;
 mod requests;
+mod templates;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -25,7 +26,9 @@ use crate::prefixes::{HomeName, Prefixes};
 use crate::queue::Results;
 use crate::range::Ranges;
 use crate::requests::{Remembered, Requests};
-use crate::reserved::{HOME_BODY, ReservedKey};
+use crate::reserved::{HOME_BODY, ReservedKey, is_reserved};
+use crate::template::narrow::narrow;
+use crate::template::{TemplateCommand, Templates};
 use crate::usage::{Counts, Day, Usage};
 use crate::values::{ContentHash, ValueSet};
 use crate::warnings::Warnings;
@@ -60,6 +63,7 @@ pub(crate) struct Tables {
     pub(crate) prefixes: Arc<Prefixes>,
     pub(crate) access: Arc<Access>,
     pub(crate) ranges: Arc<Ranges>,
+    pub(crate) templates: Arc<Templates>,
 }
 
 /// A submission might not fit into a group, or into what is left of it.
@@ -90,6 +94,11 @@ pub(crate) struct Forming {
     /// The code packages as they will be.
     pub(crate) ranges: Arc<Ranges>,
     pub(crate) ranges_changed: bool,
+    /// The templates as they will be.
+    pub(crate) templates: Arc<Templates>,
+    pub(crate) templates_changed: bool,
+    /// The templates before the group: only what everybody knows already is left out of records.
+    known_templates: Arc<Templates>,
     /// Writes to records, by principal.
     written: Counts,
     /// Requests accepted in this group.
@@ -98,7 +107,7 @@ pub(crate) struct Forming {
 
 impl Forming {
     pub(crate) fn new(last: Serial, time: Timestamp, tables: Tables) -> Self {
-        let Tables { prefixes, access, ranges } = tables;
+        let Tables { prefixes, access, ranges, templates } = tables;
         Self {
             first: last.next(),
             time,
@@ -112,6 +121,9 @@ impl Forming {
             access_changed: false,
             ranges,
             ranges_changed: false,
+            known_templates: Arc::clone(&templates),
+            templates,
+            templates_changed: false,
             written: Counts::new(),
             requests: BTreeMap::new(),
         }
@@ -123,6 +135,7 @@ impl Forming {
             prefixes: Arc::clone(&self.prefixes),
             access: Arc::clone(&self.access),
             ranges: Arc::clone(&self.ranges),
+            templates: Arc::clone(&self.templates),
         }
     }
 
@@ -193,13 +206,18 @@ impl Forming {
         for (fits, (order, key)) in orders.iter().zip(keys).enumerate() {
             total += mark::ITEM_BYTES;
             match key {
+                _ if let Command::Template(command) = &order.command => {
+                    total += most_template_bytes(command, actor) + most_item_bytes(&order.command);
+                }
                 Ok(Some(key)) => {
                     self.overlay.load(key, locator);
                     let body = bodies.entry(key).or_insert_with(|| self.most_body_bytes(key, orders));
                     let weight = order.command.weight_bytes();
                     match &order.command {
                         // All of the record comes in; of the one before, its status at most stays.
-                        Command::Put { .. } | Command::PutWithdrawn { .. } => *body = weight + STATUS_BYTES.min(*body),
+                        Command::Put { .. } | Command::PutWithdrawn { .. } | Command::PutFromTemplate { .. } => {
+                            *body = weight + STATUS_BYTES.min(*body);
+                        }
                         Command::Delete { .. } => *body = weight,
                         _ => *body += weight,
                     }
@@ -235,6 +253,7 @@ impl Forming {
             (Command::Home { name }, _) => self.home(name, actor, terms),
             (Command::Unhome { name }, _) => self.unhome(name, actor),
             (Command::Range(command), _) => self.change_ranges(permit, command, actor, terms),
+            (Command::Template(command), key) => self.change_templates(permit, command, key.as_deref(), actor, terms),
             (_, None) => self.change_access(permit, &order.command, actor, terms),
             (_, Some(key)) => self.change_record(permit, order, key, actor, terms),
         }
@@ -248,6 +267,11 @@ impl Forming {
         actor: &Arc<str>,
         terms: Terms<'_>,
     ) -> Result<Receipt, Refusal> {
+        if self.templates.is_record(&key) {
+            return Err(Refusal::TemplateRecord);
+        }
+        let made = self.made_from_template(order, &key)?;
+        let order = made.as_ref().unwrap_or(order);
         let inherited = self.inherited(&order.command, &key)?;
         let facts = Facts {
             current: inherited.as_ref().map_or_else(|| self.overlay.current(&key), Current::Live),
@@ -352,7 +376,9 @@ impl Forming {
     ) -> (usize, Serial) {
         let entry = self.drafts.len();
         let previous = previous.into();
-        self.drafts.push((Draft { kind, key, previous, body }, Arc::clone(actor)));
+        let is_record = kind == EntryKind::PUT && !is_reserved(&key);
+        let narrow = if is_record { narrow(&key, &body, &self.known_templates) } else { None };
+        self.drafts.push((Draft { kind, key, previous, body, narrow }, Arc::clone(actor)));
         (entry, self.serial_of(entry))
     }
 
@@ -416,7 +442,8 @@ impl Forming {
     pub(crate) fn fill(&self, group: &mut Group) -> Result<(), PushError> {
         group.clear();
         for (draft, actor) in &self.drafts {
-            group.push(draft.kind, &draft.key, actor.as_bytes(), draft.previous.serial, &draft.body)?;
+            let body = draft.narrow.as_ref().unwrap_or(&draft.body);
+            group.push(draft.kind, &draft.key, actor.as_bytes(), draft.previous.serial, body)?;
         }
         Ok(())
     }
@@ -438,6 +465,11 @@ impl Forming {
     pub(crate) fn entries(&self) -> impl Iterator<Item = (Serial, &Draft)> {
         self.drafts.iter().enumerate().map(|(entry, (draft, _))| (self.serial_of(entry), draft))
     }
+}
+
+/// The most bytes the entries of a command on templates can take: that of the template and that of its record.
+fn most_template_bytes(command: &TemplateCommand, actor: &Actor) -> usize {
+    command.weight_bytes() + 2 * (ENTRY_FRAME_BYTES + actor.name().len())
 }
 
 /// The key a command is about, or why it has none.

@@ -51,6 +51,7 @@ mod startup;
 mod status;
 mod streams;
 mod submission;
+pub mod template;
 #[cfg(test)]
 mod testing;
 mod usage;

@@ -157,6 +157,8 @@ pub(crate) struct Draft {
     pub(crate) previous: Previous,
     /// Its body; empty for a deletion.
     pub(crate) body: Vec<u8>,
+    /// What is stored for it, where that is another form.
+    pub(crate) narrow: Option<Vec<u8>>,
 }
 
 /// The entry of a key before another.

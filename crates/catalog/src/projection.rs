@@ -111,6 +111,7 @@ impl Projector {
                 | ReservedKey::Token(_)
                 | ReservedKey::Range(_)
                 | ReservedKey::Piece(..)
+                | ReservedKey::Template(..)
                 | ReservedKey::Audit,
             )
             | None => {}

@@ -23,6 +23,8 @@
 //! | 0x08 | the record is out of resolution, and a status stands before the values |
 //!
 //! Other bits are zero. A record of another version or with other bits is refused, not guessed at.
+//!
+//! Version 2 stands in the log alone: a record made from a template without what that says, see `template::narrow`. What is read is version 1 again.
 
 use waymark_ident::{CaseRule, Handle, MAX_HANDLE_BYTES};
 use waymark_wire::Values;
@@ -30,6 +32,7 @@ use waymark_wire::types::{is_prefix_delegation_type, is_service_type};
 
 use crate::prefixes::key_of;
 use crate::status::Withdrawal;
+use crate::template::narrow::NARROW_VERSION;
 use crate::values::ValueSet;
 
 /// Version of the form.
@@ -67,6 +70,9 @@ impl<'a> Stored<'a> {
             return Err(RecordError::CutShort { bytes: body.len() });
         };
         let [form, flags, handle_high, handle_low, count @ ..] = *head;
+        if form == NARROW_VERSION {
+            return Err(RecordError::Template);
+        }
         if form != FORM_VERSION {
             return Err(RecordError::Version { found: form });
         }
@@ -237,6 +243,9 @@ pub enum RecordError {
         /// The version found.
         found: u8,
     },
+    /// Its template is not known, or not as it was: the record cannot be made whole.
+    #[error("record made from a template that is not known or cannot be read")]
+    Template,
     /// Flags this version does not know.
     #[error("record with unknown flags {found:#04x}")]
     Flags {
@@ -344,8 +353,10 @@ mod tests {
     fn refuses_other_versions_flags_and_every_truncation_of_the_head() {
         let good = body(&[value(1, "URL", b"u")]);
         let mut other = good.clone();
+        other[0] = 3;
+        assert_eq!(Stored::parse(&other), Err(RecordError::Version { found: 3 }));
         other[0] = 2;
-        assert_eq!(Stored::parse(&other), Err(RecordError::Version { found: 2 }));
+        assert_eq!(Stored::parse(&other), Err(RecordError::Template));
         let mut other = good.clone();
         other[1] = 0x81;
         assert_eq!(Stored::parse(&other), Err(RecordError::Flags { found: 0x81 }));

@@ -6,6 +6,7 @@ use waymark_ident::HandleError;
 use waymark_store::{Serial, Timestamp};
 
 use crate::range::{CodeState, RangeName, Span};
+use crate::template::{FieldProblem, TemplateName};
 use crate::values::{ContentHash, ValueSetError};
 use crate::warnings::Warning;
 
@@ -200,6 +201,51 @@ pub enum Refusal {
     /// The name has the form of a package's codes, and its check characters are wrong: it was never made.
     #[error("the code was never issued")]
     NeverIssued,
+    /// The definition of a template is not what one may be.
+    #[error("{}{field} {problem}", if *.index == 0 { String::new() } else { format!("column {index}: ") })]
+    InvalidTemplate {
+        /// Which field.
+        field: &'static str,
+        /// Index of the column it is a field of; 0 for those of the template itself.
+        index: u32,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// There is no such template.
+    #[error("there is no template {template}")]
+    TemplateNotFound {
+        /// Its name.
+        template: TemplateName,
+    },
+    /// The template is published, so that this cannot be done to it.
+    #[error("template {template} is published and never changes; write the next version")]
+    TemplatePublished {
+        /// Its name.
+        template: TemplateName,
+    },
+    /// The template is a draft still.
+    #[error("template {template} is not published")]
+    TemplateNotPublished {
+        /// Its name.
+        template: TemplateName,
+    },
+    /// The fields are not what the template says.
+    #[error("{} of the fields are not what template {template} says, the first: {}", .problems.len(), .problems.first().map_or_else(String::new, ToString::to_string))]
+    FieldsWrong {
+        /// Its name.
+        template: TemplateName,
+        /// What is wrong; the first few where it is much.
+        problems: Vec<FieldProblem>,
+    },
+    /// The handle a template would resolve under is registered and says something else.
+    #[error("{template} is registered already and is no record of this template")]
+    TemplateHandleTaken {
+        /// Its name.
+        template: TemplateName,
+    },
+    /// The record is that of a published template, which alone changes it.
+    #[error("the record is that of a published template")]
+    TemplateRecord,
     /// What was submitted contradicts itself: a defect of the door it came through. Nothing of the submission was done.
     #[error("the submission {problem}")]
     InvalidSubmission {
@@ -311,6 +357,20 @@ pub enum RefusalCode {
     NotReconciled,
     /// See [`Refusal::NeverIssued`].
     NeverIssued,
+    /// See [`Refusal::InvalidTemplate`].
+    InvalidTemplate,
+    /// See [`Refusal::TemplateNotFound`].
+    TemplateNotFound,
+    /// See [`Refusal::TemplatePublished`].
+    TemplatePublished,
+    /// See [`Refusal::TemplateNotPublished`].
+    TemplateNotPublished,
+    /// See [`Refusal::FieldsWrong`].
+    FieldsWrong,
+    /// See [`Refusal::TemplateHandleTaken`].
+    TemplateHandleTaken,
+    /// See [`Refusal::TemplateRecord`].
+    TemplateRecord,
     /// See [`Refusal::TooLarge`].
     TooLarge,
 }
@@ -351,6 +411,13 @@ impl RefusalCode {
             Self::TooFewCodes => "too-few-codes",
             Self::NotReconciled => "not-reconciled",
             Self::NeverIssued => "never-issued",
+            Self::InvalidTemplate => "invalid-template",
+            Self::TemplateNotFound => "template-not-found",
+            Self::TemplatePublished => "template-published",
+            Self::TemplateNotPublished => "template-not-published",
+            Self::FieldsWrong => "fields-wrong",
+            Self::TemplateHandleTaken => "template-handle-taken",
+            Self::TemplateRecord => "template-record",
             Self::TooLarge => "too-large",
         }
     }
@@ -392,6 +459,13 @@ impl Refusal {
             Self::TooFewCodes { .. } => RefusalCode::TooFewCodes,
             Self::NotReconciled { .. } => RefusalCode::NotReconciled,
             Self::NeverIssued => RefusalCode::NeverIssued,
+            Self::InvalidTemplate { .. } => RefusalCode::InvalidTemplate,
+            Self::TemplateNotFound { .. } => RefusalCode::TemplateNotFound,
+            Self::TemplatePublished { .. } => RefusalCode::TemplatePublished,
+            Self::TemplateNotPublished { .. } => RefusalCode::TemplateNotPublished,
+            Self::FieldsWrong { .. } => RefusalCode::FieldsWrong,
+            Self::TemplateHandleTaken { .. } => RefusalCode::TemplateHandleTaken,
+            Self::TemplateRecord => RefusalCode::TemplateRecord,
             Self::TooLarge { .. } => RefusalCode::TooLarge,
         }
     }

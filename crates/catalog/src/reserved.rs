@@ -1,4 +1,4 @@
-//! Keys of the log that are not handles: the case rule, homed prefixes, marks of streams, principals, tokens, ranges and notes of the audit.
+//! Keys of the log that are not handles: the case rule, homed prefixes, marks of streams, principals, tokens, ranges, templates and notes of the audit.
 //!
 //! They begin with a zero byte. No record can have such a key: handles with control characters are refused on writing,
 //! and reading never looks a key up that begins with one. They are `PUT` and `DELETE` entries like records, so
@@ -18,6 +18,7 @@
 //! token         key   00 'T' id(8)                    body  see `access::stored`
 //! range         key   00 'R' number(4, big-endian) prefix, folded         body  see `range::stored`
 //! piece of one  key   00 'G' layer(1) number(4) first(8) prefix, folded   body  see `range::stored`
+//! template      key   00 'F' number(4, big-endian) handle                 body  see `template::stored`
 //! audit         key   00 'A'                        of entries of kind NOTE
 //!               body  see [`crate::audit`]
 //! ```
@@ -39,6 +40,7 @@ use waymark_ident::CaseRule;
 use crate::access::TokenId;
 use crate::prefixes::HomeName;
 use crate::range::{Layer, RangeName};
+use crate::template::TemplateName;
 
 /// A reserved key, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +61,8 @@ pub(crate) enum ReservedKey {
     Range(RangeName),
     /// What is known of a part of one, from this serial on.
     Piece(RangeName, Layer, u64),
+    /// A template, by its number.
+    Template(u32, TemplateName),
     /// A note of the audit.
     Audit,
 }
@@ -89,6 +93,10 @@ impl ReservedKey {
                 let name = RangeName::new(prefix, u32::from_be_bytes(*number)).ok()?;
                 Some(Self::Piece(name, Layer::from_letter(*layer)?, u64::from_be_bytes(*first)))
             }
+            [0, b'F', rest @ ..] => {
+                let (number, handle) = rest.split_first_chunk()?;
+                Some(Self::Template(u32::from_be_bytes(*number), TemplateName::of_key(handle)?))
+            }
             [0, b'A'] => Some(Self::Audit),
             _ => None,
         }
@@ -109,6 +117,7 @@ impl ReservedKey {
                 let number = name.number().to_be_bytes();
                 [&[0, b'G', layer.letter()], &number[..], &first.to_be_bytes(), name.prefix()].concat()
             }
+            Self::Template(number, name) => [&[0, b'F'], &number.to_be_bytes()[..], &name.handle()].concat(),
             Self::Audit => vec![0, b'A'],
         }
     }
@@ -153,6 +162,7 @@ mod tests {
             ReservedKey::Token(TokenId([9; 8])),
             ReservedKey::Range("88.1#7".parse().unwrap()),
             ReservedKey::Piece("88.1#7".parse().unwrap(), Layer::Exported, 1 << 40),
+            ReservedKey::Template(7, "88.1/META_EXC-1.2".parse().unwrap()),
             ReservedKey::Audit,
         ] {
             assert!(is_reserved(&key.to_bytes()));

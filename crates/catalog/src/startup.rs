@@ -23,6 +23,7 @@ use crate::range::{self, RangeLoadError, Ranges};
 use crate::requests::Requests;
 use crate::reserved::{ReservedKey, case_rule_body, is_reserved, parse_case_rule_body};
 use crate::snapshot::{self, SnapshotError};
+use crate::template::TemplateLoadError;
 use crate::usage::Usage;
 use crate::writer::{Clock, index_place};
 
@@ -126,6 +127,10 @@ pub struct Recovery {
     pub ranges: usize,
     /// Code packages that cannot be read, or something known of them: their codes are not resolved.
     pub unreadable_ranges: Vec<String>,
+    /// Templates, drafts too.
+    pub templates: usize,
+    /// Templates that cannot be read: nor can what was made from them.
+    pub unreadable_templates: Vec<String>,
     /// Serials the small state was brought up by.
     pub state_fed: u64,
     /// The small state was made anew, since it was lost, damaged, or lacked entries that cannot be read.
@@ -159,6 +164,9 @@ pub enum OpenError {
     /// The code packages could not be loaded.
     #[error(transparent)]
     Ranges(#[from] RangeLoadError),
+    /// The templates could not be loaded.
+    #[error(transparent)]
+    Templates(#[from] TemplateLoadError),
     /// A new store could not be begun.
     #[error("the new store could not be written to")]
     Begin(#[source] CommitError),
@@ -190,14 +198,17 @@ pub(crate) struct Loaded {
     pub(crate) recovery: Recovery,
 }
 
-/// Loads everything a catalog keeps in memory.
-pub(crate) fn load(
-    store: &Arc<dyn Store>,
-    found: waymark_store::Recovery,
-    options: &Options,
-) -> Result<Loaded, OpenError> {
-    settle_case_rule(store.as_ref(), options)?;
-    let mut recovery = Recovery { store: found, ..Recovery::default() };
+/// What was found before anything else is loaded.
+pub(crate) struct Found {
+    pub(crate) store: waymark_store::Recovery,
+    pub(crate) templates: usize,
+    pub(crate) unreadable_templates: Vec<String>,
+}
+
+/// Loads everything a catalog keeps in memory but the templates, which give records out whole.
+pub(crate) fn load(store: &Arc<dyn Store>, found: Found, options: &Options) -> Result<Loaded, OpenError> {
+    let Found { store: found, templates, unreadable_templates } = found;
+    let mut recovery = Recovery { store: found, templates, unreadable_templates, ..Recovery::default() };
     let prefixes = load_prefixes(store.as_ref())?;
     recovery.prefixes = prefixes.len();
     let LoadedAccess { access, unreadable } = access::load::load(store.as_ref())?;
@@ -225,7 +236,7 @@ pub(crate) fn load(
 }
 
 /// Writes the case rule into a store that has none, and refuses a store that has another.
-fn settle_case_rule(store: &dyn Store, options: &Options) -> Result<(), OpenError> {
+pub(crate) fn settle_case_rule(store: &dyn Store, options: &Options) -> Result<(), OpenError> {
     let key = ReservedKey::CaseRule.to_bytes();
     let Some(place) = store.find(&key)? else {
         let mut group = Group::new();

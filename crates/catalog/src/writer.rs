@@ -27,6 +27,7 @@ use crate::queue::{Queue, Queued, Results, WarmRecord, Work, WriteError};
 use crate::range::Ranges;
 use crate::requests::Requests;
 use crate::snapshot;
+use crate::template::Templates;
 use crate::usage::Usage;
 
 /// Reads the time; a function, so that tests bring their own.
@@ -76,6 +77,7 @@ pub(crate) struct Parts {
     pub(crate) prefixes: Arc<ArcSwap<Prefixes>>,
     pub(crate) access: Arc<ArcSwap<Access>>,
     pub(crate) ranges: Arc<ArcSwap<Ranges>>,
+    pub(crate) templates: Arc<ArcSwap<Templates>>,
     pub(crate) usage: Arc<Usage>,
     pub(crate) visible: Arc<AtomicU64>,
     pub(crate) serials: watch::Sender<Serial>,
@@ -216,6 +218,7 @@ impl Writer {
             prefixes: self.parts.prefixes.load_full(),
             access: self.parts.access.load_full(),
             ranges: self.parts.ranges.load_full(),
+            templates: self.parts.templates.load_full(),
         };
         Forming::new(last.serial, time, tables)
     }
@@ -384,6 +387,9 @@ impl Writer {
         }
         if forming.ranges_changed {
             self.parts.ranges.store(Arc::clone(&forming.ranges));
+        }
+        if forming.templates_changed {
+            self.parts.templates.store(Arc::clone(&forming.templates));
         }
         self.parts.usage.add(forming.day(), forming.written());
         let mut shown = Ok(());

@@ -13,6 +13,8 @@
 //! | order codes | allocate |
 //! | bind values to codes, mark what became of them | modify |
 //! | export, lease, reconcile codes | print |
+//! | templates | template |
+//! | put from a template | as put |
 //!
 //! The prefix the command is about must lie in the scope of the credential: for `88.1/x` that is `88.1`, and so it is for the prefix record
 //! `0.NA/88.1` and the bare `88.1`.
@@ -66,13 +68,15 @@ pub fn authorize(actor: &Actor, command: &Command, access: &Access, now: Timesta
             | Command::Delete { handle }
             | Command::Suspend { handle, .. }
             | Command::Resume { handle }
-            | Command::Revoke { handle, .. } => rights.covers(&prefix_of(handle)),
+            | Command::Revoke { handle, .. }
+            | Command::PutFromTemplate { handle, .. } => rights.covers(&prefix_of(handle)),
             Command::Home { name } | Command::Unhome { name } => rights.covers(name.prefix()),
             Command::PutPrincipal { principal } => rights.may_put(principal, access),
             Command::RemovePrincipal { name } => rights.may_remove(name, access),
             Command::IssueToken { token } => rights.may_issue(token, access),
             Command::RevokeToken { id, .. } => rights.may_revoke(*id, access),
             Command::Range(command) => rights.covers(&command.folded_prefix()),
+            Command::Template(command) => rights.covers(&folded(command.prefix())),
         };
     if permitted { Ok(Permit { daily_quota: rights.principal.daily_quota }) } else { Err(Refusal::NotPermitted) }
 }
@@ -101,8 +105,10 @@ pub fn rights_of(actor: &Actor, access: &Access, now: Timestamp) -> Option<Right
 /// The verbs a command needs, all of them.
 fn verbs_of(command: &Command) -> Verbs {
     let verbs: &[Verb] = match command {
-        Command::Put { mode: PutMode::Create | PutMode::CreateOrSame, .. } => &[Verb::Create],
-        Command::Put { mode: PutMode::Replace, .. } => &[Verb::Create, Verb::Modify],
+        Command::Put { mode, .. } | Command::PutFromTemplate { mode, .. } => match mode {
+            PutMode::Create | PutMode::CreateOrSame => &[Verb::Create],
+            PutMode::Replace => &[Verb::Create, Verb::Modify],
+        },
         Command::PutWithdrawn { mode, status, .. } => {
             let withdraw = if status.revoked { Verb::Revoke } else { Verb::Suspend };
             match mode {
@@ -124,6 +130,7 @@ fn verbs_of(command: &Command) -> Verbs {
             RangeCommand::Bind { .. } | RangeCommand::Mark { .. } => &[Verb::Modify],
             RangeCommand::Export { .. } | RangeCommand::Lease { .. } | RangeCommand::Reconcile { .. } => &[Verb::Print],
         },
+        Command::Template(_) => &[Verb::Template],
     };
     verbs.iter().copied().collect()
 }
@@ -137,6 +144,13 @@ pub fn prefix_of(bytes: &[u8]) -> Vec<u8> {
     let Ok(handle) = Handle::new(front) else { return Vec::new() };
     let target = handle.prefix_record_target().filter(|target| !target.contains(&b'/'));
     let mut prefix = target.unwrap_or_else(|| handle.prefix()).to_vec();
+    fold_in_place(&mut prefix);
+    prefix
+}
+
+/// A prefix as rights are looked up by.
+fn folded(prefix: &[u8]) -> Vec<u8> {
+    let mut prefix = prefix.to_vec();
     fold_in_place(&mut prefix);
     prefix
 }

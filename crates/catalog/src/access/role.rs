@@ -52,6 +52,8 @@ pub enum Verb {
     Allocate,
     /// Have codes printed: export, lease, report.
     Print,
+    /// Write and publish templates.
+    Template,
 }
 
 /// A set of verbs.
@@ -60,7 +62,7 @@ pub struct Verbs(u32);
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Create,
         Self::Modify,
         Self::Delete,
@@ -75,6 +77,7 @@ impl Verb {
         Self::Job,
         Self::Allocate,
         Self::Print,
+        Self::Template,
     ];
 
     /// Its name in tokens, audits and messages; never changes.
@@ -95,6 +98,7 @@ impl Verb {
             Self::Job => "job",
             Self::Allocate => "allocate",
             Self::Print => "print",
+            Self::Template => "template",
         }
     }
 
@@ -137,15 +141,29 @@ impl Role {
     #[must_use]
     pub fn verbs(self) -> Verbs {
         use Verb::{
-            Allocate, Audit, Create, Delete, Job, List, ManageAccess, Modify, Print, Read, Revoke, Suspend, Watch,
+            Allocate, Audit, Create, Delete, Job, List, ManageAccess, Modify, Print, Read, Revoke, Suspend, Template,
+            Watch,
         };
         match self {
             Self::Operator => Verb::ALL.into_iter().collect(),
             Self::Reviewer => [Suspend, Revoke, Read, List, Watch].into_iter().collect(),
             Self::Auditor => [Audit, Read, List, Watch].into_iter().collect(),
             Self::EnterpriseAdministrator => {
-                let all =
-                    [Create, Modify, Delete, Suspend, Revoke, ManageAccess, Read, List, Watch, Job, Allocate, Print];
+                let all = [
+                    Create,
+                    Modify,
+                    Delete,
+                    Suspend,
+                    Revoke,
+                    ManageAccess,
+                    Read,
+                    List,
+                    Watch,
+                    Job,
+                    Allocate,
+                    Print,
+                    Template,
+                ];
                 all.into_iter().collect()
             }
             Self::Writer => [Create, Modify, Delete, Read, List, Watch, Job, Allocate, Print].into_iter().collect(),

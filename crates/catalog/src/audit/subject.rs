@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::command::Command;
 use crate::range::{Part, RangeCommand};
+use crate::template::TemplateCommand;
 
 /// The handle as asked, the handle of the prefix, the name of the principal, the id of the token, the name of the package with its serials.
 pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
@@ -16,7 +17,8 @@ pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
         | Command::Delete { handle }
         | Command::Suspend { handle, .. }
         | Command::Resume { handle }
-        | Command::Revoke { handle, .. } => Cow::Borrowed(handle),
+        | Command::Revoke { handle, .. }
+        | Command::PutFromTemplate { handle, .. } => Cow::Borrowed(handle),
         Command::Home { name } | Command::Unhome { name } => Cow::Owned(name.handle()),
         Command::PutPrincipal { principal } => Cow::Borrowed(principal.name.as_bytes()),
         Command::RemovePrincipal { name } => Cow::Borrowed(name.as_bytes()),
@@ -33,6 +35,19 @@ pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
                 Cow::Owned(range.to_string().into_bytes())
             }
             RangeCommand::Reconcile { range, first, .. } => Cow::Owned(format!("{range}:{first}").into_bytes()),
+        },
+        Command::Template(command) => match &**command {
+            TemplateCommand::PutDraft { prefix, definition } => {
+                // As it would be called, were it one: what is refused is told of too.
+                let suffix = format!("/META_{}-{}", definition.code, definition.version).into_bytes();
+                Cow::Owned([&prefix[..], &suffix[..]].concat())
+            }
+            TemplateCommand::Publish { template } | TemplateCommand::DeleteDraft { template } => {
+                Cow::Owned(template.handle())
+            }
+            TemplateCommand::EnableColumn { template, index, .. } => {
+                Cow::Owned(format!("{template}:{index}").into_bytes())
+            }
         },
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::command::{AddMode, Command, Outcome, PutMode};
 use crate::range::RangeCommand;
+use crate::template::TemplateCommand;
 
 /// What was asked for. Numbers this version does not know keep their number and are called `verb-N`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,6 +79,19 @@ impl Verb {
     /// End that.
     pub const RANGE_RECONCILE: Self = Self(69);
 
+    /// Write a draft of a template.
+    pub const TEMPLATE_PUT: Self = Self(80);
+    /// Publish a template.
+    pub const TEMPLATE_PUBLISH: Self = Self(81);
+    /// Let no new identifier have a column.
+    pub const TEMPLATE_DISABLE: Self = Self(82);
+    /// Let new identifiers have it again.
+    pub const TEMPLATE_ENABLE: Self = Self(83);
+    /// Take a draft away.
+    pub const TEMPLATE_DELETE: Self = Self(84);
+    /// Write a record from a template.
+    pub const CREATE_FROM_TEMPLATE: Self = Self(85);
+
     /// The verb of a command.
     #[must_use]
     pub fn of(command: &Command) -> Self {
@@ -107,6 +121,14 @@ impl Verb {
                 RangeCommand::Lease { .. } => Self::RANGE_LEASE,
                 RangeCommand::Reconcile { .. } => Self::RANGE_RECONCILE,
             },
+            Command::Template(command) => match **command {
+                TemplateCommand::PutDraft { .. } => Self::TEMPLATE_PUT,
+                TemplateCommand::Publish { .. } => Self::TEMPLATE_PUBLISH,
+                TemplateCommand::EnableColumn { enabled: false, .. } => Self::TEMPLATE_DISABLE,
+                TemplateCommand::EnableColumn { .. } => Self::TEMPLATE_ENABLE,
+                TemplateCommand::DeleteDraft { .. } => Self::TEMPLATE_DELETE,
+            },
+            Command::PutFromTemplate { .. } => Self::CREATE_FROM_TEMPLATE,
         }
     }
 
@@ -114,7 +136,7 @@ impl Verb {
     #[must_use]
     pub fn name(self) -> Cow<'static, str> {
         let name = match self.0 {
-            64.. => BUSINESS_VERBS.get(usize::from(self.0 - Self::RANGE_ALLOCATE.0)).copied(),
+            64.. => BUSINESS_VERBS.iter().find(|(number, _)| *number == self.0).map(|(_, name)| *name),
             32.. => DOOR_VERBS.get(usize::from(self.0 - Self::AUTHENTICATE.0)).copied(),
             _ => name(VERBS, self.0),
         };
@@ -179,9 +201,21 @@ const VERBS: Names = &[
 /// Names of what only doors refuse; position 0 is number 32.
 const DOOR_VERBS: Names = &["authenticate", "read", "list", "watch", "audit", "job", "manage-access", "any"];
 
-/// Names of what enterprises and their operator do with each other; position 0 is number 64.
-const BUSINESS_VERBS: Names =
-    &["range-allocate", "range-bind", "range-mark", "range-export", "range-lease", "range-reconcile"];
+/// Names of what enterprises and their operator do with each other, by number.
+const BUSINESS_VERBS: &[(u8, &str)] = &[
+    (64, "range-allocate"),
+    (65, "range-bind"),
+    (66, "range-mark"),
+    (67, "range-export"),
+    (68, "range-lease"),
+    (69, "range-reconcile"),
+    (80, "template-put"),
+    (81, "template-publish"),
+    (82, "template-disable"),
+    (83, "template-enable"),
+    (84, "template-delete"),
+    (85, "create-from-template"),
+];
 
 const DONE: Names = &[
     "created",
@@ -199,6 +233,8 @@ const DONE: Names = &[
     "exported",
     "leased",
     "reconciled",
+    "drafted",
+    "published",
 ];
 
 fn name(names: Names, number: u8) -> Option<&'static str> {
@@ -218,6 +254,10 @@ mod tests {
         assert_eq!(
             (Verb::RANGE_ALLOCATE.name(), Verb::RANGE_RECONCILE.name()),
             ("range-allocate".into(), "range-reconcile".into())
+        );
+        assert_eq!(
+            (Verb::TEMPLATE_PUT.name(), Verb::CREATE_FROM_TEMPLATE.name(), Verb(79).name()),
+            ("template-put".into(), "create-from-template".into(), "verb-79".into())
         );
         assert_eq!((Verb(40).name(), Verb(63).name()), ("verb-40".into(), "verb-63".into()));
         assert_eq!((Verb(0).name(), Verb(200).name()), ("verb-0".into(), "verb-200".into()));

@@ -180,7 +180,7 @@ mod tests {
             let mut prefixes = Prefixes::default();
             prefixes.insert(HomeName::parse(b"88.1").unwrap(), Serial(1));
             let (access, ranges) = (Arc::default(), Arc::default());
-            let tables = Tables { prefixes: Arc::new(prefixes), access, ranges };
+            let tables = Tables { prefixes: Arc::new(prefixes), access, ranges, templates: Arc::default() };
             Self {
                 locator: Locator::new(Arc::clone(&store), waymark_index::new(index).1.reader()),
                 marks: Marks::new(Arc::clone(&store)),

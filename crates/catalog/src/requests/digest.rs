@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 use crate::command::{AddMode, Command, Expect, Order, PutMode, Timestamps};
 use crate::prefixes::HomeName;
 use crate::range::{FormRequest, Part, RangeCommand, RangeName, Span};
+use crate::template::TemplateCommand;
 use crate::values::ValueSet;
 
 /// SHA-256 of what an order asks for, to be given as [`Request::digest`](crate::Request::digest): two orders have the same one when they ask for the
@@ -124,6 +125,18 @@ impl Fields {
                 self.bytes(reason.as_bytes());
             }
             Command::Range(command) => self.range(command),
+            Command::Template(command) => self.template(command),
+            Command::PutFromTemplate { handle, template, fields, mode } => {
+                self.verb(85, handle);
+                self.bytes(&template.handle());
+                self.number(u64::try_from(fields.len()).unwrap_or(u64::MAX));
+                for field in fields {
+                    self.number(u64::from(field.index));
+                    self.bytes(field.kind.as_bytes());
+                    self.bytes(field.text.as_bytes());
+                }
+                self.put_mode(*mode);
+            }
         }
     }
 
@@ -184,6 +197,22 @@ impl Fields {
                     spans.iter().for_each(|span| self.span(*span));
                 }
             }
+        }
+    }
+
+    /// Numbers from 80 on.
+    fn template(&mut self, command: &TemplateCommand) {
+        match command {
+            TemplateCommand::PutDraft { prefix, definition } => {
+                self.verb(80, prefix);
+                self.bytes(definition.to_json().as_bytes());
+            }
+            TemplateCommand::Publish { template } => self.verb(81, &template.handle()),
+            TemplateCommand::EnableColumn { template, index, enabled } => {
+                self.verb(if *enabled { 83 } else { 82 }, &template.handle());
+                self.number(u64::from(*index));
+            }
+            TemplateCommand::DeleteDraft { template } => self.verb(84, &template.handle()),
         }
     }
 

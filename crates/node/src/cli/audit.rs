@@ -176,6 +176,7 @@ fn open_store(folder: &Folder) -> Result<(Arc<dyn Store>, PathBuf), Problems> {
     let mut options = config.catalog(&data);
     options.store.create = false;
     let (store, _) = waymark_store::open(&options.store).map_err(|cause| data_failed(&data, &chain(&cause)))?;
+    let store = waymark_catalog::template::widened(store).map_err(|cause| data_failed(&data, &chain(&cause)))?;
     Ok((store, data))
 }
 
