@@ -20,8 +20,8 @@ use waymark_catalog::access::{Principal, Role, Scope};
 use waymark_catalog::export::{ExportOptions, run};
 use waymark_catalog::import::Format;
 use waymark_catalog::template::{
-    Administrator, Column, ColumnRole, DataType, Definition, FieldProblemCode, FieldValue, Industry, ObjectType,
-    TemplateCommand, TemplateName, TemplateState, Visibility, difference, widened,
+    Administrator, Column, ColumnRole, DataType, DateFormat, Definition, FieldProblemCode, FieldValue, Industry,
+    ObjectType, TemplateCommand, TemplateName, TemplateState, Visibility, difference, widened,
 };
 use waymark_catalog::{
     Actor, Catalog, Command, Door, FeedLimits, Origin, Outcome, Proof, PutMode, Receipt, Refusal, Request, Submission,
@@ -41,6 +41,7 @@ fn column(index: u32, name: &str, kind: &str, data: DataType) -> Column {
         min: 0,
         max: 64,
         decimals: None,
+        form: DateFormat::Iso,
         values: Vec::new(),
         unit: String::new(),
         visibility: Visibility::Public,

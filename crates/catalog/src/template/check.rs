@@ -2,7 +2,7 @@
 
 use waymark_ident::{HandleLimits, check_new_handle};
 
-use super::definition::{Column, ColumnRole, DataType, Definition, Industry};
+use super::definition::{Column, ColumnRole, DataType, DateFormat, Definition, Industry};
 use crate::command::Refusal;
 use crate::config::{
     COLUMN_CHARS, COLUMN_NAME_CHARS, COLUMN_TYPE_BYTES, COLUMN_UNIT_CHARS, COLUMN_VALUES, FIRST_COLUMN_INDEX,
@@ -99,6 +99,9 @@ fn check_column(column: &Column) -> Result<(), Refusal> {
     let is_number = column.data == DataType::Number;
     if column.decimals.is_some_and(|decimals| !is_number || usize::from(decimals) > NUMBER_DIGITS) {
         return invalid("decimals", "are for numbers, 38 at most");
+    }
+    if column.form != DateFormat::Iso && column.data != DataType::Date {
+        return invalid("form", "is for dates");
     }
     if !column.unit.is_empty() {
         if !is_number {
@@ -219,6 +222,7 @@ mod tests {
         assert_eq!(refused(|it| it.columns[0].min = 101), ("min", 2000));
         assert_eq!(refused(|it| it.columns[0].ttl = 1 << 31), ("ttl", 2000));
         assert_eq!(refused(|it| it.columns[0].decimals = Some(1)), ("decimals", 2000));
+        assert_eq!(refused(|it| it.columns[0].form = DateFormat::Gs1), ("form", 2000));
         assert_eq!(refused(|it| it.columns[0].unit = "kg".into()), ("unit", 2000));
         assert_eq!(refused(|it| it.columns[0].values = vec!["x".into()]), ("values", 2000));
         assert_eq!(refused(|it| it.columns[0].role = Some(ColumnRole::Expiry)), ("role", 2000));

@@ -10,11 +10,13 @@
 //!     { "index": 2003, "name": "额定质量", "type": "ratedMass", "data": "number", "decimals": 1, "unit": "t", "max": 12 },
 //!     { "index": 2008, "name": "客户编码", "type": "ownerCode", "data": "string", "max": 64, "visibility": "administrators" } ] }
 //! ```
-//! What a column does not say: `required` false, `min` 0, `visibility` public, `ttl` 86400 seconds, `enabled` true, no `decimals`, `values`, `unit`
-//! or `role`.
+//! What a column does not say: `required` false, `min` 0, `form` iso, `visibility` public, `ttl` 86400 seconds, `enabled` true, no `decimals`,
+//! `values`, `unit` or `role`.
 
 use serde::{Deserialize, Serialize};
 use waymark_wire::Permissions;
+
+use crate::verdict::DateForm;
 
 /// A template as it is written down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +121,9 @@ pub struct Column {
     /// Of a number: digits behind the point at most; `None` for any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decimals: Option<u8>,
+    /// Of a date: how it is written.
+    #[serde(default, skip_serializing_if = "DateFormat::is_iso")]
+    pub form: DateFormat,
     /// Of an enumeration: what it may be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<String>,
@@ -147,7 +152,7 @@ pub enum DataType {
     String,
     /// A decimal number of up to 38 digits.
     Number,
-    /// A day, `2026-03-10`, or a moment, `2026-05-02T03:14:00+08:00`.
+    /// A day or a moment, see [`DateFormat`].
     Date,
     /// One of a list.
     Enum,
@@ -171,6 +176,42 @@ impl DataType {
             Self::Enum => "enum",
             Self::Reference => "reference",
             Self::Hash => "hash",
+        }
+    }
+}
+
+/// How a column writes its dates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DateFormat {
+    /// A day, `2026-03-10`, or a moment, `2026-05-02T03:14:00+08:00`; of an expiry a day.
+    #[default]
+    Iso,
+    /// Six digits, `260310`, as GS1 has them: day 00 is the last one of its month.
+    Gs1,
+}
+
+impl DateFormat {
+    /// Its name in files and messages; never changes.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Iso => "iso",
+            Self::Gs1 => "gs1",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+    const fn is_iso(&self) -> bool {
+        matches!(self, Self::Iso)
+    }
+}
+
+impl From<DateFormat> for DateForm {
+    fn from(format: DateFormat) -> Self {
+        match format {
+            DateFormat::Iso => Self::Iso,
+            DateFormat::Gs1 => Self::Gs1,
         }
     }
 }

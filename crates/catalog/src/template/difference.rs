@@ -53,7 +53,7 @@ fn heads(definition: &Definition) -> [(&'static str, String); 6] {
 }
 
 /// Each property of a column with its text; the same ones, in the same order, for every column.
-fn properties(column: &Column) -> [(&'static str, String); 13] {
+fn properties(column: &Column) -> [(&'static str, String); 14] {
     let text = |shown: &dyn Display| shown.to_string();
     let or_nothing = |shown: Option<String>| shown.filter(|text| !text.is_empty()).unwrap_or_else(nothing);
     [
@@ -64,6 +64,7 @@ fn properties(column: &Column) -> [(&'static str, String); 13] {
         ("min", text(&column.min)),
         ("max", text(&column.max)),
         ("decimals", or_nothing(column.decimals.map(|decimals| decimals.to_string()))),
+        ("form", text(&column.form.as_str())),
         ("values", or_nothing(Some(column.values.join("|")))),
         ("unit", or_nothing(Some(column.unit.clone()))),
         ("visibility", text(&column.visibility.as_str())),

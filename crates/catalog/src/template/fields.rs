@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use waymark_ident::gs1::date::ShortDate;
 use waymark_ident::{Date, HandleLimits, MAX_HANDLE_BYTES, check_new_handle};
 use waymark_wire::{Ttl, ValueBuf};
 
 use super::Template;
 use super::check::at_least;
-use super::definition::{Column, DataType};
+use super::definition::{Column, ColumnRole, DataType, DateFormat};
 use crate::config::{FIELD_PROBLEMS, NUMBER_DIGITS};
 use crate::values::ValueSet;
 
@@ -202,7 +203,7 @@ fn check(column: &Column, text: &str) -> Result<(), FieldProblemCode> {
     match column.data {
         DataType::String => Ok(()),
         DataType::Number => check_number(text, column.decimals),
-        DataType::Date => verdict(is_date(text), FieldProblemCode::NotADate),
+        DataType::Date => verdict(is_date_of(column, text), FieldProblemCode::NotADate),
         DataType::Enum => verdict(column.values.iter().any(|value| value == text), FieldProblemCode::NotInList),
         DataType::Reference => {
             let limits = HandleLimits { max_bytes: MAX_HANDLE_BYTES };
@@ -235,6 +236,15 @@ fn check_number(text: &str, decimals: Option<u8>) -> Result<(), FieldProblemCode
         return Err(FieldProblemCode::NotANumber);
     }
     verdict(decimals.is_none_or(|most| behind.len() <= usize::from(most)), FieldProblemCode::TooManyDecimals)
+}
+
+/// A date as the column writes it. The last day of sale is a day: a time of it means nothing.
+fn is_date_of(column: &Column, text: &str) -> bool {
+    match column.form {
+        DateFormat::Gs1 => ShortDate::parse(text.as_bytes()).is_ok(),
+        DateFormat::Iso if column.role == Some(ColumnRole::Expiry) => is_day(text),
+        DateFormat::Iso => is_date(text),
+    }
 }
 
 /// A day, or a moment in the form of RFC 3339.
@@ -329,6 +339,7 @@ mod tests {
             (field(2002, "", "123456789012345"), (2002, P::TooLong)),
             (field(2003, "", "未检"), (2003, P::NotInList)),
             (field(2004, "", "2026-02-30"), (2004, P::NotADate)),
+            (field(2004, "", "2026-02-28T10:00:00Z"), (2004, P::NotADate)),
             (field(2005, "", "x"), (2005, P::TooShort)),
             (field(2005, "", "a\u{7}b"), (2005, P::ControlCharacters)),
             (field(2007, "", "no handle"), (2007, P::NotAReference)),

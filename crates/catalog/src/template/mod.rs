@@ -15,6 +15,7 @@
 //! | `definition` | what it says, and its JSON form |
 //! | `check` | what a definition must be |
 //! | `fields` | values for its columns, and what may be wrong with them |
+//! | `marked` | what the node reads of an identifier by its template: expiry and batch |
 //! | `difference` | what changed from one to another, for people |
 //! | `narrow` | records without what their template says |
 //! | `widened` | the store that gives them out whole |
@@ -29,6 +30,7 @@ mod definition;
 mod difference;
 mod fields;
 pub(crate) mod load;
+mod marked;
 mod name;
 pub(crate) mod narrow;
 pub(crate) mod stored;
@@ -42,10 +44,13 @@ use waymark_wire::types::{AdminPermissions, AdminRecord};
 use waymark_wire::{Permissions, ValueBuf};
 
 pub use change::TemplateCommand;
-pub use definition::{Administrator, Column, ColumnRole, DataType, Definition, Industry, ObjectType, Visibility};
+pub use definition::{
+    Administrator, Column, ColumnRole, DataType, DateFormat, Definition, Industry, ObjectType, Visibility,
+};
 pub use difference::difference;
 pub use fields::{FieldProblem, FieldProblemCode, FieldValue};
 pub use load::TemplateLoadError;
+pub use marked::Marked;
 pub use name::{TemplateName, TemplateNameError};
 pub use stored::StoredTemplateError;
 pub use table::Templates;
@@ -198,6 +203,7 @@ pub(crate) mod testing {
             min: 0,
             max,
             decimals: None,
+            form: DateFormat::Iso,
             values: Vec::new(),
             unit: String::new(),
             visibility: Visibility::Public,
