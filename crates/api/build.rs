@@ -8,6 +8,7 @@ const FILES: &[&str] = &[
     "waymark/registration/v1/registration.proto",
     "waymark/registration/v1/jobs.proto",
     "waymark/registration/v1/packages.proto",
+    "waymark/registration/v1/templates.proto",
     "waymark/operator/v1/operator.proto",
 ];
 

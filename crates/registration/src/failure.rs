@@ -9,6 +9,7 @@ use prost_types::Timestamp as ProtoTime;
 use tonic::Status;
 use tonic_types::{ErrorDetails, StatusExt as _};
 use waymark_api::registration::v1;
+use waymark_catalog::template::FieldProblem;
 use waymark_catalog::{ContentHash, FetchError, Refusal, RefusalCode, Serial, SubmitError, Timestamp, WriteError};
 
 use crate::config::VIOLATIONS;
@@ -71,6 +72,13 @@ impl Failure {
     #[must_use]
     pub(crate) fn retry(mut self, retry: Retry) -> Self {
         self.facts.retry = Some(retry);
+        self
+    }
+
+    /// Says which fields are wrong; violations beyond [`VIOLATIONS`] are not listed.
+    #[must_use]
+    fn about(mut self, violations: impl IntoIterator<Item = Violation>) -> Self {
+        self.facts.violations = violations.into_iter().take(VIOLATIONS).collect();
         self
     }
 
@@ -217,6 +225,12 @@ fn without_slots(mut text: String) -> String {
     text
 }
 
+/// A field of a template that is wrong: by index and type, and the stable name of what is wrong with it.
+fn violation(problem: &FieldProblem) -> Violation {
+    let FieldProblem { index, kind, what, .. } = problem;
+    Violation { field: format!("from_template.fields[{index} {kind}]"), description: what.as_str().to_owned() }
+}
+
 /// Cause and remedy as one text for people.
 fn sentence(language: Language, cause: &str, remedy: &str) -> String {
     match language {
@@ -299,6 +313,21 @@ impl Failure {
                 new(Reason::NotReconciled).with("serials", leased).with("count", told)
             }
             Refusal::NeverIssued => new(Reason::NeverIssued),
+            Refusal::InvalidTemplate { field, index, problem } => {
+                let field = if *index == 0 { (*field).to_owned() } else { format!("columns[{index}].{field}") };
+                let violation = Violation { field: field.clone(), description: (*problem).to_owned() };
+                new(Reason::InvalidTemplate).with("field", field).with("detail", problem).about([violation])
+            }
+            Refusal::TemplateNotFound { template } => new(Reason::TemplateNotFound).with("template", template),
+            Refusal::TemplatePublished { template } => new(Reason::TemplatePublished).with("template", template),
+            Refusal::TemplateNotPublished { template } => new(Reason::TemplateNotPublished).with("template", template),
+            Refusal::FieldsWrong { template, problems } => {
+                let first = problems.first().map(ToString::to_string).unwrap_or_default();
+                let failure = new(Reason::FieldsWrong).with("template", template);
+                failure.with("count", problems.len()).with("detail", first).about(problems.iter().map(violation))
+            }
+            Refusal::TemplateHandleTaken { template } => new(Reason::TemplateHandleTaken).with("template", template),
+            Refusal::TemplateRecord => new(Reason::TemplateRecord),
             Refusal::NotPermitted => new(Reason::NotPermitted),
             Refusal::Unreadable => new(Reason::Unreadable),
             other => new(Reason::Internal).with("detail", other),
@@ -340,6 +369,13 @@ impl Failure {
             RefusalCode::TooFewCodes => Reason::TooFewCodes,
             RefusalCode::NotReconciled => Reason::NotReconciled,
             RefusalCode::NeverIssued => Reason::NeverIssued,
+            RefusalCode::InvalidTemplate => Reason::InvalidTemplate,
+            RefusalCode::TemplateNotFound => Reason::TemplateNotFound,
+            RefusalCode::TemplatePublished => Reason::TemplatePublished,
+            RefusalCode::TemplateNotPublished => Reason::TemplateNotPublished,
+            RefusalCode::FieldsWrong => Reason::FieldsWrong,
+            RefusalCode::TemplateHandleTaken => Reason::TemplateHandleTaken,
+            RefusalCode::TemplateRecord => Reason::TemplateRecord,
             RefusalCode::NotPermitted => Reason::NotPermitted,
             RefusalCode::Unreadable => Reason::Unreadable,
             _ => Reason::Internal,

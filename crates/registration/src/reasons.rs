@@ -159,6 +159,28 @@ reasons! {
     NeverIssued "NEVER_ISSUED" FailedPrecondition 409
         { "the name has the form of a package's codes, and was never issued: its check characters are wrong" "该名称形似码包中的编码，但校验字符有误，从未发放" }
         { "check the code for misprints; names of that form belong to the package" "请核对编码是否有误；此形式的名称属于该码包" }
+    // About templates.
+    InvalidTemplate "INVALID_TEMPLATE" InvalidArgument 400
+        { "the definition of the template cannot be taken: {field} {detail}" "模板定义不能接受：{field} {detail}" }
+        { "correct the field and send the draft again" "更正该字段后重新发送草稿" }
+    TemplateNotFound "TEMPLATE_NOT_FOUND" NotFound 404
+        { "there is no template {template}" "没有模板 {template}" }
+        { "check prefix, code and version; list the templates there are" "请检查前缀、代码与版本；可列出现有模板" }
+    TemplatePublished "TEMPLATE_PUBLISHED" FailedPrecondition 409
+        { "template {template} is published and never changes" "模板 {template} 已发布，不可更改" }
+        { "write the next version; columns nobody shall use any more can be disabled" "请编写下一版本；不再使用的列可以停用" }
+    TemplateNotPublished "TEMPLATE_NOT_PUBLISHED" FailedPrecondition 409
+        { "template {template} is a draft" "模板 {template} 仍是草稿" }
+        { "publish it first" "请先发布" }
+    FieldsWrong "FIELDS_WRONG" InvalidArgument 400
+        { "{count} of the fields are not what template {template} says, the first: {detail}" "有 {count} 个字段不符合模板 {template}，首个为：{detail}" }
+        { "correct the fields listed in the violations and send the change again" "请按所列字段问题更正后重新发送" }
+    TemplateHandleTaken "TEMPLATE_HANDLE_TAKEN" AlreadyExists 409
+        { "the identifier {template} is registered already and says something else" "标识 {template} 已注册且内容不同" }
+        { "delete that identifier, or choose another code or version" "请删除该标识，或改用其它代码或版本" }
+    TemplateRecord "TEMPLATE_RECORD" FailedPrecondition 409
+        { "the identifier is that of a published template" "该标识属于已发布的模板" }
+        { "it is changed by the template alone: disable a column, or publish the next version" "只能通过模板更改：停用某列或发布下一版本" }
 
     // About request ids and streams.
     RequestReused "REQUEST_REUSED" InvalidArgument 422

@@ -18,6 +18,7 @@ mod packages;
 mod registrar;
 mod server_error;
 mod stop;
+mod templates;
 mod url;
 mod watch;
 mod window;

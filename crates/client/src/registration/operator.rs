@@ -28,6 +28,8 @@ macro_rules! calls {
     };
 }
 
+pub(super) use calls;
+
 calls! {
     /// Makes or changes a principal.
     put_principal(v1::PutPrincipalRequest) -> v1::PrincipalResponse, access.put_principal, Harmless;

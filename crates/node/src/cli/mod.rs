@@ -28,6 +28,7 @@ pub(crate) mod server;
 pub mod server_url;
 mod status;
 mod store;
+mod template;
 pub mod terminal;
 
 pub use run::{daemon, tool};
@@ -123,6 +124,9 @@ pub(crate) enum Command {
     /// Set and show how much a principal may write in a day.
     #[command(subcommand)]
     Quota(access::quota::Quota),
+    /// Write, publish and show data templates.
+    #[command(subcommand)]
+    Template(template::Template),
     /// Upload files the node imports by itself.
     #[command(subcommand)]
     Job(server::job::Job),

@@ -9,7 +9,7 @@ use super::{
     Command, Daemon, Folder, Shown, Tool, access, audit, export, import, language_of, load, pages, parse, prefix,
     resolve,
     server::{self, withdraw},
-    status, store, terminal,
+    status, store, template, terminal,
 };
 use crate::{
     config::{Config, OPTIONS, render, schema::Value},
@@ -52,6 +52,7 @@ async fn command(command: &Command, texts: &Texts, shown: Shown) -> Result<Exit,
         Command::Principal(command) => access::principal::run(command, texts, shown).await,
         Command::Token(command) => access::token::run(command, texts, shown).await,
         Command::Quota(command) => access::quota::run(command, texts, shown).await,
+        Command::Template(command) => template::run(command, texts, shown).await,
         Command::Job(command) => Ok(server::job::run(command, texts).await?),
         Command::Range(command) => Ok(server::range::run(command, texts, shown).await?),
         Command::Audit(command) => audit::run(command, texts, shown).await,

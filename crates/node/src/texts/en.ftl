@@ -327,6 +327,8 @@ outcome-revoked = revoked
 outcome-homed = served from now on
 outcome-unhomed = no longer served
 outcome-stored = stored
+outcome-drafted = a draft is written
+outcome-published = published
 outcome-unchanged = already so
 status-active-identifier = active
 status-suspended-identifier = suspended
@@ -399,6 +401,32 @@ access-written = written today
 access-rate = a second
 access-note = note
 access-token = token
+
+# Templates
+help-template = Write, publish and show data templates: what the identifiers of an industry say, column by column
+help-template-put = Write a draft from a file, or in the place of the one that is there
+help-template-put-file = File of the template in JSON, such as those of config/templates; - for standard input
+help-template-put-prefix = Prefix the template is for
+help-template-publish = Publish a draft: it resolves, identifiers are made from it, and it never changes
+help-template-disable = Let no new identifier have a column; those that have it keep it
+help-template-enable = Let new identifiers have a column again
+help-template-delete = Take a draft away
+help-template-show = Show a template
+help-template-list = List templates
+help-template-diff = Show what changed from one template to another
+help-template-diff-earlier = The template before, by its handle
+help-template-diff-later = The template after, by its handle
+help-any-template = Handle of the template, such as 88.990.10001/META_EXC-1.2
+help-any-column = Index of the column
+help-register-template = Make it from this template: code and version (EXC-1.2) under the same prefix, or the handle of one
+help-register-fields = What a column of the template holds: its type or index, =, and text to the end; may be repeated
+template-malformed = { $path } holds no template: { $cause }.
+template-absent = There is no template { $name }.
+field-malformed = { $field } is no field: write the type or index of a column, = and the text, such as 'productName=crane'.
+template-name = template
+template-state = state
+template-since = since
+template-actor = by
 
 # Jobs, audit, pages
 help-any-prefix = Only under this prefix

@@ -327,6 +327,8 @@ outcome-revoked = 已吊销
 outcome-homed = 开始服务
 outcome-unhomed = 停止服务
 outcome-stored = 已保存
+outcome-drafted = 草稿已写入
+outcome-published = 已发布
 outcome-unchanged = 原已如此
 status-active-identifier = 有效
 status-suspended-identifier = 已暂停
@@ -399,6 +401,32 @@ access-written = 今日已写
 access-rate = 每秒
 access-note = 备注
 access-token = 令牌
+
+# Templates
+help-template = 编写、发布和查看数据模板:按列规定某行业标识的内容
+help-template-put = 从文件写入草稿,或替换已有草稿
+help-template-put-file = JSON 格式的模板文件,例如 config/templates 中的文件;- 表示标准输入
+help-template-put-prefix = 模板所属的前缀
+help-template-publish = 发布草稿:可解析、可据此生成标识,且不再更改
+help-template-disable = 停用某列:新标识不再包含,已有标识保留
+help-template-enable = 重新启用某列
+help-template-delete = 删除草稿
+help-template-show = 显示模板
+help-template-list = 列出模板
+help-template-diff = 显示两个模板之间的差异
+help-template-diff-earlier = 较早的模板(其标识)
+help-template-diff-later = 较晚的模板(其标识)
+help-any-template = 模板的标识,例如 88.990.10001/META_EXC-1.2
+help-any-column = 列的索引
+help-register-template = 按此模板生成:同一前缀下的代码与版本(EXC-1.2),或模板的标识
+help-register-fields = 模板某列的内容:类型或索引、=、其后直到结尾的文本;可重复
+template-malformed = { $path } 不是模板:{ $cause }。
+template-absent = 没有模板 { $name }。
+field-malformed = { $field } 不是字段:请写列的类型或索引、= 和文本,例如 'productName=起重机'。
+template-name = 模板
+template-state = 状态
+template-since = 自
+template-actor = 操作者
 
 # Jobs, audit, pages
 help-any-prefix = 仅限此前缀

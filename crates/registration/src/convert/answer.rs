@@ -22,7 +22,8 @@ pub(crate) enum Same {
 impl Same {
     pub(crate) const fn of(command: &Command) -> Self {
         match command {
-            Command::Put { mode: PutMode::Create | PutMode::CreateOrSame, .. } => Self::Exists,
+            Command::Put { mode: PutMode::Create | PutMode::CreateOrSame, .. }
+            | Command::PutFromTemplate { mode: PutMode::Create | PutMode::CreateOrSame, .. } => Self::Exists,
             _ => Self::Unchanged,
         }
     }
@@ -56,6 +57,8 @@ pub(crate) const fn outcome(outcome: Outcome, same: Same) -> v1::Outcome {
         Outcome::Exported => v1::Outcome::Exported,
         Outcome::Leased => v1::Outcome::Leased,
         Outcome::Reconciled => v1::Outcome::Reconciled,
+        Outcome::Drafted => v1::Outcome::Drafted,
+        Outcome::Published => v1::Outcome::Published,
         Outcome::Same => match same {
             Same::Exists => v1::Outcome::ExistsSame,
             Same::Unchanged => v1::Outcome::Unchanged,

@@ -1,7 +1,9 @@
 //! From a change of the interface to an order for the writer.
 
 use waymark_api::registration::v1::{self, change::Action, expectation::Condition};
+use waymark_catalog::access::prefix_of;
 use waymark_catalog::config::REASON_BYTES;
+use waymark_catalog::template::{FieldValue, TemplateName, TemplateNameError};
 use waymark_catalog::{
     AddMode, Command, ContentHash, Expect, MAX_INDEX, Order, PutMode, Serial, Timestamps, ValueSet, ValueSetError,
 };
@@ -20,7 +22,7 @@ pub(crate) fn order(change: v1::Change) -> Result<Order, Failure> {
     let expect = expect.and_then(|expect| expectation(expect, &mut faults));
     let handle = handle.into_bytes();
     let command = match action {
-        Some(action) => Some(command(handle, action, &mut faults)),
+        Some(action) => command(handle, action, &mut faults),
         None => {
             faults.note(|| "action".to_owned(), "must be one of create, replace, add_values, ...");
             None
@@ -32,8 +34,9 @@ pub(crate) fn order(change: v1::Change) -> Result<Order, Failure> {
     Ok(Order { command, expect })
 }
 
-fn command(handle: Vec<u8>, action: Action, faults: &mut Faults) -> Command {
-    match action {
+/// The command of an action; `None` only with a fault.
+fn command(handle: Vec<u8>, action: Action, faults: &mut Faults) -> Option<Command> {
+    Some(match action {
         Action::Create(v1::Create { values, keep_timestamps }) => Command::Put {
             handle,
             values: value_set(values, "create", faults),
@@ -76,7 +79,19 @@ fn command(handle: Vec<u8>, action: Action, faults: &mut Faults) -> Command {
         Action::Revoke(v1::Revoke { reason }) => {
             Command::Revoke { handle, reason: checked_reason(reason, "revoke", faults) }
         }
-    }
+        Action::FromTemplate(v1::FromTemplate { template, fields, replace }) => {
+            let name = TemplateName::parse_in(&prefix_of(&handle), &template);
+            let wrong =
+                |error: TemplateNameError| faults.note(|| "from_template.template".to_owned(), error.to_string());
+            let template = name.map_err(wrong).ok()?;
+            let fields = fields.into_iter().map(|field| {
+                let v1::TemplateField { index, r#type: kind, text } = field;
+                FieldValue { index, kind, text }
+            });
+            let mode = if replace { PutMode::Replace } else { PutMode::CreateOrSame };
+            Command::PutFromTemplate { handle, template, fields: fields.collect(), mode }
+        }
+    })
 }
 
 const fn timestamps(keep: bool) -> Timestamps {
@@ -173,6 +188,8 @@ mod tests {
         let bad = Action::ModifyValues(v1::ModifyValues { values: vec![url(0)], keep_timestamps: false });
         assert_eq!(fields(change(bad)), ["modify_values.values[0].index"]);
         assert_eq!(fields(change(Action::AddValues(v1::AddValues::default()))), ["add_values.values"]);
+        let nameless = Action::FromTemplate(v1::FromTemplate { template: "EXC".into(), ..v1::FromTemplate::default() });
+        assert_eq!(fields(change(nameless)), ["from_template.template"]);
         assert_eq!(fields(change(Action::RemoveValues(v1::RemoveValues::default()))), ["remove_values.indexes"]);
         let indexes = vec![1, 0];
         assert_eq!(fields(change(Action::RemoveValues(v1::RemoveValues { indexes }))), ["remove_values.indexes[1]"]);

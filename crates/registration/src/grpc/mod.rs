@@ -7,6 +7,7 @@ mod operator;
 mod packages;
 mod registration;
 mod stream;
+mod templates;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use waymark_api::operator::v1::prefixes_server::PrefixesServer;
 use waymark_api::registration::v1::jobs_server::JobsServer;
 use waymark_api::registration::v1::packages_server::PackagesServer;
 use waymark_api::registration::v1::registration_server::RegistrationServer;
+use waymark_api::registration::v1::templates_server::TemplatesServer;
 
 use crate::counters::Event;
 use crate::door::Incoming;
@@ -74,6 +76,7 @@ pub(crate) fn serve(
         .add_service(health.max_decoding_message_size(STRANGERS_BYTES))
         .add_service(reflection)
         .add_service(service!(RegistrationServer, registration::Registration::new(edge), limits))
+        .add_service(service!(TemplatesServer, templates::TemplateService::new(edge), limits))
         .add_service(service!(JobsServer, jobs::Jobs::new(edge, jobs), limits))
         .add_service(service!(PackagesServer, packages::Packages::new(edge), limits))
         .add_service(service!(AccessServer, operator::access::AccessService::new(edge), limits))

@@ -6,13 +6,16 @@
 //! {"handle":"88.1/x","remove_values":{"indexes":[1,2]}}
 //! {"handle":"88.1/x","delete":{},"expect":{"serial":17}}           also {"content_hash":"…"}, {"absent":true}
 //! {"handle":"88.1/x","suspend":{"reason":"recall"}}                also resume, revoke
+//! {"handle":"88.1/x","from_template":{"template":"EXC-1.2","fields":[{"type":"productName","text":"…"}]}}   also {"index":2000,…}, "replace":true
 //! {"handle":"88.1/x","values":[…]}                                 the same as create
 //! ```
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use waymark_catalog::access::prefix_of;
 use waymark_catalog::config::REASON_BYTES;
 use waymark_catalog::form::line;
+use waymark_catalog::template::{FieldValue, TemplateName};
 use waymark_catalog::{AddMode, Command, ContentHash, Expect, MAX_INDEX, Order, PutMode, Serial, Timestamps, ValueSet};
 use waymark_ident::MAX_HANDLE_BYTES;
 
@@ -43,6 +46,8 @@ struct ChangeIn<'a> {
     resume: Option<Nothing>,
     #[serde(default)]
     revoke: Option<ReasonIn>,
+    #[serde(default)]
+    from_template: Option<FromTemplateIn>,
     #[serde(default)]
     expect: Option<ExpectIn>,
 }
@@ -78,6 +83,25 @@ struct RemoveIn {
 struct ReasonIn {
     #[serde(default)]
     reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FromTemplateIn {
+    template: String,
+    fields: Vec<FieldIn>,
+    #[serde(default)]
+    replace: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FieldIn {
+    #[serde(default)]
+    index: u32,
+    #[serde(default, rename = "type")]
+    kind: String,
+    text: String,
 }
 
 #[derive(Deserialize)]
@@ -151,14 +175,20 @@ pub(super) fn order(json: &[u8]) -> Result<Order, Failure> {
         check_reason(&reason, "revoke.reason")?;
         commands.push(Command::Revoke { handle: handle.clone(), reason });
     }
+    if let Some(FromTemplateIn { template, fields, replace }) = change.from_template {
+        let template = TemplateName::parse_in(&prefix_of(&handle), &template)
+            .map_err(|error| Failure::invalid_field("from_template.template", error.to_string()))?;
+        let fields = fields.into_iter().map(|FieldIn { index, kind, text }| FieldValue { index, kind, text }).collect();
+        let mode = if replace { PutMode::Replace } else { PutMode::CreateOrSame };
+        commands.push(Command::PutFromTemplate { handle: handle.clone(), template, fields, mode });
+    }
     match (commands.pop(), commands.is_empty()) {
         (Some(command), true) => Ok(Order { command, expect }),
         _ => Err(Failure::invalid_field("", ONE_ACTION)),
     }
 }
 
-const ONE_ACTION: &str =
-    "must have one of create, replace, add_values, modify_values, remove_values, delete, suspend, resume, revoke";
+const ONE_ACTION: &str = "must have one of create, replace, add_values, modify_values, remove_values, delete, suspend, resume, revoke, from_template";
 
 /// Reads all values an identifier shall have.
 pub(super) fn replacement(handle: String, json: &[u8], expect: Option<Expect>) -> Result<Order, Failure> {

@@ -31,6 +31,10 @@ pub(crate) struct Register {
     values: Vec<String>,
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
+    #[arg(long, value_name = "TEMPLATE", conflicts_with_all = ["file", "values"])]
+    template: Option<String>,
+    #[arg(long = "field", value_name = "NAME=TEXT", action = ArgAction::Append, requires = "template")]
+    fields: Vec<String>,
     #[arg(long)]
     replace: bool,
     #[arg(long, value_name = "SERIAL", conflicts_with = "expect_absent")]
@@ -63,6 +67,37 @@ pub(crate) async fn run(arguments: &Register, texts: &Texts, shown: Shown) -> Re
 }
 
 fn change(arguments: &Register) -> Result<v1::Change, Problem> {
+    let (handle, action) = match &arguments.template {
+        Some(template) => {
+            let fields = arguments.fields.iter().map(|text| field(text)).collect::<Result<_, _>>()?;
+            let made = v1::FromTemplate { template: template.clone(), fields, replace: arguments.replace };
+            (arguments.handle.clone().unwrap_or_default(), Action::FromTemplate(made))
+        }
+        None => whole(arguments)?,
+    };
+    let condition = match (arguments.expect_serial, arguments.expect_absent) {
+        (Some(serial), _) => Some(Condition::Serial(serial)),
+        (None, true) => Some(Condition::Absent(true)),
+        (None, false) => None,
+    };
+    let expect = condition.map(|condition| v1::Expectation { condition: Some(condition) });
+    Ok(v1::Change { handle, action: Some(action), expect })
+}
+
+/// Reads `NAME=TEXT`, where the name is the type of a column or its index; the text goes to the end.
+fn field(text: &str) -> Result<v1::TemplateField, Problem> {
+    let wrong = || Problem::new("field-malformed", Exit::Usage).with("field", text);
+    let (name, text) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(wrong)?;
+    let text = text.to_owned();
+    if name.bytes().all(|byte| byte.is_ascii_digit()) {
+        let index = name.parse().ok().filter(|index| *index > 0).ok_or_else(wrong)?;
+        return Ok(v1::TemplateField { index, text, ..v1::TemplateField::default() });
+    }
+    Ok(v1::TemplateField { r#type: name.to_owned(), text, ..v1::TemplateField::default() })
+}
+
+/// All values, from the command line or a file.
+fn whole(arguments: &Register) -> Result<(String, Action), Problem> {
     let (handle, values, keep_timestamps) = match &arguments.file {
         Some(path) => {
             let record = read_record(path)?;
@@ -83,13 +118,7 @@ fn change(arguments: &Register) -> Result<v1::Change, Problem> {
     } else {
         Action::Create(v1::Create { values, keep_timestamps })
     };
-    let condition = match (arguments.expect_serial, arguments.expect_absent) {
-        (Some(serial), _) => Some(Condition::Serial(serial)),
-        (None, true) => Some(Condition::Absent(true)),
-        (None, false) => None,
-    };
-    let expect = condition.map(|condition| v1::Expectation { condition: Some(condition) });
-    Ok(v1::Change { handle, action: Some(action), expect })
+    Ok((handle, action))
 }
 
 fn malformed(field: &str, cause: &dyn std::fmt::Display) -> Problem {
@@ -170,6 +199,15 @@ mod tests {
     }
 
     #[test]
+    fn fields_of_a_template_are_named_by_type_or_index() {
+        let change = read(&["88.1/x", "--template", "EXC-1.2", "--field", "a=b=c", "--field", "2001=", "--replace"]);
+        let Some(Action::FromTemplate(made)) = change.unwrap().action else { panic!("from a template") };
+        let fields: Vec<_> = made.fields.iter().map(|it| (it.index, it.r#type.as_str(), it.text.as_str())).collect();
+        assert_eq!((made.template.as_str(), made.replace), ("EXC-1.2", true));
+        assert_eq!(fields, [(0, "a", "b=c"), (2001, "", "")]);
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused_with_a_reason() {
         let cases: &[(&[&str], &str)] = &[
             (&[], "usage"),
@@ -183,6 +221,11 @@ mod tests {
             (&["88.1/x", "--value", "1 T a", "--value", "1 T b"], "record-malformed"),
             (&["88.1/x", "--value", "0 T a"], "record-malformed"),
             (&["--file", "no such file"], "file-unreadable"),
+            (&["88.1/x", "--field", "a=b"], "usage"),
+            (&["88.1/x", "--template", "T-1", "--value", "1 URL u"], "usage"),
+            (&["88.1/x", "--template", "T-1", "--field", "a"], "field-malformed"),
+            (&["88.1/x", "--template", "T-1", "--field", "=b"], "field-malformed"),
+            (&["88.1/x", "--template", "T-1", "--field", "99999999999=b"], "field-malformed"),
         ];
         for (words, code) in cases {
             assert_eq!(read(words).unwrap_err(), *code, "{words:?}");
