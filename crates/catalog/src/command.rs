@@ -278,6 +278,7 @@ impl Command {
         match self {
             Self::Put { handle, .. }
             | Self::PutWithdrawn { handle, .. }
+            | Self::PutFromTemplate { handle, .. }
             | Self::AddValues { handle, .. }
             | Self::ModifyValues { handle, .. }
             | Self::RemoveValues { handle, .. }
@@ -291,7 +292,8 @@ impl Command {
             | Self::RemovePrincipal { .. }
             | Self::IssueToken { .. }
             | Self::RevokeToken { .. }
-            | Self::Range(_) => None,
+            | Self::Range(_)
+            | Self::Template(_) => None,
         }
     }
 
