@@ -10,6 +10,7 @@ const FILES: &[&str] = &[
     "waymark/registration/v1/packages.proto",
     "waymark/registration/v1/templates.proto",
     "waymark/operator/v1/operator.proto",
+    "waymark/operator/v1/enterprises.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

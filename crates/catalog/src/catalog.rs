@@ -12,6 +12,7 @@ use waymark_store::{Serial, StateError, Store, Timestamp};
 
 use crate::access::Access;
 use crate::audit::{Announcement, AuditHead, AuditKey, Checkpoint, Journal, KeyError, Refusals};
+use crate::business::{Business, CodeTables};
 use crate::cold::ColdReader;
 use crate::config::{AuditOptions, RecordLimits};
 use crate::forming::Tables;
@@ -25,6 +26,7 @@ use crate::template::load::LoadedTemplates;
 use crate::template::widened::Widened;
 use crate::template::{self, Templates};
 use crate::usage::{Day, Usage};
+use crate::vault::Vault;
 use crate::writer::{Clock, Counters, Parts, Stopped, Writer};
 
 /// An open catalog and what opening it found.
@@ -60,12 +62,25 @@ pub fn open_over(
     let templates = Arc::new(ArcSwap::from_pointee(templates));
     // From here on nothing meets a record that is not whole.
     let store: Arc<dyn Store> = Arc::new(Widened::new(store, Arc::clone(&templates)));
-    let Loaded { index, shared, prefixes, access, ranges, usage, audit, requests, deletions, recovery } =
-        startup::load(&store, found, options)?;
+    let Loaded {
+        index,
+        shared,
+        prefixes,
+        access,
+        ranges,
+        business,
+        vault,
+        usage,
+        audit,
+        requests,
+        deletions,
+        recovery,
+    } = startup::load(&store, found, options)?;
     let queue = Arc::new(Queue::new(options.writer, Refusals::new(options.audit, options.clock)));
     let prefixes = Arc::new(ArcSwap::from_pointee(prefixes));
     let access = Arc::new(ArcSwap::from_pointee(access));
     let ranges = Arc::new(ArcSwap::new(ranges));
+    let business = Arc::new(ArcSwap::from_pointee(business));
     let usage = Arc::new(usage);
     let visible = Arc::new(AtomicU64::new(store.last().serial.0));
     let (serials, published) = watch::channel(store.last().serial);
@@ -80,6 +95,7 @@ pub fn open_over(
         access: Arc::clone(&access),
         ranges: Arc::clone(&ranges),
         templates: Arc::clone(&templates),
+        business: Arc::clone(&business),
         usage: Arc::clone(&usage),
         visible: Arc::clone(&visible),
         serials,
@@ -91,6 +107,8 @@ pub fn open_over(
         limits: options.limits,
         access_limits: options.access,
         range_limits: options.ranges,
+        business_limits: options.business,
+        codes: Arc::clone(&options.codes),
         writer_limits: options.writer,
         clock: options.clock,
     };
@@ -121,6 +139,9 @@ pub fn open_over(
         access,
         ranges,
         templates,
+        business,
+        vault,
+        codes: Arc::clone(&options.codes),
         usage,
         audit,
         audit_options: options.audit,
@@ -157,6 +178,9 @@ struct Inner {
     access: Arc<ArcSwap<Access>>,
     ranges: Arc<ArcSwap<Ranges>>,
     templates: Arc<ArcSwap<Templates>>,
+    business: Arc<ArcSwap<Business>>,
+    vault: Option<Arc<Vault>>,
+    codes: Arc<CodeTables>,
     usage: Arc<Usage>,
     audit: Arc<ArcSwap<AuditHead>>,
     audit_options: AuditOptions,
@@ -219,9 +243,33 @@ impl Catalog {
         self.inner.templates.load_full()
     }
 
+    /// The enterprises and cases as they are now.
+    #[must_use]
+    pub fn business(&self) -> Arc<Business> {
+        self.inner.business.load_full()
+    }
+
+    /// The keys of personal data, where there is a file for them.
+    #[must_use]
+    pub fn vault(&self) -> Option<&Arc<Vault>> {
+        self.inner.vault.as_ref()
+    }
+
+    /// The codes enterprises are held to.
+    #[must_use]
+    pub fn codes(&self) -> Arc<CodeTables> {
+        Arc::clone(&self.inner.codes)
+    }
+
     /// The tables decisions rest on.
     pub(crate) fn tables(&self) -> Tables {
-        Tables { prefixes: self.prefixes(), access: self.access(), ranges: self.ranges(), templates: self.templates() }
+        Tables {
+            prefixes: self.prefixes(),
+            access: self.access(),
+            ranges: self.ranges(),
+            templates: self.templates(),
+            business: self.business(),
+        }
     }
 
     /// The end of the audit's chain.
@@ -326,6 +374,8 @@ impl Catalog {
             prefixes: self.inner.prefixes.load().len(),
             ranges: self.inner.ranges.load().len(),
             templates: self.inner.templates.load().len(),
+            enterprises: self.inner.business.load().enterprise_count(),
+            cases: self.inner.business.load().case_count(),
             queued_submissions,
             queued_bytes,
             groups_total: count(&counters.groups),
@@ -413,6 +463,10 @@ pub struct Statistics {
     pub ranges: usize,
     /// Templates, drafts too.
     pub templates: usize,
+    /// Enterprises.
+    pub enterprises: usize,
+    /// Cases of prefixes, those that are over too.
+    pub cases: usize,
     /// Submissions that wait for the writer.
     pub queued_submissions: usize,
     /// Bytes of those.

@@ -1,9 +1,9 @@
-//! The numbers that stand for outcomes and refusals in stored bytes. They never change; new ones are added at the end.
+//! The numbers that stand for outcomes and refusals in stored bytes. They never change, and are never used again.
 
 use crate::command::{Outcome, RefusalCode};
 
 /// Every outcome, in order of its number.
-const OUTCOMES: [Outcome; 17] = [
+const OUTCOMES: [Outcome; 26] = [
     Outcome::Created,
     Outcome::Replaced,
     Outcome::Changed,
@@ -21,10 +21,19 @@ const OUTCOMES: [Outcome; 17] = [
     Outcome::Reconciled,
     Outcome::Drafted,
     Outcome::Published,
+    Outcome::Applied,
+    Outcome::InReview,
+    Outcome::Approved,
+    Outcome::Rejected,
+    Outcome::Confirmed,
+    Outcome::Hosted,
+    Outcome::Delegated,
+    Outcome::Forgotten,
+    Outcome::Disclosed,
 ];
 
 /// Every refusal, in order of its number.
-const REFUSALS: [RefusalCode; 39] = [
+const REFUSALS: [RefusalCode; 44] = [
     RefusalCode::AlreadyExistsSame,
     RefusalCode::AlreadyExistsDifferent,
     RefusalCode::NotFound,
@@ -64,6 +73,11 @@ const REFUSALS: [RefusalCode; 39] = [
     RefusalCode::TemplateHandleTaken,
     RefusalCode::TemplateRecord,
     RefusalCode::TooLarge,
+    RefusalCode::InvalidBusiness,
+    RefusalCode::DocumentTaken,
+    RefusalCode::PrefixTaken,
+    RefusalCode::WrongStep,
+    RefusalCode::NotVerified,
 ];
 
 impl Outcome {
@@ -88,6 +102,15 @@ impl Outcome {
             Self::Reconciled => 15,
             Self::Drafted => 16,
             Self::Published => 17,
+            Self::Applied => 20,
+            Self::InReview => 21,
+            Self::Approved => 22,
+            Self::Rejected => 23,
+            Self::Confirmed => 24,
+            Self::Hosted => 25,
+            Self::Delegated => 26,
+            Self::Forgotten => 27,
+            Self::Disclosed => 28,
         }
     }
 
@@ -145,6 +168,11 @@ impl RefusalCode {
             Self::TemplateHandleTaken => 37,
             Self::TemplateRecord => 38,
             Self::TooLarge => 39,
+            Self::InvalidBusiness => 40,
+            Self::DocumentTaken => 41,
+            Self::PrefixTaken => 42,
+            Self::WrongStep => 43,
+            Self::NotVerified => 44,
         }
     }
 

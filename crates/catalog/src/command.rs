@@ -7,6 +7,7 @@ use waymark_store::{Serial, Timestamp};
 
 use crate::access::{Principal, Token, TokenId};
 use crate::actor::Actor;
+use crate::business::BusinessCommand;
 use crate::prefixes::HomeName;
 use crate::range::RangeCommand;
 pub(crate) use crate::refusal::{InvalidValue, Refusal, RefusalCode};
@@ -130,6 +131,8 @@ pub enum Command {
     Range(Box<RangeCommand>),
     /// Changes templates.
     Template(Box<TemplateCommand>),
+    /// Changes enterprises and the cases of their prefixes.
+    Business(Box<BusinessCommand>),
     /// Writes a whole record from a template: its values are those the template says, and no others.
     PutFromTemplate {
         /// In the case it shall be kept in.
@@ -158,6 +161,18 @@ impl From<TemplateCommand> for Order {
 impl From<RangeCommand> for Command {
     fn from(command: RangeCommand) -> Self {
         Self::Range(Box::new(command))
+    }
+}
+
+impl From<BusinessCommand> for Command {
+    fn from(command: BusinessCommand) -> Self {
+        Self::Business(Box::new(command))
+    }
+}
+
+impl From<BusinessCommand> for Order {
+    fn from(command: BusinessCommand) -> Self {
+        Command::from(command).into()
     }
 }
 
@@ -293,7 +308,8 @@ impl Command {
             | Self::IssueToken { .. }
             | Self::RevokeToken { .. }
             | Self::Range(_)
-            | Self::Template(_) => None,
+            | Self::Template(_)
+            | Self::Business(_) => None,
         }
     }
 
@@ -321,6 +337,7 @@ impl Command {
                 let of_fields = fields.iter().map(|field| field.kind.len() + field.text.len() + FIELD_BYTES);
                 handle.len() + template.handle_bytes() + COMMON_BYTES + of_fields.sum::<usize>()
             }
+            Self::Business(command) => command.weight_bytes(),
         };
         payload + OVERHEAD_BYTES
     }
@@ -421,4 +438,22 @@ pub enum Outcome {
     Drafted,
     /// A template is published.
     Published,
+    /// A prefix was asked for.
+    Applied,
+    /// An application is being looked at.
+    InReview,
+    /// This node approved an application.
+    Approved,
+    /// An application was refused.
+    Rejected,
+    /// The top-level node approved an application.
+    Confirmed,
+    /// A prefix of an enterprise lives here.
+    Hosted,
+    /// A prefix of an enterprise is answered for by its own site.
+    Delegated,
+    /// What an enterprise said of its people was forgotten.
+    Forgotten,
+    /// What an enterprise said of its people may be read now.
+    Disclosed,
 }

@@ -94,7 +94,8 @@ pub(crate) fn record_key(command: &Command, rule: CaseRule) -> Result<Option<Vec
         | Command::RemovePrincipal { .. }
         | Command::IssueToken { .. }
         | Command::RevokeToken { .. }
-        | Command::Range(_) => return Ok(None),
+        | Command::Range(_)
+        | Command::Business(_) => return Ok(None),
     };
     let handle = Handle::new(handle).map_err(Refusal::InvalidHandle)?;
     Ok(Some(key_of(&handle, rule)))

@@ -1,6 +1,7 @@
 //! A group being formed: commands are decided one after the other, each seeing what those before it did.
 
 mod access;
+mod business;
 mod ranges;
 mod requests;
 mod templates;
@@ -16,8 +17,9 @@ use crate::access::change::is_principal_name;
 use crate::access::permit::{Permit, authorize};
 use crate::actor::Actor;
 use crate::audit::{self, HashedEntry, MOST_ACTOR_BYTES, most_item_bytes};
+use crate::business::{Business, CodeTables};
 use crate::command::{Command, Order, Outcome, Receipt, Refusal, StreamId, StreamStep, Submission};
-use crate::config::{AccessLimits, RangeLimits, RecordLimits};
+use crate::config::{AccessLimits, BusinessLimits, RangeLimits, RecordLimits};
 use crate::decide::{Current, Decision, Facts, Version, decide, record_key};
 use crate::locate::Locator;
 use crate::mark::{self, Mark};
@@ -53,6 +55,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) store: &'a dyn Store,
     pub(crate) access: &'a AccessLimits,
     pub(crate) ranges: &'a RangeLimits,
+    pub(crate) business: &'a BusinessLimits,
+    pub(crate) codes: &'a CodeTables,
     pub(crate) usage: &'a Usage,
     pub(crate) requests: &'a Requests,
 }
@@ -64,6 +68,7 @@ pub(crate) struct Tables {
     pub(crate) access: Arc<Access>,
     pub(crate) ranges: Arc<Ranges>,
     pub(crate) templates: Arc<Templates>,
+    pub(crate) business: Arc<Business>,
 }
 
 /// A submission might not fit into a group, or into what is left of it.
@@ -99,6 +104,9 @@ pub(crate) struct Forming {
     pub(crate) templates_changed: bool,
     /// The templates before the group: only what everybody knows already is left out of records.
     known_templates: Arc<Templates>,
+    /// The enterprises and cases as they will be.
+    pub(crate) business: Arc<Business>,
+    pub(crate) business_changed: bool,
     /// Writes to records, by principal.
     written: Counts,
     /// Requests accepted in this group.
@@ -107,7 +115,7 @@ pub(crate) struct Forming {
 
 impl Forming {
     pub(crate) fn new(last: Serial, time: Timestamp, tables: Tables) -> Self {
-        let Tables { prefixes, access, ranges, templates } = tables;
+        let Tables { prefixes, access, ranges, templates, business } = tables;
         Self {
             first: last.next(),
             time,
@@ -124,6 +132,8 @@ impl Forming {
             known_templates: Arc::clone(&templates),
             templates,
             templates_changed: false,
+            business,
+            business_changed: false,
             written: Counts::new(),
             requests: BTreeMap::new(),
         }
@@ -136,6 +146,7 @@ impl Forming {
             access: Arc::clone(&self.access),
             ranges: Arc::clone(&self.ranges),
             templates: Arc::clone(&self.templates),
+            business: Arc::clone(&self.business),
         }
     }
 
@@ -162,8 +173,11 @@ impl Forming {
             return Ok(vec![result; orders.len()]);
         }
         let keys: Vec<CommandKey> = orders.iter().map(|order| record_key(&order.command, terms.rule)).collect();
+        for key in orders.iter().filter_map(|order| business::site_record_key(&order.command, terms.rule)) {
+            self.overlay.load(&key, locator);
+        }
         let is_first = self.commands == 0;
-        let refused = match self.make_room(actor, orders, &keys, terms.access, locator) {
+        let refused = match self.make_room(actor, orders, &keys, terms, locator) {
             Ok(()) => None,
             Err(TooMuch { bytes, .. }) if is_first && orders.len() == 1 => {
                 self.bytes += MOST_ACTOR_BYTES + mark::MARK_BYTES + mark::ITEM_BYTES;
@@ -198,7 +212,7 @@ impl Forming {
         actor: &Actor,
         orders: &[Order],
         keys: &[CommandKey],
-        limits: &AccessLimits,
+        terms: Terms<'_>,
         locator: &mut Locator,
     ) -> Result<(), TooMuch> {
         let mut bodies: HashMap<&[u8], usize> = HashMap::new();
@@ -207,6 +221,9 @@ impl Forming {
             total += mark::ITEM_BYTES;
             match key {
                 _ if let Command::Template(command) = &order.command => {
+                    if let Ok(Some(key)) = key {
+                        self.overlay.load(key, locator);
+                    }
                     total += most_template_bytes(command, actor) + most_item_bytes(&order.command);
                 }
                 Ok(Some(key)) => {
@@ -227,8 +244,13 @@ impl Forming {
                 Ok(None) if let Command::Range(command) = &order.command => {
                     total += self.most_range_bytes(command, actor) + most_item_bytes(&order.command);
                 }
+                Ok(None) if let Command::Business(command) = &order.command => {
+                    total +=
+                        self.most_business_bytes(command, orders, actor, terms.rule) + most_item_bytes(&order.command);
+                }
                 Ok(None) => {
-                    total += self.most_access_bytes(&order.command, actor, limits) + most_item_bytes(&order.command);
+                    total +=
+                        self.most_access_bytes(&order.command, actor, terms.access) + most_item_bytes(&order.command);
                 }
                 Err(_) => {}
             }
@@ -254,6 +276,7 @@ impl Forming {
             (Command::Unhome { name }, _) => self.unhome(name, actor),
             (Command::Range(command), _) => self.change_ranges(permit, command, actor, terms),
             (Command::Template(command), key) => self.change_templates(permit, command, key.as_deref(), actor, terms),
+            (Command::Business(command), _) => self.change_business(permit, command, actor, terms),
             (_, None) => self.change_access(permit, &order.command, actor, terms),
             (_, Some(key)) => self.change_record(permit, order, key, actor, terms),
         }
@@ -329,11 +352,17 @@ impl Forming {
             let time = self.time_of(serial, terms.store)?;
             return Ok(Receipt { time, ..self.plain_receipt(serial, Outcome::Same) });
         }
+        let serial = self.draft_homed(name, actor);
+        Ok(self.plain_receipt(serial, Outcome::Homed))
+    }
+
+    /// Homes what is not homed.
+    fn draft_homed(&mut self, name: &HomeName, actor: &Arc<str>) -> Serial {
         let key = ReservedKey::Home(name.clone()).to_bytes();
         let (_, serial) = self.draft(EntryKind::PUT, key, Serial::NONE, HOME_BODY.to_vec(), actor);
         Arc::make_mut(&mut self.prefixes).insert(name.clone(), serial);
         self.prefixes_changed = true;
-        Ok(self.plain_receipt(serial, Outcome::Homed))
+        serial
     }
 
     /// When the entry of a serial was or will be committed.

@@ -18,6 +18,7 @@
 pub mod access;
 mod actor;
 pub mod audit;
+pub mod business;
 mod catalog;
 mod changes;
 mod codes;
@@ -57,6 +58,7 @@ mod testing;
 mod usage;
 mod values;
 mod varint;
+pub mod vault;
 pub mod verdict;
 mod warnings;
 mod writer;
@@ -73,7 +75,8 @@ pub use command::{
     Timestamps,
 };
 pub use config::{
-    AccessLimits, AuditOptions, FeedLimits, RangeLimits, RecordLimits, RequestLimits, Ruling, WriterLimits,
+    AccessLimits, AuditOptions, BusinessLimits, FeedLimits, RangeLimits, RecordLimits, RequestLimits, Ruling,
+    WriterLimits,
 };
 pub use first_operator::{FIRST_OPERATOR, FIRST_TOKEN_LIFETIME, FirstOperatorError};
 pub use history::{At, HistoryError, Version};

@@ -112,6 +112,9 @@ impl Projector {
                 | ReservedKey::Range(_)
                 | ReservedKey::Piece(..)
                 | ReservedKey::Template(..)
+                | ReservedKey::Enterprise(_)
+                | ReservedKey::Disclosure(_)
+                | ReservedKey::Case(_)
                 | ReservedKey::Audit,
             )
             | None => {}

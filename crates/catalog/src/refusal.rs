@@ -5,6 +5,7 @@ use std::sync::Arc;
 use waymark_ident::HandleError;
 use waymark_store::{Serial, Timestamp};
 
+use crate::business::{CaseState, EnterpriseId, StepKind};
 use crate::range::{CodeState, RangeName, Span};
 use crate::template::{FieldProblem, TemplateName};
 use crate::values::{ContentHash, ValueSetError};
@@ -246,6 +247,34 @@ pub enum Refusal {
     /// The record is that of a published template, which alone changes it.
     #[error("the record is that of a published template")]
     TemplateRecord,
+    /// Something about an enterprise or a prefix is not what it may be. Holds names of fields, never what was given.
+    #[error("{field} {problem}")]
+    InvalidBusiness {
+        /// Which field.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Another enterprise has this document.
+    #[error("another enterprise is registered with this document")]
+    DocumentTaken,
+    /// The prefix was asked for already, or lives here.
+    #[error("the prefix is taken")]
+    PrefixTaken,
+    /// The case of the prefix stands elsewhere than where this step begins.
+    #[error("the case of the prefix is {}: the step {} cannot be taken", .state.as_str(), .step.as_str())]
+    WrongStep {
+        /// Where it stands.
+        state: CaseState,
+        /// What was asked for.
+        step: StepKind,
+    },
+    /// The documents of the enterprise were not found right, or changed since.
+    #[error("enterprise {enterprise} is not verified")]
+    NotVerified {
+        /// Which.
+        enterprise: EnterpriseId,
+    },
     /// What was submitted contradicts itself: a defect of the door it came through. Nothing of the submission was done.
     #[error("the submission {problem}")]
     InvalidSubmission {
@@ -373,6 +402,16 @@ pub enum RefusalCode {
     TemplateRecord,
     /// See [`Refusal::TooLarge`].
     TooLarge,
+    /// See [`Refusal::InvalidBusiness`].
+    InvalidBusiness,
+    /// See [`Refusal::DocumentTaken`].
+    DocumentTaken,
+    /// See [`Refusal::PrefixTaken`].
+    PrefixTaken,
+    /// See [`Refusal::WrongStep`].
+    WrongStep,
+    /// See [`Refusal::NotVerified`].
+    NotVerified,
 }
 
 impl RefusalCode {
@@ -419,6 +458,11 @@ impl RefusalCode {
             Self::TemplateHandleTaken => "template-handle-taken",
             Self::TemplateRecord => "template-record",
             Self::TooLarge => "too-large",
+            Self::InvalidBusiness => "invalid-business",
+            Self::DocumentTaken => "document-taken",
+            Self::PrefixTaken => "prefix-taken",
+            Self::WrongStep => "wrong-step",
+            Self::NotVerified => "not-verified",
         }
     }
 }
@@ -467,6 +511,11 @@ impl Refusal {
             Self::TemplateHandleTaken { .. } => RefusalCode::TemplateHandleTaken,
             Self::TemplateRecord => RefusalCode::TemplateRecord,
             Self::TooLarge { .. } => RefusalCode::TooLarge,
+            Self::InvalidBusiness { .. } => RefusalCode::InvalidBusiness,
+            Self::DocumentTaken => RefusalCode::DocumentTaken,
+            Self::PrefixTaken => RefusalCode::PrefixTaken,
+            Self::WrongStep { .. } => RefusalCode::WrongStep,
+            Self::NotVerified { .. } => RefusalCode::NotVerified,
         }
     }
 }

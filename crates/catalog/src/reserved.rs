@@ -1,4 +1,5 @@
-//! Keys of the log that are not handles: the case rule, homed prefixes, marks of streams, principals, tokens, ranges, templates and notes of the audit.
+//! Keys of the log that are not handles: the case rule, homed prefixes, marks of streams, principals, tokens, ranges, templates,
+//! enterprises, cases of prefixes and notes of the audit.
 //!
 //! They begin with a zero byte. No record can have such a key: handles with control characters are refused on writing,
 //! and reading never looks a key up that begins with one. They are `PUT` and `DELETE` entries like records, so
@@ -19,6 +20,9 @@
 //! range         key   00 'R' number(4, big-endian) prefix, folded         body  see `range::stored`
 //! piece of one  key   00 'G' layer(1) number(4) first(8) prefix, folded   body  see `range::stored`
 //! template      key   00 'F' number(4, big-endian) handle                 body  see `template::stored`
+//! enterprise    key   00 'E' 'R' number(4)        body  see `business::stored`
+//! its people read     00 'E' 'D' number(4)        body  see `business::stored`
+//! case          key   00 'X' prefix, folded       body  see `business::stored`
 //! audit         key   00 'A'                        of entries of kind NOTE
 //!               body  see [`crate::audit`]
 //! ```
@@ -38,6 +42,7 @@
 use waymark_ident::CaseRule;
 
 use crate::access::TokenId;
+use crate::business::EnterpriseId;
 use crate::prefixes::HomeName;
 use crate::range::{Layer, RangeName};
 use crate::template::TemplateName;
@@ -63,6 +68,12 @@ pub(crate) enum ReservedKey {
     Piece(RangeName, Layer, u64),
     /// A template, by its number.
     Template(u32, TemplateName),
+    /// An enterprise.
+    Enterprise(EnterpriseId),
+    /// The last time somebody read what it said of its people.
+    Disclosure(EnterpriseId),
+    /// The case of a prefix, folded.
+    Case(Box<[u8]>),
     /// A note of the audit.
     Audit,
 }
@@ -97,6 +108,9 @@ impl ReservedKey {
                 let (number, handle) = rest.split_first_chunk()?;
                 Some(Self::Template(u32::from_be_bytes(*number), TemplateName::of_key(handle)?))
             }
+            [0, b'E', b'R', id @ ..] => Some(Self::Enterprise(EnterpriseId(u32::from_be_bytes(id.try_into().ok()?)))),
+            [0, b'E', b'D', id @ ..] => Some(Self::Disclosure(EnterpriseId(u32::from_be_bytes(id.try_into().ok()?)))),
+            [0, b'X', prefix @ ..] => Some(Self::Case(prefix.into())),
             [0, b'A'] => Some(Self::Audit),
             _ => None,
         }
@@ -118,6 +132,9 @@ impl ReservedKey {
                 [&[0, b'G', layer.letter()], &number[..], &first.to_be_bytes(), name.prefix()].concat()
             }
             Self::Template(number, name) => [&[0, b'F'], &number.to_be_bytes()[..], &name.handle()].concat(),
+            Self::Enterprise(EnterpriseId(id)) => [&[0, b'E', b'R'], &id.to_be_bytes()[..]].concat(),
+            Self::Disclosure(EnterpriseId(id)) => [&[0, b'E', b'D'], &id.to_be_bytes()[..]].concat(),
+            Self::Case(prefix) => [&[0, b'X'], &prefix[..]].concat(),
             Self::Audit => vec![0, b'A'],
         }
     }
@@ -163,6 +180,9 @@ mod tests {
             ReservedKey::Range("88.1#7".parse().unwrap()),
             ReservedKey::Piece("88.1#7".parse().unwrap(), Layer::Exported, 1 << 40),
             ReservedKey::Template(7, "88.1/META_EXC-1.2".parse().unwrap()),
+            ReservedKey::Enterprise(EnterpriseId(7)),
+            ReservedKey::Disclosure(EnterpriseId(1 << 30)),
+            ReservedKey::Case((*b"88.1.2").into()),
             ReservedKey::Audit,
         ] {
             assert!(is_reserved(&key.to_bytes()));

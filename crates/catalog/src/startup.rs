@@ -1,6 +1,7 @@
 //! Opening: the store, the case rule, the homed prefixes, the index, the small state; then warming.
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use waymark_ident::CaseRule;
@@ -13,7 +14,11 @@ use self::feeding::{feed_state, load_from_state};
 use crate::access::load::LoadedAccess;
 use crate::access::{self, Access, AccessLoadError};
 use crate::audit::{AuditHead, HeadError, find_head};
-use crate::config::{AccessLimits, AuditOptions, RangeLimits, RecordLimits, RequestLimits, WARM_CHUNK, WriterLimits};
+use crate::business::load::LoadedBusiness;
+use crate::business::{self, Business, BusinessLoadError, CodeTables};
+use crate::config::{
+    AccessLimits, AuditOptions, BusinessLimits, RangeLimits, RecordLimits, RequestLimits, WARM_CHUNK, WriterLimits,
+};
 use crate::deletions::Deletions;
 use crate::locate::candidates;
 use crate::prefixes::Prefixes;
@@ -25,6 +30,7 @@ use crate::reserved::{ReservedKey, case_rule_body, is_reserved, parse_case_rule_
 use crate::snapshot::{self, SnapshotError};
 use crate::template::TemplateLoadError;
 use crate::usage::Usage;
+use crate::vault::{Sealed, Vault, VaultError};
 use crate::writer::{Clock, index_place};
 
 mod feeding;
@@ -48,6 +54,12 @@ pub struct Options {
     pub access: AccessLimits,
     /// Limits on code packages.
     pub ranges: RangeLimits,
+    /// Limits on enterprises and cases of prefixes.
+    pub business: BusinessLimits,
+    /// The codes enterprises are held to.
+    pub codes: Arc<CodeTables>,
+    /// The file of the keys of personal data; without one such data is not taken.
+    pub personal_keys: Option<PathBuf>,
     /// Limits of the writer.
     pub writer: WriterLimits,
     /// How the audit is kept.
@@ -63,7 +75,7 @@ pub struct Options {
 impl Options {
     /// Defaults over a store; the time of the machine.
     #[must_use]
-    pub const fn new(store: waymark_store::Options) -> Self {
+    pub fn new(store: waymark_store::Options) -> Self {
         Self {
             store,
             case: CaseRule::Insensitive,
@@ -73,6 +85,9 @@ impl Options {
             limits: RecordLimits::DEFAULT,
             access: AccessLimits::DEFAULT,
             ranges: RangeLimits::DEFAULT,
+            business: BusinessLimits::DEFAULT,
+            codes: Arc::new(CodeTables::shipped()),
+            personal_keys: None,
             writer: WriterLimits::DEFAULT,
             audit: AuditOptions::DEFAULT,
             requests: RequestLimits::DEFAULT,
@@ -131,6 +146,12 @@ pub struct Recovery {
     pub templates: usize,
     /// Templates that cannot be read: nor can what was made from them.
     pub unreadable_templates: Vec<String>,
+    /// Enterprises.
+    pub enterprises: usize,
+    /// Enterprises and cases of prefixes that cannot be read: they are left out until they are written anew.
+    pub unreadable_business: Vec<String>,
+    /// Enterprises whose personal data cannot be opened, since the key file has no key for it.
+    pub without_keys: Vec<String>,
     /// Serials the small state was brought up by.
     pub state_fed: u64,
     /// The small state was made anew, since it was lost, damaged, or lacked entries that cannot be read.
@@ -167,6 +188,12 @@ pub enum OpenError {
     /// The templates could not be loaded.
     #[error(transparent)]
     Templates(#[from] TemplateLoadError),
+    /// The enterprises or cases of prefixes could not be loaded.
+    #[error(transparent)]
+    Business(#[from] BusinessLoadError),
+    /// The keys of personal data cannot be used.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// A new store could not be begun.
     #[error("the new store could not be written to")]
     Begin(#[source] CommitError),
@@ -191,6 +218,8 @@ pub(crate) struct Loaded {
     pub(crate) prefixes: Prefixes,
     pub(crate) access: Access,
     pub(crate) ranges: Arc<Ranges>,
+    pub(crate) business: Business,
+    pub(crate) vault: Option<Arc<Vault>>,
     pub(crate) usage: Usage,
     pub(crate) audit: AuditHead,
     pub(crate) requests: Requests,
@@ -215,6 +244,12 @@ pub(crate) fn load(store: &Arc<dyn Store>, found: Found, options: &Options) -> R
     (recovery.principals, recovery.unreadable_access) = (access.count(), unreadable);
     let LoadedRanges { ranges, unreadable } = range::load::load(store.as_ref())?;
     (recovery.ranges, recovery.unreadable_ranges) = (ranges.len(), unreadable);
+    let LoadedBusiness { business, unreadable } = business::load::load(store.as_ref())?;
+    (recovery.enterprises, recovery.unreadable_business) = (business.enterprise_count(), unreadable);
+    let vault = options.personal_keys.as_deref().map(Vault::open).transpose()?.map(Arc::new);
+    let has_key = |sealed: &Sealed| vault.as_ref().is_some_and(|vault| vault.has(&sealed.subject));
+    let lost = business.enterprises().filter(|each| each.personal.as_ref().is_some_and(|sealed| !has_key(sealed)));
+    recovery.without_keys = lost.map(|each| each.id.to_string()).collect();
     let audit = find_head(store.as_ref())?;
     let (mut index, shared, deletions) = load_index(store, options, &mut recovery)?;
     recovery.entries = shared.statistics().entries;
@@ -232,7 +267,7 @@ pub(crate) fn load(store: &Arc<dyn Store>, found: Found, options: &Options) -> R
             true
         });
     }
-    Ok(Loaded { index, shared, prefixes, access, ranges, usage, audit, requests, deletions, recovery })
+    Ok(Loaded { index, shared, prefixes, access, ranges, business, vault, usage, audit, requests, deletions, recovery })
 }
 
 /// Writes the case rule into a store that has none, and refuses a store that has another.

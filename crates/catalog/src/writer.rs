@@ -15,8 +15,9 @@ use waymark_store::{CommitError, Group, Place, Serial, Store, Timestamp};
 
 use crate::access::Access;
 use crate::audit::{Announcement, Journal};
+use crate::business::{Business, CodeTables};
 use crate::command::{Receipt, Refusal, Submission};
-use crate::config::{AccessLimits, RangeLimits, RecordLimits, WriterLimits};
+use crate::config::{AccessLimits, BusinessLimits, RangeLimits, RecordLimits, WriterLimits};
 use crate::deletions::Deletions;
 use crate::forming::{Forming, Marks, Tables, Terms, TooMuch};
 use crate::locate::Locator;
@@ -78,6 +79,7 @@ pub(crate) struct Parts {
     pub(crate) access: Arc<ArcSwap<Access>>,
     pub(crate) ranges: Arc<ArcSwap<Ranges>>,
     pub(crate) templates: Arc<ArcSwap<Templates>>,
+    pub(crate) business: Arc<ArcSwap<Business>>,
     pub(crate) usage: Arc<Usage>,
     pub(crate) visible: Arc<AtomicU64>,
     pub(crate) serials: watch::Sender<Serial>,
@@ -89,6 +91,8 @@ pub(crate) struct Parts {
     pub(crate) limits: RecordLimits,
     pub(crate) access_limits: AccessLimits,
     pub(crate) range_limits: RangeLimits,
+    pub(crate) business_limits: BusinessLimits,
+    pub(crate) codes: Arc<CodeTables>,
     pub(crate) writer_limits: WriterLimits,
     pub(crate) clock: Clock,
 }
@@ -219,6 +223,7 @@ impl Writer {
             access: self.parts.access.load_full(),
             ranges: self.parts.ranges.load_full(),
             templates: self.parts.templates.load_full(),
+            business: self.parts.business.load_full(),
         };
         Forming::new(last.serial, time, tables)
     }
@@ -235,12 +240,15 @@ impl Writer {
     }
 
     fn decide(&mut self, forming: &mut Forming, submission: &Submission) -> Result<Results, TooMuch> {
-        let Parts { rule, limits, access_limits, range_limits, usage, store, requests, .. } = &self.parts;
+        let Parts { rule, limits, access_limits, range_limits, business_limits, codes, usage, store, requests, .. } =
+            &self.parts;
         let terms = Terms {
             rule: *rule,
             limits,
             access: access_limits,
             ranges: range_limits,
+            business: business_limits,
+            codes,
             usage,
             store: store.as_ref(),
             requests,
@@ -390,6 +398,9 @@ impl Writer {
         }
         if forming.templates_changed {
             self.parts.templates.store(Arc::clone(&forming.templates));
+        }
+        if forming.business_changed {
+            self.parts.business.store(Arc::clone(&forming.business));
         }
         self.parts.usage.add(forming.day(), forming.written());
         let mut shown = Ok(());

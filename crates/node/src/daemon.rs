@@ -71,7 +71,8 @@ impl Node {
     /// # Errors
     /// What cannot be opened, by name; what was opened before it is closed again.
     pub async fn start(config: &Config, data: &Path) -> Result<Self, Problem> {
-        let Opened { catalog, recovery } = open_catalog(config.catalog(data)).await?;
+        let options = waymark_catalog::Options { codes: Arc::new(config.codes()?), ..config.catalog(data) };
+        let Opened { catalog, recovery } = open_catalog(options).await?;
         report(&recovery);
         let key = Arc::new(node_key(config, data).await?);
         let (certificate, fingerprint) = show_certificate(config, data)?;
@@ -270,6 +271,13 @@ fn report(recovery: &waymark_catalog::Recovery) {
     }
     for entry in &recovery.unreadable_access {
         tracing::error!(%entry, "this entry about a principal or token cannot be read and gives no rights");
+    }
+    for entry in &recovery.unreadable_business {
+        tracing::error!(%entry, "this enterprise or case of a prefix cannot be read and is left out");
+    }
+    if !recovery.without_keys.is_empty() {
+        let enterprises = recovery.without_keys.join(" ");
+        tracing::error!(%enterprises, "the key file has no key for the personal data of these; put the right file back");
     }
     if let Some(cause) = &recovery.snapshot_problem {
         tracing::warn!(%cause, "the index snapshot was not used; all keys were read");

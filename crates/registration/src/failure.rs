@@ -328,6 +328,15 @@ impl Failure {
             }
             Refusal::TemplateHandleTaken { template } => new(Reason::TemplateHandleTaken).with("template", template),
             Refusal::TemplateRecord => new(Reason::TemplateRecord),
+            Refusal::InvalidBusiness { field, problem } => {
+                new(Reason::InvalidBusiness).with("field", field).with("detail", problem)
+            }
+            Refusal::DocumentTaken => new(Reason::DocumentTaken),
+            Refusal::PrefixTaken => new(Reason::PrefixTaken),
+            Refusal::WrongStep { state, step } => {
+                new(Reason::WrongStep).with("state", state.as_str()).with("step", step.as_str())
+            }
+            Refusal::NotVerified { enterprise } => new(Reason::NotVerified).with("enterprise", enterprise),
             Refusal::NotPermitted => new(Reason::NotPermitted),
             Refusal::Unreadable => new(Reason::Unreadable),
             other => new(Reason::Internal).with("detail", other),
@@ -355,6 +364,11 @@ impl Failure {
             RefusalCode::MarkMoved => Reason::StreamMoved,
             RefusalCode::Unexpected => Reason::Unexpected,
             RefusalCode::Withdrawn => Reason::Withdrawn,
+            RefusalCode::InvalidBusiness => Reason::InvalidBusiness,
+            RefusalCode::DocumentTaken => Reason::DocumentTaken,
+            RefusalCode::PrefixTaken => Reason::PrefixTaken,
+            RefusalCode::WrongStep => Reason::WrongStep,
+            RefusalCode::NotVerified => Reason::NotVerified,
             RefusalCode::RequestReused => Reason::RequestReused,
             RefusalCode::RequestExpired => Reason::IdempotencyExpired,
             RefusalCode::RequestFromFuture => Reason::RequestFromFuture,

@@ -33,6 +33,7 @@ pub mod reasons;
 mod upload;
 
 pub use config::Limits;
+pub use convert::enterprise::{read_profile, show_personal, show_profile};
 pub use counters::{Counters, Event};
 pub use door::{Addresses, Bound, Certificate, Drained, Running, Service, ServiceConfig, Settings, StartError, Tls};
 pub use jobs::FolderError;

@@ -92,6 +92,9 @@ reasons! {
     InvalidAccess "INVALID_ACCESS" InvalidArgument 400
         { "{field} {detail}" "{field}：{detail}" }
         { "correct the field and send it again" "更正该字段后重新发送" }
+    InvalidBusiness "INVALID_BUSINESS" InvalidArgument 400
+        { "{field} {detail}" "{field}：{detail}" }
+        { "correct the field and send it again" "更正该字段后重新发送" }
     PageTokenInvalid "PAGE_TOKEN_INVALID" InvalidArgument 400
         { "the page token is not one this node gave for this query" "分页令牌不是本节点为该查询给出的" }
         { "begin again without a page token, and send the other fields unchanged with each page" "不带分页令牌重新开始，翻页时其它字段保持不变" }
@@ -181,6 +184,25 @@ reasons! {
     TemplateRecord "TEMPLATE_RECORD" FailedPrecondition 409
         { "the identifier is that of a published template" "该标识属于已发布的模板" }
         { "it is changed by the template alone: disable a column, or publish the next version" "只能通过模板更改：停用某列或发布下一版本" }
+    // About enterprises and their prefixes.
+    DocumentTaken "DOCUMENT_TAKEN" AlreadyExists 409
+        { "another enterprise is registered with this document" "该证件已由另一企业登记" }
+        { "check kind and number of the document; if they are right, ask the operator" "请核对证件类型与号码；如无误请联系管理员" }
+    PrefixTaken "PREFIX_TAKEN" AlreadyExists 409
+        { "the prefix is taken" "该前缀已被占用" }
+        { "choose another prefix" "请选择其它前缀" }
+    WrongStep "WRONG_STEP" FailedPrecondition 409
+        { "the prefix is {state}, where the step {step} cannot be taken" "该前缀处于 {state} 状态，不能执行 {step}" }
+        { "read the case and take the step that is next" "请查看该前缀的办理情况，并执行下一步骤" }
+    NotVerified "NOT_VERIFIED" FailedPrecondition 409
+        { "enterprise {enterprise} is not verified, or was changed since" "企业 {enterprise} 未通过实名核验，或核验后已变更" }
+        { "verify its documents and set the result, then approve" "请先核验其证件并登记结果，然后再批准" }
+    NoKeys "NO_KEYS" FailedPrecondition 501
+        { "this node has no file for the keys of personal data" "本节点未配置个人信息密钥文件" }
+        { "tell the operator to set personal.key_file" "请管理员设置 personal.key_file" }
+    KeysFailed "KEYS_FAILED" Unavailable 503
+        { "the keys of personal data cannot be used" "个人信息密钥无法使用" }
+        { "tell the operator; the log of the node says what is wrong with the key file" "请告知管理员；密钥文件的问题见节点日志" }
 
     // About request ids and streams.
     RequestReused "REQUEST_REUSED" InvalidArgument 422

@@ -15,6 +15,9 @@
 //! | export, lease, reconcile codes | print |
 //! | templates | template |
 //! | put from a template | as put |
+//! | write an enterprise, ask for a prefix, read or forget what is said of people | apply |
+//! | verify an enterprise; review, approve, reject, suspend, resume a prefix | review |
+//! | confirm for the top-level node, host, delegate, delete a prefix | home |
 //!
 //! The prefix the command is about must lie in the scope of the credential: for `88.1/x` that is `88.1`, and so it is for the prefix record
 //! `0.NA/88.1` and the bare `88.1`.
@@ -30,6 +33,7 @@ use super::rights::{Rights, Scope};
 use super::role::{Role, Verb, Verbs};
 use super::{Access, Principal, Token, TokenId};
 use crate::actor::{Actor, Door, Proof};
+use crate::business::{BusinessCommand, CaseStep};
 use crate::command::{Command, PutMode, Refusal};
 use crate::range::RangeCommand;
 
@@ -37,12 +41,24 @@ use crate::range::RangeCommand;
 #[derive(Clone, Copy, Debug)]
 pub struct Permit {
     daily_quota: Option<u64>,
+    reviews: bool,
+    local: bool,
 }
 
 impl Permit {
     /// How many writes a day the actor has; `None` for any number.
     pub(crate) const fn daily_quota(&self) -> Option<u64> {
         self.daily_quota
+    }
+
+    /// Whether the actor may see and change every enterprise; others only the one they act for.
+    pub(crate) const fn reviews(&self) -> bool {
+        self.reviews
+    }
+
+    /// Whether the command came from this machine, or from the node itself.
+    pub(crate) const fn is_local(&self) -> bool {
+        self.local
     }
 }
 
@@ -55,7 +71,7 @@ impl Permit {
 /// [`Refusal::NotPermitted`], whatever the reason: who has no right to something learns nothing about it.
 pub fn authorize(actor: &Actor, command: &Command, access: &Access, now: Timestamp) -> Result<Permit, Refusal> {
     if matches!(actor.proof(), Proof::Local) {
-        return Ok(Permit { daily_quota: None });
+        return Ok(Permit { daily_quota: None, reviews: true, local: true });
     }
     let rights = rights_of(actor, access, now).ok_or(Refusal::NotPermitted)?;
     let permitted = verbs_of(command).within(rights.verbs)
@@ -77,8 +93,11 @@ pub fn authorize(actor: &Actor, command: &Command, access: &Access, now: Timesta
             Command::RevokeToken { id, .. } => rights.may_revoke(*id, access),
             Command::Range(command) => rights.covers(&command.folded_prefix()),
             Command::Template(command) => rights.covers(&folded(command.prefix())),
+            Command::Business(command) => rights.reaches_business(command),
         };
-    if permitted { Ok(Permit { daily_quota: rights.principal.daily_quota }) } else { Err(Refusal::NotPermitted) }
+    let reviews = rights.has(Verb::Review) && rights.is_everywhere();
+    let permit = Permit { daily_quota: rights.principal.daily_quota, reviews, local: false };
+    if permitted { Ok(permit) } else { Err(Refusal::NotPermitted) }
 }
 
 /// What the proof of an actor gives at `now`; `None` for nothing. For doors whose calls last: what was taken away since gives nothing. Jobs go on
@@ -131,6 +150,24 @@ fn verbs_of(command: &Command) -> Verbs {
             RangeCommand::Export { .. } | RangeCommand::Lease { .. } | RangeCommand::Reconcile { .. } => &[Verb::Print],
         },
         Command::Template(_) => &[Verb::Template],
+        Command::Business(command) => match &**command {
+            BusinessCommand::PutEnterprise { .. }
+            | BusinessCommand::Forget { .. }
+            | BusinessCommand::Disclose { .. }
+            | BusinessCommand::Apply { .. } => &[Verb::Apply],
+            BusinessCommand::SetRealName { .. } => &[Verb::Review],
+            BusinessCommand::Step { step, .. } => match step {
+                CaseStep::Review
+                | CaseStep::Approve
+                | CaseStep::Reject { .. }
+                | CaseStep::Suspend { .. }
+                | CaseStep::Resume => &[Verb::Review],
+                CaseStep::ConfirmTopLevel { .. }
+                | CaseStep::Host
+                | CaseStep::Delegate { .. }
+                | CaseStep::Delete { .. } => &[Verb::Home],
+            },
+        },
     };
     verbs.iter().copied().collect()
 }
@@ -156,6 +193,16 @@ fn folded(prefix: &[u8]) -> Vec<u8> {
 }
 
 impl Rights {
+    /// Whether a command on enterprises lies where the credential works. An enterprise asks for prefixes it does not have yet, so only a credential
+    /// with a scope of its own holds it back there; that an enterprise is the caller's own is decided where the enterprises are known.
+    fn reaches_business(&self, command: &BusinessCommand) -> bool {
+        match (command, command.folded_prefix()) {
+            (BusinessCommand::Apply { .. }, Some(prefix)) => !self.is_narrowed() || self.covers(&prefix),
+            (_, Some(prefix)) => self.covers(&prefix),
+            (_, None) => !self.is_narrowed() || self.is_everywhere(),
+        }
+    }
+
     fn may_put(&self, new: &Principal, access: &Access) -> bool {
         let former = access.principal(&new.name);
         let manages = self.manages(new) && former.is_none_or(|former| self.manages(former));

@@ -54,6 +54,10 @@ pub enum Verb {
     Print,
     /// Write and publish templates.
     Template,
+    /// Write one's enterprise, ask for prefixes.
+    Apply,
+    /// Verify enterprises, review what they ask for.
+    Review,
 }
 
 /// A set of verbs.
@@ -62,7 +66,7 @@ pub struct Verbs(u32);
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Create,
         Self::Modify,
         Self::Delete,
@@ -78,6 +82,8 @@ impl Verb {
         Self::Allocate,
         Self::Print,
         Self::Template,
+        Self::Apply,
+        Self::Review,
     ];
 
     /// Its name in tokens, audits and messages; never changes.
@@ -99,6 +105,8 @@ impl Verb {
             Self::Allocate => "allocate",
             Self::Print => "print",
             Self::Template => "template",
+            Self::Apply => "apply",
+            Self::Review => "review",
         }
     }
 
@@ -141,12 +149,12 @@ impl Role {
     #[must_use]
     pub fn verbs(self) -> Verbs {
         use Verb::{
-            Allocate, Audit, Create, Delete, Job, List, ManageAccess, Modify, Print, Read, Revoke, Suspend, Template,
-            Watch,
+            Allocate, Apply, Audit, Create, Delete, Job, List, ManageAccess, Modify, Print, Read, Review, Revoke,
+            Suspend, Template, Watch,
         };
         match self {
             Self::Operator => Verb::ALL.into_iter().collect(),
-            Self::Reviewer => [Suspend, Revoke, Read, List, Watch].into_iter().collect(),
+            Self::Reviewer => [Suspend, Revoke, Read, List, Watch, Apply, Review].into_iter().collect(),
             Self::Auditor => [Audit, Read, List, Watch].into_iter().collect(),
             Self::EnterpriseAdministrator => {
                 let all = [
@@ -163,6 +171,7 @@ impl Role {
                     Allocate,
                     Print,
                     Template,
+                    Apply,
                 ];
                 all.into_iter().collect()
             }

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
+use crate::business::BusinessCommand;
 use crate::command::Command;
 use crate::range::{Part, RangeCommand};
 use crate::template::TemplateCommand;
 
-/// The handle as asked, the handle of the prefix, the name of the principal, the id of the token, the name of the package with its serials.
+/// The handle as asked, the name of the enterprise or the prefix of the case, the handle of the prefix, the name of the principal, the id of the token, the name of the package with its serials.
 pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
     match command {
         Command::Put { handle, .. }
@@ -48,6 +49,11 @@ pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
             TemplateCommand::EnableColumn { template, index, .. } => {
                 Cow::Owned(format!("{template}:{index}").into_bytes())
             }
+        },
+        // A new enterprise, or the one of the caller, has its name in the entry the item leads to.
+        Command::Business(command) => match &**command {
+            BusinessCommand::Apply { prefix, .. } | BusinessCommand::Step { prefix, .. } => Cow::Borrowed(prefix),
+            other => Cow::Owned(other.enterprise().map_or_else(|| "E".to_owned(), |id| id.to_string()).into_bytes()),
         },
     }
 }

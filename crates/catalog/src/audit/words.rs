@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::business::{BusinessCommand, CaseStep};
 use crate::command::{AddMode, Command, Outcome, PutMode};
 use crate::range::RangeCommand;
 use crate::template::TemplateCommand;
@@ -91,6 +92,34 @@ impl Verb {
     pub const TEMPLATE_DELETE: Self = Self(84);
     /// Write a record from a template.
     pub const CREATE_FROM_TEMPLATE: Self = Self(85);
+    /// Write an enterprise.
+    pub const ENTERPRISE_PUT: Self = Self(90);
+    /// Note what verifying it came to.
+    pub const ENTERPRISE_REAL_NAME: Self = Self(91);
+    /// Forget what it said of people.
+    pub const ENTERPRISE_FORGET: Self = Self(92);
+    /// Read what it said of people.
+    pub const ENTERPRISE_DISCLOSE: Self = Self(93);
+    /// Ask for a prefix.
+    pub const PREFIX_APPLY: Self = Self(94);
+    /// Take that into review.
+    pub const PREFIX_REVIEW: Self = Self(95);
+    /// Approve it for this node.
+    pub const PREFIX_APPROVE: Self = Self(96);
+    /// Refuse it for this node.
+    pub const PREFIX_REJECT: Self = Self(97);
+    /// Say what the top-level node said.
+    pub const PREFIX_CONFIRM: Self = Self(98);
+    /// Make it live here.
+    pub const PREFIX_HOST: Self = Self(99);
+    /// Make the enterprise's own sites answer for it.
+    pub const PREFIX_DELEGATE: Self = Self(100);
+    /// Stop it.
+    pub const PREFIX_SUSPEND: Self = Self(101);
+    /// Go on with it.
+    pub const PREFIX_RESUME: Self = Self(102);
+    /// End it.
+    pub const PREFIX_DELETE: Self = Self(103);
 
     /// The verb of a command.
     #[must_use]
@@ -129,6 +158,28 @@ impl Verb {
                 TemplateCommand::DeleteDraft { .. } => Self::TEMPLATE_DELETE,
             },
             Command::PutFromTemplate { .. } => Self::CREATE_FROM_TEMPLATE,
+            Command::Business(command) => Self::of_business(command),
+        }
+    }
+
+    const fn of_business(command: &BusinessCommand) -> Self {
+        match command {
+            BusinessCommand::PutEnterprise { .. } => Self::ENTERPRISE_PUT,
+            BusinessCommand::SetRealName { .. } => Self::ENTERPRISE_REAL_NAME,
+            BusinessCommand::Forget { .. } => Self::ENTERPRISE_FORGET,
+            BusinessCommand::Disclose { .. } => Self::ENTERPRISE_DISCLOSE,
+            BusinessCommand::Apply { .. } => Self::PREFIX_APPLY,
+            BusinessCommand::Step { step, .. } => match step {
+                CaseStep::Review => Self::PREFIX_REVIEW,
+                CaseStep::Approve => Self::PREFIX_APPROVE,
+                CaseStep::Reject { .. } => Self::PREFIX_REJECT,
+                CaseStep::ConfirmTopLevel { .. } => Self::PREFIX_CONFIRM,
+                CaseStep::Host => Self::PREFIX_HOST,
+                CaseStep::Delegate { .. } => Self::PREFIX_DELEGATE,
+                CaseStep::Suspend { .. } => Self::PREFIX_SUSPEND,
+                CaseStep::Resume => Self::PREFIX_RESUME,
+                CaseStep::Delete { .. } => Self::PREFIX_DELETE,
+            },
         }
     }
 
@@ -136,7 +187,7 @@ impl Verb {
     #[must_use]
     pub fn name(self) -> Cow<'static, str> {
         let name = match self.0 {
-            64.. => BUSINESS_VERBS.iter().find(|(number, _)| *number == self.0).map(|(_, name)| *name),
+            64.. => numbered(BUSINESS_VERBS, self.0),
             32.. => DOOR_VERBS.get(usize::from(self.0 - Self::AUTHENTICATE.0)).copied(),
             _ => name(VERBS, self.0),
         };
@@ -160,7 +211,7 @@ impl Done {
     /// Its name.
     #[must_use]
     pub fn name(self) -> Cow<'static, str> {
-        name(DONE, self.0).map_or_else(|| Cow::Owned(format!("done-{}", self.0)), Cow::Borrowed)
+        numbered(DONE, self.0).map_or_else(|| Cow::Owned(format!("done-{}", self.0)), Cow::Borrowed)
     }
 }
 
@@ -201,8 +252,11 @@ const VERBS: Names = &[
 /// Names of what only doors refuse; position 0 is number 32.
 const DOOR_VERBS: Names = &["authenticate", "read", "list", "watch", "audit", "job", "manage-access", "any"];
 
-/// Names of what enterprises and their operator do with each other, by number.
-const BUSINESS_VERBS: &[(u8, &str)] = &[
+/// Names and the numbers they stand for.
+type Numbered = &'static [(u8, &'static str)];
+
+/// What enterprises and their operator do with each other.
+const BUSINESS_VERBS: Numbered = &[
     (64, "range-allocate"),
     (65, "range-bind"),
     (66, "range-mark"),
@@ -215,30 +269,57 @@ const BUSINESS_VERBS: &[(u8, &str)] = &[
     (83, "template-enable"),
     (84, "template-delete"),
     (85, "create-from-template"),
+    (90, "enterprise-put"),
+    (91, "enterprise-real-name"),
+    (92, "enterprise-forget"),
+    (93, "enterprise-disclose"),
+    (94, "prefix-apply"),
+    (95, "prefix-review"),
+    (96, "prefix-approve"),
+    (97, "prefix-reject"),
+    (98, "prefix-confirm"),
+    (99, "prefix-host"),
+    (100, "prefix-delegate"),
+    (101, "prefix-suspend"),
+    (102, "prefix-resume"),
+    (103, "prefix-delete"),
 ];
 
-const DONE: Names = &[
-    "created",
-    "replaced",
-    "changed",
-    "deleted",
-    "same",
-    "homed",
-    "unhomed",
-    "suspended",
-    "resumed",
-    "revoked",
-    "stored",
-    "allocated",
-    "exported",
-    "leased",
-    "reconciled",
-    "drafted",
-    "published",
+const DONE: Numbered = &[
+    (1, "created"),
+    (2, "replaced"),
+    (3, "changed"),
+    (4, "deleted"),
+    (5, "same"),
+    (6, "homed"),
+    (7, "unhomed"),
+    (8, "suspended"),
+    (9, "resumed"),
+    (10, "revoked"),
+    (11, "stored"),
+    (12, "allocated"),
+    (13, "exported"),
+    (14, "leased"),
+    (15, "reconciled"),
+    (16, "drafted"),
+    (17, "published"),
+    (20, "applied"),
+    (21, "in-review"),
+    (22, "approved"),
+    (23, "rejected"),
+    (24, "confirmed"),
+    (25, "hosted"),
+    (26, "delegated"),
+    (27, "forgotten"),
+    (28, "disclosed"),
 ];
 
 fn name(names: Names, number: u8) -> Option<&'static str> {
     names.get(usize::from(number).checked_sub(1)?).copied()
+}
+
+fn numbered(names: Numbered, number: u8) -> Option<&'static str> {
+    names.iter().find(|(known, _)| *known == number).map(|(_, name)| *name)
 }
 
 #[cfg(test)]
@@ -258,6 +339,14 @@ mod tests {
         assert_eq!(
             (Verb::TEMPLATE_PUT.name(), Verb::CREATE_FROM_TEMPLATE.name(), Verb(79).name()),
             ("template-put".into(), "create-from-template".into(), "verb-79".into())
+        );
+        assert_eq!(
+            (Verb::ENTERPRISE_PUT.name(), Verb::PREFIX_DELETE.name()),
+            ("enterprise-put".into(), "prefix-delete".into())
+        );
+        assert_eq!(
+            (Verb(70).name(), Done(18).name(), Done(28).name()),
+            ("verb-70".into(), "done-18".into(), "disclosed".into())
         );
         assert_eq!((Verb(40).name(), Verb(63).name()), ("verb-40".into(), "verb-63".into()));
         assert_eq!((Verb(0).name(), Verb(200).name()), ("verb-0".into(), "verb-200".into()));

@@ -179,8 +179,13 @@ mod tests {
             };
             let mut prefixes = Prefixes::default();
             prefixes.insert(HomeName::parse(b"88.1").unwrap(), Serial(1));
-            let (access, ranges) = (Arc::default(), Arc::default());
-            let tables = Tables { prefixes: Arc::new(prefixes), access, ranges, templates: Arc::default() };
+            let tables = Tables {
+                prefixes: Arc::new(prefixes),
+                access: Arc::default(),
+                ranges: Arc::default(),
+                templates: Arc::default(),
+                business: Arc::default(),
+            };
             Self {
                 locator: Locator::new(Arc::clone(&store), waymark_index::new(index).1.reader()),
                 marks: Marks::new(Arc::clone(&store)),
@@ -193,7 +198,10 @@ mod tests {
         }
 
         fn ask(&mut self, actor: &Actor, commands: Vec<Command>) -> Option<Vec<Result<Outcome, Refusal>>> {
+            let codes = crate::business::CodeTables::shipped();
             let terms = Terms {
+                business: &crate::config::BusinessLimits::DEFAULT,
+                codes: &codes,
                 rule: CaseRule::Insensitive,
                 limits: &RecordLimits::DEFAULT,
                 access: &self.limits,

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use waymark_store::{Store, Timestamp};
 
+use crate::business::CodeTables;
 use crate::catalog::Catalog;
 use crate::command::Submission;
-use crate::config::{AccessLimits, RangeLimits, RecordLimits, RequestLimits};
+use crate::config::{AccessLimits, BusinessLimits, RangeLimits, RecordLimits, RequestLimits};
 use crate::forming::{Forming, Marks, Terms, TooMuch};
 use crate::locate::Locator;
 use crate::queue::Results;
@@ -25,6 +26,7 @@ pub(super) struct DryRun {
     forming: Forming,
     rule: waymark_ident::CaseRule,
     limits: RecordLimits,
+    codes: Arc<CodeTables>,
     usage: Usage,
     /// None: imports do not come under request ids.
     requests: Requests,
@@ -41,6 +43,7 @@ impl DryRun {
             forming: Forming::new(last.serial, last.time, catalog.tables()),
             rule: catalog.case_rule(),
             limits: catalog.record_limits(),
+            codes: catalog.codes(),
             usage: Usage::default(),
             requests: Requests::new(RequestLimits::DEFAULT),
             time: last.time,
@@ -78,8 +81,10 @@ impl DryRun {
             rule: self.rule,
             limits: &self.limits,
             store: self.store.as_ref(),
-            // A dry run is a local command: no quota, and it changes no principals or tokens.
+            // A dry run is a local command: no quota, and it changes no principals, tokens or enterprises.
             access: &AccessLimits::DEFAULT,
+            business: &BusinessLimits::DEFAULT,
+            codes: &self.codes,
             ranges: &RangeLimits::DEFAULT,
             usage: &self.usage,
             requests: &self.requests,

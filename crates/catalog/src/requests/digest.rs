@@ -2,6 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use crate::business::{BusinessCommand, CaseStep, EnterpriseId};
 use crate::command::{AddMode, Command, Expect, Order, PutMode, Timestamps};
 use crate::prefixes::HomeName;
 use crate::range::{FormRequest, Part, RangeCommand, RangeName, Span};
@@ -137,7 +138,62 @@ impl Fields {
                 }
                 self.put_mode(*mode);
             }
+            Command::Business(command) => self.business(command),
         }
+    }
+
+    /// Numbers from 90 on. What is sealed is sealed anew each time; its mark is the same for the same clear text.
+    fn business(&mut self, command: &BusinessCommand) {
+        match command {
+            BusinessCommand::PutEnterprise { id, profile, personal, principals } => {
+                self.enterprise(90, *id);
+                // Fields in the order of the type, each by its name.
+                self.bytes(&serde_json::to_vec(profile).unwrap_or_default());
+                self.bytes(personal.as_ref().map_or(&[][..], |fresh| &fresh.mark));
+                self.number(u64::from(principals.is_some()));
+                let principals = principals.as_deref().unwrap_or_default();
+                self.number(u64::try_from(principals.len()).unwrap_or(u64::MAX));
+                principals.iter().for_each(|name| self.bytes(name.as_bytes()));
+            }
+            BusinessCommand::SetRealName { id, result, source, reviewer } => {
+                self.enterprise(91, Some(*id));
+                [result.as_str(), source, reviewer].into_iter().for_each(|text| self.bytes(text.as_bytes()));
+            }
+            BusinessCommand::Forget { id, reason } => {
+                self.enterprise(92, Some(*id));
+                self.bytes(reason.as_bytes());
+            }
+            BusinessCommand::Disclose { id, purpose } => {
+                self.enterprise(93, Some(*id));
+                self.bytes(purpose.as_bytes());
+            }
+            BusinessCommand::Apply { prefix, enterprise, wish, note } => {
+                self.enterprise(94, *enterprise);
+                [&prefix[..], wish.as_str().as_bytes(), note.as_bytes()].into_iter().for_each(|text| self.bytes(text));
+            }
+            BusinessCommand::Step { prefix, step } => {
+                let number = match step {
+                    CaseStep::Review => 95,
+                    CaseStep::Approve => 96,
+                    CaseStep::Reject { .. } => 97,
+                    CaseStep::ConfirmTopLevel { .. } => 98,
+                    CaseStep::Host => 99,
+                    CaseStep::Delegate { .. } => 100,
+                    CaseStep::Suspend { .. } => 101,
+                    CaseStep::Resume => 102,
+                    CaseStep::Delete { .. } => 103,
+                };
+                self.verb(number, prefix);
+                self.bytes(step.kind().as_str().as_bytes());
+                self.bytes(step.reason().as_bytes());
+                self.bytes(&serde_json::to_vec(step.sites()).unwrap_or_default());
+            }
+        }
+    }
+
+    fn enterprise(&mut self, number: u64, id: Option<EnterpriseId>) {
+        self.number(number);
+        self.number(id.map_or(0, |id| u64::from(id.0)));
     }
 
     /// Numbers from 64 on. The secret of a new package is drawn anew each time, and is no part of what was asked for.

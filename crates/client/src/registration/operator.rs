@@ -1,8 +1,10 @@
 //! Calls for running a node: who may do what, which prefixes it serves, what was done.
 
 use tonic::{Streaming, transport::Channel};
+use uuid::Uuid;
 use waymark_api::operator::v1::{
-    self, access_client::AccessClient, audit_client::AuditClient, prefixes_client::PrefixesClient,
+    self, access_client::AccessClient, audit_client::AuditClient, enterprises_client::EnterprisesClient,
+    prefix_cases_client::PrefixCasesClient, prefixes_client::PrefixesClient,
 };
 
 use super::{
@@ -51,10 +53,55 @@ calls! {
     unhome(v1::UnhomeRequest) -> v1::PrefixResponse, prefixes.unhome, Harmless;
     /// One page of the prefixes served.
     prefixes_served(v1::ListPrefixesRequest) -> v1::ListPrefixesResponse, prefixes.list, Harmless;
+    /// One enterprise; without a name the one the caller acts for.
+    enterprise(v1::GetEnterpriseRequest) -> v1::Enterprise, enterprises.get, Harmless;
+    /// One page of enterprises.
+    enterprises_known(v1::ListEnterprisesRequest) -> v1::ListEnterprisesResponse, enterprises.list, Harmless;
+    /// Notes what verifying an enterprise came to.
+    set_real_name(v1::SetRealNameRequest) -> v1::EnterpriseResponse, enterprises.set_real_name, Harmless;
+    /// What an enterprise said of its people; each attempt stands in the audit.
+    disclose(v1::DiscloseRequest) -> v1::PersonalData, enterprises.disclose, Harmless;
+    /// Forgets what an enterprise said of its people.
+    forget(v1::ForgetRequest) -> v1::EnterpriseResponse, enterprises.forget, Harmless;
+    /// The case of one prefix.
+    prefix_case(v1::GetPrefixCaseRequest) -> v1::PrefixCase, cases.get, Harmless;
+    /// One page of the cases of prefixes.
+    prefix_cases(v1::ListPrefixCasesRequest) -> v1::ListPrefixCasesResponse, cases.list, Harmless;
     /// The end of the audit chain.
     audit_head(v1::AuditHeadRequest) -> v1::AuditHead, audit.head, Harmless;
     /// Goes through the whole audit chain.
     verify_audit(v1::VerifyAuditRequest) -> v1::VerifyAuditResponse, audit.verify, Harmless;
+}
+
+/// Writes a call that goes under a request id: the one it comes with, or a new one.
+macro_rules! calls_under_id {
+    ($($(#[$doc:meta])* $name:ident($request:ty) -> $response:ty, $service:ident.$method:ident;)*) => {
+        impl Registrar {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// A refusal, or [`CallError::Unknown`] with the request id when no definite answer came in time.
+                pub async fn $name(&self, mut request: $request) -> Result<$response, CallError> {
+                    let id = Uuid::try_parse(&request.request_id).unwrap_or_else(|_| Uuid::now_v7());
+                    if request.request_id.is_empty() {
+                        request.request_id = id.to_string();
+                    }
+                    let call = |request| async move { self.$service().$method(request).await };
+                    self.repeat(&request, Repeat::UnderId(id), call).await
+                }
+            )*
+        }
+    };
+}
+
+calls_under_id! {
+    /// Writes an enterprise.
+    put_enterprise(v1::PutEnterpriseRequest) -> v1::EnterpriseResponse, enterprises.put;
+    /// Asks for a prefix.
+    apply_for_prefix(v1::ApplyForPrefixRequest) -> v1::PrefixCaseResponse, cases.apply;
+    /// Takes a step in the case of a prefix.
+    step(v1::StepRequest) -> v1::PrefixCaseResponse, cases.step;
 }
 
 impl Registrar {
@@ -72,6 +119,14 @@ impl Registrar {
 
     fn prefixes(&self) -> PrefixesClient<Channel> {
         PrefixesClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
+    }
+
+    fn enterprises(&self) -> EnterprisesClient<Channel> {
+        EnterprisesClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
+    }
+
+    fn cases(&self) -> PrefixCasesClient<Channel> {
+        PrefixCasesClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
     }
 
     fn audit(&self) -> AuditClient<Channel> {

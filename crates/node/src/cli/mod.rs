@@ -16,11 +16,13 @@ use crate::{
 
 mod access;
 mod audit;
+mod enterprise;
 mod export;
 pub(crate) mod import;
 mod load;
 mod pages;
 mod prefix;
+mod prefix_case;
 pub(crate) mod present;
 pub(crate) mod resolve;
 mod run;
@@ -147,6 +149,9 @@ pub(crate) enum Command {
     /// Check, repair and describe stored data.
     #[command(subcommand)]
     Store(Store),
+    /// Say who the enterprises are, or change that.
+    #[command(subcommand)]
+    Enterprise(enterprise::Enterprise),
     /// Say which prefixes a node serves, or change that.
     #[command(subcommand)]
     Prefix(Prefix),
@@ -297,6 +302,9 @@ pub(crate) enum Prefix {
     Home(PrefixChange),
     /// Stop serving prefixes; their identifiers stay.
     Unhome(PrefixChange),
+    /// Applications for prefixes and what becomes of them.
+    #[command(flatten)]
+    Case(prefix_case::PrefixCase),
 }
 
 /// Prefixes to change.

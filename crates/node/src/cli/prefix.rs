@@ -8,7 +8,7 @@ use waymark_client::registration::CallError;
 use super::{
     Prefix, Shown,
     access::place::Where,
-    present,
+    prefix_case, present,
     run::folder_config,
     server::answer,
     store::{self, data_failed, existing, open},
@@ -27,6 +27,7 @@ pub(crate) async fn run(command: &Prefix, texts: &Texts, shown: Shown) -> Result
     let place = match command {
         Prefix::List(place) => place,
         Prefix::Home(change) | Prefix::Unhome(change) => &change.place,
+        Prefix::Case(command) => return prefix_case::run(command, texts, shown).await,
     };
     if place.connection.is_meant(place.folder.data.as_deref())? {
         return Ok(on_server(command, place, texts, shown).await?);
@@ -51,6 +52,7 @@ pub(crate) async fn run(command: &Prefix, texts: &Texts, shown: Shown) -> Result
         }
         Prefix::Home(arguments) => change(arguments, true, texts).await,
         Prefix::Unhome(arguments) => change(arguments, false, texts).await,
+        Prefix::Case(command) => prefix_case::run(command, texts, shown).await,
     }
 }
 
@@ -80,6 +82,8 @@ async fn on_server(command: &Prefix, place: &Where, texts: &Texts, shown: Shown)
         }
         Prefix::Home(change) => (&change.prefixes, true),
         Prefix::Unhome(change) => (&change.prefixes, false),
+        // Cases go their own way to the server.
+        Prefix::Case(_) => return Ok(Exit::Done),
     };
     for prefix in prefixes {
         let name = prefix.clone();

@@ -6,8 +6,8 @@ use tokio::runtime::Runtime;
 use waymark_api::registration::v1::{self, change::Action};
 
 use super::{
-    Command, Daemon, Folder, Shown, Tool, access, audit, export, import, language_of, load, pages, parse, prefix,
-    resolve,
+    Command, Daemon, Folder, Shown, Tool, access, audit, enterprise, export, import, language_of, load, pages, parse,
+    prefix, resolve,
     server::{self, withdraw},
     status, store, template, terminal,
 };
@@ -65,6 +65,7 @@ async fn command(command: &Command, texts: &Texts, shown: Shown) -> Result<Exit,
         Command::Export(arguments) => export::run(arguments, texts).await,
         Command::Status(arguments) => status::run(arguments, texts, shown).await,
         Command::Store(command) => store::run(command, texts, shown).await,
+        Command::Enterprise(command) => enterprise::run(command, texts, shown).await,
         Command::Prefix(command) => prefix::run(command, texts, shown).await,
         Command::Demo(arguments) => Ok(demo::run(arguments, texts, shown).await?),
         Command::Config => {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use waymark_catalog::audit::Algorithm;
+use waymark_catalog::business::{CodeTable, CodeTables};
 use waymark_catalog::config::{RangeLimits, RecordLimits, Ruling, WriterLimits};
 use waymark_ident::CaseRule;
 use waymark_resolver::policy::Network;
@@ -25,6 +26,9 @@ pub mod schema;
 
 pub use load::Values;
 pub use options::OPTIONS;
+
+/// The keys of personal data, within the data folder.
+const PERSONAL_KEYS: &str = "personal.keys";
 
 /// Data folder unless configured.
 pub const DEFAULT_DATA: &str = "waymark-data";
@@ -258,7 +262,32 @@ impl Config {
         options.audit.refusal_interval = Duration::from_secs(self.values.number("audit.refusal_seconds"));
         options.audit.keep = Duration::from_secs(self.values.number("audit.keep_days").saturating_mul(86_400));
         options.audit.refusal_lines = self.values.number("audit.refusal_lines");
+        options.business.enterprises = self.count("enterprise.enterprises");
+        options.business.prefixes_per_enterprise = self.count("enterprise.prefixes");
+        options.personal_keys = Some(self.path("personal.key_file").unwrap_or_else(|| data.join(PERSONAL_KEYS)));
         options
+    }
+
+    /// The tables of codes enterprises are held to: those that come with the program, where no others are named.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is no such table.
+    pub fn codes(&self) -> Result<CodeTables, Problem> {
+        let mut tables = CodeTables::shipped();
+        for (key, table) in
+            [("enterprise.industry_codes", &mut tables.industries), ("enterprise.region_codes", &mut tables.regions)]
+        {
+            let Some(path) = self.path(key) else { continue };
+            let unusable = |cause: &dyn std::fmt::Display| {
+                Problem::new("codes-unusable", Exit::Usage)
+                    .with("key", key)
+                    .with("path", path.display())
+                    .with("cause", cause)
+            };
+            let text = std::fs::read_to_string(&path).map_err(|cause| unusable(&cause))?;
+            *table = CodeTable::parse(&text).map_err(|cause| unusable(&cause))?;
+        }
+        Ok(tables)
     }
 }
 

@@ -9,6 +9,7 @@ use super::schema::{Kind, Spec};
 
 mod access;
 mod audit;
+mod enterprise;
 mod jobs;
 mod listen;
 mod log;
@@ -73,6 +74,7 @@ const SECTIONS: &[&[Spec]] = &[
     site::OPTIONS,
     names::OPTIONS,
     ranges::OPTIONS,
+    enterprise::OPTIONS,
     store::OPTIONS,
     write::OPTIONS,
     source::OPTIONS,

@@ -3,9 +3,11 @@
 
 pub(crate) mod answer;
 pub(crate) mod change;
+pub(crate) mod enterprise;
 pub(crate) mod identifier;
 pub(crate) mod package;
 pub(crate) mod page;
+pub(crate) mod prefix_case;
 pub(crate) mod principal;
 pub(crate) mod request_id;
 pub(crate) mod value;

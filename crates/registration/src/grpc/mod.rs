@@ -19,6 +19,8 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 use waymark_api::operator::v1::access_server::AccessServer;
 use waymark_api::operator::v1::audit_server::AuditServer;
+use waymark_api::operator::v1::enterprises_server::EnterprisesServer;
+use waymark_api::operator::v1::prefix_cases_server::PrefixCasesServer;
 use waymark_api::operator::v1::prefixes_server::PrefixesServer;
 use waymark_api::registration::v1::jobs_server::JobsServer;
 use waymark_api::registration::v1::packages_server::PackagesServer;
@@ -81,6 +83,8 @@ pub(crate) fn serve(
         .add_service(service!(PackagesServer, packages::Packages::new(edge), limits))
         .add_service(service!(AccessServer, operator::access::AccessService::new(edge), limits))
         .add_service(service!(PrefixesServer, operator::prefixes::PrefixService::new(edge), limits))
+        .add_service(service!(EnterprisesServer, operator::enterprises::EnterpriseService::new(edge), limits))
+        .add_service(service!(PrefixCasesServer, operator::cases::CaseService::new(edge), limits))
         .add_service(service!(AuditServer, operator::audit::AuditService::new(edge), limits));
     let mut stopping = edge.stopping.clone();
     let stop = async move { stopping.begun().await };

@@ -1,0 +1,255 @@
+//! Enterprises and cases as they stand in the log: JSON, since they are small, few, and read by people too.
+//!
+//! ```text
+//! key   00 'E' 'R' number(4)      body  {"v":1,"profile":{...},"personal":{"subject":"hex","nonce":"hex","sealed":"hex"},"forgotten":null,
+//!                                        "real_name":{...},"principals":["acme"],"created":1800000000000,"by":"acme","since":1800000000000}
+//! key   00 'E' 'D' number(4)      body  {"v":1,"times":1,"by":"operator","purpose":"","since":1800000000000}
+//! key   00 'X' prefix             body  {"v":1,"enterprise":7,"state":"active","wish":"hosted","placement":"here",
+//!                                        "steps":[{"kind":"apply","time":1800000000000,"by":"acme","reason":""}]}
+//! ```
+//! Numbers in keys are big-endian; prefixes are folded. `profile` has the fields of [`Profile`]. What is said of people is sealed, see
+//! [`crate::vault`]; `forgotten` is `{"subject":"hex","reason":""}` when it was. Times are milliseconds since 1970.
+
+use serde::{Deserialize, Serialize};
+use waymark_store::{Serial, Timestamp};
+
+use super::enterprise::{Enterprise, EnterpriseId, Forgotten, Profile, RealName};
+use super::prefix_case::{CaseState, Placement, PrefixCase, Step, StepKind, Wish};
+use super::table::Disclosure;
+use crate::vault::Sealed;
+
+/// Version of all bodies.
+const VERSION: u32 = 1;
+
+/// Why a stored enterprise or case cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoredBusinessError {
+    /// Written by a newer version of this program.
+    #[error("version {found}, this program knows version 1")]
+    Version {
+        /// The version found.
+        found: u32,
+    },
+    /// Not in the form of its version.
+    #[error("not in the form of version 1")]
+    Form,
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    v: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EnterpriseBody {
+    v: u32,
+    profile: Profile,
+    personal: Option<SealedBody>,
+    forgotten: Option<ForgottenBody>,
+    real_name: Option<RealName>,
+    principals: Vec<String>,
+    created: u64,
+    by: String,
+    since: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SealedBody {
+    subject: String,
+    nonce: String,
+    sealed: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ForgottenBody {
+    subject: String,
+    reason: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DisclosureBody {
+    v: u32,
+    times: u64,
+    by: String,
+    purpose: String,
+    since: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseBody {
+    v: u32,
+    enterprise: u32,
+    state: CaseState,
+    wish: Wish,
+    placement: Placement,
+    steps: Vec<StepBody>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StepBody {
+    kind: StepKind,
+    time: u64,
+    by: String,
+    reason: String,
+}
+
+impl Enterprise {
+    /// The body of its entry.
+    pub(crate) fn to_body(&self) -> Vec<u8> {
+        write(&EnterpriseBody {
+            v: VERSION,
+            profile: self.profile.clone(),
+            personal: self.personal.as_ref().map(|sealed| SealedBody {
+                subject: hex::encode(sealed.subject),
+                nonce: hex::encode(sealed.nonce),
+                sealed: hex::encode(&sealed.bytes),
+            }),
+            forgotten: self.forgotten.as_ref().map(|forgotten| ForgottenBody {
+                subject: hex::encode(forgotten.subject),
+                reason: forgotten.reason.clone(),
+            }),
+            real_name: self.real_name.clone(),
+            principals: self.principals.iter().map(|name| name.as_ref().to_owned()).collect(),
+            created: self.created.0,
+            by: self.by.as_ref().to_owned(),
+            since: self.time.0,
+        })
+    }
+
+    /// Reads the entry of the enterprise `id`.
+    ///
+    /// # Errors
+    /// See [`StoredBusinessError`].
+    pub(crate) fn from_body(id: EnterpriseId, body: &[u8], serial: Serial) -> Result<Self, StoredBusinessError> {
+        let body: EnterpriseBody = read(body)?;
+        let personal = body.personal.map(|sealed| {
+            let bytes = hex::decode(&sealed.sealed).map_err(|_| StoredBusinessError::Form)?;
+            Ok(Sealed { subject: array(&sealed.subject)?, nonce: array(&sealed.nonce)?, bytes })
+        });
+        let forgotten = body
+            .forgotten
+            .map(|forgotten| Ok(Forgotten { subject: array(&forgotten.subject)?, reason: forgotten.reason }));
+        Ok(Self {
+            id,
+            profile: body.profile,
+            personal: personal.transpose()?,
+            forgotten: forgotten.transpose()?,
+            real_name: body.real_name,
+            principals: body.principals.iter().map(|name| name.as_str().into()).collect(),
+            created: Timestamp(body.created),
+            by: body.by.into(),
+            serial,
+            time: Timestamp(body.since),
+        })
+    }
+}
+
+impl Disclosure {
+    /// The body of its entry.
+    pub(crate) fn to_body(&self) -> Vec<u8> {
+        let (by, purpose) = (self.by.as_ref().to_owned(), self.purpose.clone());
+        write(&DisclosureBody { v: VERSION, times: self.times, by, purpose, since: self.time.0 })
+    }
+
+    /// Reads an entry.
+    ///
+    /// # Errors
+    /// See [`StoredBusinessError`].
+    pub(crate) fn from_body(body: &[u8], serial: Serial) -> Result<Self, StoredBusinessError> {
+        let DisclosureBody { times, by, purpose, since, .. } = read(body)?;
+        Ok(Self { times, by: by.into(), purpose, time: Timestamp(since), serial })
+    }
+}
+
+impl PrefixCase {
+    /// The body of its entry.
+    pub(crate) fn to_body(&self) -> Vec<u8> {
+        let step = |step: &Step| {
+            let (by, reason) = (step.by.as_ref().to_owned(), step.reason.clone());
+            StepBody { kind: step.kind, time: step.time.0, by, reason }
+        };
+        write(&CaseBody {
+            v: VERSION,
+            enterprise: self.enterprise.0,
+            state: self.state,
+            wish: self.wish,
+            placement: self.placement.clone(),
+            steps: self.steps.iter().map(step).collect(),
+        })
+    }
+
+    /// Reads the entry of the case of `prefix`.
+    ///
+    /// # Errors
+    /// See [`StoredBusinessError`].
+    pub(crate) fn from_body(prefix: &[u8], body: &[u8], serial: Serial) -> Result<Self, StoredBusinessError> {
+        let body: CaseBody = read(body)?;
+        let step = |step: StepBody| {
+            let (time, by) = (Timestamp(step.time), step.by.into());
+            Step { kind: step.kind, time, by, reason: step.reason }
+        };
+        Ok(Self {
+            prefix: prefix.into(),
+            enterprise: EnterpriseId(body.enterprise),
+            state: body.state,
+            wish: body.wish,
+            placement: body.placement,
+            steps: body.steps.into_iter().map(step).collect(),
+            serial,
+        })
+    }
+}
+
+fn array<const N: usize>(text: &str) -> Result<[u8; N], StoredBusinessError> {
+    let mut bytes = [0; N];
+    hex::decode_to_slice(text, &mut bytes).map_err(|_| StoredBusinessError::Form)?;
+    Ok(bytes)
+}
+
+fn write(body: &impl Serialize) -> Vec<u8> {
+    // Cannot fail: texts, numbers and lists of them.
+    serde_json::to_vec(body).unwrap_or_default()
+}
+
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, StoredBusinessError> {
+    let Versioned { v } = serde_json::from_slice(body).map_err(|_| StoredBusinessError::Form)?;
+    if v != VERSION {
+        return Err(StoredBusinessError::Version { found: v });
+    }
+    serde_json::from_slice(body).map_err(|_| StoredBusinessError::Form)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CASE: &str = r#"{"v":1,"enterprise":7,"state":"active","wish":"own-site","placement":{"sites":[{"ip":"2001:db8::1","tcp":2641,"udp":null,"http":null}]},"steps":[{"kind":"apply","time":5,"by":"acme","reason":"\"x\""}]}"#;
+
+    #[test]
+    fn bodies_come_back_byte_for_byte() {
+        let case = PrefixCase::from_body(b"88.1.2", CASE.as_bytes(), Serial(4)).unwrap();
+        assert_eq!((case.serial, case.enterprise, case.state), (Serial(4), EnterpriseId(7), CaseState::Active));
+        assert_eq!(String::from_utf8(case.to_body()).unwrap(), CASE);
+        let here = CASE.replace(r#"{"sites":[{"ip":"2001:db8::1","tcp":2641,"udp":null,"http":null}]}"#, "\"here\"");
+        assert_eq!(PrefixCase::from_body(b"88.1.2", here.as_bytes(), Serial(4)).unwrap().placement, Placement::Here);
+        let body = r#"{"v":1,"times":3,"by":"op","purpose":"audit","since":9}"#;
+        let disclosure = Disclosure::from_body(body.as_bytes(), Serial(5)).unwrap();
+        assert_eq!(String::from_utf8(disclosure.to_body()).unwrap(), body);
+    }
+
+    #[test]
+    fn other_versions_and_forms_are_refused() {
+        let read = |body: &str| PrefixCase::from_body(b"88.1.2", body.as_bytes(), Serial(1)).unwrap_err();
+        assert_eq!(read(&CASE.replace("\"v\":1", "\"v\":2")), StoredBusinessError::Version { found: 2 });
+        for (old, new) in [("active", "aktive"), ("\"wish\"", "\"wich\""), ("apply", "ask"), ("2001:db8::1", "x")] {
+            assert_eq!(read(&CASE.replacen(old, new, 1)), StoredBusinessError::Form, "{old}");
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! `waymark.operator.v1.Enterprises`: who the enterprises are.
+//!
+//! What may be changed is the writer's to decide. What is shown is decided here, by [`visible`]: those who review or audit everywhere see all,
+//! others the enterprise they act for. Personal data is sealed here, before it becomes part of a command, and opened here, behind the command that
+//! notes who reads it.
+
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+use tonic::{Request, Response, Status};
+use waymark_api::operator::v1::{self, enterprises_server};
+use waymark_catalog::Receipt;
+use waymark_catalog::access::Verb;
+use waymark_catalog::business::{Business, BusinessCommand, Enterprise, EnterpriseId, visible};
+use waymark_catalog::vault::{Fresh, Personal, Subject, Vault, VaultError};
+
+use crate::convert::answer::{Same, receipt};
+use crate::convert::enterprise::{
+    needed_id, read_id, read_personal, read_profile, real_name_result, show, show_personal,
+};
+use crate::convert::page::{Question, size};
+use crate::convert::request_id;
+use crate::edge::Edge;
+use crate::edge::caller::Caller;
+use crate::failure::Failure;
+use crate::grpc::{answer, caller};
+use crate::reasons::Reason;
+
+/// The service over the edge.
+pub(in crate::grpc) struct EnterpriseService {
+    edge: Arc<Edge>,
+}
+
+impl EnterpriseService {
+    pub(in crate::grpc) fn new(edge: &Arc<Edge>) -> Self {
+        Self { edge: Arc::clone(edge) }
+    }
+
+    async fn put(&self, caller: &Caller, request: v1::PutEnterpriseRequest) -> Result<v1::EnterpriseResponse, Failure> {
+        let v1::PutEnterpriseRequest { id, profile, personal, principals, request_id } = request;
+        let id = read_id("id", &id)?;
+        let profile = profile.ok_or_else(|| Failure::invalid_field("profile", "is missing"))?;
+        let profile = Box::new(read_profile(profile)?);
+        let known = self.subject(caller, id);
+        let personal = match personal {
+            Some(personal) => Some(Box::new(self.seal(caller, known, read_personal(personal)?).await?)),
+            None => None,
+        };
+        let drawn = personal.as_ref().map(|fresh| fresh.sealed.subject).filter(|subject| Some(*subject) != known);
+        let principals = principals.map(|given| given.names.into_iter().map(Arc::from).collect());
+        let order = BusinessCommand::PutEnterprise { id, profile, personal, principals }.into();
+        let request = request_id::request(&request_id, &order)?;
+        let done = self.edge.apply(caller, order, request).await;
+        let is_unused = match &done {
+            Ok(receipt) => receipt.repeated,
+            Err(failure) => wrote_nothing(failure.reason()),
+        };
+        if let Some(subject) = drawn.filter(|_| is_unused) {
+            let vault = self.vault()?;
+            off_loop(move || vault.forget(&subject)).await?;
+        }
+        self.answer(caller, id, &done?)
+    }
+
+    /// Whose key the personal data of an enterprise is sealed with; that it is the caller's to write is the writer's to say.
+    fn subject(&self, caller: &Caller, id: Option<EnterpriseId>) -> Option<Subject> {
+        let business = self.edge.catalog.business();
+        let known = match id {
+            Some(id) => business.enterprise(id),
+            None => business.of_principal(&caller.rights.principal.name),
+        };
+        known.and_then(|known| known.personal.as_ref()).map(|sealed| sealed.subject)
+    }
+
+    /// Seals, under a new key where there is none. Who may write no enterprise at all is not given one.
+    async fn seal(&self, caller: &Caller, subject: Option<Subject>, personal: Personal) -> Result<Fresh, Failure> {
+        if !caller.rights.has(Verb::Apply) {
+            return Err(self.edge.deny(caller, Verb::Apply, b"E"));
+        }
+        let vault = self.vault()?;
+        off_loop(move || vault.seal(subject, &personal)).await
+    }
+
+    fn vault(&self) -> Result<Arc<Vault>, Failure> {
+        self.edge.catalog.vault().cloned().ok_or_else(|| Failure::new(Reason::NoKeys))
+    }
+
+    /// The enterprise as it is after a command.
+    fn answer(
+        &self,
+        caller: &Caller,
+        id: Option<EnterpriseId>,
+        done: &Receipt,
+    ) -> Result<v1::EnterpriseResponse, Failure> {
+        let business = self.edge.catalog.business();
+        let written = || business.enterprises().rev().find(|each| each.serial == done.serial);
+        // A repeated request leads to an entry that may have been replaced since.
+        let enterprise = find(&business, caller, id).or_else(written);
+        let enterprise = enterprise.map(|enterprise| show(enterprise, &business));
+        Ok(v1::EnterpriseResponse { enterprise, receipt: Some(receipt(done, Same::Unchanged)) })
+    }
+
+    fn get(&self, caller: &Caller, id: &str) -> Result<v1::Enterprise, Failure> {
+        let (id, business) = (read_id("id", id)?, self.edge.catalog.business());
+        let found = find(&business, caller, id).ok_or_else(not_found)?;
+        Ok(show(found, &business))
+    }
+
+    fn list(
+        &self,
+        caller: &Caller,
+        request: &v1::ListEnterprisesRequest,
+    ) -> Result<v1::ListEnterprisesResponse, Failure> {
+        let question = Question::of(&[b"enterprises"]);
+        let after = question.number(&request.page_token)?.unwrap_or(0);
+        let business = self.edge.catalog.business();
+        let mut seen =
+            business.enterprises().filter(|each| u64::from(each.id.0) > after && visible(&caller.rights, each));
+        let page: Vec<_> = seen.by_ref().take(size(request.page_size)).collect();
+        let last = page.last().filter(|_| seen.next().is_some());
+        Ok(v1::ListEnterprisesResponse {
+            next_page_token: last.map_or_else(String::new, |last| question.token(&u64::from(last.id.0).to_be_bytes())),
+            enterprises: page.into_iter().map(|each| show(each, &business)).collect(),
+        })
+    }
+
+    async fn set_real_name(
+        &self,
+        caller: &Caller,
+        request: v1::SetRealNameRequest,
+    ) -> Result<v1::EnterpriseResponse, Failure> {
+        let v1::SetRealNameRequest { id, result, source, reviewer } = request;
+        let (id, result) = (needed_id(&id)?, real_name_result(&result)?);
+        let command = BusinessCommand::SetRealName { id, result, source, reviewer };
+        let done = self.edge.apply(caller, command.into(), None).await?;
+        self.answer(caller, Some(id), &done)
+    }
+
+    async fn disclose(&self, caller: &Caller, request: v1::DiscloseRequest) -> Result<v1::PersonalData, Failure> {
+        let v1::DiscloseRequest { id, purpose } = request;
+        let (id, vault) = (needed_id(&id)?, self.vault()?);
+        let command = BusinessCommand::Disclose { id, purpose };
+        self.edge.apply(caller, command.into(), None).await?;
+        let business = self.edge.catalog.business();
+        let sealed = business.enterprise(id).and_then(|enterprise| enterprise.personal.clone());
+        let sealed = sealed.ok_or_else(not_found)?;
+        let opened = off_loop(move || vault.unseal(&sealed)).await?;
+        opened.map(|personal| show_personal(&personal)).ok_or_else(not_found)
+    }
+
+    async fn forget(&self, caller: &Caller, request: v1::ForgetRequest) -> Result<v1::EnterpriseResponse, Failure> {
+        let v1::ForgetRequest { id, reason } = request;
+        let (id, vault) = (needed_id(&id)?, self.vault()?);
+        let done = self.edge.apply(caller, BusinessCommand::Forget { id, reason }.into(), None).await?;
+        // Only what the record says is forgotten: somebody may have given new data meanwhile.
+        let business = self.edge.catalog.business();
+        let forgotten = business.enterprise(id).and_then(|enterprise| enterprise.forgotten.as_ref());
+        if let Some(subject) = forgotten.map(|forgotten| forgotten.subject) {
+            off_loop(move || vault.forget(&subject)).await?;
+        }
+        self.answer(caller, Some(id), &done)
+    }
+}
+
+/// The enterprise of a name, or the one the caller acts for, if the caller may know of it.
+fn find<'a>(business: &'a Business, caller: &Caller, id: Option<EnterpriseId>) -> Option<&'a Arc<Enterprise>> {
+    let found = match id {
+        Some(id) => business.enterprise(id),
+        None => business.of_principal(&caller.rights.principal.name),
+    };
+    found.filter(|enterprise| visible(&caller.rights, enterprise))
+}
+
+/// Whether a failure says for certain that nothing was written, so that a key drawn for it can be dropped: refused calls must not fill the file.
+const fn wrote_nothing(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::InvalidArgument
+            | Reason::InvalidBusiness
+            | Reason::DocumentTaken
+            | Reason::NotPermitted
+            | Reason::NotFound
+            | Reason::RequestReused
+            | Reason::IdempotencyExpired
+            | Reason::RequestFromFuture
+            | Reason::Busy
+    )
+}
+
+/// What there is not and what is another's are answered alike.
+fn not_found() -> Failure {
+    Failure::new(Reason::NotFound).with("what", "enterprise")
+}
+
+/// Works with the key file where waiting is allowed. What is wrong with it is for the operator's log, not for callers.
+async fn off_loop<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, VaultError> + Send + 'static,
+) -> Result<T, Failure> {
+    let done = spawn_blocking(work).await.map_err(|_| Failure::new(Reason::KeysFailed))?;
+    done.map_err(|error| {
+        tracing::error!(%error, "the keys of personal data cannot be used");
+        Failure::new(Reason::KeysFailed)
+    })
+}
+
+#[tonic::async_trait]
+impl enterprises_server::Enterprises for EnterpriseService {
+    async fn put(
+        &self,
+        request: Request<v1::PutEnterpriseRequest>,
+    ) -> Result<Response<v1::EnterpriseResponse>, Status> {
+        let caller = caller(&self.edge, &request).await?;
+        answer(&self.edge, &caller, Self::put(self, &caller, request.into_inner())).await
+    }
+
+    async fn get(&self, request: Request<v1::GetEnterpriseRequest>) -> Result<Response<v1::Enterprise>, Status> {
+        let caller = caller(&self.edge, &request).await?;
+        answer(&self.edge, &caller, async { Self::get(self, &caller, &request.get_ref().id) }).await
+    }
+
+    async fn list(
+        &self,
+        request: Request<v1::ListEnterprisesRequest>,
+    ) -> Result<Response<v1::ListEnterprisesResponse>, Status> {
+        let caller = caller(&self.edge, &request).await?;
+        answer(&self.edge, &caller, async { Self::list(self, &caller, request.get_ref()) }).await
+    }
+
+    async fn set_real_name(
+        &self,
+        request: Request<v1::SetRealNameRequest>,
+    ) -> Result<Response<v1::EnterpriseResponse>, Status> {
+        let caller = caller(&self.edge, &request).await?;
+        answer(&self.edge, &caller, Self::set_real_name(self, &caller, request.into_inner())).await
+    }
+
+    async fn disclose(&self, request: Request<v1::DiscloseRequest>) -> Result<Response<v1::PersonalData>, Status> {
+        let caller = caller(&self.edge, &request).await?;
+        answer(&self.edge, &caller, Self::disclose(self, &caller, request.into_inner())).await
+    }
+
+    async fn forget(&self, request: Request<v1::ForgetRequest>) -> Result<Response<v1::EnterpriseResponse>, Status> {
+        let caller = caller(&self.edge, &request).await?;
+        answer(&self.edge, &caller, Self::forget(self, &caller, request.into_inner())).await
+    }
+}
