@@ -111,10 +111,14 @@ fn of_samples(arguments: &Arguments, starters: &[Definition], lines: &str, by_te
     let (mut input, mut names) = (String::new(), BTreeSet::new());
     for line in lines.lines() {
         let sample: serde_json::Value = serde_json::from_str(line)?;
-        let values = sample["values"].as_array().map_or(&[][..], Vec::as_slice);
-        let named = values.iter().find(|value| value["type"] == "TEMPLATE");
-        let named = named.and_then(|value| value["data"]["value"].as_str()).unwrap_or_default();
-        let prefix = sample["handle"].as_str().and_then(|handle| handle.split('/').next()).unwrap_or_default();
+        let values = sample.get("values").and_then(serde_json::Value::as_array).map_or(&[][..], Vec::as_slice);
+        let named = values.iter().find(|value| value.get("type").is_some_and(|kind| kind == "TEMPLATE"));
+        let named = named.and_then(|value| value.pointer("/data/value")?.as_str()).unwrap_or_default();
+        let prefix = sample
+            .get("handle")
+            .and_then(|it| it.as_str())
+            .and_then(|handle| handle.split('/').next())
+            .unwrap_or_default();
         let Ok(name) = TemplateName::parse_in(prefix.as_bytes(), named) else { continue };
         if starters.iter().any(|it| it.code == name.code() && it.version == name.version()) {
             input.push_str(line);
