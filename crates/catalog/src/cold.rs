@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use waymark_ident::{CaseRule, Handle};
-use waymark_store::{ReadError, Serial, StateError, Store};
+use waymark_store::{DamagedKey, ReadError, Serial, StateError, Store};
 
 use crate::locate::{Located, Locator};
 use crate::prefixes::key_of;
@@ -67,20 +67,28 @@ impl ColdReader {
     ) -> Result<(), FetchError> {
         // Reserved keys sort before all others.
         let after = if after.is_empty() && prefix.is_empty() { &[0, u8::MAX] } else { after };
-        let mut wrong = None;
-        self.store.scan_keys(after, prefix, &mut |entry| {
+        let mut wrong: Option<FetchError> = None;
+        self.store.scan_keys(after, prefix, &mut |met| {
+            let entry = match met {
+                Ok(entry) => entry,
+                Err(DamagedKey { key, .. }) if is_reserved(key) => return ControlFlow::Continue(()),
+                Err(DamagedKey { error, .. }) => {
+                    wrong = Some(error.into());
+                    return ControlFlow::Break(());
+                }
+            };
             if is_reserved(entry.key) {
                 return ControlFlow::Continue(());
             }
             match verify(entry.key, entry.body, self.rule) {
                 Ok(stored) => visit(entry.key, stored),
                 Err(error) => {
-                    wrong = Some(error);
+                    wrong = Some(error.into());
                     ControlFlow::Break(())
                 }
             }
         })?;
-        wrong.map_or(Ok(()), |error| Err(error.into()))
+        wrong.map_or(Ok(()), Err)
     }
 
     /// Number of live records under `prefix`, folded to upper case, as of the last commit the state was fed with.

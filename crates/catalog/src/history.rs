@@ -66,6 +66,8 @@ impl ColdReader {
             let version = match walk.next() {
                 Ok(Some(version)) => version,
                 Ok(None) | Err(HistoryError::Follow(FollowError::Compacted { .. })) => break,
+                // What lies before it is told; whoever goes on from there is told of the error.
+                Err(_) if !versions.is_empty() => break,
                 Err(error) => return Err(error),
             };
             if version.serial <= below {

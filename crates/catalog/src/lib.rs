@@ -68,7 +68,7 @@ pub use actor::{Actor, Door, Origin, Proof};
 pub use catalog::{
     Catalog, Health, NotWritable, Opened, ShutdownError, SnapshotWriteError, Statistics, open, open_over,
 };
-pub use changes::{Change, ChangeVisitor, ChangedWithin, Progress};
+pub use changes::{Change, ChangeVisitor, ChangedWithin, Damaged, Progress, Seen};
 pub use cold::{ColdReader, FetchError};
 pub use command::{
     AddMode, Command, Expect, Order, Outcome, PutMode, Receipt, Request, StepPlace, StreamId, StreamStep, Submission,
@@ -93,5 +93,5 @@ pub use status::{Withdrawal, WithdrawalBuf};
 pub use streams::{ItemOutcome, ItemReceipt, ItemsError, MarkError};
 pub use values::{ContentHash, MAX_INDEX, ValueSet, ValueSetError};
 pub use warnings::{Warning, Warnings};
-pub use waymark_store::{FollowError, Serial, Timestamp};
+pub use waymark_store::{FollowError, ReadError, Serial, Timestamp};
 pub use writer::Clock;

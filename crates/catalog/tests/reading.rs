@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use common::{ENGINES, copy_folder, count, create, delete, home, open_at, options, put, ticking, write};
-use waymark_catalog::{At, Catalog, Change, ChangedWithin, FeedLimits, Progress, PutMode, Version, rebuild};
+use waymark_catalog::{At, Catalog, Change, ChangedWithin, FeedLimits, Progress, PutMode, Seen, Version, rebuild};
 use waymark_ident::Handle;
 use waymark_store::{FollowError, Serial, Timestamp};
 
@@ -106,11 +106,18 @@ fn a_record_is_shown_as_it_was_at_a_serial_or_a_time() {
     });
 }
 
+/// A change, where nothing is damaged.
+fn whole<'a>(seen: &Seen<'a>) -> Change<'a> {
+    let Seen::Change(change) = *seen else { panic!("{seen:?}") };
+    change
+}
+
 /// All changes after `after` in steps of `limits`, as serial, key and whether it is a deletion.
 fn feed(catalog: &Catalog, mut after: Serial, prefix: &[u8], limits: FeedLimits) -> Vec<(u64, Vec<u8>, bool)> {
     let mut seen = Vec::new();
     loop {
-        let mut note = |change: &Change<'_>| {
+        let mut note = |met: &Seen<'_>| {
+            let change = whole(met);
             assert_eq!(change.stored().unwrap().is_none(), change.body.is_none());
             seen.push((change.serial.0, change.key.to_vec(), change.body.is_none()));
             ControlFlow::Continue(())
@@ -157,7 +164,8 @@ fn the_change_feed_gives_every_change_of_a_record_once_in_order() {
 fn a_change_knows_the_one_before_it() {
     before_and_after_restart(three_versions_and_a_deletion, |catalog, &[one, two, three, gone]| {
         let mut pairs = Vec::new();
-        let mut note = |change: &Change<'_>| {
+        let mut note = |seen: &Seen<'_>| {
+            let change = whole(seen);
             assert_eq!(change.actor, "operator");
             pairs.push((change.serial, change.previous));
             ControlFlow::Continue(())
@@ -187,8 +195,8 @@ fn records_are_listed_once_by_the_time_of_their_last_change() {
             let within = ChangedWithin { prefix: prefix.as_bytes(), from, until };
             let (mut keys, mut after) = (Vec::new(), Serial::NONE);
             loop {
-                let mut note = |change: &Change<'_>| {
-                    keys.push(String::from_utf8(change.key.to_vec()).unwrap());
+                let mut note = |seen: &Seen<'_>| {
+                    keys.push(String::from_utf8(whole(seen).key.to_vec()).unwrap());
                     ControlFlow::Continue(())
                 };
                 let Progress { upto, end } = catalog.cold().list_changed(&within, after, limits, &mut note).unwrap();
@@ -221,8 +229,8 @@ fn a_list_by_time_goes_on_where_its_visitor_stopped() {
     let (mut after, mut keys) = (Serial::NONE, Vec::new());
     // Behind the last record lies the note of the audit.
     for last in [false, false, false, true] {
-        let mut note = |change: &Change<'_>| {
-            keys.push(change.key.to_vec());
+        let mut note = |seen: &Seen<'_>| {
+            keys.push(whole(seen).key.to_vec());
             ControlFlow::Break(())
         };
         let progress = catalog.cold().list_changed(&within, after, MANY, &mut note).unwrap();

@@ -23,9 +23,9 @@ use waymark_catalog::{
 use waymark_ident::{Handle, MAX_KEY_BYTES};
 use waymark_store::fault::{Fault, FaultMedium, MemoryMedium, Operation};
 use waymark_store::{
-    Blobs, CommitError, Committed, Entry, EntryKind, FollowError, Group, Health, Identity, KeyRecord, MemoryStore,
-    Place, Position, ReadError, RedactError, Redacted, Replace, Serial, State, StateError, Statistics, Store,
-    Timestamp,
+    Blobs, CommitError, Committed, Entry, EntryKind, FollowError, Group, Health, Identity, KeyRecord, KeyVisitor,
+    MemoryStore, Place, Position, ReadError, RedactError, Redacted, Replace, Serial, State, StateError, Statistics,
+    Store, Timestamp,
 };
 
 /// A store whose commits wait at a gate, before and after they are durable.
@@ -92,12 +92,7 @@ impl Store for Gated {
     fn find(&self, key: &[u8]) -> Result<Option<Place>, ReadError> {
         self.inner.find(key)
     }
-    fn scan_keys(
-        &self,
-        after: &[u8],
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&Entry<'_>) -> ControlFlow<()>,
-    ) -> Result<(), ReadError> {
+    fn scan_keys(&self, after: &[u8], prefix: &[u8], visit: &mut KeyVisitor<'_>) -> Result<(), ReadError> {
         self.inner.scan_keys(after, prefix, visit)
     }
     fn scan_latest(

@@ -61,6 +61,12 @@ impl Failure {
         Self { reason, facts: Box::default() }
     }
 
+    /// Stored data that cannot be read; `place` says which.
+    #[must_use]
+    pub(crate) fn unreadable(place: impl fmt::Display) -> Self {
+        Self::new(Reason::Unreadable).with("place", place)
+    }
+
     /// Fills in a value of the texts.
     #[must_use]
     pub(crate) fn with(mut self, slot: &'static str, value: impl fmt::Display) -> Self {
@@ -338,7 +344,7 @@ impl Failure {
             }
             Refusal::NotVerified { enterprise } => new(Reason::NotVerified).with("enterprise", enterprise),
             Refusal::NotPermitted => new(Reason::NotPermitted),
-            Refusal::Unreadable => new(Reason::Unreadable),
+            Refusal::Unreadable => Self::unreadable("the identifier as it is"),
             other => new(Reason::Internal).with("detail", other),
         }
     }
@@ -427,7 +433,7 @@ impl From<WriteError> for Failure {
 impl From<FetchError> for Failure {
     fn from(_: FetchError) -> Self {
         // What the disk said is for the operator's log, not for callers.
-        Self::new(Reason::Unreadable)
+        Self::unreadable("the identifiers there are")
     }
 }
 

@@ -131,8 +131,8 @@ reasons! {
         { "the identifier is {state}" "标识处于{state}状态" }
         { "resume it first where it is suspended; what is revoked stays so" "如为暂停可先恢复；已吊销的不能恢复" }
     Unreadable "UNREADABLE" DataLoss 500
-        { "the stored record cannot be read" "存储的记录无法读取" }
-        { "tell the operator: the data of this node is damaged; nothing was changed" "请告知管理员：本节点数据损坏；未作任何更改" }
+        { "stored data cannot be read: {place}" "存储的数据无法读取：{place}" }
+        { "tell the operator, who finds the place by `waymark store check`: the data of this node is damaged; nothing was changed" "请告知管理员用 waymark store check 查找损坏位置：本节点数据损坏；未作任何更改" }
 
     // About code packages.
     InvalidPackage "INVALID_PACKAGE" InvalidArgument 400

@@ -423,3 +423,18 @@ async fn a_stop_finishes_calls_and_closes_connections() {
     tokio::time::timeout(Duration::from_secs(10), closed).await.unwrap();
     assert!(std::net::TcpStream::connect(address).is_err());
 }
+
+#[tokio::test]
+async fn a_list_tells_what_cannot_be_read() {
+    let node = Node::start().await;
+    let mut writer = Client::writer(&node).await;
+    writer.put("/v1/identifiers/88.1/a", &[], VALUES).await;
+    let needle = VALUES.replace("example", "needle-needle");
+    assert_ne!(needle, VALUES);
+    let serial = writer.put("/v1/identifiers/88.1/needle", &[], &needle).await.json["serial"].clone();
+    common::damage(&node, "needle-needle");
+    let listed = writer.get("/v1/identifiers?prefix=88.1/").await.json;
+    assert_eq!(listed["identifiers"].as_array().unwrap().len(), 1);
+    let damaged = json!([{ "first_serial": serial, "last_serial": serial, "handle": "88.1/NEEDLE" }]);
+    assert_eq!(listed["damaged"], damaged);
+}

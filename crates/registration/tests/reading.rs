@@ -317,6 +317,7 @@ async fn next_change(changes: &mut Streaming<WatchResponse>) -> Identifier {
     loop {
         match changes.message().await.unwrap().unwrap().message.unwrap() {
             Message::Change(change) => return change,
+            Message::Damaged(damage) => panic!("{damage:?}"),
             Message::Progress(_) => {}
         }
     }
@@ -350,6 +351,59 @@ async fn a_watch_until_now_ends_and_says_how_far_it_came() {
     let Some(Message::Progress(upto)) = changes.message().await.unwrap().unwrap().message else { panic!("progress") };
     assert!(upto >= node.catalog.serial().0 - 1);
     assert!(changes.message().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_damaged_record_ends_neither_watches_nor_lists_at_its_place() {
+    let node = Node::start().await;
+    let mut writer = node.writer().await;
+    let a = write(&mut writer, create("88.1/a", "v")).await;
+    let needle = write(&mut writer, create("88.1/needle", "text of needle")).await;
+    let z = write(&mut writer, create("88.1/z", "v")).await;
+    common::damage(&node, "text of needle");
+    let damage =
+        |handle: &str| v1::Damage { first_serial: needle.serial, last_serial: needle.serial, handle: handle.into() };
+    for after in [0, needle.serial - 1] {
+        let request = v1::WatchRequest { until_now: true, ..watch(after) };
+        let mut changes = writer.watch(request).await.unwrap().into_inner();
+        let (mut seen, mut damaged) = (Vec::new(), Vec::new());
+        while let Some(response) = changes.message().await.unwrap() {
+            match response.message.unwrap() {
+                Message::Change(change) => seen.push(change.serial),
+                Message::Damaged(damage) => damaged.push(damage),
+                Message::Progress(_) => {}
+            }
+        }
+        assert_eq!(seen, if after == 0 { vec![a.serial, z.serial] } else { vec![z.serial] });
+        assert_eq!(damaged, [damage("")]);
+    }
+    // A watch that was there before goes on too.
+    let mut changes = writer.watch(watch(needle.serial - 1)).await.unwrap().into_inner();
+    let first = changes.message().await.unwrap().unwrap().message.unwrap();
+    assert_eq!(first, Message::Damaged(damage("")));
+    assert_eq!(next_change(&mut changes).await.serial, z.serial);
+    let later = write(&mut writer, create("88.1/later", "v")).await;
+    assert_eq!(next_change(&mut changes).await.serial, later.serial);
+
+    let ask = v1::ListRequest { prefix: "88.1/".into(), page_size: 2, ..v1::ListRequest::default() };
+    let first = writer.list(ask.clone()).await.unwrap().into_inner();
+    let next = v1::ListRequest { page_token: first.next_page_token, ..ask.clone() };
+    let second = writer.list(next).await.unwrap().into_inner();
+    assert_eq!(handles(&[first.identifiers, second.identifiers].concat()), ["88.1/a", "88.1/later", "88.1/z"]);
+    assert_eq!([first.damaged, second.damaged].concat(), [damage("88.1/NEEDLE")]);
+    let by_time = v1::ListRequest { changed_from: a.time, page_size: 100, ..ask };
+    let by_time = writer.list(by_time).await.unwrap().into_inner();
+    assert_eq!(handles(&by_time.identifiers), ["88.1/a", "88.1/z", "88.1/later"]);
+    assert_eq!(by_time.damaged, [damage("")]);
+    // Whoever may not look there is not told of it by its name.
+    let mut part = node.client(&node.token("part", Role::Reader, &["88.1.5"])).await;
+    home(&node, "88.1.5").await;
+    let theirs = v1::ListRequest { prefix: "88.1.5/".into(), ..v1::ListRequest::default() };
+    assert!(part.list(theirs).await.unwrap().into_inner().damaged.is_empty());
+    let unreadable = writer.get(get("88.1/needle")).await.unwrap_err();
+    assert_eq!((unreadable.code(), reason(&unreadable).as_str()), (Code::DataLoss, "UNREADABLE"));
+    assert!(unreadable.message().contains(" at byte "), "{}", unreadable.message());
+    assert!(!unreadable.message().contains(node.dir.path().to_str().unwrap()), "{}", unreadable.message());
 }
 
 #[tokio::test]

@@ -10,7 +10,9 @@ use crate::config;
 use crate::error::{CommitError, FollowError, OpenError, ReadError, RedactError, StateError};
 use crate::folder::Identity;
 use crate::redact::{Redacted, Replace};
-use crate::types::{Committed, Entry, Group, Health, KeyRecord, Place, Position, Serial, Statistics, Timestamp};
+use crate::types::{
+    Committed, DamagedKey, Entry, Group, Health, KeyRecord, Place, Position, Serial, Statistics, Timestamp,
+};
 
 /// A store: one durable sequence of entries, findable by place, by key and by serial, and a small state fed from it.
 ///
@@ -39,16 +41,11 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn find(&self, key: &[u8]) -> Result<Option<Place>, ReadError>;
 
     /// Visits the latest entry of every live key that begins with `prefix` and is greater than `after`, in key order, until the visitor
-    /// breaks. Keys committed meanwhile may or may not be seen.
+    /// breaks; for one that is damaged, the visitor is told so and decides whether to go on. Keys committed meanwhile may or may not be seen.
     ///
     /// # Errors
-    /// Damage or a refusing disk; keys before it were visited.
-    fn scan_keys(
-        &self,
-        after: &[u8],
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&Entry<'_>) -> ControlFlow<()>,
-    ) -> Result<(), ReadError>;
+    /// Damage of what tells which keys there are, or a refusing disk; keys before it were visited.
+    fn scan_keys(&self, after: &[u8], prefix: &[u8], visit: &mut KeyVisitor<'_>) -> Result<(), ReadError>;
 
     /// Visits every key whose latest entry is newer than `since`, each once, in key order, tombstones included: what an index loads at
     /// start. Bodies are not read.
@@ -122,6 +119,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The state could not be flushed; it is then behind, and fed again at the next start.
     fn close(&self) -> Result<(), StateError>;
 }
+
+/// Is called with the latest entry of each live key, or with what is wrong with it.
+pub type KeyVisitor<'v> = dyn FnMut(Result<&Entry<'_>, DamagedKey<'_>>) -> ControlFlow<()> + 'v;
 
 /// Number of one of the small tables in the state, given out by the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -204,7 +204,9 @@ mod types;
 
 pub use blobs::{BlobReader, BlobWriter, Blobs};
 pub use check::{check, check_on};
-pub use engine::{Engine, Options, Recovery, State, StateFound, StateOp, Store, Torn, Tree, Upkeep, ValueVisitor};
+pub use engine::{
+    Engine, KeyVisitor, Options, Recovery, State, StateFound, StateOp, Store, Torn, Tree, Upkeep, ValueVisitor,
+};
 pub use error::{CommitError, Damage, FollowError, OpenError, PushError, ReadError, RedactError, StateError};
 pub use folder::{FolderLock, Identity};
 pub use memory::MemoryStore;
@@ -212,5 +214,6 @@ pub use open::{open, open_on};
 pub use rebuild::rebuild;
 pub use redact::{Redacted, Replace};
 pub use types::{
-    Committed, DraftEntry, Entry, EntryKind, Group, Health, KeyRecord, Place, Position, Serial, Statistics, Timestamp,
+    Committed, DamagedKey, DraftEntry, Entry, EntryKind, Group, Health, KeyRecord, Place, Position, Serial, Statistics,
+    Timestamp,
 };

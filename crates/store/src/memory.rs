@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::blobs::Blobs;
-use crate::engine::{Engine, State, StateOp, Store, Tree, ValueVisitor};
+use crate::engine::{Engine, KeyVisitor, State, StateOp, Store, Tree, ValueVisitor};
 use crate::error::{CommitError, FollowError, ReadError, RedactError, StateError};
 use crate::fault::MemoryMedium;
 use crate::folder::Identity;
@@ -151,14 +151,9 @@ impl Store for MemoryStore {
         Ok(self.read_inner().latest.get(key).map(|serial| Place(serial.0)))
     }
 
-    fn scan_keys(
-        &self,
-        after: &[u8],
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&Entry<'_>) -> ControlFlow<()>,
-    ) -> Result<(), ReadError> {
+    fn scan_keys(&self, after: &[u8], prefix: &[u8], visit: &mut KeyVisitor<'_>) -> Result<(), ReadError> {
         for (_, serial, stored) in self.latest(after, prefix) {
-            if stored.kind == EntryKind::PUT && visit(&stored.entry(serial)).is_break() {
+            if stored.kind == EntryKind::PUT && visit(Ok(&stored.entry(serial))).is_break() {
                 break;
             }
         }

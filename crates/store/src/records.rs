@@ -18,7 +18,7 @@ use crate::by_time::first_at;
 use crate::bytes::{Cursor, offset};
 use crate::check::Part;
 use crate::config::SPARE_BYTES;
-use crate::engine::{Options, Recovery, State, StateFound, Store};
+use crate::engine::{KeyVisitor, Options, Recovery, State, StateFound, Store};
 use crate::error::{CommitError, Damage, FollowError, OpenError, ReadError, RedactError, StateError};
 use crate::folder::{FolderLock, Identity, paths};
 use crate::format::frame::{Seed, encode_entry, parse_entry};
@@ -27,7 +27,7 @@ use crate::redact::{Redacted, Replace};
 use crate::sled_disk::{SLED_FILE, SledFiles, gone_back, open_sled, write_mark};
 use crate::state::{seal, unseal};
 use crate::types::{
-    Committed, Entry, EntryKind, Group, Health, KeyRecord, Place, Position, Serial, Statistics, Timestamp,
+    Committed, DamagedKey, Entry, EntryKind, Group, Health, KeyRecord, Place, Position, Serial, Statistics, Timestamp,
 };
 
 /// First byte of the keys of entries.
@@ -358,23 +358,21 @@ impl Store for SledStore {
         Ok(self.latest(key)?.map(|latest| Place(latest.serial.0)))
     }
 
-    fn scan_keys(
-        &self,
-        after: &[u8],
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&Entry<'_>) -> ControlFlow<()>,
-    ) -> Result<(), ReadError> {
+    fn scan_keys(&self, after: &[u8], prefix: &[u8], visit: &mut KeyVisitor<'_>) -> Result<(), ReadError> {
         let mut at;
         let mut from =
             if after < prefix || after.is_empty() { Bound::Included(prefix) } else { Bound::Excluded(after) };
         let mut buffer = Vec::new();
         while let Some((key, latest)) = self.next_key(from, prefix)? {
             if latest.kind == EntryKind::PUT {
-                let entry = self.entry(latest.serial, &mut buffer)?;
-                if entry.key != key {
-                    return Err(self.damaged(Damage::Disagrees));
-                }
-                if visit(&entry).is_break() {
+                let (key, serial) = (&*key, latest.serial);
+                let flow = match self.entry(serial, &mut buffer) {
+                    Ok(entry) if entry.key == key => visit(Ok(&entry)),
+                    Ok(_) => visit(Err(DamagedKey { key, serial, error: self.damaged(Damage::Disagrees) })),
+                    Err(error @ ReadError::Io { .. }) => return Err(error),
+                    Err(error) => visit(Err(DamagedKey { key, serial, error })),
+                };
+                if flow.is_break() {
                     break;
                 }
             }

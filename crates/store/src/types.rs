@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::config::{MAX_ACTOR_BYTES, MAX_BODY_BYTES, MAX_GROUP_BYTES, MAX_GROUP_ENTRIES, MAX_KEY_BYTES};
-use crate::error::PushError;
+use crate::error::{PushError, ReadError};
 use crate::format::frame;
 
 /// Number of an entry in the one sequence of a store: 1, 2, 3, ... without holes; 0 means none. At most [`Serial::MAX`].
@@ -257,6 +257,17 @@ pub struct KeyRecord<'a> {
     pub kind: EntryKind,
     /// Where that entry lies.
     pub place: Place,
+}
+
+/// A live key whose latest entry is damaged, which is not handed out.
+#[derive(Debug)]
+pub struct DamagedKey<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// Serial of its latest entry.
+    pub serial: Serial,
+    /// What is wrong with it.
+    pub error: ReadError,
 }
 
 /// The end of the sequence.

@@ -28,6 +28,8 @@ pub struct Watch {
 pub enum Watched<'a> {
     /// A change; each once, in order.
     Change(Box<v1::Identifier>),
+    /// Something that the node cannot read.
+    Damaged(v1::Damage),
     /// Everything up to this serial was given.
     Progress(u64),
     /// The connection broke; the next attempt follows after the wait.
@@ -86,6 +88,7 @@ async fn follow(
         let (serial, seen) = match answer.message {
             Some(watch_response::Message::Change(change)) => (change.serial, Watched::Change(Box::new(change))),
             Some(watch_response::Message::Progress(serial)) => (serial, Watched::Progress(serial)),
+            Some(watch_response::Message::Damaged(damage)) => (damage.last_serial, Watched::Damaged(damage)),
             None => continue,
         };
         request.after_serial = request.after_serial.max(serial);

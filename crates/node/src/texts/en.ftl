@@ -334,6 +334,7 @@ status-active-identifier = active
 status-suspended-identifier = suspended
 status-revoked-identifier = revoked
 status-deleted-identifier = deleted
+feed-damaged = Damaged from serial { $first } to { $last }: { $handle } the node cannot read what is stored there. Tell its operator, who finds the place by `waymark store check`.
 values-withheld = at least { $count } of the values asked for is not for you
 
 # Registration: watching, withdrawing, access

@@ -334,6 +334,7 @@ status-active-identifier = 有效
 status-suspended-identifier = 已暂停
 status-revoked-identifier = 已吊销
 status-deleted-identifier = 已删除
+feed-damaged = 序号 { $first } 至 { $last } 处数据损坏：{ $handle } 节点无法读取其内容。请告知管理员用 waymark store check 查找损坏位置。
 values-withheld = 所请求的值中至少有 { $count } 个不对您开放
 
 # Registration: watching, withdrawing, access

@@ -252,8 +252,9 @@ async fn list(State(edge): Shared, Extension(peer): Extension<Peer>, headers: He
         };
         query.finish()?;
         let with_values = asked.with_values;
-        let v1::ListResponse { identifiers, next_page_token } = reading::list(&edge, &caller, asked).await?;
-        Ok(Answer::of(shown::Page::of(identifiers, next_page_token, with_values)?))
+        let v1::ListResponse { identifiers, next_page_token, damaged } = reading::list(&edge, &caller, asked).await?;
+        let page = shown::Page::of(identifiers, next_page_token, with_values)?;
+        Ok(Answer::of(page.with_damage(&damaged)))
     })
     .await
 }

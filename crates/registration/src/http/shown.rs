@@ -21,6 +21,17 @@ pub(super) struct Page {
     identifiers: Vec<Identifier>,
     #[serde(skip_serializing_if = "String::is_empty")]
     next_page_token: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    damaged: Vec<Damage>,
+}
+
+/// What could not be read on the way.
+#[derive(Serialize)]
+struct Damage {
+    first_serial: u64,
+    last_serial: u64,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    handle: String,
 }
 
 impl Page {
@@ -30,7 +41,18 @@ impl Page {
         with_values: bool,
     ) -> Result<Self, Failure> {
         let identifiers = identifiers.into_iter().map(|each| Identifier::of(each, with_values));
-        Ok(Self { identifiers: identifiers.collect::<Result<_, _>>()?, next_page_token })
+        Ok(Self { identifiers: identifiers.collect::<Result<_, _>>()?, next_page_token, damaged: Vec::new() })
+    }
+
+    /// The same with what could not be read.
+    pub(super) fn with_damage(mut self, damaged: &[v1::Damage]) -> Self {
+        let damage = |v1::Damage { first_serial, last_serial, handle }: &v1::Damage| Damage {
+            first_serial: *first_serial,
+            last_serial: *last_serial,
+            handle: handle.clone(),
+        };
+        self.damaged.extend(damaged.iter().map(damage));
+        self
     }
 }
 
@@ -91,7 +113,7 @@ fn values(handle: &str, values: Vec<v1::Value>) -> Result<Box<RawValue>, Failure
     struct Line {
         values: Box<RawValue>,
     }
-    let unreadable = || Failure::new(Reason::Unreadable);
+    let unreadable = || Failure::unreadable("a value of the identifier");
     // What was shown reads back without faults.
     let mut faults = Faults::default();
     let values: Vec<_> = values.into_iter().map(|each| value::read(each, "", &mut faults)).collect();

@@ -2,14 +2,21 @@
 
 pub(crate) mod watch;
 
+use std::fmt;
 use std::ops::ControlFlow;
 
 use prost::Message as _;
 use prost_types::Timestamp as ProtoTime;
 use waymark_api::registration::v1::{self, get_request};
 use waymark_catalog::access::{Rights, Verb, prefix_of};
+<<<<<<< HEAD
 use waymark_catalog::range::{Finding, Ranges};
 use waymark_catalog::{At, Change, ChangedWithin, FeedLimits, HistoryError, Proof, RecordError, Serial, Timestamp};
+=======
+use waymark_catalog::{
+    At, ChangedWithin, Damaged, FeedLimits, HistoryError, Proof, RecordError, Seen, Serial, Timestamp,
+};
+>>>>>>> d07029e (catalog: tell damage in feeds and lists, and go on)
 use waymark_ident::{CaseRule, Handle, MAX_HANDLE_BYTES, MAX_KEY_BYTES};
 
 use crate::convert::identifier::{Shown, Wanted};
@@ -46,7 +53,7 @@ pub(crate) async fn get(edge: &Edge, caller: &Caller, request: v1::GetRequest) -
                 return inherited.ok_or_else(not_found);
             };
             let shown = Shown::of_version(&version, handle.as_bytes()).and_then(|shown| shown.show(&rights, &wanted));
-            shown.map_err(|_: RecordError| Failure::new(Reason::Unreadable))?.ok_or_else(not_found)
+            shown.map_err(|_: RecordError| Failure::unreadable(Serials(version.serial)))?.ok_or_else(not_found)
         })
         .await
 }
@@ -86,11 +93,13 @@ pub(crate) async fn history(
             let versions = cold.history(&parse(&handle)?, before, limit).map_err(|error| of_history(&error))?;
             let last = versions.last().filter(|last| last.previous.is_some()).map(|last| last.serial.0);
             let shown = versions.iter().map(|version| {
-                Shown::of_version(version, handle.as_bytes()).and_then(|shown| shown.show(&rights, &wanted))
+                let shown = Shown::of_version(version, handle.as_bytes());
+                let shown = shown.and_then(|shown| shown.show(&rights, &wanted));
+                shown.map_err(|_| Failure::unreadable(Serials(version.serial)))
             });
             let shown: Result<Vec<_>, _> = shown.filter_map(Result::transpose).collect();
             Ok(v1::HistoryResponse {
-                versions: shown.map_err(|_| Failure::new(Reason::Unreadable))?,
+                versions: shown?,
                 next_page_token: last.map_or_else(String::new, |serial| question.token(&serial.to_be_bytes())),
             })
         })
@@ -111,7 +120,6 @@ pub(crate) async fn list(edge: &Edge, caller: &Caller, request: v1::ListRequest)
         bytes: edge.limits.page_bytes,
         scan: edge.limits.page_scan,
         answer: v1::ListResponse::default(),
-        failed: None,
     };
     match span {
         (None, None) => list_by_key(edge, page, &page_token).await,
@@ -129,14 +137,14 @@ async fn list_by_key(edge: &Edge, mut page: Page, token: &str) -> Result<v1::Lis
         .read(move |cold| {
             let mut last = None;
             let prefix = page.filter.prefix.clone();
-            cold.list(&after, &prefix, &mut |change| {
-                let flow = page.take(change);
+            cold.list(&after, &prefix, &mut |seen| {
+                let flow = page.take(seen);
                 if flow.is_break() {
-                    last = Some(change.key.to_vec());
+                    last = key_of(seen).map(<[u8]>::to_vec);
                 }
                 flow
             })?;
-            page.finish(last.map(|key| question.token(&key)))
+            Ok(page.finish(last.map(|key| question.token(&key))))
         })
         .await
 }
@@ -156,9 +164,9 @@ async fn list_by_time(
             let prefix = page.filter.prefix.clone();
             let within = ChangedWithin { prefix: &prefix, from, until };
             let limits = FeedLimits { entries: page.scan, ..FeedLimits::default() };
-            let progress = cold.list_changed(&within, after, limits, &mut |change| page.take(change));
+            let progress = cold.list_changed(&within, after, limits, &mut |seen| page.take(seen));
             let progress = progress.map_err(|error| watch::of_follow(&error))?;
-            page.finish((!progress.end).then(|| question.token(&progress.upto.0.to_be_bytes())))
+            Ok(page.finish((!progress.end).then(|| question.token(&progress.upto.0.to_be_bytes()))))
         })
         .await
 }
@@ -173,33 +181,78 @@ struct Page {
     bytes: usize,
     scan: usize,
     answer: v1::ListResponse,
-    failed: Option<RecordError>,
 }
 
 impl Page {
-    /// Takes a record into the page. Break: nothing more may come.
-    fn take(&mut self, change: &Change<'_>) -> ControlFlow<()> {
+    /// Takes a record, or what cannot be read, into the page. Break: nothing more may come.
+    fn take(&mut self, seen: &Seen<'_>) -> ControlFlow<()> {
         self.scan = self.scan.saturating_sub(1);
-        if self.filter.lets_through(&self.rights, change.key) {
-            match Shown::of_change(change).and_then(|shown| shown.show(&self.rights, &self.wanted)) {
-                Ok(Some(shown)) => {
-                    self.items = self.items.saturating_sub(1);
-                    self.bytes = self.bytes.saturating_sub(shown.encoded_len());
-                    self.answer.identifiers.push(shown);
-                }
-                Ok(None) => {}
-                Err(error) => self.failed = Some(error),
+        match shown_of(seen, &self.filter, &self.rights, &self.wanted) {
+            Some(Ok(shown)) => {
+                self.items = self.items.saturating_sub(1);
+                self.bytes = self.bytes.saturating_sub(shown.encoded_len());
+                self.answer.identifiers.push(shown);
             }
+            Some(Err(damage)) => {
+                self.items = self.items.saturating_sub(1);
+                self.answer.damaged.push(damage);
+            }
+            None => {}
         }
-        let full = self.items == 0 || self.bytes == 0 || self.scan == 0 || self.failed.is_some();
+        let full = self.items == 0 || self.bytes == 0 || self.scan == 0;
         if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    fn finish(self, next: Option<String>) -> Result<v1::ListResponse, Failure> {
-        if self.failed.is_some() {
-            return Err(Failure::new(Reason::Unreadable));
-        }
-        Ok(v1::ListResponse { next_page_token: next.unwrap_or_default(), ..self.answer })
+    fn finish(self, next: Option<String>) -> v1::ListResponse {
+        v1::ListResponse { next_page_token: next.unwrap_or_default(), ..self.answer }
+    }
+}
+
+/// What a caller is shown of what a visit meets: an identifier, or where something cannot be read. `None`: it is not the caller's.
+pub(crate) fn shown_of(
+    seen: &Seen<'_>,
+    filter: &KeyFilter,
+    rights: &Rights,
+    wanted: &Wanted,
+) -> Option<Result<v1::Identifier, v1::Damage>> {
+    // Whose it is is not known where the key is not: whoever follows must know that something is missing.
+    if key_of(seen).is_some_and(|key| !filter.lets_through(rights, key)) {
+        return None;
+    }
+    match seen {
+        Seen::Change(change) => match Shown::of_change(change).and_then(|shown| shown.show(rights, wanted)) {
+            Ok(shown) => shown.map(Ok),
+            Err(_) => {
+                let damaged = Damaged { first: change.serial, last: change.serial, key: Some(change.key) };
+                Some(Err(damage(&damaged)))
+            }
+        },
+        Seen::Damaged(damaged) => Some(Err(damage(damaged))),
+    }
+}
+
+fn damage(damaged: &Damaged<'_>) -> v1::Damage {
+    v1::Damage {
+        first_serial: damaged.first.0,
+        last_serial: damaged.last.0,
+        handle: damaged.key.map_or_else(String::new, |key| String::from_utf8_lossy(key).into_owned()),
+    }
+}
+
+/// The key of what a visit meets, where it is known.
+const fn key_of<'a>(seen: &Seen<'a>) -> Option<&'a [u8]> {
+    match seen {
+        Seen::Change(change) => Some(change.key),
+        Seen::Damaged(damaged) => damaged.key,
+    }
+}
+
+/// A place in the log, for people.
+pub(crate) struct Serials(pub(crate) Serial);
+
+impl fmt::Display for Serials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "serial {}", self.0)
     }
 }
 
@@ -288,6 +341,7 @@ fn of_history(error: &HistoryError) -> Failure {
     match error {
         HistoryError::Follow(error) => watch::of_follow(error),
         HistoryError::TooMany { limit } => Failure::new(Reason::TooManyVersions).with("limit", limit),
-        _ => Failure::new(Reason::Unreadable),
+        HistoryError::Record { serial, .. } | HistoryError::Broken { serial } => Failure::unreadable(Serials(*serial)),
+        _ => Failure::unreadable("the history of the identifier"),
     }
 }

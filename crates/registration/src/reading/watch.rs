@@ -10,10 +10,10 @@ use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use waymark_api::registration::v1::{self, watch_response::Message};
 use waymark_catalog::access::{Rights, Verb, rights_of};
-use waymark_catalog::{FeedLimits, FollowError, Serial};
+use waymark_catalog::{FeedLimits, FollowError, ReadError, Serial};
 
-use super::KeyFilter;
-use crate::convert::identifier::{Shown, Wanted};
+use super::{KeyFilter, Serials, shown_of};
+use crate::convert::identifier::Wanted;
 use crate::counters::Event;
 use crate::edge::Edge;
 use crate::edge::caller::Caller;
@@ -126,10 +126,11 @@ impl Watch {
         let (catalog, after) = (self.edge.catalog.clone(), self.after);
         let (filter, wanted, most) = (self.filter.clone(), self.wanted.clone(), self.edge.limits.watch_batch);
         let batch = self.edge.reading.read(move |_| Batch::read(&catalog, after, &filter, &rights, &wanted, most));
-        let Batch { changes, upto } = batch.await?;
-        for change in changes {
+        let Batch { seen, upto } = batch.await?;
+        for each in seen {
             self.edge.counters.add(Event::ChangesWatched, 1);
-            if self.send(Message::Change(change)).await?.is_break() {
+            let message = each.map_or_else(Message::Damaged, Message::Change);
+            if self.send(message).await?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -157,7 +158,7 @@ impl Watch {
 
 /// Some changes, and up to where everything was looked at.
 struct Batch {
-    changes: Vec<v1::Identifier>,
+    seen: Vec<Result<v1::Identifier, v1::Damage>>,
     upto: Serial,
 }
 
@@ -170,29 +171,28 @@ impl Batch {
         wanted: &Wanted,
         most: usize,
     ) -> Result<Self, Failure> {
-        let mut changes = Vec::new();
-        let mut failed = None;
-        let upto = catalog.changes(after, &filter.prefix, FeedLimits::default(), &mut |change| {
-            if filter.lets_through(rights, change.key) {
-                match Shown::of_change(change).and_then(|shown| shown.show(rights, wanted)) {
-                    Ok(shown) => changes.extend(shown),
-                    Err(error) => failed = Some(error),
-                }
-            }
-            if changes.len() >= most || failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        let mut all = Vec::new();
+        let upto = catalog.changes(after, &filter.prefix, FeedLimits::default(), &mut |seen| {
+            all.extend(shown_of(seen, filter, rights, wanted));
+            if all.len() >= most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         let upto = upto.map_err(|error| of_follow(&error))?;
-        match failed {
-            Some(_) => Err(Failure::new(Reason::Unreadable)),
-            None => Ok(Self { changes, upto }),
-        }
+        Ok(Self { seen: all, upto })
     }
 }
 
 /// Why the log cannot be followed.
-pub(super) fn of_follow(error: &FollowError) -> Failure {
+pub(crate) fn of_follow(error: &FollowError) -> Failure {
     match error {
         FollowError::Compacted { oldest } => Failure::new(Reason::Compacted).with("oldest", oldest.0),
-        _ => Failure::new(Reason::Unreadable),
+        FollowError::Damaged { resume_after, .. } => {
+            Failure::unreadable(format_args!("at or before {}", Serials(*resume_after)))
+        }
+        // Where the folder lies is nobody's business.
+        FollowError::Read(ReadError::Damaged { file, offset, .. }) => {
+            let file = file.file_name().unwrap_or_default().display();
+            Failure::unreadable(format_args!("{file} at byte {offset}"))
+        }
+        _ => Failure::unreadable("the disk refuses"),
     }
 }

@@ -84,7 +84,10 @@ pub(crate) async fn mark(edge: &Edge, caller: &Caller, name: &str) -> Result<u64
         return Err(Failure::invalid_field("stream", format!("must have between 1 and {STREAM_NAME_BYTES} bytes")));
     }
     let stream = stream_id(caller.actor.name(), name);
-    let mark = edge.reading.read(move |cold| cold.mark(stream).map_err(|_| Failure::new(Reason::Unreadable))).await?;
+    let mark = edge
+        .reading
+        .read(move |cold| cold.mark(stream).map_err(|_| Failure::unreadable("the mark of the stream")))
+        .await?;
     Ok(mark.unwrap_or(0))
 }
 

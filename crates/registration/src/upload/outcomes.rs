@@ -133,7 +133,7 @@ fn untold(error: &ItemsError) -> Failure {
     match error {
         ItemsError::TooOld { from } => Failure::new(Reason::OutcomeNotKept).with("from", from),
         ItemsError::NotDecided { mark } => Failure::new(Reason::StreamMoved).with("mark", mark),
-        _ => Failure::new(Reason::Unreadable),
+        _ => Failure::unreadable("the mark of the stream"),
     }
 }
 

@@ -311,6 +311,27 @@ pub(crate) fn apply(change: v1::Change) -> v1::ApplyRequest {
     v1::ApplyRequest { change: Some(change), ..v1::ApplyRequest::default() }
 }
 
+/// Changes a byte of `needle` where it lies in a file of the node.
+pub(crate) fn damage(node: &Node, needle: &str) {
+    use std::os::unix::fs::FileExt as _;
+    let (mut folders, needle) = (vec![node.dir.path().to_owned()], needle.as_bytes());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let bytes = std::fs::read(&path).unwrap();
+            let Some(at) = bytes.windows(needle.len()).position(|found| found == needle) else { continue };
+            let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+            file.write_all_at(&[bytes[at] ^ 0x10], at as u64).unwrap();
+            return;
+        }
+    }
+    unreachable!("it lies nowhere");
+}
+
 /// The reason in the details of an error.
 pub(crate) fn reason(status: &Status) -> String {
     status

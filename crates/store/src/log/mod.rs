@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use crate::blobs::Blobs;
 use crate::bytes::{memory, offset};
 use crate::config::FIRST_READ;
-use crate::engine::{State, Store};
+use crate::engine::{KeyVisitor, State, Store};
 use crate::error::{CommitError, Damage, FollowError, ReadError, RedactError, StateError};
 use crate::folder::{FolderLock, Identity};
 use crate::format::frame::{self, Seed};
@@ -43,7 +43,7 @@ use crate::log::write::Writer;
 use crate::medium::Medium;
 use crate::redact::{Redacted, Replace};
 use crate::types::{
-    Committed, Entry, EntryKind, Group, Health, KeyRecord, Place, Position, Serial, Statistics, Timestamp,
+    Committed, DamagedKey, Entry, EntryKind, Group, Health, KeyRecord, Place, Position, Serial, Statistics, Timestamp,
 };
 
 /// A store kept by the record log.
@@ -279,12 +279,7 @@ impl Store for LogStore {
         Ok(None)
     }
 
-    fn scan_keys(
-        &self,
-        after: &[u8],
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&Entry<'_>) -> ControlFlow<()>,
-    ) -> Result<(), ReadError> {
+    fn scan_keys(&self, after: &[u8], prefix: &[u8], visit: &mut KeyVisitor<'_>) -> Result<(), ReadError> {
         let from = if after < prefix || after.is_empty() { Bound::Included(prefix) } else { Bound::Excluded(after) };
         let mut merged = self.log.merged(from, Serial::NONE);
         let mut buffer = Vec::new();
@@ -295,11 +290,13 @@ impl Store for LogStore {
             if at.kind != EntryKind::PUT {
                 continue;
             }
-            let entry = self.log.read(at.place, &mut buffer)?;
-            if entry.key != key || entry.serial != at.serial {
-                return Err(self.log.disagreement(at.place));
-            }
-            if visit(&entry).is_break() {
+            let flow = match self.log.read(at.place, &mut buffer) {
+                Ok(entry) if entry.key == key && entry.serial == at.serial => visit(Ok(&entry)),
+                Ok(_) => visit(Err(DamagedKey { key, serial: at.serial, error: self.log.disagreement(at.place) })),
+                Err(error @ ReadError::Io { .. }) => return Err(error),
+                Err(error) => visit(Err(DamagedKey { key, serial: at.serial, error })),
+            };
+            if flow.is_break() {
                 break;
             }
         }

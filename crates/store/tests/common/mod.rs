@@ -108,6 +108,7 @@ pub fn live(store: &dyn Store) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut all = Vec::new();
     store
         .scan_keys(b"", b"", &mut |entry| {
+            let entry = entry.unwrap();
             all.push((entry.key.to_vec(), entry.body.to_vec()));
             ControlFlow::Continue(())
         })

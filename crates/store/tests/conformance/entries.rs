@@ -117,7 +117,7 @@ fn scans_in_key_order_by_prefix_and_after_a_key(mut subject: Subject) {
         subject
             .store
             .scan_keys(after.as_bytes(), prefix.as_bytes(), &mut |entry| {
-                keys.push(String::from_utf8(entry.key.to_vec()).unwrap());
+                keys.push(String::from_utf8(entry.unwrap().key.to_vec()).unwrap());
                 if keys.len() < 50 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             })
             .unwrap();

@@ -155,6 +155,23 @@ pub(crate) fn show_identifier(
     Ok(())
 }
 
+/// Shows where a node cannot read its data.
+pub(crate) fn show_damage(damage: &v1::Damage, json: bool, texts: &Texts) {
+    let v1::Damage { first_serial, last_serial, handle } = damage;
+    if json {
+        let handle = (!handle.is_empty()).then_some(handle);
+        let (first, last) = (first_serial, last_serial);
+        terminal::line(json!({ "event": "damaged", "first_serial": first, "last_serial": last, "handle": handle }));
+        return;
+    }
+    let values = [
+        ("first", first_serial.to_string().into()),
+        ("last", last_serial.to_string().into()),
+        ("handle", present::safe(handle).into()),
+    ];
+    terminal::remark(texts.text("feed-damaged", &values));
+}
+
 /// What is known of an identifier beside handle and values.
 fn facts(identifier: &v1::Identifier) -> Value {
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());

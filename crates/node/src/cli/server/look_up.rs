@@ -115,12 +115,16 @@ pub(crate) async fn list(arguments: &List, texts: &Texts, shown: Shown) -> Resul
         changed_until: arguments.changed_until,
         with_values: arguments.values,
     };
-    let mut count = 0;
+    let (mut count, mut exit) = (0, Exit::Done);
     while left > 0 {
         let page = registrar.list(&request).await.map_err(|error| answer::problem(&error, arguments.json))?;
         for identifier in page.identifiers.iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
             answer::show_identifier(identifier, arguments.json, texts, shown)?;
             (count, left) = (count + 1, left - 1);
+        }
+        for damage in &page.damaged {
+            answer::show_damage(damage, arguments.json, texts);
+            exit = Exit::Damaged;
         }
         request.page_token = page.next_page_token;
         if request.page_token.is_empty() {
@@ -130,7 +134,7 @@ pub(crate) async fn list(arguments: &List, texts: &Texts, shown: Shown) -> Resul
     if !arguments.json {
         terminal::remark(texts.text("listed", &[("count", grouped(count).into())]));
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// Shows the versions of an identifier, newest first; one that never existed is absent.

@@ -66,7 +66,7 @@ pub(crate) async fn run(arguments: &Watch, texts: &Texts, shown: Shown) -> Resul
         until_now: arguments.until_now,
     };
     let follow = Follow { request, patience: Duration::from_secs(arguments.patience) };
-    let mut unreadable = None;
+    let (mut unreadable, mut exit) = (None, Exit::Done);
     let mut see = |event: Watched<'_>| match event {
         Watched::Change(change) => match answer::show_identifier(&change, arguments.json, texts, shown) {
             Ok(()) => ControlFlow::Continue(()),
@@ -75,6 +75,11 @@ pub(crate) async fn run(arguments: &Watch, texts: &Texts, shown: Shown) -> Resul
                 ControlFlow::Break(())
             }
         },
+        Watched::Damaged(damage) => {
+            answer::show_damage(&damage, arguments.json, texts);
+            exit = Exit::Damaged;
+            ControlFlow::Continue(())
+        }
         Watched::Interrupted { cause, wait } => {
             let (cause, wait) = (cause.message().to_owned(), format!("{:.1}", wait.as_secs_f64()));
             let said = texts.text("upload-interrupted", &[("cause", cause.into()), ("wait", wait.into())]);
@@ -93,7 +98,7 @@ pub(crate) async fn run(arguments: &Watch, texts: &Texts, shown: Shown) -> Resul
     } else {
         terminal::remark(texts.text("watch-ended", &[("serial", serial.to_string().into())]));
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 #[cfg(test)]

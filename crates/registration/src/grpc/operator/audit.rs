@@ -20,6 +20,7 @@ use crate::failure::{Failure, proto_time};
 use crate::grpc::stream::deadline;
 use crate::grpc::{answer, caller, failed};
 use crate::reading::catalog_time;
+use crate::reading::watch::of_follow;
 use crate::reasons::Reason;
 
 /// Entries told when the caller does not say, and problems told at most.
@@ -96,7 +97,7 @@ impl Verifying {
                 });
                 if problems.len() < MOST { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             });
-            let flow = flow.map_err(|_| Failure::new(Reason::Unreadable))?;
+            let flow = flow.map_err(|error| of_follow(&error))?;
             Ok((self, flow))
         });
         read.await
@@ -139,7 +140,7 @@ impl Search {
                 found.push(show(told));
                 if found.len() < left { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             });
-            Ok((found, next.map_err(|_| Failure::new(Reason::Unreadable))?))
+            Ok((found, next.map_err(|error| of_follow(&error))?))
         });
         let (found, next) = read.await?;
         self.left = self.left.saturating_sub(found.len());

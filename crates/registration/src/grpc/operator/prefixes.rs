@@ -13,7 +13,6 @@ use crate::edge::Edge;
 use crate::edge::caller::Caller;
 use crate::failure::Failure;
 use crate::grpc::{answer, caller};
-use crate::reasons::Reason;
 
 /// The service over the edge.
 pub(in crate::grpc) struct PrefixService {
@@ -49,7 +48,7 @@ impl PrefixService {
         let last = names.last().filter(|_| more);
         let next_page_token = last.map_or_else(String::new, |(key, _)| question.token(key));
         let shown = self.edge.reading.read(move |cold| {
-            let unreadable = |_| Failure::new(Reason::Unreadable);
+            let unreadable = |_| Failure::unreadable("the number of identifiers of a prefix");
             let shown = names.into_iter().map(|(handle, name)| {
                 let identifiers = match name {
                     HomeName::Prefix(ref prefix) => cold.record_count(prefix).map_err(unreadable)?,
