@@ -239,8 +239,10 @@ fn finished(folder: tempfile::TempDir, catalog: Catalog, log: u64) -> Outcome<By
     let (store, _) = waymark_store::open(&waymark_store::Options::new(folder.path()))?;
     let mut bytes = Bytes { log, ..Bytes::default() };
     // Reserved keys begin with a zero byte.
-    store.scan_keys(&[0, u8::MAX], b"", &mut |entry| {
-        if !entry.key.windows(6).any(|part| part == b"/META_") {
+    store.scan_keys(&[0, u8::MAX], b"", &mut |met| {
+        if let Ok(entry) = met
+            && !entry.key.windows(6).any(|part| part == b"/META_")
+        {
             bytes.identifiers += 1;
             bytes.records += u64::try_from(entry.body.len()).unwrap_or_default();
         }

@@ -107,6 +107,10 @@ pub const SCOPE_PREFIX_BYTES: usize = 255;
 /// Principals of a node. All of them are in memory, and the table is copied when one changes.
 pub const PRINCIPALS: Limit = Limit { default: 10_000, min: 1, max: 100_000 };
 
+/// Writers and readers within the prefixes of an enterprise administrator, whoever made them, past which the administrator makes none. So one
+/// enterprise does not take the principals of all.
+pub const PRINCIPALS_PER_ADMINISTRATOR: Limit = Limit { default: 200, min: 1, max: 100_000 };
+
 /// Prefixes in the scope of a principal or token, each with all that is derived from it. Keeps an entry below 300 KiB.
 pub const SCOPE_PREFIXES: Limit = Limit { default: 256, min: 1, max: 1_024 };
 
@@ -269,6 +273,8 @@ impl Default for RecordLimits {
 pub struct AccessLimits {
     /// See [`PRINCIPALS`].
     pub principals: usize,
+    /// See [`PRINCIPALS_PER_ADMINISTRATOR`].
+    pub principals_per_administrator: usize,
     /// See [`SCOPE_PREFIXES`].
     pub prefixes: usize,
     /// See [`CERTIFICATES_PER_PRINCIPAL`].
@@ -285,6 +291,7 @@ impl AccessLimits {
     /// The defaults of all limits.
     pub const DEFAULT: Self = Self {
         principals: usize_of(PRINCIPALS.default),
+        principals_per_administrator: usize_of(PRINCIPALS_PER_ADMINISTRATOR.default),
         prefixes: usize_of(SCOPE_PREFIXES.default),
         certificates: usize_of(CERTIFICATES_PER_PRINCIPAL.default),
         tokens: usize_of(TOKENS_PER_PRINCIPAL.default),

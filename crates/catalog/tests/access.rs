@@ -14,7 +14,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use common::*;
-use waymark_catalog::access::{AccessLoadError, Denied, Principal, Role, Scope, Token, TokenText};
+use waymark_catalog::access::{AccessLoadError, Denied, Disabler, Principal, Role, Scope, Token, TokenText};
 use waymark_catalog::{
     Actor, Catalog, Command, Door, FIRST_OPERATOR, FIRST_TOKEN_LIFETIME, FirstOperatorError, OpenError, Origin,
     Outcome, Proof, Refusal, Submission, open, open_over, rebuild,
@@ -243,15 +243,111 @@ fn a_form_of_another_version_is_refused_at_opening() {
     let principal = r#"{"v":1,"role":"reader","prefixes":["*"],"disabled":false,"rate_per_second":null,"daily_quota":null,"certificates":[],"note":""}"#;
     let opened = open_with(b"\0Pacme", principal.as_bytes()).unwrap();
     assert_eq!(opened.access().principal("acme").unwrap().role, Role::Reader);
-    let newer = principal.replace("\"v\":1", "\"v\":2");
+    let newer = principal.replace("\"v\":1", "\"v\":3");
     let error = open_with(b"\0Pacme", newer.as_bytes()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "principal acme, written with serial 2, has a form this program does not know; open the store with the version that wrote it"
     );
     let OpenError::Access(AccessLoadError::Form { source, .. }) = error else { panic!("{error:?}") };
-    assert_eq!(source.to_string(), "version 2, this program knows version 1");
+    assert_eq!(source.to_string(), "version 3, which this program does not know");
     assert!(open_with(b"\0T12345678", b"{}").is_err());
+}
+
+/// An enterprise administrator of 88.1.
+fn administrator(catalog: &Catalog) -> Actor {
+    let text = TokenText::generate().unwrap();
+    write(
+        catalog,
+        vec![put_principal(principal("boss", Role::EnterpriseAdministrator, &["88.1"])), issue(&text, "boss")],
+    );
+    Actor::principal("boss", Proof::Token(text.id()), Origin { door: Door::Grpc, source: None })
+}
+
+#[test]
+fn whom_an_operator_has_disabled_only_operators_enable_change_or_remove() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = open_at(dir.path(), Engine::Log).catalog;
+    let text = with_writer(&catalog);
+    let boss = administrator(&catalog);
+    let disabled = || put_principal(Principal { disabled: true, ..writer_of("88.1") });
+    let enabled = || put_principal(writer_of("88.1"));
+    let stored = [Ok(Outcome::Stored)];
+    let not_permitted = [Err(Refusal::NotPermitted)];
+    // Its own disabling an administrator takes back, and so does an operator.
+    assert_eq!(ask(&catalog, &boss, vec![disabled()]), stored);
+    assert_eq!(catalog.access().disabler("acme"), Some(Disabler::EnterpriseAdministrator));
+    assert_eq!(ask(&catalog, &boss, vec![enabled(), disabled()]), [Ok(Outcome::Stored), Ok(Outcome::Stored)]);
+    assert_eq!(ask(&catalog, &Actor::operator(), vec![enabled()]), stored);
+    assert_eq!(catalog.access().disabler("acme"), None);
+    // An operator that finds it disabled may make that its own.
+    assert_eq!(ask(&catalog, &boss, vec![disabled(), disabled()]), [Ok(Outcome::Stored), Ok(Outcome::Same)]);
+    assert_eq!(
+        ask(&catalog, &Actor::operator(), vec![disabled(), disabled()]),
+        [Ok(Outcome::Stored), Ok(Outcome::Same)]
+    );
+    let held = |catalog: &Catalog| {
+        assert_eq!(catalog.access().disabler("acme"), Some(Disabler::Operator));
+        let noted = put_principal(Principal { disabled: true, note: "mine".into(), ..writer_of("88.1") });
+        for command in [enabled(), disabled(), noted, Command::RemovePrincipal { name: "acme".into() }] {
+            assert_eq!(ask(catalog, &boss, vec![command]), not_permitted);
+        }
+        assert_eq!(catalog.access().check_token(&text, Timestamp(1_800_000_000_000)), Err(Denied::Disabled));
+    };
+    held(&catalog);
+    drop(catalog);
+    let catalog = open_at(dir.path(), Engine::Log).catalog;
+    held(&catalog);
+    assert_eq!(ask(&catalog, &Actor::operator(), vec![enabled()]), stored);
+    assert!(catalog.access().check_token(&text, Timestamp(1_800_000_000_000)).is_ok());
+    assert_eq!(ask(&catalog, &boss, vec![Command::RemovePrincipal { name: "acme".into() }]), [Ok(Outcome::Deleted)]);
+}
+
+#[test]
+fn whoever_was_disabled_before_it_was_noted_by_whom_is_an_operator_s_to_enable() {
+    let body = r#"{"v":1,"role":"reader","prefixes":["88.1"],"disabled":true,"rate_per_second":null,"daily_quota":null,"certificates":[],"note":""}"#;
+    let catalog = open_with(b"\0Pacme", body.as_bytes()).unwrap();
+    assert!(catalog.access().principal("acme").unwrap().disabled);
+    let boss = administrator(&catalog);
+    let enabled = || put_principal(principal("acme", Role::Reader, &["88.1"]));
+    assert_eq!(ask(&catalog, &boss, vec![enabled()]), [Err(Refusal::NotPermitted)]);
+    assert_eq!(ask(&catalog, &Actor::operator(), vec![enabled()]), [Ok(Outcome::Stored)]);
+}
+
+#[test]
+fn an_enterprise_administrator_makes_no_more_principals_than_it_may_and_leaves_the_others_to_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options(dir.path(), Engine::Log);
+    options.access.principals_per_administrator = 3;
+    let catalog = open(&options).unwrap().catalog;
+    let boss = administrator(&catalog);
+    let text = TokenText::generate().unwrap();
+    let below = principal("below", Role::EnterpriseAdministrator, &["88.1.5", "88.2"]);
+    // One that an operator made counts too; those of others do not.
+    let made = vec![
+        put_principal(below),
+        issue(&text, "below"),
+        put_principal(principal("one", Role::Writer, &["88.1"])),
+        put_principal(principal("foreign", Role::Writer, &["88.2"])),
+        put_principal(principal("auditor", Role::Auditor, &["88.1"])),
+    ];
+    write(&catalog, made);
+    let below = Actor::principal("below", Proof::Token(text.id()), Origin { door: Door::Grpc, source: None });
+    let new = |name: &str, prefix: &str| put_principal(principal(name, Role::Reader, &[prefix]));
+    let too_many = |outcome: &Result<Outcome, Refusal>| matches!(outcome, Err(Refusal::InvalidAccess { field: "name", problem }) if problem.contains("administrator"));
+    let outcomes = ask(&catalog, &boss, vec![new("two", "88.1"), new("three", "88.1.5"), new("four", "88.1")]);
+    assert_eq!(outcomes[..2], [Ok(Outcome::Stored), Ok(Outcome::Stored)]);
+    assert!(too_many(&outcomes[2]), "{outcomes:?}");
+    // What is there can be changed and removed, and then there is room.
+    assert_eq!(ask(&catalog, &boss, vec![new("two", "88.1.1")]), [Ok(Outcome::Stored)]);
+    let outcomes = ask(&catalog, &boss, vec![Command::RemovePrincipal { name: "two".into() }, new("four", "88.1")]);
+    assert_eq!(outcomes, [Ok(Outcome::Deleted), Ok(Outcome::Stored)]);
+    // Another administrator counts those within its own prefixes, by whomever: "foreign", "three" and this. An operator has no such bound.
+    let outcomes = ask(&catalog, &below, vec![new("five", "88.2"), new("six", "88.1.5")]);
+    assert_eq!(outcomes[0], Ok(Outcome::Stored));
+    assert!(too_many(&outcomes[1]), "{outcomes:?}");
+    assert_eq!(ask(&catalog, &Actor::operator(), vec![new("seven", "88.1")]), [Ok(Outcome::Stored)]);
+    assert!(too_many(&ask(&catalog, &boss, vec![new("eight", "88.1")])[0]));
 }
 
 #[test]

@@ -24,8 +24,8 @@ use waymark_catalog::template::{
     ObjectType, TemplateCommand, TemplateName, TemplateState, Visibility, difference, widened,
 };
 use waymark_catalog::{
-    Actor, Catalog, Command, Door, FeedLimits, Origin, Outcome, Proof, PutMode, Receipt, Refusal, Request, Submission,
-    Timestamps, ValueSet, Warm, audit, command_digest, open, rebuild,
+    Actor, Catalog, Command, Door, FeedLimits, Origin, Outcome, Proof, PutMode, Receipt, Refusal, Request, Seen,
+    Submission, Timestamps, ValueSet, Warm, audit, command_digest, open, rebuild,
 };
 use waymark_ident::Handle;
 use waymark_store::{Engine, EntryKind, Serial};
@@ -150,6 +150,7 @@ fn stored_forms(dir: &std::path::Path, engine: Engine) -> Vec<(String, u8, usize
     let mut forms = Vec::new();
     store
         .scan_keys(&[0, u8::MAX], b"", &mut |entry| {
+            let entry = entry.unwrap();
             forms.push((String::from_utf8_lossy(entry.key).into_owned(), entry.body[0], entry.body.len()));
             ControlFlow::Continue(())
         })
@@ -228,7 +229,8 @@ fn every_way_to_a_record_gives_it_whole() {
         assert_eq!(versions[1].record.as_ref().unwrap().stored().unwrap().values().unwrap().len(), 6);
         let mut seen = 0;
         catalog
-            .changes(Serial::NONE, b"88.1/XE", FeedLimits::DEFAULT, &mut |change| {
+            .changes(Serial::NONE, b"88.1/XE", FeedLimits::DEFAULT, &mut |seen_here| {
+                let Seen::Change(change) = seen_here else { panic!("damaged: {seen_here:?}") };
                 whole(change.body.unwrap());
                 assert!(change.stored().unwrap().unwrap().count() >= 6);
                 seen += 1;

@@ -112,6 +112,28 @@ async fn an_enterprise_administrator_manages_and_sees_its_own_people_alone() {
 }
 
 #[tokio::test]
+async fn whom_an_operator_has_disabled_its_administrator_sees_and_does_not_enable() {
+    let node = Node::start().await;
+    let mut operator = access(&node, &operator(&node)).await;
+    let boss = node.token("boss", Role::EnterpriseAdministrator, &["88.1"]);
+    let mut boss = access(&node, &boss).await;
+    let put = |disabled: bool| {
+        let mut request = principal("line-1", ProtoRole::Writer, &["88.1"]);
+        request.principal.as_mut().unwrap().disabled = disabled;
+        request
+    };
+    let by = |response: tonic::Response<v1::PrincipalResponse>| response.into_inner().principal.unwrap().disabled_by;
+    assert_eq!(by(boss.put_principal(put(true)).await.unwrap()), "enterprise-administrator");
+    assert_eq!(by(boss.put_principal(put(false)).await.unwrap()), "");
+    assert_eq!(by(operator.put_principal(put(true)).await.unwrap()), "operator");
+    assert_eq!(boss.get_principal(named("line-1")).await.unwrap().into_inner().disabled_by, "operator");
+    assert_eq!(reason(&boss.put_principal(put(false)).await.unwrap_err()), "NOT_PERMITTED");
+    let remove = v1::RemovePrincipalRequest { name: "line-1".into() };
+    assert_eq!(reason(&boss.remove_principal(remove).await.unwrap_err()), "NOT_PERMITTED");
+    assert_eq!(by(operator.put_principal(put(false)).await.unwrap()), "");
+}
+
+#[tokio::test]
 async fn a_writer_manages_nobody_and_sees_itself_alone() {
     let node = Node::start().await;
     operator(&node);

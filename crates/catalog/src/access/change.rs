@@ -7,14 +7,15 @@ use waymark_store::{Serial, Timestamp};
 use super::permit::Permit;
 use super::rights::Scope;
 use super::token::{Token, TokenId};
-use super::{Access, Principal};
+use super::{Access, Disabler, Principal};
 use crate::command::{Command, Outcome, Refusal};
 use crate::config::{ACCESS_NOTE_BYTES, AccessLimits, PRINCIPAL_NAME_BYTES, REASON_BYTES, TOKEN_AHEAD_MS};
 
 /// One change of the table, and one entry of the log.
 #[derive(Clone, Debug)]
 pub(crate) enum AccessChange {
-    PutPrincipal(Principal),
+    /// A disabled one by whoever disabled it.
+    PutPrincipal(Principal, Disabler),
     RemovePrincipal(Arc<str>),
     PutToken(Token),
     /// Forgets a token that is long over.
@@ -35,14 +36,14 @@ pub(crate) enum AccessDecision {
 /// # Errors
 /// [`Refusal::InvalidAccess`] for what may not be stored, [`Refusal::NotFound`] for what is not there.
 pub(crate) fn decide_access(
-    _permit: Permit,
+    permit: Permit,
     command: &Command,
     access: &Access,
     limits: &AccessLimits,
     now: Timestamp,
 ) -> Result<AccessDecision, Refusal> {
     match command {
-        Command::PutPrincipal { principal } => put_principal(principal.clone(), access, limits),
+        Command::PutPrincipal { principal } => put_principal(permit, principal.clone(), access, limits),
         Command::RemovePrincipal { name } => remove_principal(name, access, now),
         Command::IssueToken { token } => issue(token, access, limits, now),
         Command::RevokeToken { id, reason } => revoke(*id, reason, access, now),
@@ -50,7 +51,12 @@ pub(crate) fn decide_access(
     }
 }
 
-fn put_principal(mut principal: Principal, access: &Access, limits: &AccessLimits) -> Result<AccessDecision, Refusal> {
+fn put_principal(
+    permit: Permit,
+    mut principal: Principal,
+    access: &Access,
+    limits: &AccessLimits,
+) -> Result<AccessDecision, Refusal> {
     principal.certificates.sort_unstable();
     principal.certificates.dedup();
     check_name(&principal.name)?;
@@ -66,13 +72,20 @@ fn put_principal(mut principal: Principal, access: &Access, limits: &AccessLimit
     if principal.certificates.iter().any(foreign) {
         return Err(invalid("certificates", "hold one that is known to another principal"));
     }
+    let former = access.disabler(&principal.name);
+    // What an operator has disabled stays disabled by an operator, and becomes so when an operator writes it as disabled.
+    let own = permit.disabler();
+    let by = former.map_or(own, |former| former.max(own));
     match access.principal(&principal.name) {
-        Some(former) if **former == principal => {
+        Some(known) if **known == principal && former == principal.disabled.then_some(by) => {
             let entry = access.principal_entry(&principal.name).unwrap_or_default();
             Ok(AccessDecision::Keep(entry))
         }
         None if access.count() >= limits.principals => Err(invalid("name", "would be one principal too many")),
-        _ => Ok(AccessDecision::Change(vec![AccessChange::PutPrincipal(principal)], Outcome::Stored)),
+        None if permit.administered().is_some_and(|count| count >= limits.principals_per_administrator) => Err(
+            invalid("name", "would be one principal more than there may be within the prefixes of an administrator"),
+        ),
+        _ => Ok(AccessDecision::Change(vec![AccessChange::PutPrincipal(principal, by)], Outcome::Stored)),
     }
 }
 
@@ -145,7 +158,7 @@ impl Access {
     /// Carries out a change by an entry of the log.
     pub(crate) fn apply(&mut self, change: AccessChange, entry: (Serial, Timestamp)) {
         match change {
-            AccessChange::PutPrincipal(principal) => self.put_principal(principal, entry),
+            AccessChange::PutPrincipal(principal, by) => self.put_principal(principal, by, entry),
             AccessChange::RemovePrincipal(name) => self.remove_principal(&name),
             AccessChange::PutToken(token) => self.put_token(token, entry),
             AccessChange::RemoveToken(id) => self.remove_token(id),

@@ -52,7 +52,7 @@ pub(crate) fn load(store: &dyn Store) -> Result<LoadedAccess, AccessLoadError> {
         let at = (entry.serial, entry.time);
         let outcome = match &key {
             ReservedKey::Principal(name) => {
-                Principal::from_body(name, entry.body).map(|read| loaded.access.put_principal(read, at))
+                Principal::from_body(name, entry.body).map(|(read, by)| loaded.access.put_principal(read, by, at))
             }
             ReservedKey::Token(id) => Token::from_body(*id, entry.body).map(|read| loaded.access.put_token(read, at)),
             _ => Ok(()),

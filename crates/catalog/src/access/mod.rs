@@ -22,6 +22,32 @@ pub use stored::StoredAccessError;
 pub use table::Access;
 pub use token::{Secret, Token, TokenId, TokenText};
 
+/// Who disabled a principal, and so who may enable it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Disabler {
+    /// An enterprise administrator: whoever manages the principal enables it again.
+    EnterpriseAdministrator,
+    /// An operator: operators only enable it again, change it or remove it.
+    Operator,
+}
+
+impl Disabler {
+    /// Its name in records and messages; never changes.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EnterpriseAdministrator => Role::EnterpriseAdministrator.as_str(),
+            Self::Operator => Role::Operator.as_str(),
+        }
+    }
+
+    /// The one of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::EnterpriseAdministrator, Self::Operator].into_iter().find(|disabler| disabler.as_str() == name)
+    }
+}
+
 /// Somebody or some program that may call this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
@@ -31,7 +57,7 @@ pub struct Principal {
     pub role: Role,
     /// Where it may do it.
     pub scope: Scope,
-    /// Kept, but refused.
+    /// Kept, but refused. Who said so is in [`Access::disabler`].
     pub disabled: bool,
     /// Calls and stream items a second; `None` for the configured default.
     pub rate_per_second: Option<u32>,

@@ -24,14 +24,17 @@
 //!
 //! Nobody gives what their credential does not have. An operator manages whoever's verbs and scope lie within the credential, which for an
 //! operator without narrowing is everybody. An enterprise administrator manages writers and readers whose scope is not empty and lies within the
-//! credential, and issues and revokes tokens for these and for itself.
+//! credential, and issues and revokes tokens for these and for itself. Within its prefixes there may be a number of them, whoever made them.
+//!
+//! Whoever could have disabled a principal may enable it again. So one that an operator has disabled is enabled, changed and removed by operators
+//! only: an enterprise administrator that could make it anew, or give its certificates to another, would enable it too.
 
 use waymark_ident::{Handle, fold_in_place};
 use waymark_store::Timestamp;
 
 use super::rights::{Rights, Scope};
 use super::role::{Role, Verb, Verbs};
-use super::{Access, Principal, Token, TokenId};
+use super::{Access, Disabler, Principal, Token, TokenId};
 use crate::actor::{Actor, Door, Proof};
 use crate::business::{BusinessCommand, CaseStep};
 use crate::command::{Command, PutMode, Refusal};
@@ -43,6 +46,8 @@ pub struct Permit {
     daily_quota: Option<u64>,
     reviews: bool,
     local: bool,
+    disabler: Disabler,
+    administered: Option<usize>,
 }
 
 impl Permit {
@@ -60,6 +65,16 @@ impl Permit {
     pub(crate) const fn is_local(&self) -> bool {
         self.local
     }
+
+    /// Who the actor is when it disables a principal.
+    pub(crate) const fn disabler(&self) -> Disabler {
+        self.disabler
+    }
+
+    /// How many principals there are that the actor manages as an enterprise administrator; told when it makes one.
+    pub(crate) const fn administered(&self) -> Option<usize> {
+        self.administered
+    }
 }
 
 /// Decides whether `actor` may do what `command` asks, by the rights its proof gives at `now`.
@@ -71,7 +86,13 @@ impl Permit {
 /// [`Refusal::NotPermitted`], whatever the reason: who has no right to something learns nothing about it.
 pub fn authorize(actor: &Actor, command: &Command, access: &Access, now: Timestamp) -> Result<Permit, Refusal> {
     if matches!(actor.proof(), Proof::Local) {
-        return Ok(Permit { daily_quota: None, reviews: true, local: true });
+        return Ok(Permit {
+            daily_quota: None,
+            reviews: true,
+            local: true,
+            disabler: Disabler::Operator,
+            administered: None,
+        });
     }
     let rights = rights_of(actor, access, now).ok_or(Refusal::NotPermitted)?;
     let permitted = verbs_of(command).within(rights.verbs)
@@ -95,9 +116,22 @@ pub fn authorize(actor: &Actor, command: &Command, access: &Access, now: Timesta
             Command::Template(command) => rights.covers(&folded(command.prefix())),
             Command::Business(command) => rights.reaches_business(command),
         };
-    let reviews = rights.has(Verb::Review) && rights.is_everywhere();
-    let permit = Permit { daily_quota: rights.principal.daily_quota, reviews, local: false };
-    if permitted { Ok(permit) } else { Err(Refusal::NotPermitted) }
+    if !permitted {
+        return Err(Refusal::NotPermitted);
+    }
+    let administered = match command {
+        Command::PutPrincipal { principal } if access.principal(&principal.name).is_none() => {
+            rights.administered(access)
+        }
+        _ => None,
+    };
+    Ok(Permit {
+        daily_quota: rights.principal.daily_quota,
+        reviews: rights.has(Verb::Review) && rights.is_everywhere(),
+        local: false,
+        disabler: rights.disabler(),
+        administered,
+    })
 }
 
 /// What the proof of an actor gives at `now`; `None` for nothing. For doors whose calls last: what was taken away since gives nothing. Jobs go on
@@ -205,13 +239,15 @@ impl Rights {
 
     fn may_put(&self, new: &Principal, access: &Access) -> bool {
         let former = access.principal(&new.name);
-        let manages = self.manages(new) && former.is_none_or(|former| self.manages(former));
+        let manages = self.manages(new)
+            && former.is_none_or(|former| self.manages(former))
+            && !self.is_held_from(&new.name, access);
         manages && (self.role() == Role::Operator || self.gives_limits(new, former.map(|former| &**former)))
     }
 
     fn may_remove(&self, name: &str, access: &Access) -> bool {
         match access.principal(name) {
-            Some(principal) => self.manages(principal),
+            Some(principal) => self.manages(principal) && !self.is_held_from(name, access),
             // That there is none may be said only to those who may see all.
             None => self.is_whole_operator(),
         }
@@ -260,6 +296,23 @@ impl Rights {
             }
             _ => false,
         }
+    }
+
+    /// Whether a principal was disabled by somebody above the credential, who alone may touch it.
+    fn is_held_from(&self, name: &str, access: &Access) -> bool {
+        access.disabler(name).is_some_and(|disabler| disabler > self.disabler())
+    }
+
+    /// Who disables what this credential disables.
+    fn disabler(&self) -> Disabler {
+        if self.role() == Role::Operator { Disabler::Operator } else { Disabler::EnterpriseAdministrator }
+    }
+
+    /// How many principals an enterprise administrator manages, whatever its credential was narrowed to; `None` for others.
+    fn administered(&self, access: &Access) -> Option<usize> {
+        let whole = Self::of(&self.principal);
+        let managed = access.principals().filter(|principal| whole.manages(principal));
+        (self.role() == Role::EnterpriseAdministrator).then(|| managed.count())
     }
 
     /// Whether quota and rate of a principal are none the credential's own principal could not have, or are left as they were.

@@ -1,39 +1,44 @@
 //! Principals and tokens as they stand in the log: JSON, since they are small, rare, and read by people too.
 //!
 //! ```text
-//! key   00 'P' name             body  {"v":1,"role":"writer","prefixes":["88.990"],"disabled":false,"rate_per_second":null,
+//! key   00 'P' name             body  {"v":2,"role":"writer","prefixes":["88.990"],"disabled_by":null,"rate_per_second":null,
 //!                                      "daily_quota":1000,"certificates":["64 hexadecimal digits"],"note":""}
 //! key   00 'T' id(8)            body  {"v":1,"principal":"acme","secret_hash":"64 hexadecimal digits","prefixes":null,"verbs":["create"],
 //!                                      "created":1800000000000,"expires":1802592000000,"revoked":null,"revoke_reason":"","note":""}
 //! ```
 //! `v` is the version. Fields stand in this order, every one is there, and others are refused: what a program does not know might take rights
 //! away. `prefixes` is `["*"]` for all. Times are milliseconds since 1970. In tokens, `null` for `prefixes` or `verbs` means those of the principal.
+//! `disabled_by` is `null` for principals that are not, else `"operator"` or `"enterprise-administrator"`. Version 1 of principals, which is read too,
+//! has `"disabled":true` in its place; by whom was not kept, so that an operator has to enable them.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use waymark_store::Timestamp;
 
-use super::Principal;
 use super::rights::Scope;
 use super::role::{Role, Verb, Verbs};
 use super::token::{Token, TokenId};
+use super::{Disabler, Principal};
 
-/// Version of both bodies.
-const VERSION: u32 = 1;
+/// Version of the body of a principal.
+const PRINCIPAL_VERSION: u32 = 2;
+
+/// Version of the body of a token.
+const TOKEN_VERSION: u32 = 1;
 
 /// Why a stored principal or token cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoredAccessError {
     /// Written by a newer version of this program.
-    #[error("version {found}, this program knows version 1")]
+    #[error("version {found}, which this program does not know")]
     Version {
         /// The version found.
         found: u32,
     },
     /// Not in the form of its version.
-    #[error("not in the form of version 1")]
+    #[error("not in the form of its version")]
     Form,
 }
 
@@ -48,6 +53,23 @@ struct PrincipalBody {
     v: u32,
     role: String,
     prefixes: Vec<String>,
+    #[serde(deserialize_with = "present")]
+    disabled_by: Option<String>,
+    #[serde(deserialize_with = "present")]
+    rate_per_second: Option<u32>,
+    #[serde(deserialize_with = "present")]
+    daily_quota: Option<u64>,
+    certificates: Vec<String>,
+    note: String,
+}
+
+/// Version 1.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FirstPrincipalBody {
+    v: u32,
+    role: String,
+    prefixes: Vec<String>,
     disabled: bool,
     #[serde(deserialize_with = "present")]
     rate_per_second: Option<u32>,
@@ -55,6 +77,15 @@ struct PrincipalBody {
     daily_quota: Option<u64>,
     certificates: Vec<String>,
     note: String,
+}
+
+impl From<FirstPrincipalBody> for PrincipalBody {
+    fn from(first: FirstPrincipalBody) -> Self {
+        let FirstPrincipalBody { v, role, prefixes, disabled, rate_per_second, daily_quota, certificates, note } =
+            first;
+        let disabled_by = disabled.then(|| Disabler::Operator.as_str().to_owned());
+        Self { v, role, prefixes, disabled_by, rate_per_second, daily_quota, certificates, note }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -81,13 +112,13 @@ fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(from: D) -> Re
 }
 
 impl Principal {
-    /// The body of its entry.
-    pub(crate) fn to_body(&self) -> Vec<u8> {
+    /// The body of its entry; of a disabled one by whoever disabled it.
+    pub(crate) fn to_body(&self, by: Disabler) -> Vec<u8> {
         write(&PrincipalBody {
-            v: VERSION,
+            v: PRINCIPAL_VERSION,
             role: self.role.as_str().to_owned(),
             prefixes: self.scope.texts(),
-            disabled: self.disabled,
+            disabled_by: self.disabled.then(|| by.as_str().to_owned()),
             rate_per_second: self.rate_per_second,
             daily_quota: self.daily_quota,
             certificates: self.certificates.iter().map(hex::encode).collect(),
@@ -95,22 +126,29 @@ impl Principal {
         })
     }
 
-    /// Reads the entry of the principal `name`.
+    /// Reads the entry of the principal `name`, and who disabled it; for one that is not disabled that means nothing.
     ///
     /// # Errors
     /// See [`StoredAccessError`].
-    pub(crate) fn from_body(name: &str, body: &[u8]) -> Result<Self, StoredAccessError> {
-        let body: PrincipalBody = read(body)?;
-        Ok(Self {
+    pub(crate) fn from_body(name: &str, body: &[u8]) -> Result<(Self, Disabler), StoredAccessError> {
+        let body: PrincipalBody = match version(body)? {
+            1 => read::<FirstPrincipalBody>(body)?.into(),
+            PRINCIPAL_VERSION => read(body)?,
+            found => return Err(StoredAccessError::Version { found }),
+        };
+        let by = body.disabled_by.as_deref().map(|name| Disabler::from_name(name).ok_or(StoredAccessError::Form));
+        let by = by.transpose()?;
+        let principal = Self {
             name: name.into(),
             role: Role::from_name(&body.role).ok_or(StoredAccessError::Form)?,
             scope: scope(&body.prefixes)?,
-            disabled: body.disabled,
+            disabled: by.is_some(),
             rate_per_second: body.rate_per_second,
             daily_quota: body.daily_quota,
             certificates: body.certificates.iter().map(|text| hash(text)).collect::<Result<_, _>>()?,
             note: body.note,
-        })
+        };
+        Ok((principal, by.unwrap_or(Disabler::Operator)))
     }
 }
 
@@ -118,7 +156,7 @@ impl Token {
     /// The body of its entry.
     pub(crate) fn to_body(&self) -> Vec<u8> {
         write(&TokenBody {
-            v: VERSION,
+            v: TOKEN_VERSION,
             principal: self.principal.as_ref().to_owned(),
             secret_hash: hex::encode(self.secret_hash),
             prefixes: self.scope.as_ref().map(Scope::texts),
@@ -136,7 +174,10 @@ impl Token {
     /// # Errors
     /// See [`StoredAccessError`].
     pub(crate) fn from_body(id: TokenId, body: &[u8]) -> Result<Self, StoredAccessError> {
-        let body: TokenBody = read(body)?;
+        let body: TokenBody = match version(body)? {
+            TOKEN_VERSION => read(body)?,
+            found => return Err(StoredAccessError::Version { found }),
+        };
         Ok(Self {
             id,
             principal: Arc::from(body.principal),
@@ -188,12 +229,13 @@ fn write(body: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(body).unwrap_or_default()
 }
 
-/// The version first: a body of another one is told from a damaged one.
+/// The version of a body, looked at first: a body of another one is told from a damaged one.
+fn version(body: &[u8]) -> Result<u32, StoredAccessError> {
+    let Versioned { v } = serde_json::from_slice(body).map_err(|_| StoredAccessError::Form)?;
+    Ok(v)
+}
+
 fn read<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, StoredAccessError> {
-    let Versioned { v: found } = serde_json::from_slice(body).map_err(|_| StoredAccessError::Form)?;
-    if found != VERSION {
-        return Err(StoredAccessError::Version { found });
-    }
     serde_json::from_slice(body).map_err(|_| StoredAccessError::Form)
 }
 
@@ -247,11 +289,39 @@ mod tests {
     #[test]
     fn a_principal_has_golden_bytes() {
         let golden = format!(
-            r#"{{"v":1,"role":"writer","prefixes":["20.500.A","88.990"],"disabled":false,"rate_per_second":null,"daily_quota":1000,"certificates":["{}"],"note":"Acme \"工业\""}}"#,
+            r#"{{"v":2,"role":"writer","prefixes":["20.500.A","88.990"],"disabled_by":null,"rate_per_second":null,"daily_quota":1000,"certificates":["{}"],"note":"Acme \"工业\""}}"#,
             "ab".repeat(32)
         );
-        assert_eq!(String::from_utf8(principal().to_body()).unwrap(), golden);
-        assert_eq!(Principal::from_body("acme", golden.as_bytes()), Ok(principal()));
+        assert_eq!(String::from_utf8(principal().to_body(BOSS)).unwrap(), golden);
+        assert_eq!(back(golden.as_bytes()), Ok(principal()));
+        let disabled = Principal { disabled: true, ..principal() };
+        for by in [BOSS, Disabler::Operator] {
+            let golden = golden.replace("\"disabled_by\":null", &format!("\"disabled_by\":\"{}\"", by.as_str()));
+            assert_eq!(String::from_utf8(disabled.to_body(by)).unwrap(), golden);
+            assert_eq!(Principal::from_body("acme", golden.as_bytes()), Ok((disabled.clone(), by)));
+        }
+    }
+
+    /// As version 1 wrote them. Never changed.
+    #[test]
+    fn a_principal_of_the_first_version_is_read_and_disabled_ones_are_an_operator_s() {
+        let body = |disabled: bool| {
+            format!(
+                r#"{{"v":1,"role":"writer","prefixes":["20.500.A","88.990"],"disabled":{disabled},"rate_per_second":null,"daily_quota":1000,"certificates":["{}"],"note":"Acme \"工业\""}}"#,
+                "ab".repeat(32)
+            )
+        };
+        assert_eq!(back(body(false).as_bytes()), Ok(principal()));
+        let disabled = Principal { disabled: true, ..principal() };
+        assert_eq!(Principal::from_body("acme", body(true).as_bytes()), Ok((disabled, Disabler::Operator)));
+        let mixed = body(true).replace("\"v\":1", "\"v\":2");
+        assert_eq!(back(mixed.as_bytes()), Err(StoredAccessError::Form));
+    }
+
+    const BOSS: Disabler = Disabler::EnterpriseAdministrator;
+
+    fn back(body: &[u8]) -> Result<Principal, StoredAccessError> {
+        Principal::from_body("acme", body).map(|(principal, _)| principal)
     }
 
     #[test]
@@ -269,9 +339,9 @@ mod tests {
         let bare = Token { scope: None, verbs: None, revoked: None, revoke_reason: String::new(), ..token() };
         assert_eq!(Token::from_body(bare.id, &bare.to_body()), Ok(bare));
         let all = Principal { scope: Scope::All, daily_quota: None, rate_per_second: Some(5), ..principal() };
-        assert_eq!(Principal::from_body("acme", &all.to_body()), Ok(all));
+        assert_eq!(back(&all.to_body(BOSS)), Ok(all));
         let none = Principal { scope: Scope::parse([]).unwrap(), ..principal() };
-        assert_eq!(Principal::from_body("acme", &none.to_body()), Ok(none));
+        assert_eq!(back(&none.to_body(BOSS)), Ok(none));
     }
 
     #[test]
@@ -285,6 +355,7 @@ mod tests {
             rate_per_second: Some(u32::MAX),
             daily_quota: Some(u64::MAX),
             role: Role::EnterpriseAdministrator,
+            disabled: true,
             note: note.clone(),
             ..principal()
         };
@@ -298,17 +369,17 @@ mod tests {
             note,
             ..token()
         };
-        assert!(wide.to_body().len() <= wide.weight_bytes());
+        assert!(wide.to_body(BOSS).len() <= wide.weight_bytes());
         assert!(long.to_body().len() <= long.weight_bytes());
-        assert!(principal().to_body().len() <= principal().weight_bytes());
+        assert!(principal().to_body(BOSS).len() <= principal().weight_bytes());
         assert!(token().to_body().len() <= token().weight_bytes());
     }
 
     #[test]
     fn another_version_is_told_from_a_damaged_body() {
-        let newer = br#"{"v":2,"roles":["writer"]}"#;
-        assert_eq!(Principal::from_body("acme", newer), Err(StoredAccessError::Version { found: 2 }));
-        assert_eq!(Token::from_body(TokenId([1; 8]), newer), Err(StoredAccessError::Version { found: 2 }));
+        let newer = br#"{"v":3,"roles":["writer"]}"#;
+        assert_eq!(back(newer), Err(StoredAccessError::Version { found: 3 }));
+        assert_eq!(Token::from_body(TokenId([1; 8]), newer), Err(StoredAccessError::Version { found: 3 }));
         let text = String::from_utf8(token().to_body()).unwrap();
         let damaged = [
             text.replace(r#""note":"""#, r#""note":"","more":1"#),
@@ -343,8 +414,8 @@ mod tests {
                 body.splice(at..end, with.iter().copied());
                 body
             };
-            if let Ok(read) = Principal::from_body("acme", &mutate(principal().to_body())) {
-                prop_assert_eq!(Principal::from_body("acme", &read.to_body()), Ok(read));
+            if let Ok((read, by)) = Principal::from_body("acme", &mutate(principal().to_body(BOSS))) {
+                prop_assert_eq!(Principal::from_body("acme", &read.to_body(by)), Ok((read, by)));
             }
             if let Ok(read) = Token::from_body(TokenId([1; 8]), &mutate(token().to_body())) {
                 prop_assert_eq!(Token::from_body(TokenId([1; 8]), &read.to_body()), Ok(read));

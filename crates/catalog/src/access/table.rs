@@ -7,7 +7,7 @@ use waymark_store::{Serial, Timestamp};
 
 use super::rights::{Denied, Rights};
 use super::token::{Token, TokenId, TokenText};
-use super::{Principal, Role};
+use super::{Disabler, Principal, Role};
 
 /// The table. Never changed once published.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,8 @@ pub struct Access {
     /// Tokens by their principal.
     held: BTreeSet<(Arc<str>, TokenId)>,
     certificates: HashMap<[u8; 32], Arc<str>>,
+    /// Who disabled the principals that are.
+    disablers: HashMap<Arc<str>, Disabler>,
 }
 
 /// Something of the table, with the entry of the log that says so.
@@ -31,6 +33,12 @@ impl Access {
     #[must_use]
     pub fn principal(&self, name: &str) -> Option<&Arc<Principal>> {
         self.principals.get(name).map(|kept| &kept.what)
+    }
+
+    /// Who disabled the principal of that name, if it is.
+    #[must_use]
+    pub fn disabler(&self, name: &str) -> Option<Disabler> {
+        self.disablers.get(name).copied()
     }
 
     /// All principals, by name.
@@ -120,10 +128,13 @@ impl Access {
         self.tokens.get(&id).map(|kept| kept.entry)
     }
 
-    /// Puts a principal in, in place of one of that name.
-    pub(crate) fn put_principal(&mut self, principal: Principal, entry: (Serial, Timestamp)) {
+    /// Puts a principal in, in place of one of that name; a disabled one by whoever disabled it.
+    pub(crate) fn put_principal(&mut self, principal: Principal, by: Disabler, entry: (Serial, Timestamp)) {
         self.remove_principal(&principal.name);
         let what = Arc::new(principal);
+        if what.disabled {
+            self.disablers.insert(Arc::clone(&what.name), by);
+        }
         for certificate in &what.certificates {
             self.certificates.insert(*certificate, Arc::clone(&what.name));
         }
@@ -133,6 +144,7 @@ impl Access {
     /// Takes a principal out; its tokens stay and are refused.
     pub(crate) fn remove_principal(&mut self, name: &str) {
         let Some(removed) = self.principals.remove(name) else { return };
+        self.disablers.remove(name);
         for certificate in &removed.what.certificates {
             self.certificates.remove(certificate);
         }

@@ -36,8 +36,8 @@ impl Forming {
 
     fn draft_access(&mut self, change: AccessChange, actor: &Arc<str>, store: &dyn Store) -> Serial {
         let (kind, key, body) = match &change {
-            AccessChange::PutPrincipal(principal) => {
-                (EntryKind::PUT, ReservedKey::Principal((*principal.name).into()), principal.to_body())
+            AccessChange::PutPrincipal(principal, by) => {
+                (EntryKind::PUT, ReservedKey::Principal((*principal.name).into()), principal.to_body(*by))
             }
             AccessChange::RemovePrincipal(name) => {
                 (EntryKind::DELETE, ReservedKey::Principal((**name).into()), Vec::new())

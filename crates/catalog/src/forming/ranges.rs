@@ -97,13 +97,18 @@ impl Forming {
         after.push(u8::MAX);
         upto.push(u8::MAX);
         let (mut found, mut looked_at) = (None, 0_usize);
-        let scanned = store.scan_keys(&after, coder.head(), &mut |entry| {
+        let scanned = store.scan_keys(&after, coder.head(), &mut |met| {
+            // A record that cannot be read is one all the same.
+            let key = match &met {
+                Ok(entry) => entry.key,
+                Err(damaged) => damaged.key,
+            };
             looked_at += 1;
-            if entry.key > &upto[..] || looked_at > MOST_NAMES_LOOKED_AT {
+            if key > &upto[..] || looked_at > MOST_NAMES_LOOKED_AT {
                 return ControlFlow::Break(());
             }
-            if is_one(entry.key) && !self.overlay.is_deleted(entry.key) {
-                found = Some(entry.key.to_vec());
+            if is_one(key) && !self.overlay.is_deleted(key) {
+                found = Some(key.to_vec());
                 return ControlFlow::Break(());
             }
             ControlFlow::Continue(())

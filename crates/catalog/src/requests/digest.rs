@@ -2,6 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use crate::access::Disabler;
 use crate::business::{BusinessCommand, CaseStep, EnterpriseId};
 use crate::command::{AddMode, Command, Expect, Order, PutMode, Timestamps};
 use crate::prefixes::HomeName;
@@ -114,7 +115,7 @@ impl Fields {
             }
             Command::PutPrincipal { principal } => {
                 self.verb(11, principal.name.as_bytes());
-                self.bytes(&principal.to_body());
+                self.bytes(&principal.to_body(Disabler::Operator));
             }
             Command::RemovePrincipal { name } => self.verb(12, name.as_bytes()),
             Command::IssueToken { token } => {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use waymark_store::{
-    Blobs, CommitError, Committed, Entry, EntryKind, FollowError, Group, Health, Identity, KeyRecord, Place, Position,
-    ReadError, RedactError, Redacted, Replace, Serial, State, StateError, Statistics, Store, Timestamp,
+    Blobs, CommitError, Committed, Entry, EntryKind, FollowError, Group, Health, Identity, KeyRecord, KeyVisitor,
+    Place, Position, ReadError, RedactError, Redacted, Replace, Serial, State, StateError, Statistics, Store,
+    Timestamp,
 };
 
 use super::load::{self, TemplateLoadError};
@@ -116,13 +117,11 @@ impl Store for Widened {
         self.inner.find(key)
     }
 
-    fn scan_keys(
-        &self,
-        after: &[u8],
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&Entry<'_>) -> ControlFlow<()>,
-    ) -> Result<(), ReadError> {
-        self.inner.scan_keys(after, prefix, &mut |entry| self.show(entry, visit))
+    fn scan_keys(&self, after: &[u8], prefix: &[u8], visit: &mut KeyVisitor<'_>) -> Result<(), ReadError> {
+        self.inner.scan_keys(after, prefix, &mut |met| match met {
+            Ok(entry) => self.show(entry, &mut |entry| visit(Ok(entry))),
+            Err(damaged) => visit(Err(damaged)),
+        })
     }
 
     fn scan_latest(

@@ -247,6 +247,7 @@ impl Config {
             group_bytes: usize::try_from(mebibytes("write.group_mib")).unwrap_or(usize::MAX),
         };
         options.access.principals = self.count("access.principals");
+        options.access.principals_per_administrator = self.count("access.principals_per_administrator");
         options.access.tokens = self.count("access.tokens_per_principal");
         options.access.token_days = self.values.number("access.token_days");
         options.ranges = RangeLimits {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use waymark_api::operator::v1;
 use waymark_catalog::Timestamp;
-use waymark_catalog::access::{Principal, Role, Scope, Token, TokenText, Verb, Verbs};
+use waymark_catalog::access::{Disabler, Principal, Role, Scope, Token, TokenText, Verb, Verbs};
 
 use super::Faults;
 use crate::failure::{Failure, proto_time};
@@ -57,7 +57,7 @@ fn read_scope(prefixes: &[String], path: &str, faults: &mut Faults) -> Scope {
 }
 
 /// Shows a principal.
-pub(crate) fn show(principal: &Principal, written_today: u64) -> v1::Principal {
+pub(crate) fn show(principal: &Principal, disabler: Option<Disabler>, written_today: u64) -> v1::Principal {
     let role = match principal.role {
         Role::Operator => v1::Role::Operator,
         Role::Reviewer => v1::Role::Reviewer,
@@ -77,6 +77,7 @@ pub(crate) fn show(principal: &Principal, written_today: u64) -> v1::Principal {
         certificates: principal.certificates.iter().map(|fingerprint| fingerprint.to_vec()).collect(),
         note: principal.note.clone(),
         written_today,
+        disabled_by: disabler.map_or_else(String::new, |disabler| disabler.as_str().to_owned()),
     }
 }
 
@@ -135,8 +136,9 @@ mod tests {
             certificates: vec![vec![3; 32]],
             note: "n".into(),
             written_today: 2,
+            disabled_by: "operator".into(),
         };
-        assert_eq!(show(&read(principal.clone()).unwrap(), 2), principal);
+        assert_eq!(show(&read(principal.clone()).unwrap(), Some(Disabler::Operator), 2), principal);
     }
 
     #[test]

@@ -9,14 +9,10 @@ use prost::Message as _;
 use prost_types::Timestamp as ProtoTime;
 use waymark_api::registration::v1::{self, get_request};
 use waymark_catalog::access::{Rights, Verb, prefix_of};
-<<<<<<< HEAD
 use waymark_catalog::range::{Finding, Ranges};
-use waymark_catalog::{At, Change, ChangedWithin, FeedLimits, HistoryError, Proof, RecordError, Serial, Timestamp};
-=======
 use waymark_catalog::{
     At, ChangedWithin, Damaged, FeedLimits, HistoryError, Proof, RecordError, Seen, Serial, Timestamp,
 };
->>>>>>> d07029e (catalog: tell damage in feeds and lists, and go on)
 use waymark_ident::{CaseRule, Handle, MAX_HANDLE_BYTES, MAX_KEY_BYTES};
 
 use crate::convert::identifier::{Shown, Wanted};

@@ -26,7 +26,7 @@ use common::{Plain, puts, small_options};
 use waymark_store::check::{CheckSummary, Finding, Part};
 use waymark_store::fault::MemoryMedium;
 use waymark_store::{
-    EntryKind, FollowError, Group, OpenError, Place, ReadError, Serial, Store, Timestamp, check_on, open_on,
+    DamagedKey, EntryKind, FollowError, Group, OpenError, Place, ReadError, Serial, Store, Timestamp, check_on, open_on,
 };
 
 const DIR: &str = "/store";
@@ -101,8 +101,18 @@ fn assert_serves_nothing_wrong(store: &dyn Store, content: &Content) {
     assert!(matches!(followed, Ok(_) | Err(FollowError::Damaged { .. })), "{followed:?}");
     assert_follows_around_damage(store, content);
     assert_finds_serials_and_times(store, content);
+    let mut seen = BTreeSet::new();
     let scanned = store.scan_keys(b"", b"", &mut |entry| {
-        assert_eq!(Plain::of(entry), content[&entry.place]);
+        match entry {
+            Ok(entry) => {
+                assert_eq!(Plain::of(entry), content[&entry.place]);
+                assert!(seen.insert(entry.key.to_vec()), "each key once");
+            }
+            Err(DamagedKey { key, error, .. }) => {
+                assert!(!matches!(error, ReadError::Io { .. }), "{error}");
+                assert!(seen.insert(key.to_vec()));
+            }
+        }
         ControlFlow::Continue(())
     });
     assert!(matches!(scanned, Ok(()) | Err(ReadError::Damaged { .. })));

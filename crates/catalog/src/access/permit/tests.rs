@@ -46,7 +46,7 @@ impl Node {
     fn new(principals: &[Principal]) -> Self {
         let mut access = Access::default();
         for principal in principals {
-            access.put_principal(principal.clone(), AT);
+            access.put_principal(principal.clone(), Disabler::Operator, AT);
         }
         Self { access }
     }
@@ -256,7 +256,11 @@ fn only_a_sound_credential_gives_rights() {
     for actor in [expired, revoked, nobodys, unknown, borrowed] {
         assert!(!node.may(&actor, &command), "{actor:?}");
     }
-    node.access.put_principal(Principal { disabled: true, ..principal("writer", Role::Writer, &["88.990"]) }, AT);
+    node.access.put_principal(
+        Principal { disabled: true, ..principal("writer", Role::Writer, &["88.990"]) },
+        Disabler::Operator,
+        AT,
+    );
     assert!(!node.may(&sound, &command) && !node.may(&by("writer", Proof::Job), &command));
     node.access.remove_principal("writer");
     assert!(!node.may(&sound, &command) && !node.may(&by("writer", Proof::Job), &command));
@@ -270,7 +274,7 @@ fn a_certificate_counts_while_its_principal_lists_it() {
     assert!(node.may(&by("p", Proof::Certificate([2; 32])), &command));
     assert!(!node.may(&by("p", Proof::Certificate([3; 32])), &command));
     assert!(!node.may(&by("q", Proof::Certificate([2; 32])), &command));
-    node.access.put_principal(with(vec![[1; 32]]), AT);
+    node.access.put_principal(with(vec![[1; 32]]), Disabler::Operator, AT);
     assert!(!node.may(&by("p", Proof::Certificate([2; 32])), &command));
 }
 
@@ -339,7 +343,7 @@ fn an_enterprise_administrator_manages_writers_and_readers_within_its_scope() {
     ] {
         let new = principal("new", role, prefixes);
         assert_eq!(node.name_may("admin", &put_principal(new.clone())), expected, "{role} {prefixes:?}");
-        node.access.put_principal(new, AT);
+        node.access.put_principal(new, Disabler::Operator, AT);
         assert_eq!(node.name_may("admin", &remove_principal("new")), expected, "{role} {prefixes:?}");
         assert_eq!(node.name_may("admin", &issue(token("new"))), expected, "{role} {prefixes:?}");
         let held = token("new");
@@ -359,7 +363,7 @@ fn an_enterprise_administrator_cannot_take_over_a_stronger_or_foreign_principal(
         assert!(!node.name_may("admin", &remove_principal(name)), "{name}");
     }
     // The operator keeps a name for later: an empty scope is not up for grabs.
-    node.access.put_principal(principal("later", Role::Writer, &[]), AT);
+    node.access.put_principal(principal("later", Role::Writer, &[]), Disabler::Operator, AT);
     assert!(!node.name_may("admin", &put_principal(principal("later", Role::Writer, &["88.990"]))));
     assert!(!node.name_may("admin", &issue(token("later"))));
     assert!(!node.name_may("admin", &remove_principal("later")));
@@ -468,7 +472,7 @@ fn an_enterprise_administrator_gives_no_quota_or_rate_above_its_own() {
         assert_eq!(node.name_may("admin", &put_principal(child(quota, rate))), expected, "{quota:?} {rate:?}");
     }
     // What an operator gave may stay, and may be lowered.
-    node.access.put_principal(child(Some(500), Some(50)), AT);
+    node.access.put_principal(child(Some(500), Some(50)), Disabler::Operator, AT);
     assert!(node.name_may("admin", &put_principal(child(Some(500), Some(50)))));
     assert!(node.name_may("admin", &put_principal(child(Some(400), Some(50)))));
     assert!(!node.name_may("admin", &put_principal(child(Some(501), Some(50)))));
@@ -517,7 +521,7 @@ proptest! {
         let mut node = Node::new(&[principal("admin", Role::EnterpriseAdministrator, &own)]);
         let child = principal("child", role, &given);
         if node.name_may("admin", &put_principal(child.clone())) {
-            node.access.put_principal(child, AT);
+            node.access.put_principal(child, Disabler::Operator, AT);
             for (command, _) in commands(&format!("{asked}/x")) {
                 if node.name_may("child", &command) {
                     prop_assert!(node.name_may("admin", &command), "{command:?}");

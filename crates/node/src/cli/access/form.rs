@@ -89,6 +89,7 @@ pub(crate) fn show_principal(principal: &Principal, catalog: &Catalog) -> v1::Pr
         certificates: principal.certificates.iter().map(|hash| hash.to_vec()).collect(),
         note: principal.note.clone(),
         written_today: catalog.usage(&principal.name),
+        disabled_by: catalog.access().disabler(&principal.name).map_or_else(String::new, |by| by.as_str().to_owned()),
     }
 }
 

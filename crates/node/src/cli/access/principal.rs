@@ -95,7 +95,7 @@ impl Put {
             daily_quota: self.quota,
             certificates: certificates.collect::<Result<_, _>>()?,
             note: self.note.clone(),
-            written_today: 0,
+            ..v1::Principal::default()
         })
     }
 }

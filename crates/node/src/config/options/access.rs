@@ -21,6 +21,12 @@ pub(super) const OPTIONS: &[Spec] = &[
         "Principals there may be; all of them are in memory.",
     ),
     option(
+        "access.principals_per_administrator",
+        stored(catalog::PRINCIPALS_PER_ADMINISTRATOR),
+        "principals",
+        "Writers and readers within the prefixes of an enterprise administrator, past which it makes none; operators do.",
+    ),
+    option(
         "access.tokens_per_principal",
         stored(catalog::TOKENS_PER_PRINCIPAL),
         "tokens",

@@ -30,7 +30,8 @@ impl AccessService {
     }
 
     fn show(&self, principal: &Principal) -> v1::Principal {
-        principal::show(principal, self.edge.catalog.usage(&principal.name))
+        let disabler = self.edge.catalog.access().disabler(&principal.name);
+        principal::show(principal, disabler, self.edge.catalog.usage(&principal.name))
     }
 
     async fn put(&self, caller: &Caller, request: v1::PutPrincipalRequest) -> Result<v1::PrincipalResponse, Failure> {
