@@ -140,7 +140,7 @@ fn a_name_that_never_existed_is_said_to_be_absent_in_both_languages() {
 
     // That nothing is there is an answer too.
     let listed = node.run(&["list", "88.111.1/"]).expect(0).says(&["0 identifiers"]);
-    assert_eq!((listed.out.as_str(), listed.err.lines().count()), ("", 1));
+    assert!(listed.out.is_empty() && !listed.err.contains("error"), "{}", listed.err);
     assert_eq!(node.run(&["list", "88.111.1/", "--json"]).expect(0).out, "");
 
     // One that was deleted has a history.

@@ -228,7 +228,8 @@ pub async fn open_catalog(options: waymark_catalog::Options) -> Result<Opened, P
     opened.map_err(|cause| data_problem(data, &cause))
 }
 
-fn data_problem(data: &Path, cause: &waymark_catalog::OpenError) -> Problem {
+/// Why a data folder was not opened, for a person.
+pub(crate) fn data_problem(data: &Path, cause: &waymark_catalog::OpenError) -> Problem {
     let code = match cause {
         waymark_catalog::OpenError::Store(waymark_store::OpenError::Locked { .. }) => "data-in-use",
         waymark_catalog::OpenError::Store(waymark_store::OpenError::NoStore { .. }) => NO_STORE,

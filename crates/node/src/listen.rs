@@ -65,6 +65,12 @@ impl Listening {
         }
     }
 
+    /// Whether the process that wrote it is there; one that was killed could not remove it. Told from `/proc`, and believed where there is none.
+    pub fn is_alive(&self) -> bool {
+        let processes = Path::new("/proc");
+        !processes.join("self").exists() || processes.join(self.pid.to_string()).exists()
+    }
+
     /// Removes the file; one that is gone already is fine.
     pub fn remove(data: &Path) -> io::Result<()> {
         match fs::remove_file(Self::path(data)) {

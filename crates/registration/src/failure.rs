@@ -74,6 +74,12 @@ impl Failure {
         self
     }
 
+    /// Says of something that is not there what it is: to the writer all of it is identifiers.
+    #[must_use]
+    pub(crate) fn about(self, what: &str) -> Self {
+        if self.reason == Reason::NotFound { Self::new(Reason::NotFound).with("what", what) } else { self }
+    }
+
     /// Says when to come back.
     #[must_use]
     pub(crate) fn retry(mut self, retry: Retry) -> Self {
@@ -83,7 +89,7 @@ impl Failure {
 
     /// Says which fields are wrong; violations beyond [`VIOLATIONS`] are not listed.
     #[must_use]
-    fn about(mut self, violations: impl IntoIterator<Item = Violation>) -> Self {
+    fn violating(mut self, violations: impl IntoIterator<Item = Violation>) -> Self {
         self.facts.violations = violations.into_iter().take(VIOLATIONS).collect();
         self
     }
@@ -322,7 +328,7 @@ impl Failure {
             Refusal::InvalidTemplate { field, index, problem } => {
                 let field = if *index == 0 { (*field).to_owned() } else { format!("columns[{index}].{field}") };
                 let violation = Violation { field: field.clone(), description: (*problem).to_owned() };
-                new(Reason::InvalidTemplate).with("field", field).with("detail", problem).about([violation])
+                new(Reason::InvalidTemplate).with("field", field).with("detail", problem).violating([violation])
             }
             Refusal::TemplateNotFound { template } => new(Reason::TemplateNotFound).with("template", template),
             Refusal::TemplatePublished { template } => new(Reason::TemplatePublished).with("template", template),
@@ -330,7 +336,7 @@ impl Failure {
             Refusal::FieldsWrong { template, problems } => {
                 let first = problems.first().map(ToString::to_string).unwrap_or_default();
                 let failure = new(Reason::FieldsWrong).with("template", template);
-                failure.with("count", problems.len()).with("detail", first).about(problems.iter().map(violation))
+                failure.with("count", problems.len()).with("detail", first).violating(problems.iter().map(violation))
             }
             Refusal::TemplateHandleTaken { template } => new(Reason::TemplateHandleTaken).with("template", template),
             Refusal::TemplateRecord => new(Reason::TemplateRecord),

@@ -331,6 +331,7 @@ const WORDS: &[(&str, &str)] = &[
     ("principal", "主体"),
     ("token", "令牌"),
     ("job", "任务"),
+    ("prefix", "前缀"),
     ("suspended", "已暂停"),
     ("revoked", "已吊销"),
 ];

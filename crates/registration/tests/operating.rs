@@ -164,6 +164,8 @@ async fn prefixes_are_homed_listed_and_given_up() {
     let next = v1::ListPrefixesRequest { page_token: first.next_page_token, ..ask };
     let second = prefixes.list(next).await.unwrap().into_inner().prefixes;
     assert_eq!((second[0].handle.as_str(), second[0].identifiers, second[0].serial), ("0.NA/88.2", 1, homed.serial));
+    let never = prefixes.unhome(v1::UnhomeRequest { prefix: "88.99".into() }).await.unwrap_err();
+    assert_eq!(never.message(), "there is no such prefix");
     let given_up = prefixes.unhome(v1::UnhomeRequest { prefix: "88.2".into() }).await.unwrap().into_inner();
     assert_eq!(given_up.receipt.unwrap().outcome(), Outcome::Unhomed);
     assert_eq!(reason(&writer.apply(apply(create("88.2/y", "a"))).await.unwrap_err()), "NOT_SERVED");

@@ -23,7 +23,11 @@ impl Format {
     #[must_use]
     pub fn detect(beginning: &[u8]) -> Self {
         let beginning = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(beginning);
-        if beginning.trim_ascii_start().first() == Some(&b'{') { Self::JsonLines } else { Self::Batch }
+        match beginning.trim_ascii_start().first() {
+            // An empty file is of any form; every door takes JSON lines.
+            Some(b'{') | None => Self::JsonLines,
+            Some(_) => Self::Batch,
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 //!
 //! The types of questions and answers are those of `waymark-api`.
 
+mod attempts;
 mod call;
 mod endpoint;
 mod exchange;

@@ -7,10 +7,7 @@ use waymark_api::operator::v1::{
     prefix_cases_client::PrefixCasesClient, prefixes_client::PrefixesClient,
 };
 
-use super::{
-    call::{CallError, Repeat},
-    registrar::Registrar,
-};
+use super::{attempts::Repeat, call::CallError, registrar::Registrar};
 use crate::config::ANSWER_BYTES;
 
 /// Writes a call: its documentation, name, request, response, service, and what repeating it does.

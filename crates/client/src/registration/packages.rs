@@ -4,10 +4,7 @@ use tonic::{Streaming, transport::Channel};
 use uuid::Uuid;
 use waymark_api::registration::v1::{self, packages_client::PackagesClient};
 
-use super::{
-    call::{CallError, Repeat},
-    registrar::Registrar,
-};
+use super::{attempts::Repeat, call::CallError, registrar::Registrar};
 use crate::config::ANSWER_BYTES;
 
 /// Writes calls under a request id: documentation, name, request, response, method, and whether the answer is a stream.

@@ -22,7 +22,8 @@ use uuid::Uuid;
 use waymark_api::registration::v1::{self, jobs_client::JobsClient, registration_client::RegistrationClient};
 
 use super::{
-    call::{Attempts, CallError, Repeat},
+    attempts::{Attempts, Repeat},
+    call::CallError,
     endpoint::{Endpoint, EndpointError, Retrying},
 };
 use crate::config::{ANSWER_BYTES, CALL_DEADLINE};

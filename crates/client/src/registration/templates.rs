@@ -3,11 +3,7 @@
 use tonic::transport::Channel;
 use waymark_api::registration::v1::{self, templates_client::TemplatesClient};
 
-use super::{
-    call::{CallError, Repeat},
-    operator::calls,
-    registrar::Registrar,
-};
+use super::{attempts::Repeat, call::CallError, operator::calls, registrar::Registrar};
 use crate::config::ANSWER_BYTES;
 
 calls! {

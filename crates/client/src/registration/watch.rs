@@ -7,7 +7,8 @@ use tonic::Status;
 use waymark_api::registration::v1::{self, watch_response};
 
 use super::{
-    call::{Attempts, Backoff, CallError, Repeat},
+    attempts::{Attempts, Backoff, Repeat},
+    call::CallError,
     exchange::again,
     registrar::Registrar,
 };

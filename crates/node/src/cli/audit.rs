@@ -30,7 +30,7 @@ use super::{
     terminal::{self, Tone, grouped, toned},
 };
 use crate::{
-    daemon::chain,
+    daemon::{chain, data_problem},
     problem::{Exit, Problem, Problems},
     texts::Texts,
 };
@@ -121,7 +121,11 @@ pub(crate) async fn run(command: &Audit, texts: &Texts, shown: Shown) -> Result<
                 terminal::line(if json { entry.to_string() } else { line(entry) });
                 Ok(())
             };
-            look(place, wanted, limit, Box::new(print), texts).await?;
+            let count = look(place, wanted, limit, Box::new(print), texts).await?;
+            if !json {
+                let code = if count < limit { "audit-found" } else { "audit-found-first" };
+                terminal::remark(texts.text(code, &[("count", grouped(count).into())]));
+            }
             Ok(Exit::Done)
         }
         Audit::Export(arguments) => export(arguments, texts).await,
@@ -131,7 +135,7 @@ pub(crate) async fn run(command: &Audit, texts: &Texts, shown: Shown) -> Result<
 
 /// Whether a data folder is meant; without a server named it must be.
 fn is_local(place: &Where) -> Result<bool, Problem> {
-    Ok(!place.connection.is_meant(place.folder.data.as_deref())? && place.folder.data.is_some())
+    Ok(place.folder.data.is_some() && !place.connection.is_meant_or_runs(&place.folder)?)
 }
 
 impl Wanted {
@@ -175,7 +179,7 @@ fn open_store(folder: &Folder) -> Result<(Arc<dyn Store>, PathBuf), Problems> {
     let data = existing(&config)?;
     let mut options = config.catalog(&data);
     options.store.create = false;
-    let (store, _) = waymark_store::open(&options.store).map_err(|cause| data_failed(&data, &chain(&cause)))?;
+    let (store, _) = waymark_store::open(&options.store).map_err(|cause| data_problem(&data, &cause.into()))?;
     let store = waymark_catalog::template::widened(store).map_err(|cause| data_failed(&data, &chain(&cause)))?;
     Ok((store, data))
 }

@@ -280,11 +280,17 @@ fn show_refused(summary: &Summary, rejects: &Path, texts: &Texts) {
     }
 }
 
+/// What a cause means in the user's language, and the cause itself where that says more.
+pub(crate) fn cause(code: &str, cause: &str, texts: &Texts) -> String {
+    match texts.find(&format!("cause-{code}"), &[]) {
+        Some(meaning) if !cause.starts_with(&meaning) => format!("{meaning}: {cause}"),
+        _ => cause.to_owned(),
+    }
+}
+
 /// A refused line in the user's language: line, handle, field, cause with its code.
 fn described(problem: &Rejected, texts: &Texts) -> String {
-    let cause = problem.cause.to_string();
     let code = problem.cause.code();
-    let meaning = texts.find(&format!("cause-{code}"), &[]).unwrap_or_default();
     texts.text(
         "import-problem",
         &[
@@ -292,8 +298,7 @@ fn described(problem: &Rejected, texts: &Texts) -> String {
             ("handle", problem.subject.as_deref().unwrap_or("-").into()),
             ("field", if problem.field.is_empty() { "-" } else { &problem.field }.into()),
             ("code", code.into()),
-            ("meaning", meaning.into()),
-            ("cause", cause.into()),
+            ("cause", cause(code, &problem.cause.to_string(), texts).into()),
         ],
     )
 }

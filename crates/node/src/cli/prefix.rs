@@ -29,7 +29,7 @@ pub(crate) async fn run(command: &Prefix, texts: &Texts, shown: Shown) -> Result
         Prefix::Home(change) | Prefix::Unhome(change) => &change.place,
         Prefix::Case(command) => return prefix_case::run(command, texts, shown).await,
     };
-    if place.connection.is_meant(place.folder.data.as_deref())? {
+    if place.connection.is_meant_or_runs(&place.folder)? {
         return Ok(on_server(command, place, texts, shown).await?);
     }
     match command {

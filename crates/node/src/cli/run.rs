@@ -58,7 +58,7 @@ async fn command(command: &Command, texts: &Texts, shown: Shown) -> Result<Exit,
         Command::Audit(command) => audit::run(command, texts, shown).await,
         Command::Completions(arguments) => Ok(pages::completions(arguments, texts)),
         Command::Man(arguments) => Ok(pages::man(arguments, texts)?),
-        Command::Import(arguments) if arguments.connection.is_meant(arguments.folder.data.as_deref())? => {
+        Command::Import(arguments) if arguments.connection.is_meant_or_runs(&arguments.folder)? => {
             Ok(server::upload::run(arguments, texts).await?)
         }
         Command::Import(arguments) => import::run(arguments, texts).await,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::json;
-use waymark_catalog::{Catalog, Opened};
+use waymark_catalog::{Catalog, Opened, RebuildError};
 
 use super::{
     Shown, Store, StoreFolder,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    daemon::{chain, close, open_catalog},
+    daemon::{chain, close, data_problem, open_catalog},
     problem::{Exit, Problem, Problems},
     texts::Texts,
 };
@@ -68,7 +68,7 @@ async fn check(arguments: &StoreFolder, texts: &Texts, shown: Shown) -> Result<E
     })
     .await;
     let checked = checked.map_err(|cause| data_failed(&data, &cause.to_string()))?;
-    let summary = checked.map_err(|cause| data_failed(&data, &chain(&cause)))?;
+    let summary = checked.map_err(|cause| data_problem(&data, &cause.into()))?;
     let good = summary.findings == 0;
     if as_json {
         terminal::line(format_args!(
@@ -97,7 +97,10 @@ async fn rebuild(arguments: &StoreFolder, texts: &Texts) -> Result<Exit, Problem
     let options = config.catalog(&data);
     let rebuilt = tokio::task::spawn_blocking(move || waymark_catalog::rebuild(&options)).await;
     let rebuilt = rebuilt.map_err(|cause| data_failed(&data, &cause.to_string()))?;
-    let rebuilt = rebuilt.map_err(|cause| data_failed(&data, &chain(&cause)))?;
+    let rebuilt = rebuilt.map_err(|cause| match cause {
+        RebuildError::Open(cause) => data_problem(&data, &cause),
+        cause => data_failed(&data, &chain(&cause)),
+    })?;
     if arguments.json {
         terminal::line(json!({ "identifiers": rebuilt.entries, "serial": rebuilt.store.last.serial.0 }));
     } else {

@@ -15,7 +15,7 @@ use waymark_api::registration::v1::{
 
 use super::{
     super::{
-        call::{Attempts, Backoff, Repeat},
+        attempts::{Attempts, Backoff, Repeat},
         registrar::Registrar,
         stop::{Stop, told},
         window::{Batch, Window},

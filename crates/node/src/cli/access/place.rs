@@ -46,7 +46,7 @@ pub(crate) struct Opened {
 impl Where {
     /// Prepares the server named, or opens the data folder named.
     pub(crate) async fn open(&self, texts: &Texts) -> Result<Place, Problems> {
-        if self.connection.is_meant(self.folder.data.as_deref())? || self.folder.data.is_none() {
+        if self.connection.is_meant_or_runs(&self.folder)? || self.folder.data.is_none() {
             return Ok(Place::Server(self.connection.open(texts)?));
         }
         Ok(Place::Folder(Opened::open(&self.folder, texts).await?))

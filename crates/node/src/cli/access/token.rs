@@ -127,7 +127,8 @@ async fn issue(arguments: &Issue, texts: &Texts) -> Result<Exit, Problems> {
     }
     let expires = answer::time(token.expires.as_ref());
     let values = [("id", token.id.into()), ("principal", token.principal.into()), ("expires", expires.into())];
-    terminal::remark(texts.text("token-issued", &values));
+    let code = if file.is_some() { "token-written" } else { "token-issued" };
+    terminal::remark(texts.text(code, &values));
     terminal::line(file.unwrap_or(text));
     Ok(Exit::Done)
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tonic::Code;
+use uuid::Uuid;
 use waymark_api::registration::v1;
 use waymark_catalog::form::line;
 use waymark_client::registration::{CallError, ServerError};
@@ -24,14 +25,11 @@ pub(crate) fn problem(error: &CallError, json: bool) -> Problem {
     let problem = match error {
         CallError::Refused { error: said, .. } => refused(said),
         CallError::Untrusted { .. } => Problem::new("server-untrusted", Exit::NoAnswer).with("cause", error.cause()),
-        CallError::Unknown { request_id: Some(id), .. } => {
-            if json {
-                terminal::line(json!({ "outcome": "unknown", "request_id": id.to_string() }));
-            }
-            Problem::new("outcome-unknown-id", Exit::Unknown).with("cause", error.cause()).with("id", id)
-        }
+        CallError::Unknown { request_id: Some(id), .. } => unknown(*id, &error.cause(), json),
         CallError::Unknown { .. } => Problem::new("outcome-unknown", Exit::Unknown).with("cause", error.cause()),
-        _ => Problem::new("no-answer", Exit::NoAnswer).with("cause", error.cause()),
+        _ => Problem::new("no-answer", Exit::NoAnswer)
+            .with("cause", error.cause())
+            .note(Problem::new("hint-address", Exit::NoAnswer)),
     };
     match error.attempts() {
         (0 | 1, _) => problem,
@@ -43,19 +41,42 @@ pub(crate) fn problem(error: &CallError, json: bool) -> Problem {
     }
 }
 
+/// The problem of a change that was or was not made; it can be asked about under its id.
+pub(crate) fn unknown(id: Uuid, cause: &str, json: bool) -> Problem {
+    if json {
+        terminal::line(json!({ "outcome": "unknown", "request_id": id.to_string() }));
+    }
+    Problem::new("outcome-unknown-id", Exit::Unknown).with("cause", cause).with("id", id)
+}
+
 /// The problem a refusal is: its cause, and a line each for what to do and when.
 fn refused(error: &ServerError) -> Problem {
-    let listed = error.violations.iter().map(|(field, what)| format!("; {field}: {what}"));
-    let cause: String = std::iter::once(error.cause.clone()).chain(listed).collect();
+    // The first is part of the cause already.
+    let said = |field: &str, what: &str| error.cause.contains(&format!("{field} {what}"));
+    let more = error.violations.iter().filter(|(field, what)| !said(field, what));
+    let more = more.map(|(field, what)| format!("; {field}: {what}"));
+    let cause: String = std::iter::once(error.cause.clone()).chain(more).collect();
     let exit = exit(error);
     let mut problem = Problem::new("server-refused", exit).with("reason", &error.reason).with("cause", cause);
     if !error.remedy.is_empty() {
         problem = problem.note(Problem::new("server-remedy", exit).with("remedy", &error.remedy));
     }
+    if let Some(hint) = hint(&error.reason) {
+        problem = problem.note(Problem::new(hint, exit));
+    }
     if let Some(time) = error.retry_at {
         problem = problem.note(Problem::new("server-retry-at", exit).with("time", prost_types::Timestamp::from(time)));
     }
     problem
+}
+
+/// What to type, where a server can only say what to do.
+pub(crate) fn hint(reason: &str) -> Option<&'static str> {
+    match reason {
+        "UNAUTHENTICATED" => Some("hint-credential"),
+        "NOT_SERVED" => Some("hint-home"),
+        _ => None,
+    }
 }
 
 /// How a command ends whose call the server refused so.
@@ -197,6 +218,7 @@ fn with_facts(line: &str, facts: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::texts::Language;
 
     #[test]
     fn names_lose_their_lead() {
@@ -210,6 +232,28 @@ mod tests {
         let text = with_facts(line, &json!({ "serial": 5 }));
         assert!(text.starts_with(line.strip_suffix('}').unwrap()), "{text}");
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["serial"], 5);
+    }
+
+    #[test]
+    fn hints_are_said_in_both_languages() {
+        for language in [Language::English, Language::Chinese] {
+            let texts = Texts::new(language);
+            for hint in ["UNAUTHENTICATED", "NOT_SERVED"].map(|reason| hint(reason).unwrap()) {
+                assert!(texts.find(hint, &[]).is_some(), "{hint}");
+            }
+        }
+        assert_eq!(hint("NOT_FOUND"), None);
+    }
+
+    #[test]
+    fn a_field_that_is_wrong_is_named_once() {
+        let violations =
+            vec![("prefix".to_owned(), "is empty".to_owned()), ("handle".to_owned(), "is long".to_owned())];
+        let status = tonic::Status::unimplemented("no");
+        let error = ServerError::of_status(&status).unwrap();
+        let error = ServerError { cause: "the request is wrong: prefix is empty".into(), violations, ..error };
+        let told = refused(&error).render(&Texts::new(Language::English));
+        assert!(told.ends_with("the request is wrong: prefix is empty; handle: is long"), "{told}");
     }
 
     #[test]

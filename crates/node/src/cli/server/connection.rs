@@ -2,21 +2,29 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use clap::Args;
-use waymark_client::registration::{ClientCertificate, Endpoint, GrpcUrl, Registrar, ServerTrust};
+use waymark_client::registration::{ClientCertificate, Endpoint, GrpcUrl, Registrar, Retrying, ServerTrust};
 
 use crate::{
-    cli::resolve::parse_pin,
+    cli::{Folder, resolve::parse_pin, terminal},
     config::DEFAULT_DATA,
     daemon::chain,
     listen::{Listening, reachable},
     problem::{Exit, Problem},
     texts::{Language, Texts},
 };
+
+/// The bits of a file's mode for those who neither own it nor are of its group.
+const OTHERS: u32 = 0o007;
 
 /// Longest token file in bytes; a token has some 90.
 const TOKEN_BYTES: usize = 4_096;
@@ -46,9 +54,7 @@ impl Connection {
         if let Some(url) = &self.server {
             return self.open_at(url.clone(), texts);
         }
-        let data = std::env::var_os("WAYMARK_DATA").map_or_else(|| PathBuf::from(DEFAULT_DATA), PathBuf::from);
-        let listening = Listening::read(&data).ok().flatten();
-        let own = listening.and_then(|listening| own_node(&listening));
+        let own = usual_node().and_then(|listening| own_node(&listening));
         let (url, pin) = own.ok_or_else(|| Problem::new("server-missing", Exit::Usage))?;
         let pin = self.pin.clone().or(pin);
         Self { pin, ..self.clone() }.open_at(url, texts)
@@ -67,7 +73,8 @@ impl Connection {
             (None, Some(path)) => Some(ServerTrust::Authorities(read(path)?)),
             (None, None) => None,
         };
-        endpoint.token = self.token_file.as_deref().map(read_token).transpose()?;
+        endpoint.token = self.token_file.as_deref().map(|path| read_token(path, texts)).transpose()?;
+        endpoint.retrying = Some(tell_once(texts.language()));
         if let (Some(chain), Some(key)) = (&self.client_certificate, &self.client_key) {
             endpoint.certificate = Some(ClientCertificate { chain: read(chain)?, key: read(key)? });
         }
@@ -77,6 +84,15 @@ impl Connection {
         })
     }
 
+    /// Whether a server is meant, for verbs that also work on a data folder; where none of both is named on the command line, the node that runs
+    /// on the usual folder, which has it for itself.
+    pub(crate) fn is_meant_or_runs(&self, folder: &Folder) -> Result<bool, Problem> {
+        let data = folder.data.as_deref();
+        let is_named = folder.config.is_some() || data.is_some_and(|data| !is_usual(data));
+        let runs = || usual_node().is_some_and(|listening| listening.is_alive() && !listening.grpc.is_empty());
+        Ok(self.is_meant(data)? || (!is_named && runs()))
+    }
+
     /// Whether a server is meant, for verbs that also work on a data folder. What is written on the command line goes before what stands in
     /// the environment; two of the same kind are refused.
     pub(crate) fn is_meant(&self, data: Option<&Path>) -> Result<bool, Problem> {
@@ -84,8 +100,8 @@ impl Connection {
             (Some(server), Some(data)) => (server.to_string(), data.as_os_str()),
             (server, _) => return Ok(server.is_some()),
         };
-        let set = |name| std::env::var_os(name);
-        match (set("WAYMARK_SERVER") == Some(server.clone().into()), set("WAYMARK_DATA").as_deref() == Some(data)) {
+        let is_set = std::env::var_os("WAYMARK_SERVER") == Some(server.clone().into());
+        match (is_set, is_usual(Path::new(data))) {
             (false, true) => Ok(true),
             (true, false) => Ok(false),
             _ => {
@@ -94,6 +110,28 @@ impl Connection {
             }
         }
     }
+}
+
+/// Whether a data folder is the one that stands in the environment.
+fn is_usual(data: &Path) -> bool {
+    std::env::var_os("WAYMARK_DATA").as_deref() == Some(data.as_os_str())
+}
+
+/// What the node that runs on the usual data folder of this machine wrote, if there is one.
+fn usual_node() -> Option<Listening> {
+    let data = std::env::var_os("WAYMARK_DATA").map_or_else(|| PathBuf::from(DEFAULT_DATA), PathBuf::from);
+    Listening::read(&data).ok().flatten()
+}
+
+/// Tells a person, once, that an answer is waited for and why.
+fn tell_once(language: Language) -> Retrying {
+    let told = AtomicBool::new(false);
+    Arc::new(move |cause, left| {
+        if !told.swap(true, Ordering::Relaxed) {
+            let values = [("cause", cause.to_owned().into()), ("seconds", left.as_secs().to_string().into())];
+            terminal::remark(Texts::new(language).text("still-trying", &values));
+        }
+    })
 }
 
 /// The registration service of a node that wrote where it listens, and the fingerprint of its certificate.
@@ -109,9 +147,13 @@ fn read(path: &Path) -> Result<Vec<u8>, Problem> {
         .map_err(|cause| Problem::new("file-unreadable", Exit::Usage).with("path", path.display()).with("cause", cause))
 }
 
-/// A token from its file; blanks and line ends around it do not count. It is never shown.
-fn read_token(path: &Path) -> Result<String, Problem> {
+/// A token from its file; blanks and line ends around it do not count. It is never shown. Whoever can read the file can use the token: that
+/// everybody can is said.
+fn read_token(path: &Path, texts: &Texts) -> Result<String, Problem> {
     let bytes = read(path)?;
+    if fs::metadata(path).is_ok_and(|file| file.permissions().mode() & OTHERS != 0) {
+        terminal::remark(texts.text("token-file-open", &[("path", path.display().to_string().into())]));
+    }
     let text = std::str::from_utf8(&bytes).unwrap_or_default().trim();
     if text.is_empty() || text.len() > TOKEN_BYTES || text.contains(char::is_whitespace) {
         return Err(Problem::new("token-malformed", Exit::Usage).with("path", path.display()));

@@ -129,6 +129,9 @@ async fn submit(arguments: &Submit, texts: &Texts) -> Result<Exit, Problem> {
     };
     let mut file = File::open(&arguments.file).map_err(unreadable)?;
     let total_bytes = file.metadata().map_err(unreadable)?.len();
+    if total_bytes == 0 {
+        return Err(Problem::new("file-empty", Exit::Usage).with("path", arguments.file.display()));
+    }
     let format = match import::form(arguments.form, &mut file).map_err(unreadable)? {
         Format::JsonLines => v1::JobFormat::JsonLines,
         Format::Batch => v1::JobFormat::Batch,
@@ -237,18 +240,19 @@ fn print(jobs: &[v1::Job], json: bool, texts: &Texts) {
     }
     let codes = ["id", "title", "state", "progress", "created", "changed", "same", "refused", "submitted"];
     let head = codes.map(|code| texts.text(&format!("job-{code}"), &[]));
-    terminal::line(table(&head, &jobs.iter().map(row).collect::<Vec<_>>()));
+    terminal::line(table(&head, &jobs.iter().map(|job| row(job, texts)).collect::<Vec<_>>()));
     for job in jobs.iter().filter(|job| !job.failure.is_empty()) {
         terminal::line(format_args!("  {}: {}", safe(&job.id), safe(&job.failure)));
     }
 }
 
-fn row(job: &v1::Job) -> Vec<String> {
+fn row(job: &v1::Job, texts: &Texts) -> Vec<String> {
+    let state = answer::name_of(job.state().as_str_name(), "JOB_STATE_");
     let percent = u128::from(job.bytes_done) * 100 / u128::from(job.bytes_total.max(1));
     vec![
         safe(&job.id),
         safe(&job.title),
-        answer::name_of(job.state().as_str_name(), "JOB_STATE_"),
+        texts.find(&format!("job-state-{state}"), &[]).unwrap_or(state),
         format!("{percent} %"),
         grouped(job.created),
         grouped(job.changed),

@@ -1,6 +1,7 @@
 //! Everything a person asks of a registration server, each verb family in its file.
 
 pub(crate) mod answer;
+mod change;
 pub(crate) mod connection;
 mod failed_rows;
 pub(crate) mod form;

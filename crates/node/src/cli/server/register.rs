@@ -12,9 +12,9 @@ use waymark_api::registration::v1::{self, change::Action, expectation::Condition
 use waymark_catalog::{ValueSet, form::line, import::Cause};
 use waymark_wire::{ValueBuf, is_admin_type, types};
 
-use super::{answer, connection::Connection, form};
+use super::{answer, change::apply, connection::Connection, form};
 use crate::{
-    cli::Shown,
+    cli::{Shown, present},
     problem::{Exit, Problem},
     texts::Texts,
 };
@@ -57,11 +57,20 @@ pub(crate) async fn run(arguments: &Register, texts: &Texts, shown: Shown) -> Re
     let handle = change.handle.clone();
     let registrar = arguments.connection.open(texts)?;
     let answered = if arguments.validate_only {
-        registrar.validate(change).await
+        registrar.validate(change).await.map_err(|error| answer::problem(&error, arguments.json))
     } else {
-        registrar.apply(change, arguments.request_id).await
+        apply(&registrar, change, arguments.request_id, arguments.json, texts).await
     };
-    let receipt = answered.map_err(|error| answer::problem(&error, arguments.json))?;
+    let receipt = answered.map_err(|problem| {
+        // Whoever forgot it is told of a prefix nobody has heard of.
+        match handle.contains('/') {
+            true => problem,
+            false => {
+                let hint = Problem::new("hint-no-slash", problem.exit()).with("handle", present::safe(&handle));
+                problem.note(hint)
+            }
+        }
+    })?;
     answer::show_receipt(&handle, &receipt, arguments.json, texts, shown);
     Ok(Exit::Done)
 }

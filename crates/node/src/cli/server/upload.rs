@@ -1,6 +1,7 @@
 //! `waymark import FILE --server …`: a file of JSON lines as a stream that continues where it was.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{self, BufReader},
     ops::ControlFlow,
@@ -275,12 +276,18 @@ impl<'a> Upload<'a> {
             ("repeated", grouped(counts.repeated).into()),
         ];
         terminal::line(texts.text("upload-done", &values));
+        if counts.repeated > 0 && counts.repeated == counts.answered() {
+            terminal::line(texts.text("upload-nothing-new", &[]));
+        }
         if is_stopped && under_way.is_none() {
             terminal::line(texts.text("upload-stopped", &[("stream", self.stream.as_str().into())]));
         }
         for reason in failed.first() {
             terminal::line(format_args!("  {}", safe(&described(reason, texts))));
         }
+        // One for all of a kind.
+        let hints: BTreeSet<_> = failed.first().iter().filter_map(|reason| answer::hint(&reason.code)).collect();
+        hints.into_iter().for_each(|hint| terminal::line(texts.text(hint, &[])));
         if failed.count() > 0 {
             let places = [
                 ("rows", failed.rows().display().to_string().into()),
@@ -297,7 +304,6 @@ impl<'a> Upload<'a> {
 /// A failed row in one line.
 fn described(reason: &Reason, texts: &Texts) -> String {
     let code = reason.code.to_ascii_lowercase().replace('_', "-");
-    let meaning = texts.find(&format!("cause-{code}"), &[]).unwrap_or_default();
     texts.text(
         "import-problem",
         &[
@@ -305,8 +311,7 @@ fn described(reason: &Reason, texts: &Texts) -> String {
             ("handle", reason.handle.as_deref().unwrap_or("-").into()),
             ("field", if reason.field.is_empty() { "-" } else { &reason.field }.into()),
             ("code", reason.code.as_str().into()),
-            ("meaning", meaning.into()),
-            ("cause", reason.cause.as_str().into()),
+            ("cause", local::cause(&code, &reason.cause, texts).into()),
         ],
     )
 }

@@ -13,6 +13,7 @@ use waymark_client::{
 use super::{answer, connection::Connection};
 use crate::{
     cli::{Shown, terminal},
+    daemon::{Signals, stop_asked},
     problem::{Exit, Problem},
     texts::Texts,
 };
@@ -66,10 +67,14 @@ pub(crate) async fn run(arguments: &Watch, texts: &Texts, shown: Shown) -> Resul
         until_now: arguments.until_now,
     };
     let follow = Follow { request, patience: Duration::from_secs(arguments.patience) };
-    let (mut unreadable, mut exit) = (None, Exit::Done);
+    let mut signals = Signals::take().map_err(|cause| Problem::new("signals", Exit::Failed).with("cause", cause))?;
+    let (mut unreadable, mut seen, mut exit) = (None, None, Exit::Done);
     let mut see = |event: Watched<'_>| match event {
         Watched::Change(change) => match answer::show_identifier(&change, arguments.json, texts, shown) {
-            Ok(()) => ControlFlow::Continue(()),
+            Ok(()) => {
+                seen = Some(change.serial);
+                ControlFlow::Continue(())
+            }
             Err(problem) => {
                 unreadable = Some(problem);
                 ControlFlow::Break(())
@@ -80,6 +85,10 @@ pub(crate) async fn run(arguments: &Watch, texts: &Texts, shown: Shown) -> Resul
             exit = Exit::Damaged;
             ControlFlow::Continue(())
         }
+        Watched::Progress(serial) => {
+            seen = Some(serial);
+            ControlFlow::Continue(())
+        }
         Watched::Interrupted { cause, wait } => {
             let (cause, wait) = (cause.message().to_owned(), format!("{:.1}", wait.as_secs_f64()));
             let said = texts.text("upload-interrupted", &[("cause", cause.into()), ("wait", wait.into())]);
@@ -88,14 +97,22 @@ pub(crate) async fn run(arguments: &Watch, texts: &Texts, shown: Shown) -> Resul
         }
         _ => ControlFlow::Continue(()),
     };
-    let ended = follow.run(&registrar, &mut see).await;
-    let serial = ended.map_err(|error| answer::problem(&error, arguments.json))?;
+    let ended = tokio::select! {
+        ended = follow.run(&registrar, &mut see) => Some(ended.map_err(|error| answer::problem(&error, arguments.json))?),
+        // The way a watch usually ends.
+        () = stop_asked(&mut signals) => None,
+    };
     if let Some(problem) = unreadable {
         return Err(problem);
     }
+    let from = match arguments.from {
+        From::Serial(serial) => Some(serial),
+        From::Now => None,
+    };
+    let serial = ended.or(seen).or(from);
     if arguments.json {
         terminal::line(json!({ "event": "end", "serial": serial }));
-    } else {
+    } else if let Some(serial) = serial {
         terminal::remark(texts.text("watch-ended", &[("serial", serial.to_string().into())]));
     }
     Ok(exit)

@@ -4,7 +4,7 @@ use clap::Args;
 use uuid::Uuid;
 use waymark_api::registration::v1::{self, change::Action, expectation::Condition};
 
-use super::{answer, connection::Connection};
+use super::{answer, change::apply, connection::Connection};
 use crate::{
     cli::Shown,
     problem::{Exit, Problem},
@@ -40,8 +40,7 @@ pub(crate) async fn run(subject: &Subject, action: Action, texts: &Texts, shown:
     let expect = subject.expect_serial.map(|serial| v1::Expectation { condition: Some(Condition::Serial(serial)) });
     let change = v1::Change { handle: subject.handle.clone(), action: Some(action), expect };
     let registrar = subject.connection.open(texts)?;
-    let answered = registrar.apply(change, subject.request_id).await;
-    let receipt = answered.map_err(|error| answer::problem(&error, subject.json))?;
+    let receipt = apply(&registrar, change, subject.request_id, subject.json, texts).await?;
     answer::show_receipt(&subject.handle, &receipt, subject.json, texts, shown);
     Ok(Exit::Done)
 }

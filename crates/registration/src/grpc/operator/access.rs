@@ -74,7 +74,7 @@ impl AccessService {
     async fn remove(&self, caller: &Caller, name: String) -> Result<v1::PrincipalResponse, Failure> {
         let former = self.edge.catalog.access().principal(&name).map(|principal| self.show(principal));
         let done = self.edge.apply(caller, Command::RemovePrincipal { name }.into(), None).await;
-        let done = done.map_err(|failure| about("principal", failure))?;
+        let done = done.map_err(|failure| failure.about("principal"))?;
         Ok(v1::PrincipalResponse { principal: former, receipt: Some(receipt(&done, Same::Unchanged)) })
     }
 
@@ -114,7 +114,7 @@ impl AccessService {
         let wrong = |_| Failure::invalid_field("id", "must be the 16 hexadecimal digits of a token's id");
         let id: TokenId = id.parse().map_err(wrong)?;
         let done = self.edge.apply(caller, Command::RevokeToken { id, reason }.into(), None).await;
-        let done = done.map_err(|failure| about("token", failure))?;
+        let done = done.map_err(|failure| failure.about("token"))?;
         let token = self.edge.catalog.access().token(id).map(|token| principal::show_token(token));
         Ok(v1::RevokeTokenResponse { token, receipt: Some(receipt(&done, Same::Unchanged)) })
     }
@@ -137,11 +137,6 @@ fn sees_tokens_of(caller: &Caller, access: &Access, name: &str) -> bool {
         Some(principal) => sees(caller, principal),
         None => caller.rights.is_everywhere() && caller.rights.has(Verb::ManageAccess),
     }
-}
-
-/// The writer says of everything that is not there that it is no identifier.
-fn about(what: &str, failure: Failure) -> Failure {
-    if failure.reason() == Reason::NotFound { not_found(what) } else { failure }
 }
 
 fn not_found(what: &str) -> Failure {

@@ -25,7 +25,8 @@ impl PrefixService {
     }
 
     async fn change(&self, caller: &Caller, command: Command) -> Result<v1::PrefixResponse, Failure> {
-        let done = self.edge.apply(caller, command.into(), None).await?;
+        let done = self.edge.apply(caller, command.into(), None).await;
+        let done = done.map_err(|failure| failure.about("prefix"))?;
         Ok(v1::PrefixResponse { receipt: Some(receipt(&done, Same::Unchanged)) })
     }
 
