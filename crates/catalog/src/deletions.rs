@@ -19,9 +19,9 @@ use crate::config::DELETED_KEYS;
 use crate::snapshot::SnapshotError;
 
 /// Name of the blob.
-const NAME: &str = "deletions";
+pub(crate) const NAME: &str = "deletions";
 /// Version of its content.
-const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 /// Stands for the number of hashes when there are too many.
 const TOO_MANY: u64 = u64::MAX;
 /// Bytes of each number.
@@ -53,6 +53,13 @@ impl Deletions {
     /// Tells whether the key of this hash may have been deleted. False is certain.
     pub(crate) fn may_include(&self, hash: u64) -> bool {
         self.hashes.as_ref().is_none_or(|hashes| hashes.contains(&hash))
+    }
+
+    /// The hashes in order; `None` when any key may have been deleted.
+    pub(crate) fn sorted(&self) -> Option<Vec<u64>> {
+        let mut sorted: Vec<u64> = self.hashes.as_ref()?.iter().copied().collect();
+        sorted.sort_unstable();
+        Some(sorted)
     }
 
     /// Writes the blob; all deletions up to `serial` were noted.

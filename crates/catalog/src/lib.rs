@@ -50,6 +50,7 @@ mod reserved;
 mod snapshot;
 mod startup;
 mod status;
+pub mod stored_forms;
 mod streams;
 mod submission;
 pub mod template;

@@ -25,7 +25,7 @@ pub(crate) struct Step<'a> {
     /// Where it was before.
     pub(crate) after: u64,
     /// Serial the first entry of the step has, or would have had.
-    first: Serial,
+    pub(crate) first: Serial,
     runs: &'a [u8],
 }
 
@@ -36,6 +36,25 @@ pub(crate) enum StepItem {
     Accepted { serial: Serial, outcome: Outcome, warnings: Warnings },
     /// It was refused.
     Refused(RefusalCode),
+}
+
+impl StepItem {
+    fn of(result: &Result<Receipt, Refusal>) -> Self {
+        match result {
+            Ok(Receipt { serial, outcome, warnings, .. }) => {
+                Self::Accepted { serial: *serial, outcome: *outcome, warnings: *warnings }
+            }
+            Err(refusal) => Self::Refused(refusal.code()),
+        }
+    }
+
+    /// The serial of the entry the order wrote.
+    fn written(&self) -> Option<Serial> {
+        match self {
+            Self::Accepted { serial, outcome, .. } if *outcome != Outcome::Same => Some(*serial),
+            _ => None,
+        }
+    }
 }
 
 /// The bytes are not of a form this version knows.
@@ -148,29 +167,37 @@ pub(crate) fn position_body(position: u64) -> Vec<u8> {
 
 /// The body of the mark of a step that counts orders; `first` is the serial its first entry has.
 pub(crate) fn step_body(step: &StreamStep, first: Serial, results: &[Result<Receipt, Refusal>]) -> Vec<u8> {
+    write_step((step.position, step.after, first), results.iter().map(StepItem::of))
+}
+
+/// The body of the mark of a step: where the stream is after it and before it, the serial its first entry has, and what became of its orders.
+pub(crate) fn write_step(
+    (position, after, first): (u64, u64, Serial),
+    items: impl IntoIterator<Item = StepItem>,
+) -> Vec<u8> {
     let mut body = vec![STEP];
-    for number in [step.position, step.after, first.0] {
+    for number in [position, after, first.0] {
         varint::put(&mut body, number);
     }
     let mut next = first;
     let mut run = Run::default();
-    for result in results {
-        let (kind, code) = match result {
-            Ok(receipt) if receipt.warnings.is_empty() => (receipt.outcome.number(), 0),
-            Ok(receipt) => (receipt.outcome.number() | WARNED, receipt.warnings.bits()),
-            Err(refusal) => (REFUSED, refusal.code().number()),
+    for item in items {
+        let (kind, code) = match item {
+            StepItem::Accepted { outcome, warnings: Warnings::NONE, .. } => (outcome.number(), 0),
+            StepItem::Accepted { outcome, warnings, .. } => (outcome.number() | WARNED, warnings.bits()),
+            StepItem::Refused(code) => (REFUSED, code.number()),
         };
-        let written = result.as_ref().ok().filter(|receipt| receipt.outcome != Outcome::Same);
-        let gap = written.map_or(0, |receipt| receipt.serial.0.saturating_sub(next.0));
+        let written = item.written();
+        let gap = written.map_or(0, |serial| serial.0.saturating_sub(next.0));
         if (run.kind, run.code) != (kind, code) || gap > 0 {
             run.end(&mut body);
             run = Run { kind, code, gap, ..Run::default() };
         }
         run.count += 1;
-        match result {
-            Ok(receipt) if receipt.outcome == Outcome::Same => varint::put(&mut run.serials, receipt.serial.0),
-            Ok(receipt) => next = receipt.serial.next(),
-            Err(_) => {}
+        match (item, written) {
+            (_, Some(serial)) => next = serial.next(),
+            (StepItem::Accepted { serial, .. }, None) => varint::put(&mut run.serials, serial.0),
+            (StepItem::Refused(_), None) => {}
         }
     }
     run.end(&mut body);
@@ -281,15 +308,7 @@ mod tests {
     }
 
     fn items_of(results: &[Result<Receipt, Refusal>]) -> Vec<StepItem> {
-        results
-            .iter()
-            .map(|result| match result {
-                Ok(Receipt { serial, outcome, warnings, .. }) => {
-                    StepItem::Accepted { serial: *serial, outcome: *outcome, warnings: *warnings }
-                }
-                Err(refusal) => StepItem::Refused(refusal.code()),
-            })
-            .collect()
+        results.iter().map(StepItem::of).collect()
     }
 
     #[test]

@@ -15,7 +15,7 @@ use waymark_store::{Blobs, ReadError, Serial};
 /// Name of the blob.
 pub(crate) const NAME: &str = "index";
 /// Version of its content.
-const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 const HEAD_BYTES: usize = 16;
 const ENTRY_BYTES: usize = 12;
 

@@ -30,6 +30,8 @@ mod jobs;
 mod packages;
 mod reading;
 pub mod reasons;
+#[doc(hidden)]
+pub mod request_forms;
 mod upload;
 
 pub use config::Limits;

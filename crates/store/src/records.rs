@@ -36,6 +36,9 @@ pub(crate) const ENTRY_MARK: u8 = b'e';
 pub(crate) const KEY_MARK: u8 = b'k';
 /// Key of the end of the sequence.
 pub(crate) const END_KEY: &[u8] = b"m";
+/// No entry has a greater serial: it is a place, too.
+const LAST_SERIAL: Serial = Serial(Place::END - 1);
+
 /// A store kept by sled.
 pub(crate) struct SledStore {
     dir: PathBuf,
@@ -95,6 +98,12 @@ pub(crate) fn entry_key(serial: Serial) -> [u8; 9] {
     [ENTRY_MARK, a, b, c, d, e, f, g, h]
 }
 
+/// Serial of the entry with this key; `None` when it is no entry's.
+pub(crate) fn serial_in(entry_key: &[u8]) -> Option<Serial> {
+    let serial = entry_key.strip_prefix(&[ENTRY_MARK])?.try_into().ok()?;
+    Some(Serial(u64::from_be_bytes(serial))).filter(|serial| serial.is_some())
+}
+
 fn key_key(key: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(1 + key.len());
     out.push(KEY_MARK);
@@ -112,7 +121,7 @@ fn encode_end(position: Position) -> Vec<u8> {
 pub(crate) fn decode_end(stored: &[u8]) -> Result<Position, Damage> {
     let mut cursor = Cursor::new(unseal(END_KEY, stored)?);
     let mut read = || Some(Position { serial: Serial(cursor.u64()?), time: Timestamp(cursor.u64()?) });
-    read().ok_or(Damage::Structure)
+    read().filter(|end| end.serial <= LAST_SERIAL && end.time <= Timestamp::MAX).ok_or(Damage::Structure)
 }
 
 /// Makes the table of keys anew from the entries.
@@ -233,6 +242,20 @@ impl SledStore {
         if entry.serial == serial { Ok(entry) } else { Err(self.damaged(Damage::SerialOrder)) }
     }
 
+    /// What failing to read an entry means for whoever follows. Where there is none, so are those behind it up to the next one there is.
+    fn unreadable(&self, serial: Serial, error: ReadError) -> FollowError {
+        let is_missing = matches!(error, ReadError::Damaged { what: Damage::Missing, .. });
+        FollowError::of_entry(if is_missing { self.last_missing(serial) } else { serial }, error)
+    }
+
+    fn last_missing(&self, serial: Serial) -> Serial {
+        let next = self.db.range(&entry_key(serial)[..]..&[ENTRY_MARK + 1]).keys().next();
+        match next.map(|key| key.ok().and_then(|key| serial_in(&key))) {
+            None => self.last().serial.max(serial),
+            Some(found) => found.map_or(serial, |found| Serial(found.0.saturating_sub(1)).max(serial)),
+        }
+    }
+
     /// The next key after `after`, with its latest durable entry.
     fn next_key(&self, after: Bound<&[u8]>, prefix: &[u8]) -> Result<Option<(Vec<u8>, Latest)>, ReadError> {
         let mut from = match after {
@@ -325,7 +348,7 @@ impl Store for SledStore {
         if group.is_empty() {
             return Err(CommitError::EmptyGroup);
         }
-        if self.last().serial.0 + offset(group.len()) > Serial::MAX.0.min(Place::END - 1) {
+        if self.last().serial.0 + offset(group.len()) > LAST_SERIAL.0 {
             return Err(CommitError::Exhausted);
         }
         // sled does not survive a full disk, so it is not let to meet one.
@@ -410,8 +433,7 @@ impl Store for SledStore {
         let mut done = after;
         let mut buffer = Vec::new();
         while done < last {
-            let entry =
-                self.entry(done.next(), &mut buffer).map_err(|error| FollowError::of_entry(done.next(), error))?;
+            let entry = self.entry(done.next(), &mut buffer).map_err(|error| self.unreadable(done.next(), error))?;
             done = entry.serial;
             if visit(&entry).is_break() {
                 break;
@@ -430,7 +452,7 @@ impl Store for SledStore {
     fn serial_at(&self, time: Timestamp) -> Result<Serial, FollowError> {
         let mut buffer = Vec::new();
         first_at(Serial(1), self.last().serial.next(), time, &mut |serial| {
-            let entry = self.entry(serial, &mut buffer).map_err(|error| FollowError::of_entry(serial, error))?;
+            let entry = self.entry(serial, &mut buffer).map_err(|error| self.unreadable(serial, error))?;
             Ok(entry.time)
         })
     }

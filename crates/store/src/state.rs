@@ -64,7 +64,8 @@ impl Summary {
             return Err(Damage::Version);
         }
         let mut read = || Some(Self { applied: Serial(cursor.u64()?), count: cursor.u64()?, sum: cursor.u64()? });
-        read().ok_or(Damage::CutShort)
+        let summary = read().ok_or(Damage::CutShort)?;
+        if summary.applied <= Serial::MAX { Ok(summary) } else { Err(Damage::Structure) }
     }
 
     fn add(&mut self, key: &[u8], stored: &[u8]) {
@@ -306,6 +307,12 @@ mod tests {
         let key = value_key(TREE, b"a");
         let stored = seal(&key, b"old".to_vec());
         assert_damaged(opened_after(|db| drop(db.insert(key, stored))), Damage::Missing);
+    }
+
+    #[test]
+    fn notices_a_serial_no_entry_can_have() {
+        let summary = Summary { applied: Serial::MAX.next(), ..Summary::default() };
+        assert_damaged(opened_after(|db| drop(db.insert(SUMMARY_KEY, summary.encode()))), Damage::Structure);
     }
 
     #[test]

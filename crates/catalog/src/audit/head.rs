@@ -43,9 +43,19 @@ pub(crate) fn find_head(store: &dyn Store) -> Result<AuditHead, HeadError> {
     if let Some(entry) = store.read_serial(store.last().serial, &mut buffer).map_err(HeadError::Follow)?
         && is_note(&entry)
     {
-        return Note::parse(entry.body).map(|note| AuditHead::from(&note.head)).map_err(HeadError::Note);
+        return head_in(&entry).map_err(HeadError::Note);
     }
     Ok(last_note(store)?.unwrap_or_default())
+}
+
+/// The note in an entry, if it can be gone on from: each note before it has an entry of its own.
+fn head_in(entry: &Entry<'_>) -> Result<AuditHead, NoteError> {
+    let head = Note::parse(entry.body)?.head;
+    if head.number > entry.serial.0 {
+        Err(NoteError::Number { found: head.number })
+    } else {
+        Ok(AuditHead::from(&head))
+    }
 }
 
 /// The last note of the whole log, passing over damaged entries.
@@ -55,7 +65,7 @@ fn last_note(store: &dyn Store) -> Result<Option<AuditHead>, HeadError> {
     loop {
         let outcome = store.follow(after, &mut |entry| {
             if is_note(entry) {
-                found = Note::parse(entry.body).map(|note| Some(AuditHead::from(&note.head)));
+                found = head_in(entry).map(Some);
             }
             ControlFlow::Continue(())
         });
@@ -79,4 +89,42 @@ pub enum HeadError {
     /// The last note is not one this program can go on from.
     #[error("the last note of the audit cannot be gone on from")]
     Note(#[source] NoteError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::note;
+    use waymark_store::{Group, MemoryStore};
+
+    fn head_of(number: u64) -> Result<AuditHead, HeadError> {
+        let store = MemoryStore::for_tests();
+        let head = NoteHead {
+            pruned: false,
+            algorithm: Algorithm::Sha256,
+            part: 0,
+            entries: 0,
+            number,
+            serial: Serial(1),
+            time: Timestamp(0),
+            before: Digest::default(),
+            entries_hash: Digest::default(),
+            items_hash: Digest::default(),
+            chain: Digest::default(),
+        };
+        let (body, _) = note::write(head, &[0, 0], &store.identity().store_id);
+        let mut group = Group::new();
+        let key = ReservedKey::Audit.to_bytes();
+        group.push(EntryKind::NOTE, &key, b"audit", Serial::NONE, &body).unwrap();
+        store.commit(Timestamp(0), &group).unwrap();
+        find_head(&store)
+    }
+
+    #[test]
+    fn a_note_with_more_before_it_than_there_are_entries_is_not_gone_on_from() {
+        assert_eq!(head_of(1).unwrap().note, 1);
+        for number in [2, Serial::MAX.0, u64::MAX] {
+            assert!(matches!(head_of(number), Err(HeadError::Note(NoteError::Number { found })) if found == number));
+        }
+    }
 }

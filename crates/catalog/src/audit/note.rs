@@ -138,12 +138,19 @@ fn read_head(bytes: &[u8; HEAD_BYTES]) -> Result<NoteHead, NoteError> {
         return Err(NoteError::Flags { found: flags });
     }
     let mut rest = bytes.get(4..).unwrap_or_default();
+    let algorithm = Algorithm::from_number(algorithm).ok_or(NoteError::Algorithm { found: algorithm })?;
+    let entries = u32::from_be_bytes(next(&mut rest));
+    let number = u64::from_be_bytes(next(&mut rest));
+    // Each note has an entry of its own, so there are no more of them than serials.
+    if number > Serial::MAX.0 {
+        return Err(NoteError::Number { found: number });
+    }
     Ok(NoteHead {
         pruned: flags & PRUNED != 0,
-        algorithm: Algorithm::from_number(algorithm).ok_or(NoteError::Algorithm { found: algorithm })?,
+        algorithm,
         part,
-        entries: u32::from_be_bytes(next(&mut rest)),
-        number: u64::from_be_bytes(next(&mut rest)),
+        entries,
+        number,
         serial: Serial(u64::from_be_bytes(next(&mut rest))),
         time: Timestamp(u64::from_be_bytes(next(&mut rest))),
         before: Digest(next(&mut rest)),
@@ -181,6 +188,12 @@ pub enum NoteError {
     Algorithm {
         /// The number found.
         found: u8,
+    },
+    /// A number no note can have.
+    #[error("audit note with the number {found}, which no note can have")]
+    Number {
+        /// The number found.
+        found: u64,
     },
     /// Shorter than its head.
     #[error("audit note cut short at {bytes} bytes")]
@@ -263,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn other_versions_flags_algorithms_and_lengths_are_refused() {
+    fn other_versions_flags_algorithms_numbers_and_lengths_are_refused() {
         let (body, _) = write(head(), &[0, 0], &STORE);
         let with = |at: usize, byte: u8| {
             let mut other = body.clone();
@@ -273,6 +286,7 @@ mod tests {
         assert_eq!(with(0, 2), Err(NoteError::Version { found: 2 }));
         assert_eq!(with(1, 2), Err(NoteError::Flags { found: 2 }));
         assert_eq!(with(2, 3), Err(NoteError::Algorithm { found: 3 }));
+        assert_eq!(with(8, 1), Err(NoteError::Number { found: 1 << 56 | 9 }));
         for length in 0..HEAD_BYTES {
             assert_eq!(Note::parse(&body[..length]), Err(NoteError::CutShort { bytes: length }));
         }

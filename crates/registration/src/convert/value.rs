@@ -128,12 +128,16 @@ fn show_data(kind: &[u8], data: &[u8]) -> Data {
     } else {
         None
     };
-    structured.filter(|shown| read_data(shown.clone(), "", &mut Faults::default()) == data).unwrap_or_else(|| {
-        match std::str::from_utf8(data) {
-            Ok(text) => Data::Text(text.to_owned()),
-            Err(_) => Data::Raw(data.to_owned()),
-        }
+    structured.filter(|shown| reads_as(shown, data)).unwrap_or_else(|| match std::str::from_utf8(data) {
+        Ok(text) => Data::Text(text.to_owned()),
+        Err(_) => Data::Raw(data.to_owned()),
     })
+}
+
+/// Whether a change that brings what is shown is taken, and brings these bytes.
+fn reads_as(shown: &Data, data: &[u8]) -> bool {
+    let mut faults = Faults::default();
+    read_data(shown.clone(), "", &mut faults) == data && faults.finish().is_ok()
 }
 
 fn show_admin(data: &[u8]) -> Option<Data> {
@@ -191,6 +195,16 @@ mod tests {
         let references = v1::References { references: vec![v1::Reference::default()] };
         let value = v1::Value { data: Some(Data::References(references)), ..text(1, "HS_VLIST", "") };
         assert_eq!(faults(value), ["create.values[3].references.references[0].handle"]);
+    }
+
+    #[test]
+    fn what_no_change_may_bring_as_an_administrator_or_a_list_is_shown_as_it_is() {
+        let mut data = Vec::new();
+        AdminRecord { permissions: AdminPermissions(0), handle: b"", index: 1, legacy_tail: None }.encode(&mut data);
+        assert!(matches!(show_data(b"HS_ADMIN", &data), Data::Text(_)), "an administrator without a name");
+        data.clear();
+        ValueList::encode_list(&[Reference { handle: b"", index: 255 }], &mut data);
+        assert!(matches!(show_data(HS_VLIST, &data), Data::Raw(_)), "a reference without a name");
     }
 
     fn any_handle() -> impl Strategy<Value = String> {

@@ -3,10 +3,10 @@
 mod admission;
 mod health;
 mod jobs;
-mod operator;
+pub(crate) mod operator;
 mod packages;
 mod registration;
-mod stream;
+pub(crate) mod stream;
 mod templates;
 
 use std::sync::Arc;

@@ -46,7 +46,8 @@ async fn begin(edge: &Arc<Edge>, request: Request<Streaming<v1::UploadRequest>>)
     begun.await.map_err(|failure| failed(edge, &failure, language))
 }
 
-fn chunk(request: v1::UploadRequest) -> Result<Chunk, Failure> {
+/// The items of a message behind the first.
+pub(crate) fn chunk(request: v1::UploadRequest) -> Result<Chunk, Failure> {
     match request.message {
         Some(upload_request::Message::Items(v1::Items { first_number, changes })) => {
             Ok(Chunk { first: Some(first_number), items: changes.into_iter().map(change::order).collect() })

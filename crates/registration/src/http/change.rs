@@ -120,7 +120,7 @@ struct ExpectIn {
 }
 
 /// Reads a change.
-pub(super) fn order(json: &[u8]) -> Result<Order, Failure> {
+pub(crate) fn order(json: &[u8]) -> Result<Order, Failure> {
     let change: ChangeIn<'_> = parse(json)?;
     let handle = change.handle;
     check_handle(&handle)?;
@@ -191,7 +191,7 @@ pub(super) fn order(json: &[u8]) -> Result<Order, Failure> {
 const ONE_ACTION: &str = "must have one of create, replace, add_values, modify_values, remove_values, delete, suspend, resume, revoke, from_template";
 
 /// Reads all values an identifier shall have.
-pub(super) fn replacement(handle: String, json: &[u8], expect: Option<Expect>) -> Result<Order, Failure> {
+pub(crate) fn replacement(handle: String, json: &[u8], expect: Option<Expect>) -> Result<Order, Failure> {
     check_handle(&handle)?;
     let ValuesIn { values, keep_timestamps } = parse(json)?;
     let values = value_set(values, "values")?;
@@ -201,7 +201,7 @@ pub(super) fn replacement(handle: String, json: &[u8], expect: Option<Expect>) -
 }
 
 /// A deletion.
-pub(super) fn deletion(handle: String, expect: Option<Expect>) -> Order {
+pub(crate) fn deletion(handle: String, expect: Option<Expect>) -> Order {
     Order { command: Command::Delete { handle: handle.into_bytes() }, expect }
 }
 

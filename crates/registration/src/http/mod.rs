@@ -1,10 +1,11 @@
 //! The same by HTTP/1.1 and JSON, for systems that cannot speak gRPC: a thin mapping onto the edge. `docs/http.md` describes it.
 
-mod change;
-mod problem;
+pub(crate) mod asked;
+pub(crate) mod change;
+pub(crate) mod problem;
 mod request;
-mod shown;
-mod stream;
+pub(crate) mod shown;
+pub(crate) mod stream;
 
 use std::sync::Arc;
 
@@ -181,9 +182,7 @@ async fn apply(State(edge): Shared, Extension(peer): Extension<Peer>, request: R
     let (parts, body) = request.into_parts();
     let call = Call { edge: &edge, peer: &peer, headers: &parts.headers };
     call.answer(async |caller| {
-        let mut query = Query::of(&parts.uri)?;
-        let validate_only = query.flag("validate_only")?;
-        query.finish()?;
+        let validate_only = asked::validate_only(&parts.uri)?;
         let order = change::order(&call.body(body).await?)?;
         if !validate_only {
             return call.apply(&caller, order).await;
@@ -199,9 +198,7 @@ async fn replace(State(edge): Shared, Extension(peer): Extension<Peer>, request:
     let (parts, body) = request.into_parts();
     let call = Call { edge: &edge, peer: &peer, headers: &parts.headers };
     call.answer(async |caller| {
-        Query::of(&parts.uri)?.finish()?;
-        let handle = request::handle(&parts.uri, IDENTIFIERS)?;
-        let expect = request::condition(&parts.headers)?;
+        let (handle, expect) = asked::identifier(&parts.uri, &parts.headers)?;
         let order = change::replacement(handle, &call.body(body).await?, expect)?;
         call.apply(&caller, order).await
     })
@@ -211,10 +208,8 @@ async fn replace(State(edge): Shared, Extension(peer): Extension<Peer>, request:
 async fn delete(State(edge): Shared, Extension(peer): Extension<Peer>, headers: HeaderMap, uri: Uri) -> Response {
     let call = Call { edge: &edge, peer: &peer, headers: &headers };
     call.answer(async |caller| {
-        Query::of(&uri)?.finish()?;
-        let handle = request::handle(&uri, IDENTIFIERS)?;
-        let order = change::deletion(handle, request::condition(&headers)?);
-        call.apply(&caller, order).await
+        let (handle, expect) = asked::identifier(&uri, &headers)?;
+        call.apply(&caller, change::deletion(handle, expect)).await
     })
     .await
 }
@@ -222,17 +217,7 @@ async fn delete(State(edge): Shared, Extension(peer): Extension<Peer>, headers: 
 async fn show(State(edge): Shared, Extension(peer): Extension<Peer>, headers: HeaderMap, uri: Uri) -> Response {
     let call = Call { edge: &edge, peer: &peer, headers: &headers };
     call.answer(async |caller| {
-        let mut query = Query::of(&uri)?;
-        let serial = query.number("at_serial")?.map(v1::get_request::At::Serial);
-        let time = query.time("at_time")?.map(v1::get_request::At::Time);
-        if serial.is_some() && time.is_some() {
-            return Err(Failure::invalid_field("at_time", "must not stand beside at_serial"));
-        }
-        let (indexes, types) = (query.numbers("index")?, query.all("type"));
-        query.finish()?;
-        let handle = request::handle(&uri, IDENTIFIERS)?;
-        let asked = v1::GetRequest { handle, at: serial.or(time), indexes, types };
-        let found = reading::get(&edge, &caller, asked).await?;
+        let found = reading::get(&edge, &caller, asked::get(&uri)?).await?;
         Ok(Answer { status: StatusCode::OK, serial: Some(found.serial), body: shown::Identifier::of(found, true)? })
     })
     .await
@@ -241,16 +226,7 @@ async fn show(State(edge): Shared, Extension(peer): Extension<Peer>, headers: He
 async fn list(State(edge): Shared, Extension(peer): Extension<Peer>, headers: HeaderMap, uri: Uri) -> Response {
     let call = Call { edge: &edge, peer: &peer, headers: &headers };
     call.answer(async |caller| {
-        let mut query = Query::of(&uri)?;
-        let asked = v1::ListRequest {
-            prefix: query.text("prefix")?,
-            page_size: query.size()?,
-            page_token: query.text("page_token")?,
-            changed_from: query.time("changed_from")?,
-            changed_until: query.time("changed_until")?,
-            with_values: query.flag("values")?,
-        };
-        query.finish()?;
+        let asked = asked::list(&uri)?;
         let with_values = asked.with_values;
         let v1::ListResponse { identifiers, next_page_token, damaged } = reading::list(&edge, &caller, asked).await?;
         let page = shown::Page::of(identifiers, next_page_token, with_values)?;
@@ -262,14 +238,7 @@ async fn list(State(edge): Shared, Extension(peer): Extension<Peer>, headers: He
 async fn history(State(edge): Shared, Extension(peer): Extension<Peer>, headers: HeaderMap, uri: Uri) -> Response {
     let call = Call { edge: &edge, peer: &peer, headers: &headers };
     call.answer(async |caller| {
-        let mut query = Query::of(&uri)?;
-        let asked = v1::HistoryRequest {
-            handle: request::handle(&uri, HISTORY)?,
-            page_size: query.size()?,
-            page_token: query.text("page_token")?,
-            with_values: query.flag("values")?,
-        };
-        query.finish()?;
+        let asked = asked::history(&uri)?;
         let with_values = asked.with_values;
         let v1::HistoryResponse { versions, next_page_token } = reading::history(&edge, &caller, asked).await?;
         Ok(Answer::of(shown::Page::of(versions, next_page_token, with_values)?))
@@ -280,8 +249,7 @@ async fn history(State(edge): Shared, Extension(peer): Extension<Peer>, headers:
 async fn mark(State(edge): Shared, Extension(peer): Extension<Peer>, headers: HeaderMap, uri: Uri) -> Response {
     let call = Call { edge: &edge, peer: &peer, headers: &headers };
     call.answer(async |caller| {
-        Query::of(&uri)?.finish()?;
-        let stream = request::decoded(&uri, STREAMS)?;
+        let stream = asked::mark(&uri)?;
         let mark = crate::upload::mark(&edge, &caller, &stream).await?;
         Ok(Answer::of(shown::StreamState { stream, mark }))
     })
@@ -306,9 +274,3 @@ async fn no_such_method(State(edge): Shared, Extension(peer): Extension<Peer>, h
     let call = Call { edge: &edge, peer: &peer, headers: &headers };
     call.failed(&Failure::new(Reason::NoSuchMethod))
 }
-
-/// What stands before a handle in a path.
-const IDENTIFIERS: &str = "/v1/identifiers/";
-const HISTORY: &str = "/v1/history/";
-/// What stands before the name of a stream.
-const STREAMS: &str = "/v1/streams/";

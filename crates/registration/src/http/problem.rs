@@ -12,7 +12,7 @@ use crate::reasons::Language;
 
 /// What a failure looks like.
 #[derive(Serialize)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     title: String,
     status: u16,
     reason: &'static str,
@@ -33,7 +33,7 @@ struct Violation {
 }
 
 impl Problem {
-    pub(super) fn of(failure: &Failure, language: Language) -> Self {
+    pub(crate) fn of(failure: &Failure, language: Language) -> Self {
         let refusal = failure.refusal(language);
         let violations = refusal.violations.into_iter();
         Self {

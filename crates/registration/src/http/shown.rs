@@ -58,7 +58,7 @@ impl Page {
 
 /// An identifier at one serial.
 #[derive(Serialize)]
-pub(super) struct Identifier {
+pub(crate) struct Identifier {
     handle: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<Status>,
@@ -85,7 +85,7 @@ struct Status {
 }
 
 impl Identifier {
-    pub(super) fn of(shown: v1::Identifier, with_values: bool) -> Result<Self, Failure> {
+    pub(crate) fn of(shown: v1::Identifier, with_values: bool) -> Result<Self, Failure> {
         let state = match shown.status() {
             v1::Status::Active | v1::Status::Unspecified => None,
             v1::Status::Suspended => Some("suspended"),

@@ -12,10 +12,10 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use serde::Serialize;
 use waymark_api::registration::v1;
+use waymark_catalog::Order;
 
 use super::problem::Problem;
-use super::request::{self, Query};
-use super::{Call, STREAMS, change, shown};
+use super::{Call, asked, change, shown};
 use crate::door::Peer;
 use crate::edge::Edge;
 use crate::failure::Failure;
@@ -54,16 +54,9 @@ pub(super) async fn exchange(
     let language = call.language();
     let begun = async {
         let caller = Arc::new(call.caller().await?);
-        let mut query = Query::of(&parts.uri)?;
-        // Without a number it is the stream from its beginning: sent again it does nothing twice.
-        let first = query.number("first")?.unwrap_or(1);
-        query.finish()?;
+        let (stream, first) = asked::exchange(&parts.uri)?;
         if parts.headers.contains_key(header::CONTENT_ENCODING) {
             return Err(Failure::invalid_field("Content-Encoding", "is not understood: send the body as it is"));
-        }
-        let stream = request::decoded(&parts.uri, STREAMS)?;
-        if stream.is_empty() {
-            return Err(Failure::invalid_field("stream", "must have a name"));
         }
         let upload = upload::open(&edge, &caller, &stream).await?;
         let state = shown::StreamState { stream, mark: upload.mark() };
@@ -170,8 +163,7 @@ impl Items {
 
     /// Reads whole lines.
     fn chunk(&mut self, lines: &[u8]) -> Option<Result<Chunk, Failure>> {
-        let lines = lines.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
-        let items: Vec<_> = lines.map(change::order).collect();
+        let items = items(lines);
         let first = self.next;
         self.next = first.saturating_add(u64::try_from(items.len()).unwrap_or(u64::MAX));
         (!items.is_empty()).then_some(Ok(Chunk { first: Some(first), items }))
@@ -181,6 +173,12 @@ impl Items {
         self.ended = true;
         self.ready.push_back(Err(failure));
     }
+}
+
+/// Reads lines as changes; empty ones are passed over.
+pub(crate) fn items(lines: &[u8]) -> Vec<Result<Order, Failure>> {
+    let lines = lines.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    lines.map(change::order).collect()
 }
 
 #[cfg(test)]

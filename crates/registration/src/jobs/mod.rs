@@ -30,12 +30,19 @@ pub(crate) use self::folder::Folder;
 pub use self::folder::FolderError;
 use self::folder::read_id;
 use self::stored::{KeepError, Mark, State, Stored};
-pub(crate) use self::upload::submit;
+pub(crate) use self::upload::{check_header, submit};
 pub(crate) use self::worker::work;
 use crate::config::{Limits, PAGE, PAGE_MAX};
 use crate::edge::caller::Caller;
 use crate::failure::Failure;
 use crate::reasons::Reason;
+
+/// Reads a job as it is kept, shows it as a caller sees it, and writes it again; `None` when it cannot be read.
+pub(crate) fn reread(kept: &[u8]) -> Option<(v1::Job, Vec<u8>)> {
+    let stored = Stored::parse(kept).ok()?;
+    let bytes = stored.to_bytes().ok()?;
+    Some((stored.shown(&stored.mark), bytes))
+}
 
 /// All jobs of a node.
 pub(crate) struct Jobs {

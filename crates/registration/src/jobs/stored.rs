@@ -193,23 +193,32 @@ impl Stored {
 
     /// Reads the job of a folder.
     pub(super) fn read(folder: &Path) -> Result<Self, StoredError> {
+        Self::parse(&fs::read(folder.join(JOB))?)
+    }
+
+    /// Reads the content of `job.json`.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, StoredError> {
         #[derive(Deserialize)]
         struct Version {
             version: u64,
         }
-        let bytes = fs::read(folder.join(JOB))?;
-        let found = serde_json::from_slice::<Version>(&bytes)?.version;
+        let found = serde_json::from_slice::<Version>(bytes)?.version;
         if !FORMS.contains(&found) {
             return Err(StoredError::OtherForm { found });
         }
-        Ok(Self { version: FORM, ..serde_json::from_slice(&bytes)? })
+        Ok(Self { version: FORM, ..serde_json::from_slice(bytes)? })
+    }
+
+    /// The content of `job.json`.
+    pub(super) fn to_bytes(&self) -> io::Result<Vec<u8>> {
+        Ok(serde_json::to_vec(self)?)
     }
 
     /// Writes the job into its folder: wholly and durably, or, unless the error says otherwise, not at all.
     pub(super) fn write(&self, folder: &Path) -> Result<(), KeepError> {
         let next = folder.join(NEXT_JOB);
         let mut file = File::create(&next)?;
-        file.write_all(&serde_json::to_vec(self)?)?;
+        file.write_all(&self.to_bytes()?)?;
         file.sync_all()?;
         drop(file);
         fs::rename(&next, folder.join(JOB))?;

@@ -73,6 +73,14 @@ pub(crate) async fn submit(
     kept.await.map_err(|_| Failure::new(Reason::Internal).with("detail", "keeping"))?
 }
 
+/// Whether a header asks for something that can be done.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn check_header(header: v1::JobHeader) -> Result<(), Failure> {
+    ask(header).map(drop)
+}
+
 /// Reads what is asked.
 fn ask(header: v1::JobHeader) -> Result<Ask, Failure> {
     let mut faults = Faults::default();

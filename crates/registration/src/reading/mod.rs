@@ -287,7 +287,7 @@ impl KeyFilter {
 }
 
 /// How the canonical keys of handles begin that begin with this text.
-fn begin_of_key(text: &str, rule: CaseRule) -> Vec<u8> {
+pub(crate) fn begin_of_key(text: &str, rule: CaseRule) -> Vec<u8> {
     let mut room = [0; MAX_KEY_BYTES];
     match Handle::new(text.as_bytes()) {
         Ok(handle) if text.contains('/') => handle.to_key(rule, &mut room).to_vec(),
@@ -313,7 +313,8 @@ pub(crate) fn who_am_i(edge: &Edge, caller: &Caller) -> v1::WhoAmIResponse {
     }
 }
 
-fn check_handle(handle: &str) -> Result<(), Failure> {
+/// Refuses a handle that cannot be one by its length.
+pub(crate) fn check_handle(handle: &str) -> Result<(), Failure> {
     if handle.is_empty() || handle.len() > MAX_HANDLE_BYTES {
         return Err(Failure::invalid_field("handle", format!("must have between 1 and {MAX_HANDLE_BYTES} bytes")));
     }

@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::error::{Damage, OpenError, StateError};
 use crate::folder::paths;
 use crate::format::frame::{Seed, parse_entry};
-use crate::records::{END_KEY, ENTRY_MARK, KEY_MARK, Latest, decode_end, entry_key};
+use crate::records::{END_KEY, ENTRY_MARK, KEY_MARK, Latest, decode_end, serial_in};
 use crate::sled_disk::{SLED_FILE, gone_back, open_sled};
 use crate::state::verify;
 use crate::types::{Place, Position, Serial};
@@ -124,19 +124,20 @@ fn check_records(checker: &mut Checker<'_>, db: &sled::Db, wrong: &mut Vec<Wrong
     checker.summary.last = end.serial;
     let seed = Seed::of_store(&checker.store_id);
     let mut latest: HashMap<Vec<u8>, Latest> = HashMap::new();
-    for serial in (1..=end.serial.0).map(Serial) {
-        let key = entry_key(serial);
-        let stored = match db.get(key) {
-            Ok(Some(stored)) => stored,
-            Ok(None) => {
-                wrong.push((None, Some(serial), Damage::Missing));
-                continue;
-            }
-            Err(_) => {
-                wrong.push((None, Some(serial), Damage::Sled));
-                continue;
-            }
+    let mut expected = Serial(1);
+    for item in db.scan_prefix([ENTRY_MARK]) {
+        let Ok((key, stored)) = item else {
+            wrong.push((None, Some(expected), Damage::Sled));
+            // What lies behind is unknown, not missing.
+            expected = Serial::MAX;
+            break;
         };
+        let Some(serial) = serial_in(&key).filter(|serial| *serial <= end.serial) else { continue };
+        if serial > expected {
+            // One for the whole hole.
+            wrong.push((None, Some(expected), Damage::Missing));
+        }
+        expected = serial.next();
         match parse_entry(&stored, seed, Place(serial.0)) {
             Ok(entry) if entry.serial != serial => wrong.push((None, Some(serial), Damage::SerialOrder)),
             Ok(entry) => {
@@ -147,6 +148,9 @@ fn check_records(checker: &mut Checker<'_>, db: &sled::Db, wrong: &mut Vec<Wrong
             }
             Err(what) => wrong.push((None, Some(serial), what)),
         }
+    }
+    if expected <= end.serial {
+        wrong.push((None, Some(expected), Damage::Missing));
     }
     check_keys(db, latest, wrong);
     end.serial

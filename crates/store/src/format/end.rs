@@ -3,7 +3,7 @@
 use crate::bytes::put_u48;
 use crate::error::Damage;
 use crate::format::segment::{Versioned, head, open_head, seal};
-use crate::types::{Serial, Timestamp};
+use crate::types::{Place, Serial, Timestamp};
 
 /// First bytes of an end mark.
 pub(crate) const END_MAGIC: [u8; 8] = *b"WMLOGEND";
@@ -49,7 +49,9 @@ impl LogEnd {
         }
         let mut read =
             || Some(Self { serial: Serial(cursor.u64()?), place: cursor.u64()?, time: Timestamp(cursor.u48()?) });
-        read().map(Versioned::Known).ok_or(Damage::CutShort)
+        let end = read().ok_or(Damage::CutShort)?;
+        let plausible = end.serial <= Serial::MAX && end.place <= Place::END;
+        if plausible { Ok(Versioned::Known(end)) } else { Err(Damage::Structure) }
     }
 }
 
@@ -81,6 +83,9 @@ mod tests {
             assert!(LogEnd::decode(&damaged, &[7; 16]).is_err(), "byte {at}");
         }
         assert_eq!(LogEnd::decode(&sound, &[8; 16]), Err(Damage::ForeignStore));
+        for impossible in [LogEnd { serial: Serial::MAX.next(), ..END }, LogEnd { place: Place::END + 1, ..END }] {
+            assert_eq!(LogEnd::decode(&impossible.encode(&[7; 16]), &[7; 16]), Err(Damage::Structure));
+        }
         let mut newer = head(END_MAGIC, 2, 40, &[7; 16]);
         newer.extend_from_slice(&[0; 4]);
         seal(&mut newer);

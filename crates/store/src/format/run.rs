@@ -176,8 +176,9 @@ pub(crate) fn encode_key(block: &mut Vec<u8>, former: &[u8], key: &[u8], at: &Ke
     block.extend_from_slice(rest);
 }
 
-/// Reads one key from a block's payload; `key` holds the key before it and afterwards this one.
-pub(crate) fn decode_key(payload: &mut Cursor<'_>, key: &mut Vec<u8>) -> Result<KeyAt, Damage> {
+/// Reads one key from a block's payload; `key` holds the key before it, where it is not the first of the block, and afterwards this one, which is
+/// the greater one.
+pub(crate) fn decode_key(payload: &mut Cursor<'_>, key: &mut Vec<u8>, is_first: bool) -> Result<KeyAt, Damage> {
     let mut read = || {
         let shared = usize::from(payload.u16()?);
         let rest = usize::from(payload.u16()?);
@@ -185,7 +186,9 @@ pub(crate) fn decode_key(payload: &mut Cursor<'_>, key: &mut Vec<u8>) -> Result<
         let serial = Serial(payload.u48()?);
         let place = Place(payload.u48()?);
         let rest = payload.take(rest)?;
-        (shared <= key.len()).then_some((shared, rest, KeyAt { serial, kind, place }))
+        // Merging relies on the order, so it is not believed.
+        let ascends = key.get(shared..).is_some_and(|former| is_first || former < rest);
+        ascends.then_some((shared, rest, KeyAt { serial, kind, place }))
     };
     let (shared, rest, at) = read().ok_or(Damage::Structure)?;
     key.truncate(shared);
@@ -243,10 +246,10 @@ mod tests {
         let mut cursor = Cursor::new(payload);
         let mut key = Vec::new();
         for (serial, expected) in (1..).zip(keys) {
-            assert_eq!(decode_key(&mut cursor, &mut key), Ok(at(serial)));
+            assert_eq!(decode_key(&mut cursor, &mut key, serial == 1), Ok(at(serial)));
             assert_eq!(key, expected);
         }
-        assert_eq!(decode_key(&mut cursor, &mut key), Err(Damage::Structure));
+        assert_eq!(decode_key(&mut cursor, &mut key, false), Err(Damage::Structure));
         assert_eq!(open_block(&block, seed, 4097), Err(Damage::Checksum));
         for length in 0..block.len() {
             assert!(open_block(&block[..length], seed, 4096).is_err());
@@ -258,7 +261,22 @@ mod tests {
         let mut block = Vec::new();
         encode_key(&mut block, b"abcdef", b"abcdef", &at(1));
         let mut key = b"abc".to_vec();
-        assert_eq!(decode_key(&mut Cursor::new(&block), &mut key), Err(Damage::Structure));
+        assert_eq!(decode_key(&mut Cursor::new(&block), &mut key, false), Err(Damage::Structure));
+    }
+
+    #[test]
+    fn refuses_keys_that_do_not_ascend() {
+        let decoded = |former: &[u8], key: &[u8]| {
+            let mut block = Vec::new();
+            encode_key(&mut block, former, key, &at(1));
+            decode_key(&mut Cursor::new(&block), &mut former.to_vec(), false)
+        };
+        assert_eq!(decoded(b"abc", b"abd"), Ok(at(1)));
+        assert_eq!(decoded(b"abc", b"abca"), Ok(at(1)));
+        for key in [&b"abc"[..], b"abb", b"ab", b""] {
+            assert_eq!(decoded(b"abc", key), Err(Damage::Structure));
+        }
+        assert_eq!(decoded(b"", b""), Err(Damage::Structure));
     }
 
     #[test]

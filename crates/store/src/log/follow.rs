@@ -88,14 +88,19 @@ impl Log {
     ) -> Result<ControlFlow<()>, FollowError> {
         let (mut at, mut expected) = self.begin_at(segment, end, done.next())?;
         let mut window = self.window(segment, segment.readable())?;
+        let mut search_from = at;
         while expected < end {
-            let header = expect_group(&mut window, &mut at, expected, done.next(), end)?;
+            let wanted = Wanted { expected, target: done.next(), end, search_from };
+            let header = expect_group(&mut window, &mut at, wanted)?;
+            // The length of a group that is passed over by its header alone may be wrong.
+            search_from = at + 1;
             if header.next() > done.next() {
                 let flow = self.follow_group(&mut window, at, &header, done, visit)?;
                 if flow.is_break() {
                     self.remember(Hint { first: header.first, base: segment.base, at });
                     return Ok(ControlFlow::Break(()));
                 }
+                search_from = at + offset(header.length);
             }
             at += offset(header.length);
             expected = header.next();
@@ -133,26 +138,30 @@ impl Log {
     }
 }
 
-/// Header of the group at `at`, which should begin with serial `expected`. Where it is damaged, `at` moves on to the next whole group, if
-/// that one begins at or before `target`: then the caller has been told, and asks for what lies behind the damage.
-fn expect_group(
-    window: &mut Window,
-    at: &mut u64,
+/// The group a follower comes to next.
+#[derive(Clone, Copy)]
+struct Wanted {
+    /// Serial it should begin with.
     expected: Serial,
+    /// Serial the caller asks for next.
     target: Serial,
+    /// Serial the entries of the segment end before.
     end: Serial,
-) -> Result<GroupHeader, FollowError> {
-    let (what, from) = match window.group_header(*at)? {
+    /// File offset behind which it lies, whatever the headers before it say.
+    search_from: u64,
+}
+
+/// Header of the group at `at`. Where it is damaged, `at` moves on to the next whole group, if that one begins at or before the serial that is
+/// asked for: then nothing is missing, or the caller has been told, and asks for what lies behind the damage.
+fn expect_group(window: &mut Window, at: &mut u64, wanted: Wanted) -> Result<GroupHeader, FollowError> {
+    let Wanted { expected, target, end, search_from } = wanted;
+    let what = match window.group_header(*at)? {
         Ok(header) if header.first == expected => return Ok(header),
-        Ok(_) => (Damage::SerialOrder, *at),
-        Err(what) => (what, *at + 1),
+        Ok(_) => Damage::SerialOrder,
+        Err(what) => what,
     };
     let source = ReadError::damaged(&window.path, *at, what);
-    let found = match window.next_group(from)? {
-        Some(found) => window.group_header(found)?.ok().map(|header| (found, header)),
-        None => None,
-    };
-    match found.filter(|(_, header)| header.first > expected) {
+    match next_group(window, search_from, expected)? {
         Some((found, header)) if header.first <= target => {
             *at = found;
             Ok(header)
@@ -162,4 +171,15 @@ fn expect_group(
             Err(FollowError::Damaged { resume_after: Serial(next.0 - 1), source })
         }
     }
+}
+
+/// The first whole group at or behind `at` that begins with `expected` or later.
+fn next_group(window: &mut Window, mut at: u64, expected: Serial) -> Result<Option<(u64, GroupHeader)>, ReadError> {
+    while let Some(found) = window.next_group(at)? {
+        match window.group_header(found)? {
+            Ok(header) if header.first >= expected => return Ok(Some((found, header))),
+            _ => at = found + 1,
+        }
+    }
+    Ok(None)
 }

@@ -24,7 +24,7 @@ use crate::log::window::Window;
 use crate::log::write::Writer;
 use crate::log::{KeySources, Log, LogStore, Older, Sealed, in_log};
 use crate::medium::Medium;
-use crate::types::{Health, Position, Serial, Timestamp};
+use crate::types::{Health, Place, Position, Serial, Timestamp};
 
 /// What is gathered while opening.
 struct Opening<'o> {
@@ -173,9 +173,13 @@ impl Opening<'_> {
         self.create(options, end.place, end.serial.next(), end.time)
     }
 
-    /// Makes a segment.
+    /// Makes a segment behind an end that was spoken of.
     fn create(&self, options: &Options, base: u64, first: Serial, time: Timestamp) -> Result<SegmentHeader, OpenError> {
         let store_id = self.identity.store_id;
+        let is_possible = base.saturating_add(options.segment_bytes) <= Place::END && first <= Serial::MAX;
+        if !is_possible {
+            return Err(OpenError::damaged(&end_path(&self.dir), 0, Damage::Structure));
+        }
         let header = SegmentHeader { store_id, base, capacity: options.segment_bytes, first, time };
         create_segment(&**self.medium, &self.dir, &header).map_err(|error| match error {
             CreateError::Refused(error) => OpenError::io(&self.dir, error),

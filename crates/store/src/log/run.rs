@@ -82,8 +82,8 @@ impl Run {
         let mut found = Vec::with_capacity(key.len());
         let count = self.read_block(block, &mut bytes)?;
         let mut payload = Cursor::new(block_payload(&bytes));
-        for _ in 0..count {
-            let at = decode_key(&mut payload, &mut found).map_err(|what| self.damaged(block, what))?;
+        for number in 0..count {
+            let at = decode_key(&mut payload, &mut found, number == 0).map_err(|what| self.damaged(block, what))?;
             match found.as_slice().cmp(key) {
                 std::cmp::Ordering::Less => {}
                 std::cmp::Ordering::Equal => return Ok(Some(at)),
@@ -178,20 +178,27 @@ impl RunCursor {
     /// # Errors
     /// Damage or a refusing disk.
     pub(crate) fn next(&mut self, key: &mut Vec<u8>) -> Result<Option<KeyAt>, ReadError> {
+        // The last key of the block before, where this one is the first of its block.
+        let mut former = None;
         while self.left == 0 {
             if self.next_block >= self.run.index.len() {
                 return Ok(None);
             }
             self.left = self.run.read_block(self.next_block, &mut self.block)?;
             self.next_block += 1;
+            if self.position > 0 {
+                former = Some(std::mem::take(&mut self.key));
+            }
             self.position = 0;
-            self.key.clear();
         }
         let payload = block_payload(&self.block).get(self.position..).unwrap_or_default();
         let mut cursor = Cursor::new(payload);
-        let at = decode_key(&mut cursor, &mut self.key)
-            .map_err(|what| self.run.damaged(self.next_block.saturating_sub(1), what))?;
         let is_first = self.position == 0;
+        let damaged = |what| self.run.damaged(self.next_block.saturating_sub(1), what);
+        let at = decode_key(&mut cursor, &mut self.key, is_first).map_err(damaged)?;
+        if former.is_some_and(|former| former >= self.key) {
+            return Err(damaged(Damage::Structure));
+        }
         self.position += payload.len() - cursor.rest().len();
         if is_first {
             self.first_end = self.position;

@@ -170,7 +170,8 @@ fn place(request: &v1::SearchAuditRequest) -> Result<(Question, Cursor), Failure
     Ok((question, Cursor { serial: Serial(u64::from_be_bytes(*serial)), items }))
 }
 
-fn filter(request: v1::SearchAuditRequest) -> Result<Filter, Failure> {
+/// Reads what is searched for.
+pub(crate) fn filter(request: v1::SearchAuditRequest) -> Result<Filter, Failure> {
     let text = |text: String| Some(text).filter(|text| !text.is_empty());
     let v1::SearchAuditRequest { from, until, actor, key, verb, outcome, .. } = request;
     Ok(Filter {

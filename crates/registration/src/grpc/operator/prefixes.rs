@@ -68,7 +68,8 @@ fn may_see(rights: &Rights, name: &HomeName) -> bool {
     rights.allows(Verb::List, name.prefix())
 }
 
-fn parse(prefix: &str) -> Result<HomeName, Failure> {
+/// Reads what is to be homed or given up.
+pub(crate) fn parse(prefix: &str) -> Result<HomeName, Failure> {
     HomeName::parse(prefix.as_bytes()).map_err(|error| Failure::invalid_field("prefix", error.to_string()))
 }
 
