@@ -26,6 +26,15 @@ fn squeezed(path: &str) -> String {
     read(path).split_whitespace().collect()
 }
 
+/// The table of options as it stands in the sources, section after section, without white space.
+fn options() -> String {
+    let folder = "crates/node/src/config/options";
+    let files = fs::read_dir(root().join(folder)).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let sections = names.map(|name| squeezed(&format!("{folder}/{name}")));
+    std::iter::once(squeezed(&format!("{folder}.rs"))).chain(sections).collect()
+}
+
 /// The words of `text` that start with `start` and go on in small letters, digits and `more`.
 fn words(text: &str, start: &str, more: &str) -> BTreeSet<String> {
     let is_word = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || more.contains(letter);
@@ -200,7 +209,7 @@ fn the_unit_waits_longer_than_the_node_drains() {
     let bound: u64 = value(&unit, "TimeoutStopSec").parse().unwrap();
     let drain = waymark_resolver::config::DRAIN_TIME.default.as_secs();
     assert!(bound >= 2 * drain, "{bound} seconds for a drain of {drain} and the closing of the data folder");
-    let options = squeezed("crates/node/src/config/options.rs");
+    let options = options();
     assert!(options.contains("option(\"node.stop_seconds\",seconds(resolver::DRAIN_TIME),"), "another default");
 }
 
@@ -249,7 +258,7 @@ fn the_container_runs_the_daemon_with_flags_it_has_and_shows_its_default_ports()
             .contains(&format!("VOLUME {}\n", words[words.iter().position(|word| *word == "--data").unwrap() + 1]))
     );
     assert!(dockerfile.contains("\nEXPOSE 2641/udp 2641/tcp 2642/udp 2643/tcp\n"));
-    let options = read("crates/node/src/config/options.rs");
+    let options = options();
     assert!(
         options.contains("\"0.0.0.0:2641\"")
             && options.contains("\"0.0.0.0:2642\"")
@@ -352,7 +361,7 @@ fn every_alert_says_how_urgent_it_is_and_what_to_do() {
 
 #[test]
 fn alerts_name_options_that_are_there() {
-    let options = squeezed("crates/node/src/config/options.rs");
+    let options = options();
     let text = read("deploy/alerts.yml");
     let mut named = BTreeSet::new();
     for section in ["store.", "source.", "stream.", "slow.", "listen."] {

@@ -39,7 +39,7 @@ pub struct Problem {
     arguments: Vec<(&'static str, String)>,
     exit: Exit,
     /// What else is to be said of it.
-    notes: Vec<Problem>,
+    notes: Vec<Self>,
 }
 
 impl Problem {

@@ -31,11 +31,14 @@ pub fn order(change: v1::Change) -> Result<Order, Failure> {
     change::order(change)
 }
 
-/// Reads a message of a stream behind the first one: the number of its first item, and the items.
+/// The number of the first item of a message, and its items.
+pub type Items = (Option<u64>, Vec<Result<Order, Failure>>);
+
+/// Reads a message of a stream behind the first one.
 ///
 /// # Errors
 /// A message that brings no items.
-pub fn items(message: v1::UploadRequest) -> Result<(Option<u64>, Vec<Result<Order, Failure>>), Failure> {
+pub fn items(message: v1::UploadRequest) -> Result<Items, Failure> {
     stream::chunk(message).map(|chunk| (chunk.first, chunk.items))
 }
 

@@ -125,6 +125,9 @@ pub(crate) enum RangeDecision {
     Change { changes: Vec<RangeChange>, main: usize, outcome: Outcome, warnings: Warnings },
 }
 
+/// Looks for a name that is registered among the codes of a coder.
+pub(crate) type Registered<'a> = dyn FnMut(&Coder, Span) -> Result<Option<Vec<u8>>, Refusal> + 'a;
+
 /// What decisions rest on.
 pub(crate) struct RangeFacts<'a> {
     pub(crate) ranges: &'a Ranges,
@@ -135,7 +138,7 @@ pub(crate) struct RangeFacts<'a> {
     /// Whether this node answers for names under a prefix, folded.
     pub(crate) serves: &'a dyn Fn(&[u8]) -> bool,
     /// A name that is registered among the codes of a coder, if there is one.
-    pub(crate) registered: &'a mut dyn FnMut(&Coder, Span) -> Result<Option<Vec<u8>>, Refusal>,
+    pub(crate) registered: &'a mut Registered<'a>,
 }
 
 impl RangeCommand {

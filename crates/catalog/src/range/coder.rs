@@ -16,7 +16,7 @@ use waymark_ident::check::{mod10, mod37_36};
 use zeroize::Zeroizing;
 
 use super::pieces::Span;
-use crate::config::{MAC_CHARS, STEM_BYTES};
+use crate::config::{MAC_CHARS, STEM_BYTES, usize_of};
 
 /// The characters of a code that nobody can guess: digits and capitals without I, L, O and U, which people take for others.
 pub const MAC_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -25,7 +25,7 @@ pub const MAC_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const MOST_WIDTH: u8 = 18;
 
 /// Most characters behind the serial.
-const MOST_CHECK: usize = MAC_CHARS.max as usize;
+const MOST_CHECK: usize = usize_of(MAC_CHARS.max);
 
 /// The secret of a range whose codes nobody can guess. Never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -277,7 +277,7 @@ impl Coder {
 
 /// The check character over the letters and digits of stem and serial; what else a stem may hold is passed over.
 fn mod37_of(covered: &[u8]) -> u8 {
-    let mut room = [0; STEM_BYTES.max as usize + MOST_WIDTH as usize];
+    let mut room = [0; usize_of(STEM_BYTES.max) + MOST_WIDTH as usize];
     let mut count = 0;
     let taken = covered.iter().filter(|byte| byte.is_ascii_alphanumeric());
     for (room, byte) in room.iter_mut().zip(taken) {

@@ -397,10 +397,10 @@ mod tests {
                 if which == 0 {
                     let cut = pieces.cut(Layer::State, Span { first, last });
                     cut.into_iter().for_each(|change| pieces.apply(change));
-                    (first..=last).for_each(|serial| plain[serial as usize] = None);
+                    (first..=last).for_each(|serial| plain[usize::try_from(serial).unwrap()] = None);
                 } else {
                     put(&mut pieces, state(first, last, states[which], reason));
-                    (first..=last).for_each(|serial| plain[serial as usize] = Some((states[which], flag)));
+                    (first..=last).for_each(|serial| plain[usize::try_from(serial).unwrap()] = Some((states[which], flag)));
                 }
                 for (serial, wanted) in plain.iter().enumerate() {
                     let found = pieces.at(Layer::State, serial as u64).map(|piece| match &piece.kind {

@@ -63,7 +63,7 @@ impl Ranges {
     /// All ranges, by prefix and number.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Range>> {
         let mut prefixes: Vec<_> = self.prefixes.iter().collect();
-        prefixes.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        prefixes.sort_unstable_by_key(|(prefix, _)| *prefix);
         prefixes.into_iter().flat_map(|(_, of_prefix)| of_prefix.ranges.values())
     }
 

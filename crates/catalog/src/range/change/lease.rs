@@ -55,7 +55,7 @@ pub(super) fn free(range: &Range, count: u64) -> Result<Span, Refusal> {
     }
     let room = range.span.last.saturating_add(1).saturating_sub(from);
     let last = from.checked_add(count - 1).filter(|_| room >= count);
-    last.and_then(|last| Span::new(from, last)).ok_or(Refusal::TooFewCodes { free: largest.max(room) })
+    last.and_then(|last| Span::new(from, last)).ok_or_else(|| Refusal::TooFewCodes { free: largest.max(room) })
 }
 
 /// Ends a lease; `told` are the printed, the spoiled and the blank codes, which must be all of it, each once.
