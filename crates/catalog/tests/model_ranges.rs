@@ -14,6 +14,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use common::{add, copy_folder, create, data, delete, home, lose_state, open_at, try_write};
 use proptest::prelude::*;
@@ -275,7 +276,11 @@ impl Model {
             let range = ranges.get(&name(number)).unwrap();
             let codes: Vec<String> = (0..package.codes.len() as u64).map(|at| package.code(at)).collect();
             let own = codes.iter().filter(|code| self.own.contains_key(*code)).count() as u64;
-            assert_eq!(catalog.cold().own_record_count(&name(number)).unwrap(), own, "package {number}");
+            // The state is fed behind what is acknowledged.
+            let counted = || catalog.cold().own_record_count(&name(number)).unwrap();
+            let waits = (0..10_000).take_while(|_| counted() != own);
+            waits.for_each(|_| std::thread::sleep(Duration::from_millis(1)));
+            assert_eq!(counted(), own, "package {number}");
             for (at, line) in package.codes.iter().enumerate() {
                 let code = package.code(at as u64);
                 let serial = package.first + at as u64;
