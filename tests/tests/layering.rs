@@ -17,6 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("waymark-client", &["waymark-ident", "waymark-wire", "waymark-api"]),
     ("waymark-resolver", &["waymark-ident", "waymark-wire", "waymark-catalog"]),
     ("waymark-registration", &["waymark-ident", "waymark-wire", "waymark-catalog", "waymark-api"]),
+    ("waymark-codes", &[]),
     (
         "waymark-node",
         &[
@@ -29,6 +30,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "waymark-client",
             "waymark-resolver",
             "waymark-registration",
+            "waymark-codes",
         ],
     ),
 ];
@@ -158,6 +160,7 @@ const SEVERAL_VERSIONS: &[(&str, &str)] = &[
     ("foldhash", "0.1: hashbrown 0.15"),
     ("getrandom", "0.2: rand_core 0.6 of rsa 0.9; 0.3: rand 0.9 of the metrics library; 0.4: ours"),
     ("hashbrown", "0.15: the code generator of proto/, build time only; 0.16: the metrics library"),
+    ("miniz_oxide", "0.8: the PNG writer; 0.9: flate2"),
     ("parking_lot", "0.11: sled; 0.12: the rate limiter"),
     ("parking_lot_core", "follows parking_lot"),
     ("r-efi", "follows getrandom, on a system that is never built"),
@@ -169,7 +172,12 @@ const SEVERAL_VERSIONS: &[(&str, &str)] = &[
     ("syn", "build time only: derive macros move at their own pace"),
     ("unicode-width", "0.1: error pages of the proto compiler, build time only; 0.2: tables and help"),
     ("untrusted", "0.7: aws-lc-rs; 0.9: the certificate checks of rustls"),
+    ("windows-core", "never built on Linux"),
+    ("windows-implement", "never built on Linux"),
+    ("windows-interface", "never built on Linux"),
     ("windows-link", "never built on Linux"),
+    ("windows-result", "never built on Linux"),
+    ("windows-strings", "never built on Linux"),
     ("windows-sys", "never built on Linux"),
 ];
 

@@ -19,6 +19,7 @@ mod audit;
 mod enterprise;
 mod export;
 pub(crate) mod import;
+mod label;
 mod load;
 mod pages;
 mod prefix;
@@ -135,6 +136,8 @@ pub(crate) enum Command {
     /// Order codes by the package, have them printed, account for them.
     #[command(subcommand)]
     Range(server::range::RangeVerb),
+    /// Draw the code of an identifier for printing.
+    Label(label::Draw),
     /// Say what was done, by whom, and whether the record of it is whole.
     #[command(subcommand)]
     Audit(audit::Audit),

@@ -6,8 +6,8 @@ use tokio::runtime::Runtime;
 use waymark_api::registration::v1::{self, change::Action};
 
 use super::{
-    Command, Daemon, Folder, Shown, Tool, access, audit, enterprise, export, import, language_of, load, pages, parse,
-    prefix, resolve,
+    Command, Daemon, Folder, Shown, Tool, access, audit, enterprise, export, import, label, language_of, load, pages,
+    parse, prefix, resolve,
     server::{self, withdraw},
     status, store, template, terminal,
 };
@@ -56,6 +56,7 @@ async fn command(command: &Command, texts: &Texts, shown: Shown) -> Result<Exit,
         Command::Job(command) => Ok(server::job::run(command, texts).await?),
         Command::Range(command) => Ok(server::range::run(command, texts, shown).await?),
         Command::Audit(command) => audit::run(command, texts, shown).await,
+        Command::Label(arguments) => Ok(label::run(arguments, texts)?),
         Command::Completions(arguments) => Ok(pages::completions(arguments, texts)),
         Command::Man(arguments) => Ok(pages::man(arguments, texts)?),
         Command::Import(arguments) if arguments.connection.is_meant_or_runs(&arguments.folder)? => {
