@@ -89,7 +89,7 @@ fn a_package_goes_from_the_order_to_the_line_and_the_resolver_sees_each_step() {
     assert_eq!((&counts["used"], &counts["spoiled"], &counts["withdrawn"]), (&json!(90), &json!(2), &json!(1)));
     assert_eq!((&counts["issued"], &counts["leased"], &counts["bound"]), (&json!(99_907), &json!(0), &json!(10)));
     let listed = node.run(&["range", "list"]).expect(0);
-    assert!(listed.out.contains("88.111.1#1") && listed.out.contains("99 907"), "{}", listed.out);
+    assert!(listed.out.contains("88.111.1#1") && listed.out.contains("99\u{202f}907"), "{}", listed.out);
     let audit = node.run(&["audit", "search", "--json"]).expect(0).out;
     for verb in ["range-allocate", "range-export", "range-bind", "range-mark", "range-lease", "range-reconcile"] {
         assert!(audit.contains(verb), "{verb} is not in the audit");
