@@ -9,6 +9,7 @@
 
 pub mod asking;
 pub mod fuzz_bodies;
+pub mod fuzz_seeds;
 pub mod moment;
 pub mod operated;
 pub mod process;

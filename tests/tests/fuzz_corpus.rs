@@ -40,14 +40,17 @@ fn every_corpus_file_keeps_the_promises() {
     }
 }
 
+/// Targets that open files for each input; a message of the protocol says nothing new there.
+const ON_DISK: &[&str] = &["sled_forms"];
+
 #[test]
-fn every_vector_keeps_the_promises_in_every_target() {
+fn every_vector_keeps_the_promises_in_every_target_in_memory() {
     let text = include_str!("../data/vectors.json");
     let vectors: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
     let mut broken = Vec::new();
     for vector in &vectors {
         let Some(bytes) = vector["hex"].as_str().map(|hex| hex::decode(hex).unwrap()) else { continue };
-        for (target, body) in TARGETS {
+        for (target, body) in TARGETS.iter().filter(|(target, _)| !ON_DISK.contains(target)) {
             broken.extend(replay(*body, &format!("{} in {target}", vector["name"]), &bytes).err());
         }
     }

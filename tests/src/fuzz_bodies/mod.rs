@@ -6,16 +6,31 @@
 
 mod answer;
 mod audit;
+mod catalog_forms;
+pub mod catalog_open;
+pub mod grpc_requests;
+pub mod http_requests;
+mod import_lines;
+mod key_files;
 mod reassembly;
 mod request;
 mod response;
+mod script;
+pub mod sled_forms;
 mod value;
 
 pub use answer::answer;
 pub use audit::audit;
+pub use catalog_forms::catalog_forms;
+pub use catalog_open::catalog_open;
+pub use grpc_requests::grpc_requests;
+pub use http_requests::http_requests;
+pub use import_lines::import_lines;
+pub use key_files::key_files;
 pub use reassembly::reassembly;
 pub use request::request;
 pub use response::response;
+pub use sled_forms::sled_forms;
 pub use value::value;
 
 /// A fuzz target.
@@ -29,4 +44,11 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("reassembly", reassembly),
     ("answer", answer),
     ("audit", audit),
+    ("catalog_forms", catalog_forms),
+    ("catalog_open", catalog_open),
+    ("sled_forms", sled_forms),
+    ("grpc_requests", grpc_requests),
+    ("http_requests", http_requests),
+    ("import_lines", import_lines),
+    ("key_files", key_files),
 ];

@@ -1,0 +1,23 @@
+//! Inputs that the fuzz targets of stored bytes and of requests begin with: real forms, as this program writes them today.
+//!
+//! Made by the code of the node, so they are the same whenever they are made, as long as no form changes. A test compares them with the corpora.
+
+mod catalog;
+mod import;
+mod keys;
+mod requests;
+mod store;
+
+/// An input: target, name, bytes.
+pub type Seed = (&'static str, String, Vec<u8>);
+
+/// All of them.
+#[must_use]
+pub fn seeds() -> Vec<Seed> {
+    [catalog::seeds(), store::seeds(), requests::seeds(), import::seeds(), keys::seeds()].concat()
+}
+
+/// The samples of real identifiers, a line each.
+pub(crate) fn samples() -> impl Iterator<Item = &'static str> {
+    include_str!("../../data/identifiers.jsonl").lines()
+}
