@@ -44,7 +44,8 @@ impl CaseService {
     async fn step(&self, caller: &Caller, request: v1::StepRequest) -> Result<v1::PrefixCaseResponse, Failure> {
         let v1::StepRequest { prefix, step, request_id } = request;
         let command = BusinessCommand::Step { prefix: prefix.clone().into_bytes(), step: read_step(step)? };
-        self.change(caller, &prefix, command, &request_id).await
+        let done = self.change(caller, &prefix, command, &request_id).await;
+        done.map_err(|failure| failure.about("case of a prefix"))
     }
 
     async fn change(
