@@ -119,19 +119,22 @@ fn nothing_of_the_items_is_left_on_the_disk() {
 #[test]
 fn pruning_again_goes_on_and_does_nothing_when_nothing_is_old() {
     let dir = tempfile::tempdir().unwrap();
-    let (catalog, last) = filled(dir.path(), Engine::Log);
+    let (catalog, middle) = filled(dir.path(), Engine::Log);
+    write(&catalog, vec![create("88.1/late", "secret")]);
+    // The clock goes on with every test of this program, so only what was written between two times is known to lie between them.
+    let last = catalog.audit_head().time;
     let early = catalog.prune_audit(Timestamp(10)).unwrap();
     assert_eq!((early.notes, early.upto), (0, Serial::NONE));
     let notes = catalog.audit_head().note;
-    let first = catalog.prune_audit(after(last, 0)).unwrap();
-    let second = catalog.prune_audit(after(last, 30)).unwrap();
+    let first = catalog.prune_audit(after(middle, 60)).unwrap();
+    let second = catalog.prune_audit(after(last, 60)).unwrap();
     assert!(first.notes > 0 && second.notes > 0 && second.upto > first.upto);
     assert_eq!(catalog.audit_head().note, notes + 2, "each is told of");
     let third = catalog.prune_audit(Timestamp(10)).unwrap();
     assert_eq!((third.notes, third.upto), (0, second.upto));
     assert_eq!(verified(&catalog, &[]).1, []);
     std::fs::remove_file(dir.path().join("blobs").join("audit-pruned.blob")).unwrap();
-    let again = catalog.prune_audit(after(last, 30)).unwrap();
+    let again = catalog.prune_audit(after(last, 60)).unwrap();
     assert_eq!((again.notes, again.upto), (0, second.upto), "what is pruned is not pruned again");
 }
 
