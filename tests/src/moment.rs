@@ -18,6 +18,9 @@ pub enum Moment {
 
 /// What the kernel shows of a stopped process: whether a thread entered a call that writes or flushes `records`, a part of the paths of the
 /// files that hold them, and never came back. `None` where the system does not show it.
+///
+/// A file that is still being made holds none: a segment is flushed under another name before the first group goes into it, at a time when
+/// every group in the one before it may have been acknowledged.
 pub fn moment(pid: Pid, records: &str) -> Option<Moment> {
     let writing = [libc::SYS_pwrite64, libc::SYS_fallocate, libc::SYS_sync_file_range];
     let flushing = [libc::SYS_fdatasync, libc::SYS_fsync];
@@ -31,6 +34,7 @@ pub fn moment(pid: Pid, records: &str) -> Option<Moment> {
         if let (Some(number), Some(file)) = (number, file)
             && let Ok(path) = fs::read_link(format!("/proc/{pid}/fd/{file}"))
             && path.to_string_lossy().contains(records)
+            && path.extension().is_none_or(|extension| extension != "new")
         {
             if flushing.contains(&number) {
                 met = Moment::Flushing;

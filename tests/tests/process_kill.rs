@@ -95,23 +95,12 @@ impl Siege {
             if met != Some(Moment::Between) || self.random.random_ratio(1, 8) {
                 let ended = process.kill();
                 // Only a flush of the import is one of a group: recovery flushes too.
-                let may_lose = lines > 0 && met == Some(Moment::Flushing) && self.is_under_way(&ended);
+                let may_lose = lines > 0 && met == Some(Moment::Flushing);
                 let lost = may_lose && self.random.random_ratio(1, 2) && self.lose_tail();
                 return self.killed(&ended, met, lost);
             }
             process.go_on();
         }
-    }
-
-    /// Whether the log holds a record that was not acknowledged: a segment is also flushed when room behind its groups is reserved.
-    fn is_under_way(&self, ended: &Ended) -> bool {
-        let acknowledged = ended.json().last().map_or(0, |line| line["acknowledged"].as_u64().unwrap());
-        let next = self.source.get(self.durable + usize::try_from(acknowledged).unwrap());
-        let line = next.and_then(|line| serde_json::from_str::<Value>(line).ok());
-        let Some(key) = line.and_then(|line| Some(line["handle"].as_str()?.to_ascii_uppercase())) else { return false };
-        let names = fs::read_dir(self.bench.data().join("log")).into_iter().flatten();
-        let mut logs = names.filter_map(|entry| fs::read(entry.unwrap().path()).ok());
-        logs.any(|bytes| bytes.windows(key.len()).any(|window| window == key.as_bytes()))
     }
 
     /// Takes away the last bytes of the group that was being flushed. False where the newest segment may hold none.

@@ -67,6 +67,10 @@ pub const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 /// Longest wait between repetitions: a node that restarts is found again within this.
 pub const BACKOFF_MOST: Duration = Duration::from_secs(10);
 
+/// Time that must be left for another attempt of a call. One that is cut off before it could be answered would only make a write unknown
+/// of which it was known that nothing had been sent.
+pub const ATTEMPT_LEAST: Duration = Duration::from_millis(50);
+
 /// Largest message taken from a registration server, in bytes: a page of 1,000 identifiers with values of usual size. One that is
 /// larger fails the call with a reason.
 pub const ANSWER_BYTES: usize = 64 << 20;

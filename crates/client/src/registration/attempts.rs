@@ -11,7 +11,7 @@ use super::{
     endpoint::Retrying,
     server_error::ServerError,
 };
-use crate::config::{BACKOFF_FIRST, BACKOFF_MOST};
+use crate::config::{ATTEMPT_LEAST, BACKOFF_FIRST, BACKOFF_MOST};
 
 /// What repeating a call may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,15 +85,20 @@ impl Attempts {
         let (wait, status, server_error) = self.judge(status)?;
         match wait {
             // A wait that would outlast the deadline is not begun: the caller can do something better with the time.
-            Some(wait) if Instant::now() + wait < self.ends => {
+            Some(wait) if self.is_worth(wait) => {
                 if let Some(tell) = &self.retrying {
                     tell(&Chain(&status).to_string(), self.left());
                 }
                 sleep(wait).await;
-                Ok(())
+                if self.is_worth(Duration::ZERO) { Ok(()) } else { Err(self.end(status, server_error)) }
             }
             _ => Err(self.end(status, server_error)),
         }
+    }
+
+    /// Whether an attempt after `wait` has the time to be answered.
+    fn is_worth(&self, wait: Duration) -> bool {
+        Instant::now() + wait + ATTEMPT_LEAST < self.ends
     }
 
     /// Takes in the failure of the last attempt.

@@ -221,6 +221,7 @@ impl Exchange {
             registrar,
             stream: &self.stream,
             window,
+            batch_items: most_items,
             batches: Some(batches),
             source_error: None,
             counts,

@@ -61,10 +61,11 @@ impl Window {
         self.batches.is_empty()
     }
 
-    /// Whether another batch may come in.
-    pub(crate) fn has_room(&self) -> bool {
-        let items = usize::try_from(self.next - self.unanswered).unwrap_or(usize::MAX);
-        items < self.most_items && self.bytes < self.most_bytes
+    /// Whether another batch of up to `items` may come in. The bound is one of items, whole: whoever goes on after a break asks again for
+    /// that many before the mark, and misses no outcome.
+    pub(crate) fn has_room(&self, items: usize) -> bool {
+        let under_way = usize::try_from(self.next - self.unanswered).unwrap_or(usize::MAX);
+        under_way.saturating_add(items) <= self.most_items && self.bytes < self.most_bytes
     }
 
     /// Takes new items in.
@@ -177,13 +178,13 @@ mod tests {
     fn room_is_bounded_by_items_and_bytes() {
         let mut window = Window::new(1, 4, 1_000);
         window.push(batch(3));
-        assert!(window.has_room());
+        assert!(window.has_room(1) && !window.has_room(2));
         window.push(batch(1));
-        assert!(!window.has_room());
+        assert!(!window.has_room(1));
         window.send();
-        assert!(window.answer(1) && window.has_room());
+        assert!(window.answer(1) && window.has_room(1));
         let mut window = Window::new(1, 100, 20);
         window.push(batch(2));
-        assert!(!window.has_room());
+        assert!(!window.has_room(1));
     }
 }

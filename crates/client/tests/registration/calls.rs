@@ -80,7 +80,7 @@ async fn a_refusal_comes_at_once_with_its_reason() {
 #[tokio::test]
 async fn a_server_that_is_not_there_is_said_to_be_unreachable_within_the_deadline() {
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let hasty = Endpoint { deadline: Duration::from_millis(500), ..endpoint("grpc", closed) };
+    let hasty = Endpoint { deadline: Duration::from_secs(2), ..endpoint("grpc", closed) };
     let error = Registrar::connect(&hasty).unwrap().apply(creation("88.1/x"), None).await.unwrap_err();
     assert!(matches!(error, CallError::Unreachable { attempts: 2.., .. }), "nothing was sent: {error:?}");
     assert!(error.to_string().contains("refused"), "{error}");

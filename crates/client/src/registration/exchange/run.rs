@@ -67,6 +67,8 @@ pub(super) struct Run<'a, E> {
     pub(super) registrar: &'a Registrar,
     pub(super) stream: &'a str,
     pub(super) window: Window,
+    /// Items in one batch, at most.
+    pub(super) batch_items: usize,
     /// New items; `None` when there are no more, or none are wanted.
     pub(super) batches: Option<mpsc::Receiver<Result<Batch, E>>>,
     pub(super) source_error: Option<E>,
@@ -201,7 +203,7 @@ impl<E> Run<'_, E> {
                         permit.send(UploadRequest { message: Some(upload_request::Message::Items(items)) });
                     }
                 }
-                batch = next_batch(self.batches.as_mut()), if self.batches.is_some() && self.window.has_room() => match batch {
+                batch = next_batch(self.batches.as_mut()), if self.batches.is_some() && self.window.has_room(self.batch_items) => match batch {
                     Some(Ok(batch)) => self.window.push(batch),
                     Some(Err(error)) => {
                         self.source_error = Some(error);
