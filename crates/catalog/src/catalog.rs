@@ -27,6 +27,7 @@ use crate::template::widened::Widened;
 use crate::template::{self, Templates};
 use crate::usage::{Day, Usage};
 use crate::vault::Vault;
+use crate::verdict::{Desk, VerdictOptions};
 use crate::writer::{Clock, Counters, Parts, Stopped, Writer};
 
 /// An open catalog and what opening it found.
@@ -151,6 +152,7 @@ pub fn open_over(
         rule,
         limits,
         clock,
+        verdicts: Arc::new(options.verdicts.clone()),
         threads,
     };
     let catalog = Catalog { inner: Arc::new(inner) };
@@ -190,6 +192,7 @@ struct Inner {
     rule: CaseRule,
     limits: RecordLimits,
     clock: Clock,
+    verdicts: Arc<VerdictOptions>,
     threads: Mutex<Option<Threads>>,
 }
 
@@ -269,6 +272,19 @@ impl Catalog {
             ranges: self.ranges(),
             templates: self.templates(),
             business: self.business(),
+        }
+    }
+
+    /// Where verdicts are asked for, as of now.
+    pub fn desk<'c>(&self, cold: &'c mut ColdReader) -> Desk<'c> {
+        Desk {
+            cold,
+            prefixes: self.prefixes(),
+            ranges: self.ranges(),
+            templates: self.templates(),
+            options: Arc::clone(&self.inner.verdicts),
+            rule: self.inner.rule,
+            now: self.now(),
         }
     }
 

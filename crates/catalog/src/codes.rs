@@ -3,7 +3,7 @@
 use crate::command::{Outcome, RefusalCode};
 
 /// Every outcome, in order of its number.
-const OUTCOMES: [Outcome; 26] = [
+const OUTCOMES: [Outcome; 28] = [
     Outcome::Created,
     Outcome::Replaced,
     Outcome::Changed,
@@ -30,10 +30,12 @@ const OUTCOMES: [Outcome; 26] = [
     Outcome::Delegated,
     Outcome::Forgotten,
     Outcome::Disclosed,
+    Outcome::Recalled,
+    Outcome::RecallLifted,
 ];
 
 /// Every refusal, in order of its number.
-const REFUSALS: [RefusalCode; 44] = [
+const REFUSALS: [RefusalCode; 45] = [
     RefusalCode::AlreadyExistsSame,
     RefusalCode::AlreadyExistsDifferent,
     RefusalCode::NotFound,
@@ -78,6 +80,7 @@ const REFUSALS: [RefusalCode; 44] = [
     RefusalCode::PrefixTaken,
     RefusalCode::WrongStep,
     RefusalCode::NotVerified,
+    RefusalCode::Recalled,
 ];
 
 impl Outcome {
@@ -111,6 +114,8 @@ impl Outcome {
             Self::Delegated => 26,
             Self::Forgotten => 27,
             Self::Disclosed => 28,
+            Self::Recalled => 29,
+            Self::RecallLifted => 30,
         }
     }
 
@@ -173,6 +178,7 @@ impl RefusalCode {
             Self::PrefixTaken => 42,
             Self::WrongStep => 43,
             Self::NotVerified => 44,
+            Self::Recalled => 45,
         }
     }
 

@@ -8,8 +8,10 @@ use waymark_store::{Serial, Timestamp};
 use crate::access::{Principal, Token, TokenId};
 use crate::actor::Actor;
 use crate::business::BusinessCommand;
+use crate::config::REASON_BYTES;
 use crate::prefixes::HomeName;
 use crate::range::RangeCommand;
+use crate::recall::NOTICE_BYTES;
 pub(crate) use crate::refusal::{InvalidValue, Refusal, RefusalCode};
 use crate::status::WithdrawalBuf;
 use crate::template::{FieldValue, TemplateCommand, TemplateName};
@@ -104,6 +106,18 @@ pub enum Command {
         handle: Vec<u8>,
         /// As for [`Command::Suspend`].
         reason: String,
+    },
+    /// Says of a record that what carries it is called back. It stays in resolution, see [`crate::recall`].
+    Recall {
+        /// In any case.
+        handle: Vec<u8>,
+        /// For everybody; at most [`REASON_BYTES`](crate::config::REASON_BYTES).
+        reason: String,
+    },
+    /// Says that no more.
+    LiftRecall {
+        /// In any case.
+        handle: Vec<u8>,
     },
     /// Makes a principal, or gives one another role, scope, quota.
     PutPrincipal {
@@ -300,7 +314,9 @@ impl Command {
             | Self::Delete { handle }
             | Self::Suspend { handle, .. }
             | Self::Resume { handle }
-            | Self::Revoke { handle, .. } => Some(handle),
+            | Self::Revoke { handle, .. }
+            | Self::Recall { handle, .. }
+            | Self::LiftRecall { handle } => Some(handle),
             Self::Home { .. }
             | Self::Unhome { .. }
             | Self::PutPrincipal { .. }
@@ -324,7 +340,8 @@ impl Command {
                 handle.len() + values.wire().len() + status.reason.len()
             }
             Self::RemoveValues { handle, indexes } => handle.len() + indexes.len() * 4,
-            Self::Delete { handle } | Self::Resume { handle } => handle.len(),
+            Self::Delete { handle } | Self::Resume { handle } | Self::LiftRecall { handle } => handle.len(),
+            Self::Recall { handle, reason } => handle.len() + reason.len() + NOTICE_BYTES - REASON_BYTES,
             Self::Suspend { handle, reason } | Self::Revoke { handle, reason } => handle.len() + reason.len(),
             Self::Home { name } | Self::Unhome { name } => name.prefix().len(),
             Self::PutPrincipal { principal } => principal.weight_bytes(),
@@ -456,4 +473,8 @@ pub enum Outcome {
     Forgotten,
     /// What an enterprise said of its people may be read now.
     Disclosed,
+    /// Something is recalled.
+    Recalled,
+    /// Something is recalled no more.
+    RecallLifted,
 }

@@ -374,6 +374,9 @@ pub const NUMBER_DIGITS: usize = 38;
 /// Problems told of one identifier made from a template; what is more is found when these are mended.
 pub const FIELD_PROBLEMS: usize = 20;
 
+/// Parts with values of their own among the codes one command recalls: each is written anew.
+pub const RANGE_RECALL_PIECES: usize = 1_000;
+
 /// Bytes of the name of a printing station.
 pub const STATION_BYTES: usize = 64;
 

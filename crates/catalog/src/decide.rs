@@ -1,5 +1,6 @@
 //! What a command means for the data as it is: a change, nothing, or a refusal. Pure: no IO, no clock.
 
+mod recall;
 mod status;
 
 use std::cmp::Ordering;
@@ -13,6 +14,7 @@ use crate::command::{AddMode, Command, Expect, InvalidValue, Order, Outcome, Put
 use crate::config::RecordLimits;
 use crate::limits::{check_handle, check_record, check_values};
 use crate::prefixes::{key_of, prefix_of_key};
+use crate::recall::{check_notices, is_notice};
 use crate::record::{Stored, encode};
 use crate::status::{Withdrawal, WithdrawalBuf};
 use crate::values::{ContentHash, ValueSet, same_content};
@@ -81,6 +83,8 @@ pub(crate) fn record_key(command: &Command, rule: CaseRule) -> Result<Option<Vec
         | Command::Suspend { handle, .. }
         | Command::Resume { handle }
         | Command::Revoke { handle, .. }
+        | Command::Recall { handle, .. }
+        | Command::LiftRecall { handle }
         | Command::PutFromTemplate { handle, .. } => handle,
         Command::Template(command) => {
             let Some(template) = command.record() else { return Ok(None) };
@@ -122,11 +126,14 @@ pub(crate) fn decide(_permit: Permit, order: &Order, facts: &Facts<'_>) -> Resul
         Command::Delete { .. } => {
             let (_, old) = existing(facts)?;
             status::check_not_withdrawn(&old)?;
+            recall::check_not_recalled(&old)?;
             Ok(Decision::Delete)
         }
         Command::Suspend { reason, .. } => status::suspend(reason, facts),
         Command::Resume { .. } => status::resume(facts),
         Command::Revoke { reason, .. } => status::revoke(reason, facts),
+        Command::Recall { reason, .. } => recall::recall(reason, facts),
+        Command::LiftRecall { .. } => recall::lift(facts),
         // Not about records; they never come here.
         _ => Err(Refusal::NotFound),
     }
@@ -162,6 +169,7 @@ fn put(new: &NewRecord<'_>, facts: &Facts<'_>) -> Result<Decision, Refusal> {
     let of_handle = check_handle(handle, facts.limits)?;
     check_served(facts)?;
     let of_values = check_values(values.values(), facts.limits)?;
+    check_notices(values.values())?;
     let warnings = of_handle.and(of_values).and(check_record(values, facts.limits)?);
     new.status.map_or(Ok(()), |status| status::check_reason(&status.reason))?;
     match facts.current {
@@ -193,20 +201,22 @@ fn put_over(
     facts: &Facts<'_>,
 ) -> Result<Decision, Refusal> {
     let old_values = values_of(old)?;
+    let kept = recall::kept(old_values, new.values.values())?;
+    let new_values = kept.as_ref().unwrap_or(new.values);
     let status = match new.status {
         Some(status) => Some(status::given(status, old.status(), facts.stamp)),
         None => old.status(),
     };
     if new.mode != PutMode::Replace {
         let content = ContentHash::of(old_values);
-        let same_content = content == new.values.content() && status == old.status();
+        let same_content = content == new_values.content() && status == old.status();
         if new.mode == PutMode::CreateOrSame && same_content {
             return Ok(Decision::Keep { serial: version.serial, time: version.time, content });
         }
         return Err(Refusal::AlreadyExists { same_content, serial: version.serial });
     }
     let mut stamped = ValueSet::default();
-    for pair in merge(old_values, new.values.values()) {
+    for pair in merge(old_values, new_values.values()) {
         if let Pair { new: Some(value), old } = pair {
             stamped.push_over(old.as_ref(), &value, new.timestamps, facts.stamp);
         }
@@ -219,6 +229,7 @@ fn add(values: &ValueSet, timestamps: Timestamps, mode: AddMode, facts: &Facts<'
     let (version, old) = existing(facts)?;
     check_not_empty(values)?;
     let warnings = check_values(values.values(), facts.limits)?;
+    check_notices(values.values())?;
     let mut result = ValueSet::default();
     for Pair { old, new } in merge(values_of(&old)?, values.values()) {
         match (old, new) {
@@ -243,6 +254,7 @@ fn modify(values: &ValueSet, timestamps: Timestamps, facts: &Facts<'_>) -> Resul
     let (version, old) = existing(facts)?;
     check_not_empty(values)?;
     let warnings = check_values(values.values(), facts.limits)?;
+    check_notices(values.values())?;
     let mut result = ValueSet::default();
     for Pair { old, new } in merge(values_of(&old)?, values.values()) {
         match (old, new) {
@@ -275,6 +287,8 @@ fn remove(indexes: &[u32], facts: &Facts<'_>) -> Result<Decision, Refusal> {
         }
         if missing.next_if_eq(&value.index).is_none() {
             result.push(value.wire);
+        } else if is_notice(&value) {
+            return Err(Refusal::Recalled);
         }
     }
     if let Some(index) = missing.next() {

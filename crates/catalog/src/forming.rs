@@ -27,6 +27,7 @@ use crate::overlay::{Draft, Overlay, Previous};
 use crate::prefixes::{HomeName, Prefixes};
 use crate::queue::Results;
 use crate::range::Ranges;
+use crate::recall::NOTICE_BYTES;
 use crate::requests::{Remembered, Requests};
 use crate::reserved::{HOME_BODY, ReservedKey, is_reserved};
 use crate::template::narrow::narrow;
@@ -231,9 +232,9 @@ impl Forming {
                     let body = bodies.entry(key).or_insert_with(|| self.most_body_bytes(key, orders));
                     let weight = order.command.weight_bytes();
                     match &order.command {
-                        // All of the record comes in; of the one before, its status at most stays.
+                        // All of the record comes in; of the one before, its status and the notice of its recall at most stay.
                         Command::Put { .. } | Command::PutWithdrawn { .. } | Command::PutFromTemplate { .. } => {
-                            *body = weight + STATUS_BYTES.min(*body);
+                            *body = weight + (STATUS_BYTES + NOTICE_BYTES).min(*body);
                         }
                         Command::Delete { .. } => *body = weight,
                         _ => *body += weight,

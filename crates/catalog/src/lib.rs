@@ -43,6 +43,7 @@ mod queue;
 pub mod range;
 mod reader;
 mod rebuild;
+pub mod recall;
 pub mod record;
 mod refusal;
 mod requests;

@@ -108,6 +108,9 @@ pub enum Refusal {
         /// For good.
         revoked: bool,
     },
+    /// What it is about is recalled, and this would take the notice of that away.
+    #[error("it is recalled")]
+    Recalled,
     /// The request id was used for something else.
     #[error("the request id was used for another request")]
     RequestReused,
@@ -315,6 +318,12 @@ pub enum InvalidValue {
         /// Index of the value.
         index: u32,
     },
+    /// The type is that of a notice of recall, and the rest is not.
+    #[error("value {index} is no notice of a recall, as recalling an identifier writes it at index 1002")]
+    Notice {
+        /// Index of the value.
+        index: u32,
+    },
     /// The command needs at least one value or index.
     #[error("no values given")]
     Empty,
@@ -412,6 +421,8 @@ pub enum RefusalCode {
     WrongStep,
     /// See [`Refusal::NotVerified`].
     NotVerified,
+    /// See [`Refusal::Recalled`].
+    Recalled,
 }
 
 impl RefusalCode {
@@ -463,6 +474,7 @@ impl RefusalCode {
             Self::PrefixTaken => "prefix-taken",
             Self::WrongStep => "wrong-step",
             Self::NotVerified => "not-verified",
+            Self::Recalled => "recalled",
         }
     }
 }
@@ -516,6 +528,7 @@ impl Refusal {
             Self::PrefixTaken => RefusalCode::PrefixTaken,
             Self::WrongStep { .. } => RefusalCode::WrongStep,
             Self::NotVerified { .. } => RefusalCode::NotVerified,
+            Self::Recalled => RefusalCode::Recalled,
         }
     }
 }

@@ -31,6 +31,7 @@ use crate::snapshot::{self, SnapshotError};
 use crate::template::TemplateLoadError;
 use crate::usage::Usage;
 use crate::vault::{Sealed, Vault, VaultError};
+use crate::verdict::VerdictOptions;
 use crate::writer::{Clock, index_place};
 
 mod feeding;
@@ -66,6 +67,8 @@ pub struct Options {
     pub audit: AuditOptions,
     /// How many request ids are remembered, and how long.
     pub requests: RequestLimits,
+    /// How verdicts are come to.
+    pub verdicts: VerdictOptions,
     /// When records are read into memory after a start.
     pub warm: Warm,
     /// Where the writer takes the time from.
@@ -91,6 +94,7 @@ impl Options {
             writer: WriterLimits::DEFAULT,
             audit: AuditOptions::DEFAULT,
             requests: RequestLimits::DEFAULT,
+            verdicts: VerdictOptions::default(),
             warm: Warm::Background,
             clock: machine_time,
         }

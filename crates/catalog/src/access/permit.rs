@@ -6,7 +6,8 @@
 //! | put that may replace | create and modify |
 //! | add, modify, remove values | modify |
 //! | delete | delete |
-//! | suspend, resume | suspend |
+//! | suspend, resume, recall, lift a recall | suspend |
+//! | put, add, modify values that hold a notice of recall | suspend too |
 //! | revoke | revoke |
 //! | home, unhome | home |
 //! | principals and tokens | manage-access |
@@ -39,6 +40,7 @@ use crate::actor::{Actor, Door, Proof};
 use crate::business::{BusinessCommand, CaseStep};
 use crate::command::{Command, PutMode, Refusal};
 use crate::range::RangeCommand;
+use crate::recall::notice_in;
 
 /// The proof that an actor may do what it asked: only [`authorize`] makes one, and deciding needs one.
 #[derive(Clone, Copy, Debug)]
@@ -106,6 +108,8 @@ pub fn authorize(actor: &Actor, command: &Command, access: &Access, now: Timesta
             | Command::Suspend { handle, .. }
             | Command::Resume { handle }
             | Command::Revoke { handle, .. }
+            | Command::Recall { handle, .. }
+            | Command::LiftRecall { handle }
             | Command::PutFromTemplate { handle, .. } => rights.covers(&prefix_of(handle)),
             Command::Home { name } | Command::Unhome { name } => rights.covers(name.prefix()),
             Command::PutPrincipal { principal } => rights.may_put(principal, access),
@@ -162,16 +166,17 @@ fn verbs_of(command: &Command) -> Verbs {
             PutMode::Create | PutMode::CreateOrSame => &[Verb::Create],
             PutMode::Replace => &[Verb::Create, Verb::Modify],
         },
-        Command::PutWithdrawn { mode, status, .. } => {
-            let withdraw = if status.revoked { Verb::Revoke } else { Verb::Suspend };
-            match mode {
-                PutMode::Create | PutMode::CreateOrSame => return [Verb::Create, withdraw].into_iter().collect(),
-                PutMode::Replace => return [Verb::Create, Verb::Modify, withdraw].into_iter().collect(),
-            }
-        }
+        Command::PutWithdrawn { mode, status, .. } => match (mode, status.revoked) {
+            (PutMode::Create | PutMode::CreateOrSame, false) => &[Verb::Create, Verb::Suspend],
+            (PutMode::Create | PutMode::CreateOrSame, true) => &[Verb::Create, Verb::Revoke],
+            (PutMode::Replace, false) => &[Verb::Create, Verb::Modify, Verb::Suspend],
+            (PutMode::Replace, true) => &[Verb::Create, Verb::Modify, Verb::Revoke],
+        },
         Command::AddValues { .. } | Command::ModifyValues { .. } | Command::RemoveValues { .. } => &[Verb::Modify],
         Command::Delete { .. } => &[Verb::Delete],
-        Command::Suspend { .. } | Command::Resume { .. } => &[Verb::Suspend],
+        Command::Suspend { .. } | Command::Resume { .. } | Command::Recall { .. } | Command::LiftRecall { .. } => {
+            &[Verb::Suspend]
+        }
         Command::Revoke { .. } => &[Verb::Revoke],
         Command::Home { .. } | Command::Unhome { .. } => &[Verb::Home],
         Command::PutPrincipal { .. }
@@ -181,6 +186,7 @@ fn verbs_of(command: &Command) -> Verbs {
         Command::Range(command) => match **command {
             RangeCommand::Allocate { .. } => &[Verb::Allocate],
             RangeCommand::Bind { .. } | RangeCommand::Mark { .. } => &[Verb::Modify],
+            RangeCommand::Recall { .. } | RangeCommand::LiftRecall { .. } => &[Verb::Suspend],
             RangeCommand::Export { .. } | RangeCommand::Lease { .. } | RangeCommand::Reconcile { .. } => &[Verb::Print],
         },
         Command::Template(_) => &[Verb::Template],
@@ -203,7 +209,18 @@ fn verbs_of(command: &Command) -> Verbs {
             },
         },
     };
-    verbs.iter().copied().collect()
+    verbs.iter().copied().chain(brings_notice(command).then_some(Verb::Suspend)).collect()
+}
+
+/// Whether a command brings the notice of a recall among its values.
+fn brings_notice(command: &Command) -> bool {
+    match command {
+        Command::Put { values, .. }
+        | Command::PutWithdrawn { values, .. }
+        | Command::AddValues { values, .. }
+        | Command::ModifyValues { values, .. } => notice_in(values.values()).is_some(),
+        _ => false,
+    }
 }
 
 /// The prefix whose scope a handle lies in, folded: that of its record, or the one a prefix record is about. What merely begins with `0.NA/` and

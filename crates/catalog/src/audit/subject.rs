@@ -19,6 +19,8 @@ pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
         | Command::Suspend { handle, .. }
         | Command::Resume { handle }
         | Command::Revoke { handle, .. }
+        | Command::Recall { handle, .. }
+        | Command::LiftRecall { handle }
         | Command::PutFromTemplate { handle, .. } => Cow::Borrowed(handle),
         Command::Home { name } | Command::Unhome { name } => Cow::Owned(name.handle()),
         Command::PutPrincipal { principal } => Cow::Borrowed(principal.name.as_bytes()),
@@ -29,6 +31,8 @@ pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
             RangeCommand::Allocate { prefix, stem, .. } => Cow::Owned([prefix, &b"/"[..], stem.as_bytes()].concat()),
             RangeCommand::Bind { range, span, .. }
             | RangeCommand::Mark { range, span, .. }
+            | RangeCommand::Recall { range, span, .. }
+            | RangeCommand::LiftRecall { range, span }
             | RangeCommand::Export { range, part: Part::These(span), .. } => {
                 Cow::Owned(format!("{range}:{span}").into_bytes())
             }

@@ -120,6 +120,14 @@ impl Verb {
     pub const PREFIX_RESUME: Self = Self(102);
     /// End it.
     pub const PREFIX_DELETE: Self = Self(103);
+    /// Recall a record.
+    pub const RECALL: Self = Self(110);
+    /// Lift that.
+    pub const RECALL_LIFT: Self = Self(111);
+    /// Recall codes.
+    pub const RANGE_RECALL: Self = Self(112);
+    /// Lift that.
+    pub const RANGE_RECALL_LIFT: Self = Self(113);
 
     /// The verb of a command.
     #[must_use]
@@ -136,6 +144,8 @@ impl Verb {
             Command::Suspend { .. } => Self::SUSPEND,
             Command::Resume { .. } => Self::RESUME,
             Command::Revoke { .. } => Self::REVOKE,
+            Command::Recall { .. } => Self::RECALL,
+            Command::LiftRecall { .. } => Self::RECALL_LIFT,
             Command::Home { .. } => Self::HOME,
             Command::Unhome { .. } => Self::UNHOME,
             Command::PutPrincipal { .. } => Self::PRINCIPAL_PUT,
@@ -146,6 +156,8 @@ impl Verb {
                 RangeCommand::Allocate { .. } => Self::RANGE_ALLOCATE,
                 RangeCommand::Bind { .. } => Self::RANGE_BIND,
                 RangeCommand::Mark { .. } => Self::RANGE_MARK,
+                RangeCommand::Recall { .. } => Self::RANGE_RECALL,
+                RangeCommand::LiftRecall { .. } => Self::RANGE_RECALL_LIFT,
                 RangeCommand::Export { .. } => Self::RANGE_EXPORT,
                 RangeCommand::Lease { .. } => Self::RANGE_LEASE,
                 RangeCommand::Reconcile { .. } => Self::RANGE_RECONCILE,
@@ -283,6 +295,10 @@ const BUSINESS_VERBS: Numbered = &[
     (101, "prefix-suspend"),
     (102, "prefix-resume"),
     (103, "prefix-delete"),
+    (110, "recall"),
+    (111, "recall-lift"),
+    (112, "range-recall"),
+    (113, "range-recall-lift"),
 ];
 
 const DONE: Numbered = &[
@@ -312,6 +328,8 @@ const DONE: Numbered = &[
     (26, "delegated"),
     (27, "forgotten"),
     (28, "disclosed"),
+    (29, "recalled"),
+    (30, "recall-lifted"),
 ];
 
 fn name(names: Names, number: u8) -> Option<&'static str> {

@@ -15,9 +15,9 @@ use crate::prefixes::prefix_of_key;
 use crate::range::change::{PIECE_BYTES, RangeChange, RangeDecision, RangeFacts, decide_range, filled_bytes};
 use crate::range::pieces::PieceChange;
 use crate::range::{Coder, Finding, Part, RangeCommand, Span};
+use crate::recall::NOTICE_BYTES;
 use crate::record::OwnedRecord;
 use crate::reserved::ReservedKey;
-use crate::values::ValueSet;
 
 /// Names looked at to see whether codes to be ordered are registered already; past it the stem is refused.
 const MOST_NAMES_LOOKED_AT: usize = 100_000;
@@ -145,7 +145,13 @@ impl Forming {
                         | Command::RemoveValues { .. }
                         | Command::Suspend { .. }
                         | Command::Revoke { .. }
+                        | Command::Recall { .. }
+                        | Command::LiftRecall { .. }
                 );
+                // A record of its own would stand over the notice.
+                if !takes_what_is_there && range.recall(serial).is_some() {
+                    return Err(Refusal::Recalled);
+                }
                 Ok(takes_what_is_there.then(|| {
                     let OwnedRecord { body, serial, time } = range.record(serial, key);
                     Version { serial, time, body }
@@ -162,7 +168,7 @@ impl Forming {
         }
         let prefix = prefix_of_key(key);
         let allocated = orders.iter().map(|order| match &order.command {
-            Command::Range(command) => values_of(command).map_or(0, filled_bytes),
+            Command::Range(command) => brought_bytes(command),
             _ => 0,
         });
         let ordered: usize = allocated.sum();
@@ -173,7 +179,13 @@ impl Forming {
     /// The most bytes the entries of a command on code packages can take. A change cuts at most the pieces at its two ends, whose values it copies.
     pub(super) fn most_range_bytes(&self, command: &RangeCommand, actor: &Actor) -> usize {
         let frame = ENTRY_FRAME_BYTES + actor.name().len() + command.prefix().len() + PIECE_BYTES;
+        let copied = self.ranges.most_inherited_bytes(&command.folded_prefix());
         let touched = match command {
+            RangeCommand::Recall { range, span, .. } | RangeCommand::LiftRecall { range, span } => {
+                // Every part is written, with what was bound to it and the notice, and those at the ends are cut too.
+                let parts = 2 * self.pieces_in(range, *span) + 3;
+                return command.weight_bytes() + 2 * parts * (frame + copied + NOTICE_BYTES);
+            }
             RangeCommand::Allocate { .. }
             | RangeCommand::Lease { .. }
             | RangeCommand::Export { part: Part::Next(_), .. } => 1,
@@ -185,7 +197,6 @@ impl Forming {
                 spans.map(|span| self.pieces_in(range, *span)).sum::<usize>() + 1
             }
         };
-        let copied = self.ranges.most_inherited_bytes(&command.folded_prefix());
         2 * command.weight_bytes() + (touched + 3) * frame + 4 * copied
     }
 
@@ -196,10 +207,11 @@ impl Forming {
     }
 }
 
-/// The values a command brings for codes to inherit.
-const fn values_of(command: &RangeCommand) -> Option<&ValueSet> {
+/// The most bytes of values a command brings for codes to inherit.
+fn brought_bytes(command: &RangeCommand) -> usize {
     match command {
-        RangeCommand::Allocate { values, .. } | RangeCommand::Bind { values, .. } => Some(values),
-        _ => None,
+        RangeCommand::Allocate { values, .. } | RangeCommand::Bind { values, .. } => filled_bytes(values),
+        RangeCommand::Recall { .. } => NOTICE_BYTES,
+        _ => 0,
     }
 }

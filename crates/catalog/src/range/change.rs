@@ -1,6 +1,7 @@
 //! What a command about ranges means for the table: changes, nothing, or a refusal. Pure: no IO, no clock, no randomness.
 
 mod lease;
+mod recall;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::access::permit::Permit;
 use crate::command::{Outcome, Refusal};
 use crate::config::{ACCESS_NOTE_BYTES, REASON_BYTES, RangeLimits, RecordLimits};
 use crate::limits::{check_handle, check_record, check_values};
+use crate::recall::NOTICE_BYTES;
 use crate::values::ValueSet;
 use crate::warnings::Warnings;
 
@@ -51,6 +53,22 @@ pub enum RangeCommand {
         span: Span,
         /// The values, with places for the serial.
         values: ValueSet,
+    },
+    /// Says of codes that what carries them is called back; they resolve as before, with a notice of it.
+    Recall {
+        /// Which range.
+        range: RangeName,
+        /// Which codes of it.
+        span: Span,
+        /// For everybody.
+        reason: String,
+    },
+    /// Says that no more.
+    LiftRecall {
+        /// Which range.
+        range: RangeName,
+        /// Which codes of it.
+        span: Span,
     },
     /// Says what became of codes.
     Mark {
@@ -148,6 +166,8 @@ impl RangeCommand {
         match self {
             Self::Allocate { prefix, .. } => prefix,
             Self::Bind { range, .. }
+            | Self::Recall { range, .. }
+            | Self::LiftRecall { range, .. }
             | Self::Mark { range, .. }
             | Self::Export { range, .. }
             | Self::Lease { range, .. }
@@ -171,6 +191,8 @@ impl RangeCommand {
                 prefix.len() + stem.len() + 2 * values.wire().len() + 2 * note.len()
             }
             Self::Bind { range, values, .. } => range.prefix().len() + 2 * values.wire().len(),
+            Self::Recall { range, reason, .. } => range.prefix().len() + 2 * (reason.len() + NOTICE_BYTES),
+            Self::LiftRecall { range, .. } => range.prefix().len(),
             Self::Mark { range, reason, .. } => range.prefix().len() + 2 * reason.len(),
             Self::Export { range, again, .. } => range.prefix().len() + 2 * again.len(),
             Self::Lease { range, station, .. } => range.prefix().len() + 2 * station.len(),
@@ -198,6 +220,8 @@ pub(crate) fn decide_range(
     match command {
         RangeCommand::Allocate { .. } => allocate(command, facts),
         RangeCommand::Bind { range, span, values } => bind(range, *span, values, facts),
+        RangeCommand::Recall { range, span, reason } => recall::recall(range, *span, reason, facts),
+        RangeCommand::LiftRecall { range, span } => recall::lift(range, *span, facts),
         RangeCommand::Mark { range, span, state, reason } => mark(range, *span, *state, reason, facts),
         RangeCommand::Export { range, part, roll_codes, again } => export(range, *part, *roll_codes, again, facts),
         RangeCommand::Lease { range, station, count, lifetime_ms } => {
@@ -226,6 +250,7 @@ fn allocate(command: &RangeCommand, facts: &mut RangeFacts<'_>) -> Result<RangeD
     if !(facts.serves)(&[name.prefix(), b"/"].concat()) {
         return Err(Refusal::NotServed { prefix: name.prefix().to_vec() });
     }
+    recall::check_none(values)?;
     let warnings = check_inherited(&coder, values, facts)?;
     check_text("note", note, ACCESS_NOTE_BYTES)?;
     if facts.ranges.of_prefix(name.prefix()).count() >= facts.limits.per_prefix {
@@ -282,6 +307,8 @@ fn bind(name: &RangeName, span: Span, values: &ValueSet, facts: &mut RangeFacts<
     if let Some(over) = range.pieces.within(Layer::State, span).find(|piece| !state_of(piece).resolves()) {
         return Err(not_usable(range, over, span));
     }
+    recall::check_none(values)?;
+    recall::check_not_recalled(range, span)?;
     if values.is_empty() {
         let cut = range.pieces.cut(Layer::Bound, span);
         return Ok(pieces(name, cut, Outcome::Changed, Warnings::NONE, range));

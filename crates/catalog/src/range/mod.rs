@@ -20,7 +20,10 @@
 //! | `stored` | ranges and pieces as they stand in the log |
 //! | `load` | reading them at start |
 //!
-//! A name that has a record of its own is answered by that record; ranges are asked about names without one. A range is never deleted, and its
+//! Codes that are recalled have the notice of it among the values bound to them, so that whoever asks is told.
+//!
+//! A name that has a record of its own is answered by that record; ranges are asked about names without one. Recalling a part of a range says
+//! nothing of such records: they are recalled by their names. A range is never deleted, and its
 //! form never changes, so that what was printed stays what it was.
 
 pub(crate) mod change;
@@ -45,6 +48,7 @@ pub use pieces::{CodeState, Layer, Piece, PieceKind, Pieces, Span};
 pub use stored::StoredRangeError;
 pub use table::{Finding, Ranges};
 
+use crate::recall::{Recall, recall_in};
 use crate::record::{OwnedRecord, encode};
 use crate::status::Withdrawal;
 use crate::values::ValueSet;
@@ -102,6 +106,15 @@ impl Range {
             _ => None,
         });
         OwnedRecord { body: encode(key, over, &values), serial: self.serial, time: self.created }
+    }
+
+    /// The notice that the code of a serial is recalled, if it is.
+    #[must_use]
+    pub fn recall(&self, serial: u64) -> Option<Recall<'_>> {
+        match self.pieces.at(Layer::Bound, serial).map(|piece| &piece.kind) {
+            Some(PieceKind::Bound { values, .. }) => recall_in(values.values()),
+            _ => None,
+        }
     }
 
     /// What became of the code of a serial.

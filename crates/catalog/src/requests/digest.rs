@@ -113,6 +113,11 @@ impl Fields {
                 self.verb(10, handle);
                 self.bytes(reason.as_bytes());
             }
+            Command::Recall { handle, reason } => {
+                self.verb(110, handle);
+                self.bytes(reason.as_bytes());
+            }
+            Command::LiftRecall { handle } => self.verb(111, handle),
             Command::PutPrincipal { principal } => {
                 self.verb(11, principal.name.as_bytes());
                 self.bytes(&principal.to_body(Disabler::Operator));
@@ -225,6 +230,11 @@ impl Fields {
                 self.bytes(state.as_str().as_bytes());
                 self.bytes(reason.as_bytes());
             }
+            RangeCommand::Recall { range, span, reason } => {
+                self.serials(112, range, *span);
+                self.bytes(reason.as_bytes());
+            }
+            RangeCommand::LiftRecall { range, span } => self.serials(113, range, *span),
             RangeCommand::Export { range, part, roll_codes, again } => {
                 match part {
                     Part::These(span) => {
@@ -354,6 +364,9 @@ mod tests {
             Command::Suspend { handle: handle(), reason: String::new() },
             Command::Resume { handle: handle() },
             Command::Revoke { handle: handle(), reason: reason() },
+            Command::Recall { handle: handle(), reason: reason() },
+            Command::Recall { handle: handle(), reason: String::new() },
+            Command::LiftRecall { handle: handle() },
             Command::RemovePrincipal { name: "88.1/x".into() },
             Command::RevokeToken { id: crate::access::TokenId([1; 8]), reason: reason() },
         ];

@@ -67,7 +67,7 @@ pub fn checkout<'a>(scan: &Scan, stops: &[Stop<'a>], rules: Rules, today: Date) 
     if let Some(stop) = stop {
         return Decision { sale: Sale::Deny, reason: Reason::Stopped(stop.reason) };
     }
-    let (sale, reason) = match rules.shelf(last_day_of_sale(scan, today), today) {
+    let (sale, reason) = match rules.shelf(last_day(scan, today), today) {
         Shelf::Over => (Sale::Deny, Reason::Expired),
         Shelf::Missing => (Sale::Deny, Reason::ExpiryMissing),
         Shelf::Near => (Sale::Warn, Reason::NearExpiry),
@@ -77,7 +77,7 @@ pub fn checkout<'a>(scan: &Scan, stops: &[Stop<'a>], rules: Rules, today: Date) 
 }
 
 /// The earliest of the dates told that end sale.
-fn last_day_of_sale(scan: &Scan, today: Date) -> Option<Date> {
+pub(super) fn last_day(scan: &Scan, today: Date) -> Option<Date> {
     [scan.expiry, scan.sell_by, scan.best_before].into_iter().flatten().map(|date| date.to_date(today)).min()
 }
 

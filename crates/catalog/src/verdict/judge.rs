@@ -92,6 +92,8 @@ pub enum Detail {
     ExpiryMissing,
     /// Valid, but its expiry cannot be read.
     ExpiryUnreadable,
+    /// Absent: what was scanned names a container or a model, nothing that is sold.
+    NotAProduct,
 }
 
 /// A verdict and all that goes with it.

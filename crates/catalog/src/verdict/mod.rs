@@ -1,7 +1,7 @@
 //! May this be sold, and is this identifier good: decided from what is known, nothing else.
 //!
-//! Pure: facts, rules and the time in, a value out. Names for programs and texts for people are the doors' business.
-//! Two questions are answered:
+//! The rules are pure: facts, rules and the time in, a value out. [`Desk`] gathers what this node knows and has it judged. Names for programs and
+//! texts for people are the doors' business. Two questions are answered:
 //!
 //! - [`checkout`]: a till scanned a GS1 bar code and has a list of what must not be sold;
 //! - [`judge`]: somebody asks about an identifier of this node, or one it would have to ask others about.
@@ -39,12 +39,14 @@
 
 mod checkout;
 mod date_text;
+mod desk;
 mod judge;
 mod rules;
 mod zone;
 
 pub use checkout::{Decision, Reason, Stop, Stopped, checkout};
 pub use date_text::{DateForm, DateText};
+pub use desk::{Desk, Source, Told, VerdictOptions};
 pub use judge::{Detail, Facts, Judgement, Known, Notice, Verdict, judge};
 pub use rules::{Rules, Sale};
 pub use zone::Zone;

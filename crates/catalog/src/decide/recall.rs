@@ -1,0 +1,44 @@
+//! Saying of a record that it is recalled, and no more.
+
+use waymark_wire::Values;
+
+use super::status::check_reason;
+use super::{Decision, Facts, Written, existing, values_of, write_or_keep};
+use crate::command::{Outcome, Refusal};
+use crate::recall::{notice, notice_in, recall_in, with_notice, without_notice};
+use crate::record::Stored;
+use crate::values::ValueSet;
+use crate::warnings::Warnings;
+
+/// Recalls a record, or gives its recall another reason.
+pub(super) fn recall(reason: &str, facts: &Facts<'_>) -> Result<Decision, Refusal> {
+    check_reason(reason)?;
+    let (version, old) = existing(facts)?;
+    let values = values_of(&old)?;
+    let since_seconds = recall_in(values).map_or(facts.stamp, |known| known.since_seconds);
+    let notice = ValueSet::from_bufs(&[notice(reason, since_seconds)])?;
+    let Some(notice) = notice_in(notice.values()) else { return Err(Refusal::Unreadable) };
+    // Beyond the limits too: a record that is full can be recalled.
+    let values = with_notice(values, &notice)?;
+    Ok(write_or_keep(version, &Written::over(&old, &values), Outcome::Recalled, Warnings::NONE))
+}
+
+/// Ends that.
+pub(super) fn lift(facts: &Facts<'_>) -> Result<Decision, Refusal> {
+    let (version, old) = existing(facts)?;
+    let values = without_notice(values_of(&old)?);
+    Ok(write_or_keep(version, &Written::over(&old, &values), Outcome::RecallLifted, Warnings::NONE))
+}
+
+/// The values that take the place of `old`, with the notice of that, where they bring none.
+pub(super) fn kept(old: Values<'_>, new: Values<'_>) -> Result<Option<ValueSet>, Refusal> {
+    match notice_in(old) {
+        Some(notice) if notice_in(new).is_none() => with_notice(new, &notice).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Refuses to delete a record that is recalled: nobody would be told of it any more.
+pub(super) fn check_not_recalled(stored: &Stored<'_>) -> Result<(), Refusal> {
+    if notice_in(values_of(stored)?).is_some() { Err(Refusal::Recalled) } else { Ok(()) }
+}
