@@ -132,7 +132,7 @@ pub(crate) fn decide(_permit: Permit, order: &Order, facts: &Facts<'_>) -> Resul
         Command::Suspend { reason, .. } => status::suspend(reason, facts),
         Command::Resume { .. } => status::resume(facts),
         Command::Revoke { reason, .. } => status::revoke(reason, facts),
-        Command::Recall { reason, .. } => recall::recall(reason, facts),
+        Command::Recall { handle, reason } => recall::recall(handle, reason, facts),
         Command::LiftRecall { .. } => recall::lift(facts),
         // Not about records; they never come here.
         _ => Err(Refusal::NotFound),

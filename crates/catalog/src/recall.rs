@@ -8,7 +8,7 @@
 //! and one that is recalled is not deleted. A record that comes in with a notice, as an export tells it, needs that right too.
 //!
 //! What is recalled without being an identifier of its own has a *record of the recall*, which says nothing but the notice, so that scanners can
-//! ask for it too: `PREFIX/RECALL_` and the batch, see [`batch_handle`].
+//! ask for it too: `PREFIX/RECALL_` and the batch, see [`batch_handle`]. Recalling it makes it.
 
 use waymark_wire::{Permissions, Ttl, ValueBuf, ValueRef, Values};
 
@@ -58,6 +58,13 @@ pub fn notice(reason: &str, since_seconds: u32) -> ValueBuf {
 #[must_use]
 pub fn batch_handle(prefix: &[u8], batch: &str) -> Vec<u8> {
     [prefix, b"/", BATCH_SUFFIX.as_bytes(), batch.as_bytes()].concat()
+}
+
+/// Whether a canonical key is that of such a record.
+pub(crate) fn is_of_batch(key: &[u8]) -> bool {
+    let suffix = key.iter().position(|byte| *byte == b'/').and_then(|at| key.get(at + 1..)).unwrap_or_default();
+    suffix.get(..BATCH_SUFFIX.len()).is_some_and(|front| front.eq_ignore_ascii_case(BATCH_SUFFIX.as_bytes()))
+        && suffix.len() > BATCH_SUFFIX.len()
 }
 
 /// The value that says so, if one of them does.

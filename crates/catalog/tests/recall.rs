@@ -392,13 +392,16 @@ fn goods_made_from_a_template_are_judged_by_their_expiry_and_their_batch() {
     assert_eq!(told.expiry.map(|day| day.to_string()), Some("2099-12-31".into()));
     // The batch is recalled: by a record that scanners can ask for as well.
     let batch = String::from_utf8(batch_handle(b"88.1", "B1")).unwrap();
-    let values = ValueSet::from_bufs(&[notice("salmonella", 0)]).unwrap();
-    let (timestamps, mode) = (Timestamps::Now, PutMode::CreateOrSame);
-    done(&catalog, Command::Put { handle: batch.clone().into_bytes(), values, timestamps, mode });
+    assert_eq!(done(&catalog, recall(&batch, "salmonella")), Outcome::Recalled);
+    assert_eq!(done(&catalog, recall(&batch, "salmonella")), Outcome::Same);
+    assert_eq!(ask(&catalog, recall("88.1/RECALL_", "r")), Err(Refusal::NotFound));
+    assert!(matches!(ask(&catalog, recall("88.2/RECALL_B1", "r")), Err(Refusal::NotServed { .. })));
     let recalled = (Verdict::Recalled, Some(Detail::BatchRecalled), "salmonella".to_owned());
     assert_eq!((verdict(&catalog, "88.1/new"), verdict(&catalog, "88.1/old")), (recalled.clone(), recalled));
     assert_eq!(verdict(&catalog, "88.1/other").0, Verdict::Valid, "a batch that differs in case is another");
     assert_eq!(verdict(&catalog, &batch).0, Verdict::Recalled);
+    done(&catalog, lift(&batch));
+    assert_eq!(done(&catalog, recall(&batch, "again")), Outcome::Recalled);
     done(&catalog, lift(&batch));
     assert_eq!((verdict(&catalog, "88.1/new").0, verdict(&catalog, "88.1/old").0), (Verdict::Valid, Verdict::Expired));
 }

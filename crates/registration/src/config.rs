@@ -111,6 +111,12 @@ pub const PAGE_BYTES: Limit<usize> = Limit { default: 2 * MIB, min: 256 * KIB, m
 /// Keys looked at for one page, after which it ends early, perhaps empty: a filter by time looks at much and shows little.
 pub const PAGE_SCAN: Limit<usize> = Limit { default: 100_000, min: 1_000, max: 10_000_000 };
 
+/// Codes judged in one call. Not an operator's choice: part of the interface.
+pub const JUDGED_CODES: usize = 200;
+
+/// Bytes of one of them: the longest a scanner reads off a GS1 bar code, with room. Not an operator's choice: part of the interface.
+pub const JUDGED_CODE_BYTES: usize = 8 * KIB;
+
 // Watching.
 
 /// Watchers at a time. Default: a bound on tasks; each reads the log for itself.

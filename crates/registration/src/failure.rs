@@ -349,6 +349,7 @@ impl Failure {
                 new(Reason::WrongStep).with("state", state.as_str()).with("step", step.as_str())
             }
             Refusal::NotVerified { enterprise } => new(Reason::NotVerified).with("enterprise", enterprise),
+            Refusal::Recalled => new(Reason::Recalled),
             Refusal::NotPermitted => new(Reason::NotPermitted),
             Refusal::Unreadable => Self::unreadable("the identifier as it is"),
             other => new(Reason::Internal).with("detail", other),
@@ -381,6 +382,7 @@ impl Failure {
             RefusalCode::PrefixTaken => Reason::PrefixTaken,
             RefusalCode::WrongStep => Reason::WrongStep,
             RefusalCode::NotVerified => Reason::NotVerified,
+            RefusalCode::Recalled => Reason::Recalled,
             RefusalCode::RequestReused => Reason::RequestReused,
             RefusalCode::RequestExpired => Reason::IdempotencyExpired,
             RefusalCode::RequestFromFuture => Reason::RequestFromFuture,

@@ -184,6 +184,10 @@ reasons! {
     TemplateRecord "TEMPLATE_RECORD" FailedPrecondition 409
         { "the identifier is that of a published template" "该标识属于已发布的模板" }
         { "it is changed by the template alone: disable a column, or publish the next version" "只能通过模板更改：停用某列或发布下一版本" }
+    // About recalls.
+    Recalled "RECALLED" FailedPrecondition 409
+        { "it is recalled, and this change would take the notice of that away" "该对象处于召回状态，此变更会去除召回告知" }
+        { "lift the recall first, if there is no more danger" "如已无危险，请先解除召回" }
     // About enterprises and their prefixes.
     DocumentTaken "DOCUMENT_TAKEN" AlreadyExists 409
         { "another enterprise is registered with this document" "该证件已由另一企业登记" }

@@ -3,16 +3,23 @@
 use waymark_wire::Values;
 
 use super::status::check_reason;
-use super::{Decision, Facts, Written, existing, values_of, write_or_keep};
+use super::{Current, Decision, Facts, Written, check_served, existing, values_of, write, write_or_keep};
 use crate::command::{Outcome, Refusal};
-use crate::recall::{notice, notice_in, recall_in, with_notice, without_notice};
+use crate::limits::check_handle;
+use crate::recall::{is_of_batch, notice, notice_in, recall_in, with_notice, without_notice};
 use crate::record::Stored;
 use crate::values::ValueSet;
 use crate::warnings::Warnings;
 
-/// Recalls a record, or gives its recall another reason.
-pub(super) fn recall(reason: &str, facts: &Facts<'_>) -> Result<Decision, Refusal> {
+/// Recalls a record, or gives its recall another reason. The record of a batch that is recalled is made where there is none.
+pub(super) fn recall(handle: &[u8], reason: &str, facts: &Facts<'_>) -> Result<Decision, Refusal> {
     check_reason(reason)?;
+    if matches!(facts.current, Current::Absent) && is_of_batch(facts.key) {
+        let warnings = check_handle(handle, facts.limits)?;
+        check_served(facts)?;
+        let values = ValueSet::from_bufs(&[notice(reason, facts.stamp)])?;
+        return Ok(write(&Written { handle, status: None, values: &values }, Outcome::Recalled, warnings));
+    }
     let (version, old) = existing(facts)?;
     let values = values_of(&old)?;
     let since_seconds = recall_in(values).map_or(facts.stamp, |known| known.since_seconds);

@@ -2,7 +2,7 @@
 
 use tonic::{Streaming, transport::Channel};
 use uuid::Uuid;
-use waymark_api::registration::v1::{self, packages_client::PackagesClient};
+use waymark_api::registration::v1::{self, packages_client::PackagesClient, verdicts_client::VerdictsClient};
 
 use super::{attempts::Repeat, call::CallError, registrar::Registrar};
 use crate::config::ANSWER_BYTES;
@@ -34,6 +34,8 @@ changes! {
     bind_codes(v1::BindCodesRequest) -> v1::PackageResponse, bind, repeat;
     /// Says what became of codes.
     mark_codes(v1::MarkCodesRequest) -> v1::PackageResponse, mark, repeat;
+    /// Recalls codes, or ends that.
+    recall_codes(v1::RecallCodesRequest) -> v1::PackageResponse, recall, repeat;
     /// Ends a lease.
     reconcile_codes(v1::ReconcileCodesRequest) -> v1::PackageResponse, reconcile, repeat;
     /// Has codes given out for printing. Once the stream has begun it is not repeated here: ask again under the same id for all of it.
@@ -58,6 +60,17 @@ impl Registrar {
     /// A refusal, or no answer in time.
     pub async fn packages(&self, request: &v1::ListPackagesRequest) -> Result<v1::ListPackagesResponse, CallError> {
         let send = |request| async move { self.packages_service().list(request).await };
+        self.repeat(request, Repeat::Harmless, send).await
+    }
+
+    /// The verdicts on codes, in their order.
+    ///
+    /// # Errors
+    /// A refusal, or no answer in time.
+    pub async fn judge(&self, request: &v1::JudgeRequest) -> Result<v1::JudgeResponse, CallError> {
+        let send = |request| async move {
+            VerdictsClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES).judge(request).await
+        };
         self.repeat(request, Repeat::Harmless, send).await
     }
 

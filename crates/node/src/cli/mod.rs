@@ -113,6 +113,10 @@ pub(crate) enum Command {
     Resume(server::withdraw::Subject),
     /// Take an identifier out of resolution for good.
     Revoke(server::withdraw::Withdraw),
+    /// Call back what carries an identifier, a batch, or codes of a package.
+    Recall(server::recall::Recall),
+    /// Say whether codes are good.
+    Verdict(server::verdict::Judge),
     /// Delete an identifier.
     Delete(server::withdraw::Subject),
     /// Say who the server takes the caller for.

@@ -41,6 +41,8 @@ fn report(written: io::Result<()>) {
 pub enum Tone {
     /// As it should be.
     Good,
+    /// As it may be, and somebody should look.
+    Doubtful,
     /// Not as it should be.
     Bad,
     /// Beside the point.
@@ -54,6 +56,7 @@ pub fn toned(text: &str, tone: Tone, colours: bool) -> String {
     }
     let code = match tone {
         Tone::Good => 32,
+        Tone::Doubtful => 33,
         Tone::Bad => 31,
         Tone::Faint => 2,
     };

@@ -9,6 +9,7 @@ use std::{
 use waymark_catalog::audit::Algorithm;
 use waymark_catalog::business::{CodeTable, CodeTables};
 use waymark_catalog::config::{RangeLimits, RecordLimits, Ruling, WriterLimits};
+use waymark_catalog::verdict::{Rules, VerdictOptions, Zone};
 use waymark_ident::CaseRule;
 use waymark_resolver::policy::Network;
 use waymark_store::Engine;
@@ -265,6 +266,17 @@ impl Config {
         options.audit.refusal_lines = self.values.number("audit.refusal_lines");
         options.business.enterprises = self.count("enterprise.enterprises");
         options.business.prefixes_per_enterprise = self.count("enterprise.prefixes");
+        let minutes_east = i16::try_from(self.values.number("verdict.minutes_east")).unwrap_or(i16::MAX);
+        let gs1_prefix = self.values.text("verdict.gs1_prefix").trim().to_ascii_uppercase();
+        options.verdicts = VerdictOptions {
+            rules: Rules {
+                warn_days: u16::try_from(self.values.number("verdict.warn_days")).unwrap_or(u16::MAX),
+                expiry_required: self.values.flag("verdict.expiry_required"),
+            },
+            // The range of the option is that of zones.
+            zone: Zone::new(minutes_east).unwrap_or_default(),
+            gs1_prefix: (!gs1_prefix.is_empty()).then(|| gs1_prefix.into_bytes().into()),
+        };
         options.personal_keys = Some(self.path("personal.key_file").unwrap_or_else(|| data.join(PERSONAL_KEYS)));
         options
     }

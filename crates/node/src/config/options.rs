@@ -25,6 +25,7 @@ mod source;
 mod store;
 mod stream;
 mod udp;
+mod verdict;
 mod write;
 
 /// Bytes of a MiB.
@@ -75,6 +76,7 @@ const SECTIONS: &[&[Spec]] = &[
     names::OPTIONS,
     ranges::OPTIONS,
     enterprise::OPTIONS,
+    verdict::OPTIONS,
     store::OPTIONS,
     write::OPTIONS,
     source::OPTIONS,

@@ -79,6 +79,10 @@ fn command(handle: Vec<u8>, action: Action, faults: &mut Faults) -> Option<Comma
         Action::Revoke(v1::Revoke { reason }) => {
             Command::Revoke { handle, reason: checked_reason(reason, "revoke", faults) }
         }
+        Action::Recall(v1::Recall { reason }) => {
+            Command::Recall { handle, reason: checked_reason(reason, "recall", faults) }
+        }
+        Action::LiftRecall(v1::LiftRecall {}) => Command::LiftRecall { handle },
         Action::FromTemplate(v1::FromTemplate { template, fields, replace }) => {
             let name = TemplateName::parse_in(&prefix_of(&handle), &template);
             let wrong =

@@ -86,6 +86,23 @@ pub(crate) fn mark(request: v1::MarkCodesRequest) -> Result<RangeCommand, Failur
     Ok(RangeCommand::Mark { range: range?, span, state, reason: request.reason })
 }
 
+/// Reads a recall of codes, or the end of one.
+pub(crate) fn recall(request: v1::RecallCodesRequest) -> Result<RangeCommand, Failure> {
+    let mut faults = Faults::default();
+    let range = name(&request.package, &mut faults);
+    let span = serials(request.serials, "serials", &mut faults);
+    if request.lift && !request.reason.is_empty() {
+        faults.note(|| "reason".to_owned(), "must be empty where a recall ends");
+    }
+    faults.finish()?;
+    let range = range?;
+    Ok(if request.lift {
+        RangeCommand::LiftRecall { range, span }
+    } else {
+        RangeCommand::Recall { range, span, reason: request.reason }
+    })
+}
+
 /// Reads an order to give codes out.
 pub(crate) fn export(request: &v1::ExportCodesRequest) -> Result<RangeCommand, Failure> {
     let mut faults = Faults::default();

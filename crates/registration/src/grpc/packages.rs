@@ -84,6 +84,16 @@ impl packages_server::Packages for Packages {
         .await
     }
 
+    async fn recall(&self, request: Request<v1::RecallCodesRequest>) -> Result<Response<v1::PackageResponse>, Status> {
+        let caller = caller(&self.edge, &request).await?;
+        answer(&self.edge, &caller, async {
+            let mut request = request.into_inner();
+            let id = std::mem::take(&mut request.request_id);
+            packages::change(&self.edge, &caller, package::recall(request)?, &id).await
+        })
+        .await
+    }
+
     type ExportStream = Sent;
 
     async fn export(&self, request: Request<v1::ExportCodesRequest>) -> Result<Response<Sent>, Status> {

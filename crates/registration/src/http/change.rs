@@ -47,6 +47,10 @@ struct ChangeIn<'a> {
     #[serde(default)]
     revoke: Option<ReasonIn>,
     #[serde(default)]
+    recall: Option<ReasonIn>,
+    #[serde(default)]
+    lift_recall: Option<Nothing>,
+    #[serde(default)]
     from_template: Option<FromTemplateIn>,
     #[serde(default)]
     expect: Option<ExpectIn>,
@@ -175,6 +179,13 @@ pub(crate) fn order(json: &[u8]) -> Result<Order, Failure> {
         check_reason(&reason, "revoke.reason")?;
         commands.push(Command::Revoke { handle: handle.clone(), reason });
     }
+    if let Some(ReasonIn { reason }) = change.recall {
+        check_reason(&reason, "recall.reason")?;
+        commands.push(Command::Recall { handle: handle.clone(), reason });
+    }
+    if let Some(Nothing {}) = change.lift_recall {
+        commands.push(Command::LiftRecall { handle: handle.clone() });
+    }
     if let Some(FromTemplateIn { template, fields, replace }) = change.from_template {
         let template = TemplateName::parse_in(&prefix_of(&handle), &template)
             .map_err(|error| Failure::invalid_field("from_template.template", error.to_string()))?;
@@ -188,7 +199,7 @@ pub(crate) fn order(json: &[u8]) -> Result<Order, Failure> {
     }
 }
 
-const ONE_ACTION: &str = "must have one of create, replace, add_values, modify_values, remove_values, delete, suspend, resume, revoke, from_template";
+const ONE_ACTION: &str = "must have one of create, replace, add_values, modify_values, remove_values, delete, suspend, resume, revoke, recall, lift_recall, from_template";
 
 /// Reads all values an identifier shall have.
 pub(crate) fn replacement(handle: String, json: &[u8], expect: Option<Expect>) -> Result<Order, Failure> {
@@ -294,6 +305,8 @@ mod tests {
             ("Suspend", "\"suspend\":{\"reason\":\"召回\"}".into()),
             ("Resume", "\"resume\":{}".into()),
             ("Revoke", "\"revoke\":{}".into()),
+            ("Recall", "\"recall\":{\"reason\":\"裂纹\"}".into()),
+            ("LiftRecall", "\"lift_recall\":{}".into()),
         ] {
             assert_eq!(read(&rest), (name.to_owned(), None), "{rest}");
         }

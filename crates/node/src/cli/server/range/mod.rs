@@ -11,7 +11,8 @@ use uuid::Uuid;
 use waymark_api::registration::v1;
 use waymark_client::registration::{CallError, Registrar};
 
-use self::serials::{Rolls, SerialList, SerialRange};
+pub(crate) use self::serials::SerialRange;
+use self::serials::{Rolls, SerialList};
 use super::{answer, connection::Connection, register};
 use crate::{
     cli::Shown,
