@@ -51,7 +51,7 @@ fn the_demo_shows_every_sample_over_every_transport_and_ends_well() {
             let numbers = row(&ended.out, transport);
             assert_eq!(numbers[..4], [ASKED, FOUND, 2, 1], "{}", ended.out);
         }
-        assert_eq!(ended.out.matches('✓').count(), 10, "{}", ended.out);
+        assert_eq!(ended.out.matches('✓').count(), 13, "{}", ended.out);
         assert!(!ended.out.contains('✗') && !ended.out.contains('\u{1b}'), "{}", ended.out);
         assert!(data.join("demo").is_file() && data.join("identity").is_file());
         assert!(!data.join("listen.json").exists());

@@ -158,13 +158,11 @@ pub(crate) async fn run(command: &Enterprise, texts: &Texts, shown: Shown) -> Re
 }
 
 async fn write(put: &Put, texts: &Texts, shown: Shown) -> Result<(), Problem> {
-    let file = read(&put.file)?;
     let request = v1::PutEnterpriseRequest {
         id: put.enterprise.clone(),
-        profile: Some(show_profile(&file.profile)),
-        personal: file.personal.as_ref().map(show_personal),
         principals: (!put.principals.is_empty()).then(|| v1::Principals { names: put.principals.clone() }),
         request_id: put.request_id.map_or_else(String::new, |id| id.to_string()),
+        ..read(&put.file)?
     };
     let done = put.asked.connection.open(texts)?.put_enterprise(request).await;
     let done = done.map_err(|error| answer::problem(&error, put.asked.json))?;
@@ -174,7 +172,7 @@ async fn write(put: &Put, texts: &Texts, shown: Shown) -> Result<(), Problem> {
 }
 
 /// Reads the file. What is wrong is told by line and field, never by what it holds.
-fn read(path: &Path) -> Result<File, Problem> {
+fn read(path: &Path) -> Result<v1::PutEnterpriseRequest, Problem> {
     use std::io::Read as _;
     let unreadable = |cause: &dyn std::fmt::Display| {
         Problem::new("enterprise-unreadable", Exit::Usage).with("path", path.display()).with("cause", cause)
@@ -185,8 +183,21 @@ fn read(path: &Path) -> Result<File, Problem> {
     if u64::try_from(bytes.len()).is_ok_and(|length| length > FILE_BYTES) {
         return Err(unreadable(&"longer than 1 MiB"));
     }
-    serde_json::from_slice(&bytes).map_err(|error| {
+    request_of(&bytes).map_err(|error| {
         unreadable(&format_args!("line {}, column {}: not the JSON of an enterprise", error.line(), error.column()))
+    })
+}
+
+/// The enterprise a file holds, as it is sent.
+///
+/// # Errors
+/// It is not the JSON of an enterprise.
+pub(crate) fn request_of(file: &[u8]) -> Result<v1::PutEnterpriseRequest, serde_json::Error> {
+    let File { profile, personal } = serde_json::from_slice(file)?;
+    Ok(v1::PutEnterpriseRequest {
+        profile: Some(show_profile(&profile)),
+        personal: personal.as_ref().map(show_personal),
+        ..v1::PutEnterpriseRequest::default()
     })
 }
 

@@ -16,7 +16,7 @@ use crate::{
 
 mod access;
 mod audit;
-mod enterprise;
+pub(crate) mod enterprise;
 mod export;
 pub(crate) mod import;
 mod label;

@@ -20,6 +20,8 @@ use crate::{
     texts::Texts,
 };
 
+mod asking;
+mod business;
 mod packages;
 mod questions;
 mod registering;
@@ -62,12 +64,14 @@ pub(crate) async fn run(arguments: &Demo, texts: &Texts, shown: Shown) -> Result
     let node = Node::start(&config, &arguments.data).await?;
     terminal::line(format_args!("{}\n", node.listening().line()));
     let token_file = arguments.data.join(WRITER_TOKEN);
-    let (mut registered, writer) =
+    let registering::Registered { checks: mut registered, writer, operator } =
         registering::run(node.listening(), &arguments.data, &token_file, samples::LINES, texts).await?;
     let (server, _) = of_listening(node.listening())?;
     let prefix = samples.first().map_or("", |sample| registering::prefix_of(&sample.handle));
     terminal::line("");
     registered.extend(packages::run(&writer, &server, prefix, &arguments.data, texts).await?);
+    terminal::line("");
+    registered.extend(business::run(&operator, &server, texts).await?);
     terminal::line("");
     let questions = questions::all(&samples);
     let mut rows = Vec::new();
@@ -297,6 +301,8 @@ fn print_what_next(
         format!("{tool} history {prefix}/DEMO.1 {writer}"),
         format!("{tool} range show {prefix}#1 --parts {writer}"),
         format!("{tool} range lease {prefix}#1 {data}/lease.csv --station line-3 --count 1000 {writer}"),
+        format!("{tool} recall 88.990.20002 --batch B2026-11 --lift {operator}"),
+        format!("{tool} verdict 88.990.20002/BOX.1 {operator}"),
         format!("{tool} watch --from 0 --until-now {operator}"),
         format!("{tool} audit search --limit 5 {operator}"),
         format!("{tool} load --data {data} --names {} --seconds 3", file.display()),

@@ -7,15 +7,10 @@ use tokio::time::Instant;
 use waymark_api::registration::v1::{self, code_lines::Part};
 use waymark_client::registration::{CallError, Registrar};
 use waymark_client::{Server, Transport};
-use waymark_wire::{
-    Head, OpFlags,
-    limits::ResponseLimits,
-    request::RequestWriter,
-    response::{Response, ResponseBody},
-};
 
 use super::{
     Way,
+    asking::Asking,
     registering::{done, failed, say},
 };
 use crate::{cli::terminal::grouped, problem::Problem, texts::Texts};
@@ -179,24 +174,4 @@ fn forge(code: &str) -> String {
     let last = if forged.pop() == Some('0') { '1' } else { '0' };
     forged.push(last);
     forged
-}
-
-struct Asking {
-    way: Way,
-}
-
-impl Asking {
-    /// Texts of the public values of a name, in order of index; none for a name that is not there.
-    async fn told(&mut self, handle: &str) -> Result<Vec<String>, Problem> {
-        let head = Head::request(1, OpFlags::USUAL, u32::MAX >> 1);
-        let request = RequestWriter::new(Vec::new(), head).resolution(handle.as_bytes(), &[], &[], None);
-        let (answer, _) = self.way.ask(&request).await.map_err(|cause| failed(&cause))?;
-        let response = Response::parse(&answer, ResponseLimits::WHOLE_MESSAGE).map_err(|cause| failed(&cause))?;
-        Ok(match response.body {
-            ResponseBody::Resolution { values, .. } => {
-                values.iter().map(|value| String::from_utf8_lossy(value.data).into_owned()).collect()
-            }
-            _ => Vec::new(),
-        })
-    }
 }

@@ -50,7 +50,14 @@ const TOKEN_SECONDS: u64 = 24 * 60 * 60;
 /// What the registration showed: the code of a check's text, and whether it held.
 pub(super) type Checks = Vec<(&'static str, bool)>;
 
-/// Registers the samples, a line of JSON each, and shows what there is around it; gives the writer to go on with. Its token goes to `token_file`.
+/// What the registration leaves: what it showed, and with whose credentials to go on.
+pub(super) struct Registered {
+    pub(super) checks: Checks,
+    pub(super) writer: Registrar,
+    pub(super) operator: Registrar,
+}
+
+/// Registers the samples, a line of JSON each, and shows what there is around it. The writer's token goes to `token_file`.
 ///
 /// # Errors
 /// A call fails that has to succeed.
@@ -60,7 +67,7 @@ pub(super) async fn run(
     token_file: &Path,
     lines: &str,
     texts: &Texts,
-) -> Result<(Checks, Registrar), Problem> {
+) -> Result<Registered, Problem> {
     let changes = changes(lines)?;
     let url = url(listening)?;
     let operator_token = read(&data.join(OPERATOR_TOKEN))?;
@@ -92,7 +99,7 @@ pub(super) async fn run(
         ("demo-check-watch", watched),
         ("demo-check-audit", audited),
     ];
-    Ok((checks, writer))
+    Ok(Registered { checks, writer, operator })
 }
 
 pub(super) fn prefix_of(handle: &str) -> &str {
