@@ -22,7 +22,7 @@ use common::*;
 use proptest::prelude::*;
 use reference::asks::{Admission, Ask, Event, From, Submit, Use, Value, Verb, Who, events};
 use reference::learned::{Differs, Learned};
-use reference::{Answer, Fixed, REQUESTS, Record, Reference, Status, Values, prefix};
+use reference::{Answer, Fixed, NOTICE, REQUESTS, Record, Reference, Status, Values, prefix};
 use waymark_catalog::access::{Principal, Role, Scope};
 use waymark_catalog::audit::verify;
 use waymark_catalog::{
@@ -404,6 +404,9 @@ fn set(values: &[Value]) -> ValueSet {
     let values: Vec<ValueBuf> = values
         .iter()
         .map(|value| {
+            if value.index == NOTICE {
+                return waymark_catalog::recall::notice(value.data, 0);
+            }
             let mut buf = ValueBuf::new(value.index, b"TEXT", value.data.as_bytes());
             if value.fixed {
                 buf.permissions = Permissions(buf.permissions.0 & !Permissions::ADMIN_WRITE.0);
@@ -439,6 +442,8 @@ fn command(ask: &Ask) -> Command {
         Verb::Suspend(reason) => Command::Suspend { handle, reason: (*reason).to_owned() },
         Verb::Resume => Command::Resume { handle },
         Verb::Revoke(reason) => Command::Revoke { handle, reason: (*reason).to_owned() },
+        Verb::Recall(reason) => Command::Recall { handle, reason: (*reason).to_owned() },
+        Verb::LiftRecall => Command::LiftRecall { handle },
         Verb::Home => Command::Home { name: name() },
         Verb::Unhome => Command::Unhome { name: name() },
     }

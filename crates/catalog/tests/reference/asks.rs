@@ -25,6 +25,8 @@ pub(crate) enum Verb {
     Suspend(&'static str),
     Resume,
     Revoke(&'static str),
+    Recall(&'static str),
+    LiftRecall,
     Home,
     Unhome,
 }
@@ -157,6 +159,8 @@ fn verb() -> impl Strategy<Value = Verb> {
         3 => reason().prop_map(Verb::Suspend),
         3 => Just(Verb::Resume),
         1 => reason().prop_map(Verb::Revoke),
+        3 => reason().prop_map(Verb::Recall),
+        2 => Just(Verb::LiftRecall),
         4 => Just(Verb::Home),
         1 => Just(Verb::Unhome),
     ]

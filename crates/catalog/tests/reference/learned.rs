@@ -117,6 +117,8 @@ const fn outcome(what: What) -> Outcome {
         What::Suspended => Outcome::Suspended,
         What::Resumed => Outcome::Resumed,
         What::Revoked => Outcome::Revoked,
+        What::Recalled => Outcome::Recalled,
+        What::RecallLifted => Outcome::RecallLifted,
         What::Homed => Outcome::Homed,
         What::Unhomed => Outcome::Unhomed,
     }
@@ -135,6 +137,7 @@ const fn code(no: &No) -> RefusalCode {
         No::Fixed(_) => RefusalCode::ReadOnlyValue,
         No::Unexpected(_) => RefusalCode::Unexpected,
         No::Revoked => RefusalCode::Withdrawn,
+        No::Recalled => RefusalCode::Recalled,
         No::StreamIsAt(_) => RefusalCode::MarkMoved,
         No::Reused => RefusalCode::RequestReused,
         No::TooOld => RefusalCode::RequestExpired,

@@ -43,6 +43,8 @@ pub(crate) enum What {
     Suspended,
     Resumed,
     Revoked,
+    Recalled,
+    RecallLifted,
     Homed,
     Unhomed,
 }
@@ -73,6 +75,7 @@ pub(crate) enum No {
     Fixed(u32),
     Unexpected(Option<(Write, Values)>),
     Revoked,
+    Recalled,
     StreamIsAt(u64),
     Reused,
     TooOld,
@@ -115,6 +118,9 @@ pub(crate) struct Requests {
 
 /// Requests that are remembered; small, so that it is reached.
 pub(crate) const REQUESTS: usize = 4;
+
+/// Index of the value that says that a record is recalled.
+pub(crate) const NOTICE: u32 = 1002;
 
 /// Handles are the same in any case.
 pub(crate) fn key(handle: &str) -> String {
@@ -173,7 +179,7 @@ impl Reference {
         }
     }
 
-    fn put(&mut self, who: Who, ask: &Ask, values: Values, old: Option<Record>) -> Answer {
+    fn put(&mut self, who: Who, ask: &Ask, mut values: Values, old: Option<Record>) -> Answer {
         if ask.handle.contains(char::is_control) {
             return Err(No::BadHandle);
         }
@@ -182,6 +188,8 @@ impl Reference {
             self.spend(who)?;
             return Ok(self.write(ask.handle, What::Created, values, Status::Active));
         };
+        // What is recalled stays so.
+        values.extend(old.values.get(&NOTICE).map(|notice| (NOTICE, *notice)));
         if let Verb::Create(_) | Verb::CreateOrSame(_) = ask.verb {
             let same = old.values == values;
             if matches!(old.status, Status::Revoked(_)) {
@@ -239,6 +247,9 @@ impl Reference {
                 if status != Status::Active {
                     return Err(No::Revoked);
                 }
+                if values.contains_key(&NOTICE) {
+                    return Err(No::Recalled);
+                }
                 self.spend(who)?;
                 let write = self.next();
                 self.records.remove(&key(ask.handle));
@@ -248,6 +259,14 @@ impl Reference {
             Verb::Suspend(reason) => (status, what) = (Status::Suspended(reason), What::Suspended),
             Verb::Resume => (status, what) = (Status::Active, What::Resumed),
             Verb::Revoke(reason) => (status, what) = (Status::Revoked(reason), What::Revoked),
+            Verb::Recall(reason) => {
+                values.insert(NOTICE, (reason, true));
+                what = What::Recalled;
+            }
+            Verb::LiftRecall => {
+                values.remove(&NOTICE);
+                what = What::RecallLifted;
+            }
             Verb::Create(_) | Verb::Replace(_) | Verb::CreateOrSame(_) | Verb::Home | Verb::Unhome => unreachable!(),
         }
         if (&values, status) == (&old.values, old.status) {
@@ -277,7 +296,9 @@ impl Reference {
 
     /// The guest may write records where it is admitted, and not take them out of resolution.
     fn permitted(&self, who: Who, ask: &Ask) -> Result<(), No> {
-        let writes = !matches!(ask.verb, Verb::Suspend(_) | Verb::Resume | Verb::Revoke(_) | Verb::Home | Verb::Unhome);
+        let withdraws = matches!(ask.verb, Verb::Suspend(_) | Verb::Resume | Verb::Revoke(_));
+        let recalls = matches!(ask.verb, Verb::Recall(_) | Verb::LiftRecall);
+        let writes = !withdraws && !recalls && !matches!(ask.verb, Verb::Home | Verb::Unhome);
         let here = |admitted: &Admission| !admitted.disabled && admitted.prefixes.contains(&prefix(ask.handle));
         let may = who == Who::Operator || (writes && self.admitted.as_ref().is_some_and(here));
         if may { Ok(()) } else { Err(No::NotPermitted) }
