@@ -27,15 +27,57 @@ use waymark_wire::ValueBuf;
 /// What a test does next. Numbers are taken modulo what there is.
 #[derive(Clone, Debug)]
 enum Step {
-    Allocate { stem: bool, count: u64 },
-    Bind { range: usize, from: u64, more: u64, batch: Option<u8> },
-    Mark { range: usize, from: u64, more: u64, state: usize },
-    Export { range: usize, from: Option<u64>, count: u64, again: bool },
-    Lease { range: usize, count: u64 },
-    Reconcile { range: usize, lease: usize, spoiled: bool, all: bool },
-    Create { range: usize, serial: u64 },
-    Add { range: usize, serial: u64 },
-    Delete { range: usize, serial: u64 },
+    Allocate {
+        stem: bool,
+        count: u64,
+    },
+    Bind {
+        range: usize,
+        from: u64,
+        more: u64,
+        batch: Option<u8>,
+    },
+    /// `why` nothing ends a recall.
+    Recall {
+        range: usize,
+        from: u64,
+        more: u64,
+        why: Option<u8>,
+    },
+    Mark {
+        range: usize,
+        from: u64,
+        more: u64,
+        state: usize,
+    },
+    Export {
+        range: usize,
+        from: Option<u64>,
+        count: u64,
+        again: bool,
+    },
+    Lease {
+        range: usize,
+        count: u64,
+    },
+    Reconcile {
+        range: usize,
+        lease: usize,
+        spoiled: bool,
+        all: bool,
+    },
+    Create {
+        range: usize,
+        serial: u64,
+    },
+    Add {
+        range: usize,
+        serial: u64,
+    },
+    Delete {
+        range: usize,
+        serial: u64,
+    },
     Restart(u8),
 }
 
@@ -46,6 +88,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (any::<bool>(), 1_u64..25).prop_map(|(stem, count)| Step::Allocate { stem, count }),
         3 => (range(), serial(), 0_u64..9, proptest::option::of(0_u8..4))
             .prop_map(|(range, from, more, batch)| Step::Bind { range, from, more, batch }),
+        3 => (range(), serial(), 0_u64..9, proptest::option::weighted(0.6, 0_u8..2))
+            .prop_map(|(range, from, more, why)| Step::Recall { range, from, more, why }),
         3 => (range(), serial(), 0_u64..9, 0_usize..3)
             .prop_map(|(range, from, more, state)| Step::Mark { range, from, more, state }),
         3 => (range(), proptest::option::of(serial()), 1_u64..9, any::<bool>())
@@ -64,6 +108,7 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Line {
     batch: Option<u8>,
+    recalled: Option<u8>,
     state: usize,
     exported: bool,
     lease: Option<u64>,
@@ -71,6 +116,9 @@ struct Line {
 
 /// The states by number; 0 is issued.
 const STATES: [CodeState; 4] = [CodeState::Issued, CodeState::Used, CodeState::Spoiled, CodeState::Withdrawn];
+
+/// What the reason of a recall begins with.
+const RECALLED: &str = "recalled ";
 
 /// A package as a list of its codes.
 #[derive(Clone, Debug)]
@@ -98,7 +146,8 @@ impl Package {
         let digits = format!("{:06}", self.first + at);
         let batch = self.codes[at as usize].batch;
         let second = batch.map_or_else(|| "none".to_owned(), |batch| format!("B{batch} {digits}"));
-        vec![format!("https://x/{}{digits}", self.stem), second]
+        let recalled = self.codes[at as usize].recalled.map(|why| format!("{RECALLED}{why}"));
+        [format!("https://x/{}{digits}", self.stem), second].into_iter().chain(recalled).collect()
     }
 
     fn part(&mut self, from: u64, more: u64) -> Option<&mut [Line]> {
@@ -152,11 +201,23 @@ impl Model {
             Step::Bind { range, from, more, batch } => {
                 let package = self.packages.get_mut(range)?;
                 let span = package.span(from, more);
-                let part = package.part(from, more).filter(|part| part.iter().all(|line| line.state < 2));
+                let may = |line: &Line| line.state < 2 && line.recalled.is_none();
+                let part = package.part(from, more).filter(|part| part.iter().all(may));
                 let taken = part.map(|part| part.iter_mut().for_each(|line| line.batch = batch)).is_some();
                 let text = batch.map(|batch| format!("B{batch} {{serial}}"));
                 let values = text.map_or_else(ValueSet::default, |text| values(&[(2, &text)]));
                 Some((RangeCommand::Bind { range: name(range), span, values }.into(), taken))
+            }
+            Step::Recall { range, from, more, why } => {
+                let package = self.packages.get_mut(range)?;
+                let (span, range) = (package.span(from, more), name(range));
+                let part = package.part(from, more);
+                let taken = part.map(|part| part.iter_mut().for_each(|line| line.recalled = why)).is_some();
+                let command = match why {
+                    Some(why) => RangeCommand::Recall { range, span, reason: format!("{RECALLED}{why}") },
+                    None => RangeCommand::LiftRecall { range, span },
+                };
+                Some((command.into(), taken))
             }
             Step::Mark { range, from, more, state } => {
                 let state = state + 1;
@@ -202,7 +263,8 @@ impl Model {
                 let line = package.codes.get(serial as usize);
                 // A serial behind the last may belong to the next package of the stem: left to the model of single records.
                 let line = line?;
-                let free = line.state < 2 && !self.own.contains_key(&code);
+                // A record of its own would hide that the code is recalled.
+                let free = line.state < 2 && line.recalled.is_none() && !self.own.contains_key(&code);
                 if free {
                     self.own.insert(code.clone(), vec!["own".into()]);
                 }
@@ -221,7 +283,10 @@ impl Model {
                 };
                 if taken {
                     let mut values = known.unwrap_or(inherited);
+                    // The notice has a greater index.
+                    let notice = values.pop_if(|last| last.starts_with(RECALLED));
                     values.push("added".into());
+                    values.extend(notice);
                     self.own.insert(code.clone(), values);
                 }
                 Some((add(&code, 9, "added"), taken))
@@ -230,7 +295,11 @@ impl Model {
                 let package = self.packages.get(range)?;
                 package.codes.get(serial as usize)?;
                 let code = package.code(serial);
-                let taken = self.own.remove(&code).is_some();
+                let is_recalled = |values: &Vec<String>| values.iter().any(|value| value.starts_with(RECALLED));
+                let taken = self.own.get(&code).is_some_and(|values| !is_recalled(values));
+                if taken {
+                    self.own.remove(&code);
+                }
                 Some((delete(&code), taken))
             }
             Step::Restart(_) => None,
