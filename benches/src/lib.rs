@@ -6,4 +6,5 @@
 
 pub mod durable;
 pub mod ingest;
+pub mod running;
 pub mod side_by_side;

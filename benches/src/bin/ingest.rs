@@ -5,10 +5,9 @@
 
 use std::{
     error::Error,
-    fs,
-    io::{self, BufRead as _, Write as _},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    io::{self, Write as _},
+    path::PathBuf,
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -19,9 +18,9 @@ use waymark_benches::{
         null,
         record::{PREFIX, Shape},
     },
+    running::{self, Server, first_line},
     side_by_side::{processor, spread::Spread},
 };
-use waymark_node::listen::Listening;
 
 /// Measures durable registration against a service that only decodes.
 #[derive(Debug, Parser)]
@@ -61,21 +60,6 @@ struct Arguments {
     null: bool,
 }
 
-/// A process that ends with its owner.
-struct Server {
-    child: Child,
-    url: String,
-    token: Option<String>,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself; either way it is gone afterwards.
-        let _killed = self.child.kill();
-        let _ended = self.child.wait();
-    }
-}
-
 /// One turn of one server.
 struct Turn {
     rate: f64,
@@ -93,16 +77,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             let _written = writeln!(out, "{address}").and_then(|()| out.flush());
         }));
     }
-    let binaries = match &arguments.binaries {
-        Some(folder) => folder.clone(),
-        None => std::env::current_exe()?.parent().map(Path::to_path_buf).unwrap_or_default(),
-    };
+    let binaries = running::binaries(arguments.binaries.as_deref())?;
     let scratch = match &arguments.scratch {
         Some(folder) => tempfile::tempdir_in(folder)?,
         None => tempfile::tempdir()?,
     };
     let null = start_null(&arguments)?;
-    let node = start_node(&arguments, &binaries, scratch.path())?;
+    let node = running::start_node(&binaries, scratch.path(), PREFIX, arguments.server_processor)?;
     let (mut null_turns, mut node_turns) = (Vec::new(), Vec::new());
     for round in 0..=arguments.rounds {
         for (server, turns) in [(&null, &mut null_turns), (&node, &mut node_turns)] {
@@ -123,35 +104,6 @@ fn start_null(arguments: &Arguments) -> Result<Server, Box<dyn Error>> {
     let mut child = processor::on(arguments.server_processor, || command.spawn())?;
     let url = format!("http://{}", first_line(&mut child)?.trim());
     Ok(Server { child, url, token: None })
-}
-
-fn start_node(arguments: &Arguments, binaries: &Path, scratch: &Path) -> Result<Server, Box<dyn Error>> {
-    let (config, data) = (scratch.join("waymark.toml"), scratch.join("data"));
-    fs::write(
-        &config,
-        "[listen]\nudp = [\"127.0.0.1:0\"]\ntcp = []\nquic = []\nhttp = []\ngrpc = [\"127.0.0.1:0\"]\n\
-         [registration]\nplaintext = true\n[access]\nrate_per_second = 10000000\n[store]\nresident_mib = 4096\n",
-    )?;
-    let mut home = Command::new(binaries.join("waymark"));
-    let homed = home.args(["prefix", "home", PREFIX, "--data"]).arg(&data).stdout(Stdio::null()).status()?;
-    if !homed.success() {
-        return Err(format!("waymark prefix home ended with {homed}").into());
-    }
-    let mut command = Command::new(binaries.join("waymarkd"));
-    command.arg("--config").arg(&config).arg("--data").arg(&data).stdout(Stdio::piped());
-    let mut child = processor::on(arguments.server_processor, || command.spawn())?;
-    first_line(&mut child)?;
-    let listening = Listening::read(&data)?.ok_or("the node did not say where it listens")?;
-    let address = listening.grpc.first().ok_or("the node has no gRPC door")?;
-    let token = fs::read_to_string(data.join("operator-token"))?.trim().to_owned();
-    Ok(Server { child, url: format!("http://{address}"), token: Some(token) })
-}
-
-fn first_line(child: &mut Child) -> io::Result<String> {
-    let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-    let mut line = String::new();
-    io::BufReader::new(stdout).read_line(&mut line)?;
-    if line.is_empty() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(line) }
 }
 
 fn measure(arguments: &Arguments, server: &Server, round: u32) -> Result<Turn, Box<dyn Error>> {
