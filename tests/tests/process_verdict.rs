@@ -43,7 +43,7 @@ fn what_is_recalled_is_told_by_the_next_answer_and_judged_so() {
         (&told["type"], &told["data"]["value"], &told["ttl"]),
         (&json!("WAYMARK_RECALL"), &json!("裂纹"), &json!(60))
     );
-    assert_eq!(verdict(&node, "88.111.1/x", 4), [json!("RECALLED"), Value::Null, json!("裂纹")]);
+    assert_eq!(verdict(&node, "88.111.1/x", 9), [json!("RECALLED"), Value::Null, json!("裂纹")]);
     node.run(&["delete", "88.111.1/x"]).expect(4).says(&["RECALLED", "lift the recall"]);
     let node = node.restart(|_| {});
     assert!(notice(&node, "88.111.1/x").is_some(), "after a restart too");
@@ -59,7 +59,9 @@ fn what_is_recalled_is_told_by_the_next_answer_and_judged_so() {
     node.run(&["recall", "88.111.1#1", "--serials", "100-199999", "--reason", "ink"]).expect(0);
     assert_eq!(notice(&node, "88.111.1/XE.00000100").unwrap()["data"]["value"], json!("ink"));
     assert_eq!((notice(&node, "88.111.1/XE.00000099"), notice(&node, "88.111.1/XE.00200000")), (None, None));
-    assert_eq!(verdict(&node, "88.111.1/XE.00150000", 4)[0], json!("RECALLED"));
+    assert_eq!(verdict(&node, "88.111.1/XE.00150000", 9)[0], json!("RECALLED"));
+    let counts = node.json(&["range", "show", "88.111.1#1"], 0)["counts"].clone();
+    assert_eq!((&counts["recalled"], &counts["bound"]), (&json!(199_900), &json!(0)));
     node.run(&["recall", "88.111.1#1", "--serials", "0-999999", "--lift"]).expect(0);
     assert_eq!(notice(&node, "88.111.1/XE.00000100"), None);
     let audit = node.run(&["audit", "search", "--json"]).expect(0).out;
@@ -84,7 +86,7 @@ fn many_codes_are_judged_from_a_file_in_their_order() {
         })
         .collect();
     let file = node.bench.put("codes.txt", format!("\u{feff}{}\r\n\r\n", codes.join("\r\n")));
-    let judged = node.run(&["verdict", "--file", file.to_str().unwrap(), "--json"]).expect(4).json();
+    let judged = node.run(&["verdict", "--file", file.to_str().unwrap(), "--json"]).expect(9).json();
     assert_eq!(judged.len(), 450);
     for (code, told) in codes.iter().zip(&judged) {
         assert_eq!(told["code"], json!(code));
@@ -97,7 +99,7 @@ fn many_codes_are_judged_from_a_file_in_their_order() {
         };
         assert_eq!(told["verdict"], json!(expected), "{told}");
     }
-    let line = node.run(&["verdict", "88.111.1/s"]).expect(4).out;
+    let line = node.run(&["verdict", "88.111.1/s"]).expect(9).out;
     assert!(line.contains("SUSPENDED  88.111.1/s  not to be sold  since ") && line.contains("reason: check"), "{line}");
     let mut chinese = node.command(&["verdict", "88.111.1/x"]);
     chinese.args(["--lang", "zh"]);

@@ -26,7 +26,7 @@ pub enum Exit {
     Unavailable = 7,
     /// Done, but some lines of the input were refused.
     Partly = 8,
-    /// A check of the demo or of a load run did not hold.
+    /// A check did not hold: of the demo, of a load run, or a code may not be sold.
     CheckFailed = 9,
     /// Whether a change was made is unknown; the message says how to ask again.
     Unknown = 10,

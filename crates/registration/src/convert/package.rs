@@ -5,6 +5,7 @@ use waymark_catalog::config::MAC_CHARS;
 use waymark_catalog::range::{
     CodeState, Form, FormRequest, Layer, MacKey, Part, Piece, PieceKind, Range, RangeCommand, RangeName, Span,
 };
+use waymark_catalog::recall;
 
 use super::change::value_set;
 use super::{Faults, value};
@@ -224,6 +225,15 @@ fn counts(range: &Range) -> v1::CodeCounts {
         let pieces = pieces.filter(|piece| matches!(piece.kind, PieceKind::State { state, .. } if state == wanted));
         pieces.map(|piece| piece.span.count()).sum::<u64>()
     };
+    let bound = |counts: &dyn Fn(u32, u32) -> bool| {
+        let pieces = range.pieces.all(Layer::Bound).filter(|piece| match &piece.kind {
+            PieceKind::Bound { values, .. } => {
+                counts(values.count(), u32::from(recall::notice_in(values.values()).is_some()))
+            }
+            _ => false,
+        });
+        pieces.map(|piece| piece.span.count()).sum()
+    };
     let ordered = range.issued();
     let (used, spoiled, withdrawn) = (of(CodeState::Used), of(CodeState::Spoiled), of(CodeState::Withdrawn));
     v1::CodeCounts {
@@ -232,7 +242,9 @@ fn counts(range: &Range) -> v1::CodeCounts {
         used,
         spoiled,
         withdrawn,
-        bound: sum(Layer::Bound),
+        // The notice of a recall is no value of theirs.
+        bound: bound(&|values, notices| values > notices),
+        recalled: bound(&|_, notices| notices > 0),
         exported: sum(Layer::Exported),
         leased: sum(Layer::Leased),
         own_records: 0,

@@ -57,7 +57,7 @@ pub(crate) async fn run(arguments: &Judge, texts: &Texts, shown: Shown) -> Resul
             }
         }
     }
-    Ok(if is_good { Exit::Done } else { Exit::Refused })
+    Ok(if is_good { Exit::Done } else { Exit::CheckFailed })
 }
 
 /// The codes of a file, one a line; `-` is the standard input.

@@ -40,6 +40,7 @@ pub(super) fn packages(packages: &[v1::Package], json: bool, texts: &Texts) {
         "withdrawn",
         "bound",
         "own",
+        "recalled",
         "exported",
         "leased",
     ];
@@ -57,7 +58,7 @@ pub(super) fn packages(packages: &[v1::Package], json: bool, texts: &Texts) {
     terminal::line(table(&head, &rows.collect::<Vec<_>>()));
 }
 
-const fn numbers(counts: &v1::CodeCounts) -> [u64; 9] {
+const fn numbers(counts: &v1::CodeCounts) -> [u64; 10] {
     [
         counts.ordered,
         counts.issued,
@@ -66,6 +67,7 @@ const fn numbers(counts: &v1::CodeCounts) -> [u64; 9] {
         counts.withdrawn,
         counts.bound,
         counts.own_records,
+        counts.recalled,
         counts.exported,
         counts.leased,
     ]
@@ -118,7 +120,8 @@ fn package_json(package: &v1::Package) -> Value {
         "note": package.note,
         "counts": {
             "ordered": counts.ordered, "issued": counts.issued, "used": counts.used, "spoiled": counts.spoiled,
-            "withdrawn": counts.withdrawn, "bound": counts.bound, "own_records": counts.own_records, "exported": counts.exported, "leased": counts.leased,
+            "withdrawn": counts.withdrawn, "bound": counts.bound, "own_records": counts.own_records,
+            "recalled": counts.recalled, "exported": counts.exported, "leased": counts.leased,
         },
         "parts": parts,
     })
