@@ -17,6 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("waymark-client", &["waymark-ident", "waymark-wire", "waymark-api"]),
     ("waymark-resolver", &["waymark-ident", "waymark-wire", "waymark-catalog"]),
     ("waymark-registration", &["waymark-ident", "waymark-wire", "waymark-catalog", "waymark-api"]),
+    ("waymark-sheet", &[]),
     ("waymark-codes", &[]),
     (
         "waymark-node",
@@ -30,6 +31,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "waymark-client",
             "waymark-resolver",
             "waymark-registration",
+            "waymark-sheet",
             "waymark-codes",
         ],
     ),
