@@ -130,6 +130,9 @@ problems! {
         BadDate "BAD_DATE"
             { "{value} is no date" "{value} 不是日期" }
             { "write the date as 2026-03-10, without a time" "请按 2026-03-10 的形式填写，不含时间" }
+        BadMoment "BAD_MOMENT"
+            { "{value} is neither a date nor a moment" "{value} 既不是日期，也不是带时区的时间" }
+            { "write 2026-03-10, or with time and offset 2026-05-02T03:14:00+08:00, in a cell of text" "请在文本格式的单元格中填写 2026-03-10，或带时间和时区的 2026-05-02T03:14:00+08:00" }
         MergedCells "MERGED_CELLS"
             { "cells of the row are merged" "该行有合并单元格" }
             { "unmerge the cells and give every row its own values" "请取消合并，并为每行填写各自的值" }
@@ -165,7 +168,7 @@ problems! {
             { "write prefix/suffix" "请填写“前缀/后缀”" }
         NotAHash "NOT_A_HASH"
             { "{value} is no hash of a file" "{value} 不是文件摘要" }
-            { "write 32, 40, 64, 96 or 128 hexadecimal digits, with or without the algorithm before a colon" "请填写 32、40、64、96 或 128 位十六进制数，可在前面加算法名和冒号" }
+            { "write 32, 40, 64, 96 or 128 hexadecimal digits and nothing else" "请只填写 32、40、64、96 或 128 位十六进制数" }
         DuplicateHandle "DUPLICATE_HANDLE"
             { "{value} stands in row {other} already" "{value} 已在第 {other} 行出现" }
             { "delete one of the rows, or correct the identifier" "请删除其中一行，或更正标识" }

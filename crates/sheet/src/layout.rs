@@ -29,11 +29,13 @@ pub enum DataKind {
     },
     /// A day, `2026-03-10`.
     Date,
+    /// A day, or a moment as RFC 3339 writes it, `2026-05-02T03:14:00+08:00`.
+    Moment,
     /// One of these texts.
     Enum(Vec<String>),
     /// Another identifier, `prefix/suffix`.
     Reference,
-    /// A hash of a file in hexadecimal, 32, 40, 64, 96 or 128 digits, with or without the name of its algorithm before a colon.
+    /// A hash of a file in hexadecimal: 32, 40, 64, 96 or 128 digits.
     FileHash,
 }
 
@@ -79,7 +81,7 @@ impl Column {
     pub(crate) fn is_code(&self) -> bool {
         match self.data {
             DataKind::Number { decimals } => decimals == 0 && self.fixed_chars().is_some(),
-            DataKind::Date => false,
+            DataKind::Date | DataKind::Moment => false,
             DataKind::String | DataKind::Enum(_) | DataKind::Reference | DataKind::FileHash => true,
         }
     }

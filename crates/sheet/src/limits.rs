@@ -5,7 +5,7 @@ use crate::csv::Encoding;
 /// Limits that keep memory and time within bounds, whatever a file says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// Rows below the heading. Each identifier costs up to 60 bytes while the file is read, to find those that stand twice.
+    /// Rows below the heading.
     /// Default 5,000,000; 1 to 50,000,000. A workbook has at most 1,048,576 rows.
     pub rows: u32,
     /// Text of one row in bytes. Default 1 MiB; 4 KiB to 64 MiB. The same for one element of a workbook's XML.
@@ -27,6 +27,9 @@ impl Limits {
     pub(crate) const INFLATION_FREE_BYTES: u64 = 16 << 20;
     /// Texts that cells of a workbook share; each costs 4 bytes besides its characters.
     pub(crate) const SHARED_TEXTS: usize = 16 << 20;
+    /// Identifiers that are remembered at least, to find those that stand twice: what a hash table of 2^18 places holds before it grows, with 17
+    /// bytes each. There are two of them.
+    pub(crate) const SEEN: usize = 229_376;
     /// Elements within elements.
     pub(crate) const XML_DEPTH: u32 = 64;
     /// Merged ranges of a sheet, 16 bytes each.

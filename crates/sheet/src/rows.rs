@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    Code, Encoding, Item, Layout, Mark, Options, Problem, csv,
+    Code, Encoding, Item, Language, Layout, Mark, Options, Problem, csv,
     failure::ReadError,
     limits::Limits,
     read::{headings::Headings, judge::Judge},
@@ -37,6 +37,8 @@ pub struct About {
     pub absent: Vec<String>,
     /// Row of the headings.
     pub heading_row: u32,
+    /// Language of the headings: English if more of them are in English alone than in Chinese alone.
+    pub headings: Language,
 }
 
 /// Reads the first visible sheet of a workbook (`.xlsx`) against a layout.
@@ -93,8 +95,7 @@ pub fn read<'l, R: Read + Seek + Send + 'l>(
     }
 }
 
-/// The rows of a file, one by one. Memory does not grow with the file, but for the hashes that find identifiers standing twice (and the
-/// texts that cells of a workbook share).
+/// The rows of a file, one by one. Memory does not grow with the file, but for the texts that cells of a workbook share.
 ///
 /// After an error nothing more comes.
 pub struct Rows<'l> {
@@ -122,6 +123,7 @@ impl<'l> Rows<'l> {
         let heading = source.next_row()?.ok_or_else(|| Problem::new(Code::NoHeading))?;
         let headings = Headings::read(layout, &heading)?;
         about.absent = headings.absent(layout);
+        about.headings = headings.language();
         about.heading_row = heading.number;
         Ok(Self {
             source,

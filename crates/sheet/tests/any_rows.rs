@@ -192,7 +192,7 @@ proptest! {
     ) {
         let rows = expected(&typed);
         let layout = layout();
-        let mut failed = FailedRows::new(&layout, Language::Chinese, None).unwrap();
+        let mut failed = FailedRows::new(&layout, Language::Chinese, Language::Chinese, None).unwrap();
         rows.iter().for_each(|row| failed.push_refused(row, "原因").unwrap());
         let mut file = Cursor::new(Vec::new());
         failed.finish(&mut file).unwrap();

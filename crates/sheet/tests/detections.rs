@@ -181,7 +181,45 @@ fn rules_of_columns_are_held() {
     assert_taken(ENGINE, text(ENGINE, " 88.990.10002/ENG.WP4.770000"), "88.990.10002/ENG.WP4.770000");
     assert_refused(HASH, text(HASH, &"g".repeat(64)), "NOT_A_HASH");
     assert_refused(HASH, text(HASH, &"a".repeat(63)), "NOT_A_HASH");
-    assert_taken(HASH, text(HASH, &format!("sm3:{}", "0F".repeat(32))), &format!("sm3:{}", "0F".repeat(32)));
+    assert_taken(HASH, text(HASH, &"0F".repeat(32)), &"0F".repeat(32));
+    // The node takes the digits alone.
+    assert_refused(HASH, text(HASH, &format!("sm3:{}", "0F".repeat(32))), "NOT_A_HASH");
+}
+
+#[test]
+fn moments_need_an_offset_and_days_do_not() {
+    const WHEN: u32 = 2020;
+    let column = waymark_sheet::Column {
+        index: WHEN,
+        name_zh: "检验时间".to_owned(),
+        kind: "checkedAt".to_owned(),
+        data: waymark_sheet::DataKind::Moment,
+        required: true,
+        min_chars: 0,
+        max_chars: 35,
+        unit: None,
+        is_public: true,
+    };
+    let layout = waymark_sheet::Layout::new("T", "1", "标识", vec![column]).unwrap();
+    let mut workbook = Workbook::new();
+    let sheet = workbook.add_worksheet();
+    let day = Format::new().set_num_format("yyyy-mm-dd hh:mm");
+    sheet.write_string(0, 0, "标识").unwrap().write_string(0, 1, "检验时间").unwrap();
+    let texts = ["2026-05-02T03:14:00+08:00", "2026-03-10", "2026年3月10日", "2026-05-02T03:14:00", "soon", "46091"];
+    for (row, text) in (1..).zip(texts) {
+        sheet.write_string(row, 0, format!("88.1/{row}")).unwrap().write_string(row, 1, text).unwrap();
+    }
+    for (row, serial) in [(7, 46_091.0), (8, 46_091.25)] {
+        sheet.write_string(row, 0, format!("88.1/{row}")).unwrap();
+        sheet.write_number_with_format(row, 1, serial, &day).unwrap();
+    }
+    let file = workbook.save_to_buffer().unwrap();
+    let outcome = Outcome::of(read_xlsx(Cursor::new(&file), &layout, &Options::default()).unwrap());
+    let taken: Vec<_> = outcome.rows.iter().map(|row| (row.number, row.values[0].1.as_str())).collect();
+    assert_eq!(taken, [(2, "2026-05-02T03:14:00+08:00"), (3, "2026-03-10"), (4, "2026-03-10"), (8, "2026-03-10")]);
+    let when = |name| vec![(name, Some(WHEN))];
+    let (moment, serial) = ("BAD_MOMENT", "DATE_SERIAL");
+    assert_eq!(outcome.problems(), [(5, when(moment)), (6, when(moment)), (7, when(serial)), (9, when(moment))]);
 }
 
 #[test]

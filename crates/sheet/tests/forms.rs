@@ -216,7 +216,7 @@ fn failed_rows_fail_again_until_they_are_mended() {
     let outcome = read_workbook(&file);
     assert_eq!(names(&outcome), expected);
     for language in [Language::English, Language::Chinese] {
-        let mut failed = FailedRows::new(&layout, language, None).unwrap();
+        let mut failed = FailedRows::new(&layout, language, language, None).unwrap();
         outcome.bad.iter().for_each(|row| failed.push(row).unwrap());
         assert_eq!(failed.count(), 9);
         let again = read_workbook(&failed_workbook(failed));
@@ -232,7 +232,8 @@ fn failed_rows_fail_again_until_they_are_mended() {
 fn reasons_stand_before_the_rows_in_the_language_of_the_person() {
     let (file, _) = bad_file();
     let layout = layout();
-    let mut failed = FailedRows::new(&layout, Language::Chinese, Some(&std::env::temp_dir())).unwrap();
+    let mut failed =
+        FailedRows::new(&layout, Language::Chinese, Language::Chinese, Some(&std::env::temp_dir())).unwrap();
     let outcome = read_workbook(&file);
     failed.push(&outcome.bad[0]).unwrap();
     let row = Row {
@@ -257,12 +258,33 @@ fn reasons_stand_before_the_rows_in_the_language_of_the_person() {
 }
 
 #[test]
+fn failed_rows_keep_the_headings_of_their_file_whatever_the_reasons_are_in() {
+    let layout = layout();
+    for (headings, titles) in
+        [(Language::Chinese, "标识,产品名称,型号,额定质量"), (Language::English, "Handle,productName,model,ratedMass")]
+    {
+        let text = format!("{titles}\n88.990.10001/1,机,X,21\n");
+        let rows = waymark_sheet::read_csv(Cursor::new(text.as_bytes()), &layout, &Options::default()).unwrap();
+        assert_eq!(rows.about().headings, headings);
+        let outcome = Outcome::of(rows);
+        let mut failed = FailedRows::new(&layout, headings, Language::English, None).unwrap();
+        failed.push(&outcome.bad[0]).unwrap();
+        let file = failed_workbook(failed);
+        let mut book: calamine::Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(&file)).unwrap();
+        let data = book.worksheet_range_at(0).unwrap().unwrap();
+        let text = |row: u32, at: u32| data.get_value((row, at)).map(Data::to_string).unwrap_or_default();
+        assert_eq!([text(0, 0), text(0, 2)], ["#Reason", titles.split(',').next().unwrap()]);
+        assert!(text(1, 0).contains("at least 2 are needed"), "{}", text(1, 0));
+    }
+}
+
+#[test]
 fn cells_longer_than_a_workbook_holds_are_cut_and_it_is_said() {
     let layout = layout();
     let long = "编".repeat(40_000);
     let csv = format!("标识,产品名称,型号\n88.990.10001/1,{long},XE215X\n");
     let outcome = common::read_text(csv.as_bytes());
-    let mut failed = FailedRows::new(&layout, Language::English, None).unwrap();
+    let mut failed = FailedRows::new(&layout, Language::English, Language::English, None).unwrap();
     failed.push(&outcome.bad[0]).unwrap();
     let again = read_workbook(&failed_workbook(failed));
     assert_eq!(names(&again), ["TOO_LONG"]);
@@ -273,7 +295,7 @@ fn cells_longer_than_a_workbook_holds_are_cut_and_it_is_said() {
 #[test]
 fn a_folder_that_is_not_there_is_told() {
     let missing = std::path::Path::new("/nonexistent/folder");
-    let refused = FailedRows::new(&layout(), Language::English, Some(missing)).unwrap_err();
+    let refused = FailedRows::new(&layout(), Language::English, Language::English, Some(missing)).unwrap_err();
     assert!(matches!(refused, WriteError::Io(_)), "{refused:?}");
     assert!(refused.text(Language::Chinese).starts_with("无法写出工作簿："));
 }

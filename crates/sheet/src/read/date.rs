@@ -80,6 +80,25 @@ impl Day {
     }
 }
 
+/// Whether a text is a day that exists with a time and an offset: `2026-05-02T03:14:00+08:00`, with a fraction of a second or `Z` too.
+pub(crate) fn is_moment(text: &str) -> bool {
+    let Some((day, time)) = text.split_once('T') else { return false };
+    let Some((clock, rest)) = time.split_at_checked(8) else { return false };
+    let rest =
+        rest.strip_prefix('.').map_or(rest, |fraction| fraction.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let is_offset = rest == "Z" || rest.strip_prefix(['+', '-']).is_some_and(|offset| is_clock(offset, 2));
+    Day::parse(day).is_some_and(|known| known.to_string() == day) && is_clock(clock, 3) && is_offset
+}
+
+/// Two digits each of hours, minutes, and perhaps seconds.
+fn is_clock(text: &str, parts: usize) -> bool {
+    let is_part = |(at, part): (usize, &str)| {
+        let below = if at == 0 { 24 } else { 60 };
+        part.len() == 2 && is_digits(part) && part.parse::<u32>().is_ok_and(|number| number < below)
+    };
+    text.split(':').count() == parts && text.split(':').enumerate().all(is_part)
+}
+
 fn without_midnight(text: &str) -> &str {
     ["T", " "]
         .into_iter()
@@ -115,6 +134,19 @@ mod tests {
 
     fn day(text: &str) -> Option<String> {
         Day::parse(text).map(|day| day.to_string())
+    }
+
+    #[test]
+    fn moments_have_a_time_and_an_offset() {
+        for text in ["2026-05-02T03:14:00+08:00", "2026-05-02T03:14:00Z", "2026-05-02T03:14:00.25-03:30"] {
+            assert!(is_moment(text), "{text}");
+        }
+        for text in ["2026-05-02", "2026-05-02T03:14:00", "2026-05-02T03:14+08:00", "2026-5-2T03:14:00Z"] {
+            assert!(!is_moment(text), "{text}");
+        }
+        for text in ["2026-02-30T03:14:00Z", "2026-05-02T24:00:00Z", "2026-05-02T03:14:00+8", "2026-05-02 03:14:00Z"] {
+            assert!(!is_moment(text), "{text}");
+        }
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(crate) struct Headings {
     targets: Vec<Option<Target>>,
     /// Where each of the layout's is: the identifier first.
     positions: Vec<Option<u32>>,
+    /// How many more are in English alone than in Chinese alone.
+    english: i32,
 }
 
 impl Headings {
@@ -48,13 +50,15 @@ impl Headings {
     /// Reads the row of headings.
     pub(crate) fn read(layout: &Layout, row: &RawRow) -> Result<Self, ReadError> {
         let titles = Self::titles(layout);
-        let mut headings = Self { targets: Vec::new(), positions: vec![None; layout.columns().len() + 1] };
+        let mut headings = Self { targets: Vec::new(), positions: vec![None; layout.columns().len() + 1], english: 0 };
         let mut problems = Vec::new();
         if row.is_merged {
             problems.push(Problem::new(Code::MergedHeading).in_row(row.number));
         }
         for (position, cell) in &row.cells {
-            if let Err(problem) = headings.add(&titles, *position, &text(cell)) {
+            let title = text(cell);
+            headings.count_language(layout, titles.get(title.as_str()).copied(), &title);
+            if let Err(problem) = headings.add(&titles, *position, &title) {
                 problems.push(problem.in_row(row.number));
             }
         }
@@ -79,6 +83,21 @@ impl Headings {
         *known = Some(position);
         self.set(position, Target::Slot(slot));
         Ok(())
+    }
+
+    /// Counts a heading that is another one in the other language.
+    fn count_language(&mut self, layout: &Layout, slot: Option<usize>, title: &str) {
+        let column = slot.and_then(|slot| slot.checked_sub(1)).and_then(|number| layout.columns().get(number));
+        let of = |language| column.map_or_else(|| layout.handle_title(language), |column| column.title(language));
+        let (english, chinese) = (of(Language::English), of(Language::Chinese));
+        if slot.is_some() && english != chinese {
+            self.english += if title == english { 1 } else { -1 };
+        }
+    }
+
+    /// The language most of them are in.
+    pub(crate) const fn language(&self) -> Language {
+        if self.english > 0 { Language::English } else { Language::Chinese }
     }
 
     /// Headings come in the order of columns, of which a file has no more than its reader lets through.

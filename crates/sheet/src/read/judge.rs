@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     BadRow, Cell, Cells, Code, Item, Layout, Problem, Row,
+    limits::Limits,
     problem::{Place, letters},
     row::RawRow,
     words::EXAMPLE_HANDLE,
@@ -37,7 +38,7 @@ impl<'l> Judge<'l> {
             layout,
             headings,
             shapes: vec![Shape::default(); count],
-            seen: Seen { rows: HashMap::new(), hasher: RandomState::new(), case_sensitive, folded: Vec::new() },
+            seen: Seen::new(case_sensitive),
             slots: vec![None; count],
         }
     }
@@ -184,18 +185,28 @@ fn of_whole_row(row: &RawRow) -> Vec<Problem> {
 
 /// Identifiers that were seen, as hashes of 64 bits with the row of each: 16 bytes instead of a text.
 ///
+/// The last [`Limits::SEEN`] at least are remembered, in two halves of which the older is forgotten when the newer is full, so that memory does
+/// not grow with the file. One that stands twice farther apart is left to whoever takes the rows in.
+///
 /// That two different identifiers among n have one hash happens once in 2^65 / n² files: once in 37 million files of a million rows. The row
 /// would be kept back as standing twice, and a person would see that it does not. The hash is keyed anew for every file, so nobody can make
 /// it happen.
 struct Seen {
-    rows: HashMap<u64, u32>,
+    newer: HashMap<u64, u32>,
+    older: HashMap<u64, u32>,
+    most: usize,
     hasher: RandomState,
     case_sensitive: bool,
     folded: Vec<u8>,
 }
 
 impl Seen {
-    /// The row an identifier stood in before; none, if this is the first.
+    fn new(case_sensitive: bool) -> Self {
+        let (newer, older, hasher) = (HashMap::new(), HashMap::new(), RandomState::new());
+        Self { newer, older, most: Limits::SEEN, hasher, case_sensitive, folded: Vec::new() }
+    }
+
+    /// The row an identifier stood in before; none, if this is the first that is remembered.
     fn first_row(&mut self, handle: &str, row: u32) -> Option<u32> {
         self.folded.clear();
         self.folded.extend_from_slice(handle.as_bytes());
@@ -203,12 +214,40 @@ impl Seen {
             self.folded.make_ascii_lowercase();
         }
         let hash = self.hasher.hash_one(&self.folded);
-        match self.rows.entry(hash) {
-            std::collections::hash_map::Entry::Occupied(known) => Some(*known.get()),
-            std::collections::hash_map::Entry::Vacant(free) => {
-                free.insert(row);
-                None
-            }
+        if let Some(known) = self.newer.get(&hash).or_else(|| self.older.get(&hash)) {
+            return Some(*known);
         }
+        if self.newer.len() >= self.most {
+            std::mem::swap(&mut self.newer, &mut self.older);
+            self.newer.clear();
+        }
+        self.newer.insert(hash, row);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_near_each_other_are_found_twice_and_old_ones_are_forgotten() {
+        let mut seen = Seen { most: 100, ..Seen::new(false) };
+        let name = |row: u32| format!("88.1/X{row}");
+        assert!((0..1_000).all(|row| seen.first_row(&name(row), row).is_none()));
+        // Never fewer than the last so many, never more than twice that.
+        for row in 901..1_000 {
+            assert_eq!(seen.first_row(&name(row).to_lowercase(), 5_000), Some(row));
+        }
+        assert!(seen.newer.len() + seen.older.len() <= 200);
+        assert_eq!(seen.first_row(&name(7), 5_001), None);
+        assert_eq!(seen.first_row(&name(7), 5_002), Some(5_001), "the later one is told from then on");
+    }
+
+    #[test]
+    fn case_counts_where_it_is_said_to() {
+        let mut seen = Seen::new(true);
+        assert_eq!((seen.first_row("88.1/a", 2), seen.first_row("88.1/A", 3)), (None, None));
+        assert_eq!(seen.first_row("88.1/A", 4), Some(3));
     }
 }

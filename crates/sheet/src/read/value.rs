@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    date::{Day, serial_text},
+    date::{Day, is_moment, serial_text},
     number::{decimals, is_digits, is_scientific, looks_rounded, plain},
     shape::Shape,
 };
@@ -18,6 +18,7 @@ pub(super) fn check<'c>(column: &Column, cell: &'c Cell, shape: &Shape) -> Resul
     match &column.data {
         DataKind::Number { decimals: most } => check_chars(number(column, cell, *most, shape)?, column),
         DataKind::Date => date(cell).map(|day| day.to_string().into()),
+        DataKind::Moment => check_chars(moment(cell)?, column),
         DataKind::String => check_chars(code(cell, column.fixed_chars(), shape)?, column),
         DataKind::Enum(list) => {
             let text = trimmed(code(cell, None, shape)?);
@@ -157,6 +158,21 @@ fn date(cell: &Cell) -> Result<Day, Problem> {
     }
 }
 
+/// A day or a moment. Date cells with a time say no offset, so what moment they mean is not known.
+fn moment(cell: &Cell) -> Result<Cow<'_, str>, Problem> {
+    let bad = |value: &str| about(Code::BadMoment, value);
+    match cell {
+        Cell::Text(text) if is_moment(text.trim()) => Ok(text.trim().into()),
+        Cell::Text(text) => match Day::parse(text.trim()) {
+            Some(day) => Ok(day.to_string().into()),
+            None if Day::behind_number(text.trim()).is_some() => date(cell).map(|day| day.to_string().into()),
+            None => Err(bad(text.trim())),
+        },
+        Cell::Date(serial) if serial.fract() != 0.0 => Err(bad(&serial_text(*serial))),
+        other => date(other).map(|day| day.to_string().into()),
+    }
+}
+
 fn date_text(text: &str) -> Result<Day, Problem> {
     if let Some(day) = Day::parse(text) {
         return Ok(day);
@@ -176,9 +192,7 @@ fn not_in_list(text: &str, list: &[String]) -> Problem {
 }
 
 fn is_hash(text: &str) -> bool {
-    let (name, digits) = text.rsplit_once(':').unwrap_or(("sha256", text));
-    let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    is_name && matches!(digits.len(), 32 | 40 | 64 | 96 | 128) && digits.bytes().all(|b| b.is_ascii_hexdigit())
+    matches!(text.len(), 32 | 40 | 64 | 96 | 128) && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 fn check_chars<'c>(text: Cow<'c, str>, column: &Column) -> Result<Cow<'c, str>, Problem> {

@@ -16,7 +16,7 @@ pub(super) fn example(column: &Column) -> String {
         DataKind::String => repeat(LETTERS, LETTERS.len().clamp(min, max)),
         DataKind::Number { decimals } if *decimals > 0 && min <= 4 && max >= 4 => "12.5".to_owned(),
         DataKind::Number { .. } => repeat(DIGITS, 2.clamp(min, max)),
-        DataKind::Date => "2026-03-10".to_owned(),
+        DataKind::Date | DataKind::Moment => "2026-03-10".to_owned(),
         DataKind::Enum(values) => values.first().cloned().unwrap_or_default(),
         DataKind::Reference => {
             let prefix = if max > PREFIX.len() { PREFIX } else { SHORT_PREFIX };

@@ -27,6 +27,8 @@ const MOST_UNITS: usize = 32_767;
 /// give way to their values. Rows wait in a temporary file, so memory does not grow with them.
 pub struct FailedRows<'l> {
     form: Form<'l>,
+    /// Of reasons and of what is said.
+    language: Language,
     workbook: Workbook,
     formats: Formats,
     count: u32,
@@ -42,26 +44,31 @@ struct Formats {
 }
 
 impl<'l> FailedRows<'l> {
-    /// An empty one. Temporary files go to `folder`, or where the system puts them.
+    /// An empty one, with headings in one language and reasons in another. Temporary files go to `folder`, or where the system puts them.
     ///
     /// # Errors
     ///
     /// If no temporary file can be made.
-    pub fn new(layout: &'l Layout, language: Language, folder: Option<&Path>) -> Result<Self, WriteError> {
-        let form = Form { layout, language, first: FIRST };
+    pub fn new(
+        layout: &'l Layout,
+        headings: Language,
+        language: Language,
+        folder: Option<&Path>,
+    ) -> Result<Self, WriteError> {
+        let form = Form { layout, language: headings, first: FIRST };
         let mut workbook = Workbook::new();
         if let Some(folder) = folder {
             workbook.set_tempdir(folder)?;
         }
         let formats = Formats::new(layout);
         let sheet = workbook.add_worksheet_with_constant_memory()?;
-        sheet.set_name(DATA_SHEET.of(language))?;
+        sheet.set_name(DATA_SHEET.of(headings))?;
         let heading = marked(Format::new().set_bold());
         sheet.write_string_with_format(0, REASON, REASON_TITLE.of(language), &heading)?;
         sheet.write_string_with_format(0, ROW, ROW_TITLE.of(language), &heading)?;
         sheet.set_column_width(REASON, 60)?;
         form.prepare(sheet)?;
-        Ok(Self { form, workbook, formats, count: 0 })
+        Ok(Self { form, language, workbook, formats, count: 0 })
     }
 
     /// Rows it has.
@@ -76,7 +83,7 @@ impl<'l> FailedRows<'l> {
     ///
     /// If the workbook is full, or the temporary file cannot be written.
     pub fn push(&mut self, row: &BadRow) -> Result<(), WriteError> {
-        let reasons: Vec<String> = row.problems.iter().map(|problem| problem.text_in_row(self.form.language)).collect();
+        let reasons: Vec<String> = row.problems.iter().map(|problem| problem.text_in_row(self.language)).collect();
         self.write(row.number, &reasons.join("\n"), &row.cells, |index| is_about(&row.problems, index))
     }
 
@@ -115,7 +122,7 @@ impl<'l> FailedRows<'l> {
         }
         let is_cut = cells.handle.iter().chain(cells.values.iter().map(|(_, cell)| cell)).any(is_too_long);
         let reason = match is_cut {
-            true => Cow::Owned(format!("{reason}\n{}", CELL_CUT.of(self.form.language))),
+            true => Cow::Owned(format!("{reason}\n{}", CELL_CUT.of(self.language))),
             false => Cow::Borrowed(reason),
         };
         let formats = &self.formats;

@@ -94,7 +94,9 @@ pub(super) fn format(column: &Column) -> Format {
         DataKind::Number { .. } if column.is_code() || column.max_chars > KEPT_DIGITS => text_format(),
         DataKind::Number { decimals: 0 } => Format::new().set_num_format_index(WHOLE),
         DataKind::Number { .. } => Format::new(),
-        DataKind::String | DataKind::Enum(_) | DataKind::Reference | DataKind::FileHash => text_format(),
+        DataKind::String | DataKind::Moment | DataKind::Enum(_) | DataKind::Reference | DataKind::FileHash => {
+            text_format()
+        }
     }
 }
 
@@ -162,6 +164,9 @@ fn kind_text(data: &DataKind, language: Language) -> String {
             let text = match other {
                 DataKind::String | DataKind::Number { .. } => Text { en: "A text", zh: "文本" },
                 DataKind::Date => Text { en: "A date", zh: "日期" },
+                DataKind::Moment => {
+                    Text { en: "A date, or a date with time and offset", zh: "日期，或带时间和时区的日期" }
+                }
                 DataKind::Enum(_) => Text { en: "One of the list", zh: "从选项中选择" },
                 DataKind::Reference => Text { en: "Another identifier", zh: "另一个标识" },
                 DataKind::FileHash => {

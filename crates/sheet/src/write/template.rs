@@ -65,6 +65,7 @@ mod tests {
             DataKind::Number { decimals: 0 },
             DataKind::Number { decimals: 2 },
             DataKind::Date,
+            DataKind::Moment,
             DataKind::Enum(vec!["a".into(), "b".into()]),
             DataKind::Reference,
             DataKind::FileHash,
@@ -72,6 +73,7 @@ mod tests {
         for data in kinds {
             let lengths: &[(u32, u32)] = match data {
                 DataKind::FileHash => &[(1, 200), (32, 32), (40, 40), (64, 64), (65, 128)],
+                DataKind::Moment => &[(0, 35), (10, 10)],
                 DataKind::Reference => &[(1, 255), (3, 3), (11, 11), (40, 50)],
                 _ => &[(0, 255), (1, 1), (3, 3), (13, 13), (20, 30)],
             };
