@@ -143,6 +143,18 @@ fn codec_crates_touch_no_io_and_no_clock() {
 }
 
 #[test]
+fn spreadsheets_are_read_from_readers_and_nothing_else() {
+    for file in files_of("sheet") {
+        let text = std::fs::read_to_string(&file).unwrap();
+        // Tests at the end of a file may.
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        for word in ["std::net", "std::fs", "File::open", "tokio", "SystemTime"] {
+            assert!(!code.contains(word), "{} names {word}", file.display());
+        }
+    }
+}
+
+#[test]
 fn unsafe_stays_in_the_index() {
     for (name, _) in EDGES {
         let name = name.trim_start_matches("waymark-");
