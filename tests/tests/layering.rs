@@ -17,6 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("waymark-client", &["waymark-ident", "waymark-wire", "waymark-api"]),
     ("waymark-resolver", &["waymark-ident", "waymark-wire", "waymark-catalog"]),
     ("waymark-registration", &["waymark-ident", "waymark-wire", "waymark-catalog", "waymark-api"]),
+    ("waymark-sheet", &[]),
     ("waymark-codes", &[]),
     (
         "waymark-node",
@@ -30,6 +31,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "waymark-client",
             "waymark-resolver",
             "waymark-registration",
+            "waymark-sheet",
             "waymark-codes",
         ],
     ),
@@ -136,6 +138,18 @@ fn codec_crates_touch_no_io_and_no_clock() {
             for word in FORBIDDEN {
                 assert!(!text.contains(word), "{} names {word}", file.display());
             }
+        }
+    }
+}
+
+#[test]
+fn spreadsheets_are_read_from_readers_and_nothing_else() {
+    for file in files_of("sheet") {
+        let text = std::fs::read_to_string(&file).unwrap();
+        // Tests at the end of a file may.
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        for word in ["std::net", "std::fs", "File::open", "tokio", "SystemTime"] {
+            assert!(!code.contains(word), "{} names {word}", file.display());
         }
     }
 }

@@ -22,6 +22,7 @@ use super::{
     FileForm, Import,
     present::safe,
     run::folder_config,
+    sheet::is_spreadsheet,
     store::{self, data_failed, open},
     terminal::{self, grouped},
 };
@@ -45,6 +46,11 @@ pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Probl
     };
     let mut file = File::open(&arguments.file).map_err(|cause| unreadable(&arguments.file, &cause))?;
     let length = file.metadata().map_err(|cause| unreadable(&arguments.file, &cause))?.len();
+    let is_unnamed = arguments.form == FileForm::Auto;
+    if is_unnamed && is_spreadsheet(&arguments.file, &mut file).map_err(|cause| unreadable(&arguments.file, &cause))? {
+        let problem = Problem::new("sheet-without-template", Exit::Usage);
+        return Err(problem.with("path", arguments.file.display()).into());
+    }
     let mut options =
         ImportOptions::new(form(arguments.form, &mut file).map_err(|cause| unreadable(&arguments.file, &cause))?);
     options.home = arguments.home;

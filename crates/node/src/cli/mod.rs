@@ -29,6 +29,7 @@ pub(crate) mod resolve;
 mod run;
 pub(crate) mod server;
 pub mod server_url;
+mod sheet;
 mod status;
 mod store;
 mod template;
@@ -232,6 +233,8 @@ pub(crate) struct Import {
     pub(crate) folder: Folder,
     #[arg(long, value_enum, value_name = "FORM", default_value_t = FileForm::Auto)]
     pub(crate) form: FileForm,
+    #[arg(long, value_name = "TEMPLATE[@VERSION]", conflicts_with = "form")]
+    pub(crate) template: Option<sheet::Wanted>,
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[arg(long)]

@@ -9,7 +9,7 @@ use super::{
     Command, Daemon, Folder, Shown, Tool, access, audit, enterprise, export, import, label, language_of, load, pages,
     parse, prefix, resolve,
     server::{self, withdraw},
-    status, store, template, terminal,
+    sheet, status, store, template, terminal,
 };
 use crate::{
     config::{Config, OPTIONS, render, schema::Value},
@@ -61,6 +61,7 @@ async fn command(command: &Command, texts: &Texts, shown: Shown) -> Result<Exit,
         Command::Label(arguments) => Ok(label::run(arguments, texts)?),
         Command::Completions(arguments) => Ok(pages::completions(arguments, texts)),
         Command::Man(arguments) => Ok(pages::man(arguments, texts)?),
+        Command::Import(arguments) if arguments.template.is_some() => sheet::import::run(arguments, texts).await,
         Command::Import(arguments) if arguments.connection.is_meant_or_runs(&arguments.folder)? => {
             Ok(server::upload::run(arguments, texts).await?)
         }

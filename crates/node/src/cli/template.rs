@@ -22,6 +22,7 @@ use super::{
     },
     present::safe,
     server::answer,
+    sheet,
     terminal::{self, table},
 };
 use crate::{
@@ -54,6 +55,8 @@ pub(crate) enum Template {
     List(List),
     /// Show what changed from one template to another.
     Diff(Diff),
+    /// Write a workbook to fill in.
+    Xlsx(sheet::form::Form),
 }
 
 /// `waymark template put`.
@@ -113,6 +116,7 @@ pub(crate) async fn run(command: &Template, texts: &Texts, shown: Shown) -> Resu
         Template::Show(named) => return show(named, texts).await,
         Template::List(list) => return self::list(list, texts).await,
         Template::Diff(diff) => return self::diff(diff, texts).await,
+        Template::Xlsx(form) => return sheet::form::run(form, texts).await,
         Template::Put(put) => {
             let definition = Box::new(read(&put.file)?);
             let subject = format!("{}/META_{}-{}", put.prefix, definition.code, definition.version);
@@ -171,7 +175,7 @@ async fn send(registrar: &Registrar, change: TemplateCommand) -> Result<v1::Temp
 }
 
 /// Reads the file of a template; `-` is standard input.
-fn read(path: &Path) -> Result<Definition, Problem> {
+pub(crate) fn read(path: &Path) -> Result<Definition, Problem> {
     let unreadable = |cause: &dyn std::fmt::Display| {
         Problem::new("file-unreadable", Exit::Usage).with("path", path.display()).with("cause", cause)
     };
@@ -196,12 +200,15 @@ async fn find(place: &Where, name: &TemplateName, texts: &Texts) -> Result<v1::T
             let request = v1::GetTemplateRequest { name: name.to_string() };
             Ok(registrar.template(&request).await.map_err(|error| answer::problem(&error, place.json))?)
         }
-        Place::Folder(opened) => {
-            let found = opened.catalog().templates().get(name).map(|template| form_of(template));
-            opened.close(texts).await;
-            Ok(found.ok_or_else(|| absent(name))?)
-        }
+        Place::Folder(opened) => in_folder(opened, name, texts).await,
     }
+}
+
+/// One template of a data folder.
+pub(crate) async fn in_folder(opened: Opened, name: &TemplateName, texts: &Texts) -> Result<v1::Template, Problems> {
+    let found = opened.catalog().templates().get(name).map(|template| form_of(template));
+    opened.close(texts).await;
+    Ok(found.ok_or_else(|| absent(name))?)
 }
 
 fn absent(name: &TemplateName) -> Problem {
@@ -238,7 +245,8 @@ async fn list(list: &List, texts: &Texts) -> Result<Exit, Problems> {
     Ok(Exit::Done)
 }
 
-async fn all(opened: Opened, prefix: &str, texts: &Texts) -> Vec<v1::Template> {
+/// Templates of a data folder, under a prefix or all.
+pub(crate) async fn all(opened: Opened, prefix: &str, texts: &Texts) -> Vec<v1::Template> {
     let (templates, prefix) = (opened.catalog().templates(), prefix.to_ascii_uppercase());
     let of_prefix =
         |template: &&std::sync::Arc<Stored>| prefix.is_empty() || template.name.prefix() == prefix.as_bytes();
@@ -247,7 +255,8 @@ async fn all(opened: Opened, prefix: &str, texts: &Texts) -> Vec<v1::Template> {
     found
 }
 
-async fn pages(registrar: &Registrar, prefix: &str) -> Result<Vec<v1::Template>, CallError> {
+/// Templates of a server, under a prefix or all.
+pub(crate) async fn pages(registrar: &Registrar, prefix: &str) -> Result<Vec<v1::Template>, CallError> {
     let mut request =
         v1::ListTemplatesRequest { prefix: prefix.to_owned(), page_size: PAGE, page_token: String::new() };
     let mut found = Vec::new();

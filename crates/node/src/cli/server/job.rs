@@ -18,6 +18,7 @@ use crate::{
     cli::{
         FileForm, import,
         present::safe,
+        sheet::is_spreadsheet,
         terminal::{self, grouped, table},
     },
     problem::{Exit, Problem},
@@ -136,6 +137,9 @@ async fn submit(arguments: &Submit, texts: &Texts) -> Result<Exit, Problem> {
         Format::JsonLines => v1::JobFormat::JsonLines,
         Format::Batch => v1::JobFormat::Batch,
     };
+    if arguments.form == FileForm::Auto && is_spreadsheet(&arguments.file, &mut file).map_err(unreadable)? {
+        return Err(Problem::new("sheet-without-template", Exit::Usage).with("path", arguments.file.display()));
+    }
     let name = || arguments.file.file_name().map(|name| name.to_string_lossy().into_owned());
     let header = v1::JobHeader {
         title: arguments.title.clone().or_else(name).unwrap_or_default(),

@@ -3,14 +3,14 @@
 pub(crate) mod answer;
 mod change;
 pub(crate) mod connection;
-mod failed_rows;
+pub(crate) mod failed_rows;
 pub(crate) mod form;
 pub(crate) mod job;
 pub(crate) mod look_up;
 pub(crate) mod range;
 pub(crate) mod recall;
 pub(crate) mod register;
-mod rows;
+pub(crate) mod rows;
 mod under_way;
 pub(crate) mod upload;
 pub(crate) mod verdict;

@@ -23,17 +23,31 @@ use super::{
 
 /// What reader and receiver of an upload share.
 #[derive(Debug)]
-pub(super) struct Open {
+pub(crate) struct Open {
     /// Rows that were read and have no outcome yet, in order.
-    pub(super) pending: VecDeque<Row>,
+    pub(crate) pending: VecDeque<Row>,
     /// What failed.
-    pub(super) failed: FailedRows,
+    pub(crate) failed: FailedRows,
+    /// Line of the last row that is settled, with all rows before it.
+    pub(crate) last_line: u64,
 }
 
 impl Open {
     /// Nothing read yet.
-    pub(super) const fn new(failed: FailedRows) -> Self {
-        Self { pending: VecDeque::new(), failed }
+    pub(crate) const fn new(failed: FailedRows) -> Self {
+        Self { pending: VecDeque::new(), failed, last_line: 0 }
+    }
+
+    /// Takes a row in that is not sent, behind those that wait: at once where none does, or where so many are kept already.
+    pub(crate) fn keep_back(&mut self, row: Row, most: usize) -> io::Result<()> {
+        if self.pending.is_empty() {
+            self.last_line = row.line;
+        }
+        if self.pending.is_empty() || self.pending.len() >= most {
+            return self.failed.add_row(row);
+        }
+        self.pending.push_back(row);
+        Ok(())
     }
 }
 
@@ -42,24 +56,26 @@ const KEPT_ROWS: usize = 100_000;
 
 /// A row of the input.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(crate) struct Row {
     /// Its line, from 1.
-    pub(super) line: u64,
+    pub(crate) line: u64,
     /// Bytes of the input up to its end.
-    pub(super) end: u64,
-    /// Its text; `None` where it was too long to be kept.
-    pub(super) text: Option<Vec<u8>>,
+    pub(crate) end: u64,
+    /// Its text; `None` where it was too long to be kept, or is no line of a text.
+    pub(crate) text: Option<Vec<u8>>,
+    /// Its handle, where that is not told by its text.
+    pub(crate) handle: Option<String>,
     /// Whether it was sent.
-    pub(super) is: Kind,
+    pub(crate) is: Kind,
 }
 
 /// Whether a row was sent.
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Sent under this number.
     Sent(u64),
-    /// No record; not sent.
-    Bad(LineError),
+    /// No record; not sent, for these reasons.
+    Bad(Vec<Reason>),
 }
 
 /// The rows of the file as changes, from an item number on.
@@ -89,16 +105,16 @@ impl Row {
 
     /// Its handle; empty where it is no record.
     pub(super) fn handle(&self) -> String {
-        let line = self.text.as_deref().and_then(|text| line::read(text).ok());
-        line.map(|line| line.handle).unwrap_or_default()
+        let told = || self.text.as_deref().and_then(|text| line::read(text).ok()).map(|line| line.handle);
+        self.handle.clone().or_else(told).unwrap_or_default()
     }
 }
 
 impl FailedRows {
     /// Lists a row that was not sent.
-    pub(super) fn add_row(&mut self, row: &Row) -> io::Result<()> {
-        match &row.is {
-            Kind::Bad(error) => self.add(Reason::of_line(row.line, error), row.text.as_deref()),
+    pub(super) fn add_row(&mut self, row: Row) -> io::Result<()> {
+        match row.is {
+            Kind::Bad(reasons) => self.add(reasons, row.text.as_deref()),
             Kind::Sent(_) => Ok(()),
         }
     }
@@ -122,18 +138,17 @@ impl Rows {
                 }
             }
             let text = (!head.too_long).then(|| text.to_vec());
-            let row = |is| Row { line: head.number, end: head.end, text, is };
+            let row = |is| Row { line: head.number, end: head.end, text, handle: None, is };
             let mut open = lock(&self.open);
             match read {
                 Ok(change) => {
                     open.pending.push_back(row(Kind::Sent(self.number)));
                     return Ok(Some(change));
                 }
-                Err(error) if open.pending.is_empty() || open.pending.len() >= KEPT_ROWS => {
-                    let row = row(Kind::Bad(error));
-                    open.failed.add_row(&row)?;
+                Err(error) => {
+                    let reasons = vec![Reason::of_line(head.number, &error)];
+                    open.keep_back(row(Kind::Bad(reasons)), KEPT_ROWS)?;
                 }
-                Err(error) => open.pending.push_back(row(Kind::Bad(error))),
             }
         }
         Ok(None)
@@ -177,7 +192,7 @@ fn change(text: &[u8], replace: bool) -> Result<v1::Change, LineError> {
 }
 
 /// The shared part; a thread that panicked leaves it usable.
-pub(super) fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
+pub(crate) fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
     open.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

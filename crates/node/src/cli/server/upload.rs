@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    error::Error,
     fs::File,
     io::{self, BufReader},
     ops::ControlFlow,
@@ -28,9 +29,10 @@ use super::{
 };
 use crate::{
     cli::{
-        Import,
+        FileForm, Import,
         import::{self as local, Display, bar, beside, stop_on_signal},
         present::safe,
+        sheet::is_spreadsheet,
         terminal::{self, grouped},
     },
     daemon::chain,
@@ -46,15 +48,14 @@ pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Probl
     let unreadable = |cause: &dyn std::fmt::Display| {
         Problem::new("file-unreadable", Exit::Usage).with("path", arguments.file.display()).with("cause", cause)
     };
-    for (given, option) in
-        [(arguments.dry_run, "--dry-run"), (arguments.home, "--home"), (arguments.files_from.is_some(), "--files-from")]
-    {
-        if given {
-            return Err(Problem::new("local-only", Exit::Usage).with("option", option));
-        }
-    }
+    refuse_local(arguments)?;
     let mut file = File::open(&arguments.file).map_err(|cause| unreadable(&cause))?;
     let length = file.metadata().map_err(|cause| unreadable(&cause))?.len();
+    if arguments.form == FileForm::Auto
+        && is_spreadsheet(&arguments.file, &mut file).map_err(|cause| unreadable(&cause))?
+    {
+        return Err(Problem::new("sheet-without-template", Exit::Usage).with("path", arguments.file.display()));
+    }
     let format = local::form(arguments.form, &mut file).map_err(|cause| unreadable(&cause))?;
     if format != Format::JsonLines {
         return Err(Problem::new("stream-jsonl-only", Exit::Usage).with("path", arguments.file.display()));
@@ -73,15 +74,11 @@ pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Probl
     // An earlier run may have been stopped between an answer and its place in the list of failed rows: those are answered again.
     exchange.start = Start::BeforeMark(WINDOW_ITEMS.default as u64);
     let registrar = arguments.connection.open(texts)?;
-    let rows = arguments.failed.clone().unwrap_or_else(|| beside(&arguments.file, ".failed.jsonl"));
-    let reasons = arguments.rejects.clone().unwrap_or_else(|| beside(&arguments.file, ".rejects.jsonl"));
-    if same_file(&rows, &arguments.file) || same_file(&reasons, &arguments.file) || rows == reasons {
-        return Err(Problem::new("failed-over-input", Exit::Usage).with("path", arguments.file.display()));
-    }
+    let failed = failed_rows(arguments, ".failed.jsonl")?;
     exchange.stop = stop_on_signal()?;
     exchange.finish = Duration::from_secs(arguments.stop_seconds);
     let shown = Display { json: arguments.json, bar: bar(length, arguments.json), started: Instant::now() };
-    let open = Arc::new(Mutex::new(Open::new(FailedRows::new(rows, reasons))));
+    let open = Arc::new(Mutex::new(Open::new(failed)));
     let mut upload = Upload::new(Arc::clone(&open), stream, shown, texts);
     let (replace, line_bytes) = (arguments.replace, options.line_bytes);
     let source = move |first| Rows {
@@ -93,7 +90,31 @@ pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Probl
         open,
     };
     let (counts, ended) = exchange.run(&registrar, source, &mut |event| upload.take(event)).await;
-    upload.finish(&counts, ended, *exchange.stop.borrow() != Stop::No)
+    upload.settle_rest();
+    upload.conclude(&counts, ended, *exchange.stop.borrow() != Stop::No)
+}
+
+/// Refuses options that only mean something on a data folder.
+pub(crate) fn refuse_local(arguments: &Import) -> Result<(), Problem> {
+    let local = [
+        (arguments.dry_run, "--dry-run"),
+        (arguments.home, "--home"),
+        (arguments.files_from.is_some(), "--files-from"),
+    ];
+    match local.into_iter().find(|(given, _)| *given) {
+        Some((_, option)) => Err(Problem::new("local-only", Exit::Usage).with("option", option)),
+        None => Ok(()),
+    }
+}
+
+/// Where failed rows and their reasons go: as the caller wants, or beside the input; never over it.
+pub(crate) fn failed_rows(arguments: &Import, ending: &str) -> Result<FailedRows, Problem> {
+    let rows = arguments.failed.clone().unwrap_or_else(|| beside(&arguments.file, ending));
+    let reasons = arguments.rejects.clone().unwrap_or_else(|| beside(&arguments.file, ".rejects.jsonl"));
+    if same_file(&rows, &arguments.file) || same_file(&reasons, &arguments.file) || rows == reasons {
+        return Err(Problem::new("failed-over-input", Exit::Usage).with("path", arguments.file.display()));
+    }
+    Ok(FailedRows::new(rows, reasons))
 }
 
 fn same_file(one: &Path, other: &Path) -> bool {
@@ -103,36 +124,49 @@ fn same_file(one: &Path, other: &Path) -> bool {
     }
 }
 
+/// What puts a refusal into other words.
+type Words<'a> = Box<dyn Fn(&mut ServerError) + Send + 'a>;
+
 /// What an upload shows and notes on the way.
-struct Upload<'a> {
+pub(crate) struct Upload<'a> {
     open: Arc<Mutex<Open>>,
     not_written: Option<io::Error>,
     stream: String,
     shown: Display,
     /// Item behind which it continued.
     resumed: Option<u64>,
-    last_line: u64,
     answered: u64,
     told: Instant,
+    /// Rows of the workbook of failed rows, for spreadsheets.
+    workbook: Option<u32>,
+    /// Puts what the server said of a row into other words.
+    words: Option<Words<'a>>,
     texts: &'a Texts,
 }
 
 impl<'a> Upload<'a> {
-    fn new(open: Arc<Mutex<Open>>, stream: String, shown: Display, texts: &'a Texts) -> Self {
+    pub(crate) fn new(open: Arc<Mutex<Open>>, stream: String, shown: Display, texts: &'a Texts) -> Self {
         Self {
             open,
             not_written: None,
             stream,
             shown,
             resumed: None,
-            last_line: 0,
             answered: 0,
             told: Instant::now(),
+            workbook: None,
+            words: None,
             texts,
         }
     }
 
-    fn take(&mut self, event: Event<'_>) -> ControlFlow<()> {
+    /// Has refusals put into other words before they are noted.
+    pub(crate) fn say_in(&mut self, words: impl Fn(&mut ServerError) + Send + 'a) {
+        self.words = Some(Box::new(words));
+    }
+
+    /// Notes what happens.
+    pub(crate) fn take(&mut self, event: Event<'_>) -> ControlFlow<()> {
         match event {
             Event::Opened { mark, first } => {
                 self.resumed = (mark > 0).then_some(mark);
@@ -158,10 +192,13 @@ impl<'a> Upload<'a> {
 
     fn settle(&mut self, outcome: v1::ItemOutcome) {
         self.answered += 1;
-        let refusal = match outcome.outcome {
+        let mut refusal = match outcome.outcome {
             Some(item_outcome::Outcome::Refusal(refusal)) => Some(ServerError::of_refusal(refusal)),
             _ => None,
         };
+        if let (Some(words), Some(error)) = (&self.words, &mut refusal) {
+            words(error);
+        }
         self.settle_up_to(Some(outcome.number), refusal);
         if self.told.elapsed() >= TICK {
             self.told = Instant::now();
@@ -170,12 +207,13 @@ impl<'a> Upload<'a> {
     }
 
     fn tell(&self) {
-        let refused = lock(&self.open).failed.count();
+        let (refused, line) = {
+            let open = lock(&self.open);
+            (open.failed.count(), open.last_line)
+        };
         if self.shown.json {
             let done = self.answered;
-            terminal::line(
-                json!({ "event": "progress", "line": self.last_line, "answered": done, "refused": refused }),
-            );
+            terminal::line(json!({ "event": "progress", "line": line, "answered": done, "refused": refused }));
         }
         self.shown.tell(self.answered);
     }
@@ -198,12 +236,13 @@ impl<'a> Upload<'a> {
         let mut open = lock(&open);
         while let Some(row) = open.pending.pop_front_if(|row| row.is_settled_with(number)) {
             self.shown.bar.set_position(row.end);
-            self.last_line = row.line;
+            open.last_line = row.line;
             let failed = match row.is {
-                Kind::Bad(_) => open.failed.add_row(&row),
+                Kind::Bad(_) => open.failed.add_row(row),
                 Kind::Sent(sent) if Some(sent) == number => match refusal.take() {
                     Some(error) => {
-                        open.failed.add(Reason::of_server(row.line, row.handle(), error), row.text.as_deref())
+                        let reason = Reason::of_server(row.line, sent, row.handle(), error);
+                        open.failed.add(vec![reason], row.text.as_deref())
                     }
                     None => Ok(()),
                 },
@@ -215,24 +254,33 @@ impl<'a> Upload<'a> {
         }
     }
 
-    fn finish(
-        mut self,
-        counts: &Counts,
-        ended: Result<(), ExchangeError<io::Error>>,
-        is_stopped: bool,
-    ) -> Result<Exit, Problem> {
-        // Bad rows behind the last answered one.
+    /// Takes out the bad rows behind the last answered one.
+    pub(crate) fn settle_rest(&mut self) {
         self.settle_up_to(None, None);
         self.shown.bar.finish_and_clear();
+    }
+
+    /// Notes how many rows the workbook of failed rows has.
+    pub(crate) fn has_workbook(&mut self, rows: u32) {
+        self.workbook = Some(rows);
+    }
+
+    /// Shows what became of it, once the rest is settled.
+    pub(crate) fn conclude<E: Error + 'static>(
+        self,
+        counts: &Counts,
+        ended: Result<(), ExchangeError<E>>,
+        is_stopped: bool,
+    ) -> Result<Exit, Problem> {
         let open = lock(&self.open);
         let under_way = UnderWay::of(&open, counts.under_way());
-        self.show(counts, &open.failed, under_way.as_ref(), is_stopped);
+        self.show(counts, &open, under_way.as_ref(), is_stopped);
         if let Some(cause) = self.not_written {
             let path = open.failed.rows().display();
             return Err(Problem::new("file-not-written", Exit::Failed).with("path", path).with("cause", cause));
         }
         let problem = match ended {
-            Ok(()) => return Ok(if open.failed.count() == 0 { Exit::Done } else { Exit::Partly }),
+            Ok(()) => return Ok(if self.has_failed(&open.failed) { Exit::Partly } else { Exit::Done }),
             Err(ExchangeError::Stopped { at_once: true }) => Problem::new("upload-cut-off", Exit::Unknown),
             Err(ExchangeError::Stopped { at_once: false }) => Problem::new("upload-no-outcome", Exit::Unknown),
             Err(ExchangeError::Call(error @ CallError::Unreachable { .. })) if under_way.is_some() => {
@@ -247,13 +295,18 @@ impl<'a> Upload<'a> {
         })
     }
 
-    fn show(&self, counts: &Counts, failed: &FailedRows, under_way: Option<&UnderWay>, is_stopped: bool) {
-        let texts = self.texts;
-        let path = |path: &Path| (failed.count() > 0).then(|| path.display().to_string());
+    /// Whether there are failed rows: in this run, or in the workbook, which has those of earlier ones too.
+    fn has_failed(&self, failed: &FailedRows) -> bool {
+        self.workbook.map_or_else(|| failed.count() > 0, |rows| rows > 0)
+    }
+
+    fn show(&self, counts: &Counts, open: &Open, under_way: Option<&UnderWay>, is_stopped: bool) {
+        let (texts, failed) = (self.texts, &open.failed);
+        let path = |path: &Path| self.has_failed(failed).then(|| path.display().to_string());
         if self.shown.json {
             terminal::line(json!({
                 "event": "done", "stream": self.stream, "stopped": is_stopped, "resumed_behind_item": self.resumed,
-                "lines": self.last_line, "answered": counts.answered(), "created": counts.created,
+                "lines": open.last_line, "answered": counts.answered(), "created": counts.created,
                 "changed": counts.changed, "same": counts.unchanged, "refused": failed.count(),
                 "repeated": counts.repeated, "interruptions": counts.interruptions, "last_item": counts.last,
                 "under_way": under_way.map(UnderWay::json),
@@ -268,7 +321,7 @@ impl<'a> Upload<'a> {
         let values = [
             ("done", grouped(counts.answered()).into()),
             ("rate", grouped(self.shown.rate(counts.answered())).into()),
-            ("lines", grouped(self.last_line).into()),
+            ("lines", grouped(open.last_line).into()),
             ("created", grouped(counts.created).into()),
             ("changed", grouped(counts.changed).into()),
             ("same", grouped(counts.unchanged).into()),
@@ -283,12 +336,12 @@ impl<'a> Upload<'a> {
             terminal::line(texts.text("upload-stopped", &[("stream", self.stream.as_str().into())]));
         }
         for reason in failed.first() {
-            terminal::line(format_args!("  {}", safe(&described(reason, texts))));
+            terminal::line(format_args!("  {}", safe(&described(reason, self.workbook.is_some(), texts))));
         }
         // One for all of a kind.
         let hints: BTreeSet<_> = failed.first().iter().filter_map(|reason| answer::hint(&reason.code)).collect();
         hints.into_iter().for_each(|hint| terminal::line(texts.text(hint, &[])));
-        if failed.count() > 0 {
+        if self.has_failed(failed) {
             let places = [
                 ("rows", failed.rows().display().to_string().into()),
                 ("reasons", failed.reasons().display().to_string().into()),
@@ -301,9 +354,17 @@ impl<'a> Upload<'a> {
     }
 }
 
-/// A failed row in one line.
-fn described(reason: &Reason, texts: &Texts) -> String {
+/// A failed row in one line, with what to do about it where that is wanted.
+fn described(reason: &Reason, with_remedy: bool, texts: &Texts) -> String {
+    if let Some(said) = &reason.said {
+        return said.clone();
+    }
     let code = reason.code.to_ascii_lowercase().replace('_', "-");
+    let mut cause = local::cause(&code, &reason.cause, texts);
+    if with_remedy && !reason.remedy.is_empty() {
+        let values = [("cause", cause.into()), ("remedy", reason.remedy.as_str().into())];
+        cause = texts.text("cause-and-remedy", &values);
+    }
     texts.text(
         "import-problem",
         &[
@@ -311,7 +372,7 @@ fn described(reason: &Reason, texts: &Texts) -> String {
             ("handle", reason.handle.as_deref().unwrap_or("-").into()),
             ("field", if reason.field.is_empty() { "-" } else { &reason.field }.into()),
             ("code", reason.code.as_str().into()),
-            ("cause", local::cause(&code, &reason.cause, texts).into()),
+            ("cause", cause.into()),
         ],
     )
 }
@@ -339,7 +400,8 @@ mod tests {
         for (number, outcome) in [(1, done.clone()), (2, refused), (3, done)] {
             upload.settle(v1::ItemOutcome { number, outcome: Some(outcome) });
         }
-        let exit = upload.finish(&Counts::default(), Ok(()), false).unwrap();
+        upload.settle_rest();
+        let exit = upload.conclude::<io::Error>(&Counts::default(), Ok(()), false).unwrap();
         assert_eq!(exit, Exit::Partly);
         let rows = std::fs::read_to_string(folder.path().join("rows")).unwrap();
         assert_eq!(rows, "no record\n{\"handle\":\"88.1/b\",\"values\":[]}\nnot this either\n");
@@ -355,8 +417,9 @@ mod tests {
     fn what_was_not_answered_is_not_listed_as_failed() {
         let texts = Texts::new(crate::texts::Language::English);
         let folder = tempfile::tempdir().unwrap();
-        let upload = upload(read(1, folder.path()).1, &texts);
-        assert_eq!(upload.finish(&Counts::default(), Ok(()), false).unwrap(), Exit::Done);
+        let mut upload = upload(read(1, folder.path()).1, &texts);
+        upload.settle_rest();
+        assert_eq!(upload.conclude::<io::Error>(&Counts::default(), Ok(()), false).unwrap(), Exit::Done);
         assert!(!folder.path().join("rows").exists());
     }
 }
