@@ -1,7 +1,7 @@
 //! `waymark label`: the code of an identifier as an image, at its size on paper.
 
 use std::{
-    fs,
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
@@ -10,7 +10,10 @@ use waymark_codes::{
     Caption, CodeError, Drawing, ErrorCorrection, Label, Length, Payload, QuietZone, Shape, Symbol, Symbology,
 };
 
-use super::terminal;
+use super::{
+    sheet::file::{not_written, write_whole},
+    terminal,
+};
 use crate::{
     problem::{Exit, Problem},
     texts::{Language, Texts},
@@ -23,6 +26,15 @@ pub(crate) struct Draw {
     payload: String,
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    #[command(flatten)]
+    look: Look,
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    caption: String,
+}
+
+/// What codes look like.
+#[derive(Debug, Args)]
+pub(super) struct Look {
     #[arg(long, value_enum, value_name = "SYMBOL", default_value_t = SymbolFlag::Qr)]
     symbol: SymbolFlag,
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = Correction::Medium)]
@@ -34,9 +46,7 @@ pub(crate) struct Draw {
     #[arg(long, value_name = "MODULES")]
     quiet: Option<u32>,
     #[arg(long, value_name = "DOTS_PER_INCH", default_value_t = 600)]
-    dpi: u32,
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    caption: String,
+    pub(super) dpi: u32,
     #[arg(long, value_name = "MM", default_value = "2.5")]
     caption_height: String,
 }
@@ -66,9 +76,11 @@ enum Correction {
 }
 
 /// What a file is to hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Form {
+    /// Lines, at any resolution.
     Svg,
+    /// Dots, at the resolution of a printer.
     Png,
 }
 
@@ -86,25 +98,12 @@ pub(crate) fn run(arguments: &Draw, texts: &Texts) -> Result<Exit, Problem> {
     let path = arguments.file.display();
     let form =
         Form::of(&arguments.file).ok_or_else(|| Problem::new("label-file-kind", Exit::Usage).with("path", &path))?;
-    let refused = |error: &CodeError| {
-        let language = if texts.language() == Language::Chinese {
-            waymark_codes::Language::Chinese
-        } else {
-            waymark_codes::Language::English
-        };
-        Problem::new("label-refused", Exit::Usage).with("code", error.code()).with("cause", error.text(language))
-    };
-    let label = label(arguments).map_err(|error| refused(&error))?;
-    let (bytes, module) = match form {
-        Form::Svg => (label.to_svg().into_bytes(), None),
-        Form::Png => {
-            let mut bytes = Vec::new();
-            let printed = label.write_png(arguments.dpi, &mut bytes).map_err(|error| refused(&error))?;
-            (bytes, (!printed.is_exact).then_some(printed.module))
-        }
-    };
-    fs::write(&arguments.file, bytes)
-        .map_err(|cause| Problem::new("file-not-written", Exit::Failed).with("path", &path).with("cause", cause))?;
+    let refused = |error: &CodeError| refused(error, texts);
+    let label = arguments.look.label(&arguments.payload, &arguments.caption).map_err(|error| refused(&error))?;
+    let (bytes, module) = drawn(&label, form, arguments.look.dpi).map_err(|error| refused(&error))?;
+    write_whole(&arguments.file, true, |file| {
+        file.write_all(&bytes).map(Some).map_err(|cause| not_written(&arguments.file, &cause))
+    })?;
     let size = label.size();
     terminal::remark(texts.text(
         "label-written",
@@ -116,33 +115,62 @@ pub(crate) fn run(arguments: &Draw, texts: &Texts) -> Result<Exit, Problem> {
         ],
     ));
     if let Some(module) = module {
-        let arguments = [("module", module.to_string().into()), ("dpi", arguments.dpi.to_string().into())];
+        let arguments = [("module", module.to_string().into()), ("dpi", arguments.look.dpi.to_string().into())];
         terminal::remark(texts.text("label-rounded", &arguments));
     }
     Ok(Exit::Done)
 }
 
-fn label(arguments: &Draw) -> Result<Label, CodeError> {
-    let payload = if arguments.gs1 { Payload::gs1(&arguments.payload) } else { Payload::text(&arguments.payload) }?;
-    let symbology = match (arguments.symbol, arguments.correction) {
-        (SymbolFlag::Qr, Correction::Low) => Symbology::QrCode(ErrorCorrection::Low),
-        (SymbolFlag::Qr, Correction::Medium) => Symbology::QrCode(ErrorCorrection::Medium),
-        (SymbolFlag::Qr, Correction::Quartile) => Symbology::QrCode(ErrorCorrection::Quartile),
-        (SymbolFlag::Qr, Correction::High) => Symbology::QrCode(ErrorCorrection::High),
-        (SymbolFlag::DataMatrix, _) => Symbology::DataMatrix(Shape::Square),
-        (SymbolFlag::DataMatrixRectangle, _) => Symbology::DataMatrix(Shape::Rectangle),
+/// The bytes of an image, and the side its modules came out with where that is another than asked for.
+pub(super) fn drawn(label: &Label, form: Form, dpi: u32) -> Result<(Vec<u8>, Option<Length>), CodeError> {
+    match form {
+        Form::Svg => Ok((label.to_svg().into_bytes(), None)),
+        Form::Png => {
+            let mut bytes = Vec::new();
+            let printed = label.write_png(dpi, &mut bytes)?;
+            Ok((bytes, (!printed.is_exact).then_some(printed.module)))
+        }
+    }
+}
+
+/// Why nothing can be drawn.
+pub(super) fn refused(error: &CodeError, texts: &Texts) -> Problem {
+    let language = match texts.language() {
+        Language::Chinese => waymark_codes::Language::Chinese,
+        Language::English => waymark_codes::Language::English,
     };
-    let caption = Caption { text: arguments.caption.clone(), height: arguments.caption_height.parse()? };
-    let drawing = Drawing {
-        module: arguments.module.parse::<Length>()?,
-        quiet_zone: arguments.quiet.map_or(QuietZone::Standard, QuietZone::Modules),
-        caption: Some(caption),
-    };
-    Label::new(Symbol::encode(symbology, payload)?, drawing)
+    Problem::new("label-refused", Exit::Usage).with("code", error.code()).with("cause", error.text(language))
+}
+
+impl Look {
+    /// A code of this look.
+    ///
+    /// # Errors
+    /// No scanner would read it, or it cannot be drawn so.
+    pub(super) fn label(&self, text: &str, caption: &str) -> Result<Label, CodeError> {
+        let payload = if self.gs1 { Payload::gs1(text) } else { Payload::text(text) }?;
+        let symbology = match (self.symbol, self.correction) {
+            (SymbolFlag::Qr, Correction::Low) => Symbology::QrCode(ErrorCorrection::Low),
+            (SymbolFlag::Qr, Correction::Medium) => Symbology::QrCode(ErrorCorrection::Medium),
+            (SymbolFlag::Qr, Correction::Quartile) => Symbology::QrCode(ErrorCorrection::Quartile),
+            (SymbolFlag::Qr, Correction::High) => Symbology::QrCode(ErrorCorrection::High),
+            (SymbolFlag::DataMatrix, _) => Symbology::DataMatrix(Shape::Square),
+            (SymbolFlag::DataMatrixRectangle, _) => Symbology::DataMatrix(Shape::Rectangle),
+        };
+        let caption = Caption { text: caption.to_owned(), height: self.caption_height.parse()? };
+        let drawing = Drawing {
+            module: self.module.parse::<Length>()?,
+            quiet_zone: self.quiet.map_or(QuietZone::Standard, QuietZone::Modules),
+            caption: Some(caption),
+        };
+        Label::new(Symbol::encode(symbology, payload)?, drawing)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use clap::Parser as _;
 
     use super::*;

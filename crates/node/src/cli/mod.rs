@@ -20,6 +20,7 @@ pub(crate) mod enterprise;
 mod export;
 pub(crate) mod import;
 mod label;
+mod labels;
 mod load;
 mod pages;
 mod prefix;
@@ -143,6 +144,8 @@ pub(crate) enum Command {
     Range(server::range::RangeVerb),
     /// Draw the code of an identifier for printing.
     Label(label::Draw),
+    /// Draw the codes of a list for printing, as pages or one by one.
+    Labels(labels::DrawList),
     /// Say what was done, by whom, and whether the record of it is whole.
     #[command(subcommand)]
     Audit(audit::Audit),

@@ -6,8 +6,8 @@ use tokio::runtime::Runtime;
 use waymark_api::registration::v1::{self, change::Action};
 
 use super::{
-    Command, Daemon, Folder, Shown, Tool, access, audit, enterprise, export, import, label, language_of, load, pages,
-    parse, prefix, resolve,
+    Command, Daemon, Folder, Shown, Tool, access, audit, enterprise, export, import, label, labels, language_of, load,
+    pages, parse, prefix, resolve,
     server::{self, withdraw},
     sheet, status, store, template, terminal,
 };
@@ -59,6 +59,7 @@ async fn command(command: &Command, texts: &Texts, shown: Shown) -> Result<Exit,
         Command::Range(command) => Ok(server::range::run(command, texts, shown).await?),
         Command::Audit(command) => audit::run(command, texts, shown).await,
         Command::Label(arguments) => Ok(label::run(arguments, texts)?),
+        Command::Labels(arguments) => Ok(labels::run(arguments, texts)?),
         Command::Completions(arguments) => Ok(pages::completions(arguments, texts)),
         Command::Man(arguments) => Ok(pages::man(arguments, texts)?),
         Command::Import(arguments) if arguments.template.is_some() => sheet::import::run(arguments, texts).await,

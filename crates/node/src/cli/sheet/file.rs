@@ -26,7 +26,7 @@ pub(crate) fn is_spreadsheet(path: &Path, file: &mut File) -> io::Result<bool> {
 }
 
 /// Writes a file under another name and gives it its own when all of it is there. What `write` gives decides: `None` leaves no file.
-pub(super) fn write_whole<T>(
+pub(in crate::cli) fn write_whole<T>(
     path: &Path,
     may_replace: bool,
     write: impl FnOnce(&mut File) -> Result<Option<T>, Problem>,
@@ -79,7 +79,7 @@ fn exists(path: &Path) -> Problem {
 }
 
 /// A file that cannot be written.
-pub(super) fn not_written(path: &Path, cause: &dyn std::fmt::Display) -> Problem {
+pub(in crate::cli) fn not_written(path: &Path, cause: &dyn std::fmt::Display) -> Problem {
     Problem::new("file-not-written", Exit::Failed).with("path", path.display()).with("cause", cause)
 }
 

@@ -1,7 +1,7 @@
 //! Spreadsheets at the command line: `waymark template xlsx` writes one for a template, `waymark import --template` takes it in.
 
 mod failed;
-mod file;
+pub(super) mod file;
 pub(crate) mod form;
 pub(crate) mod import;
 mod layout;
