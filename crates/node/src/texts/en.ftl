@@ -482,6 +482,7 @@ column-not-in-list = not one of the list
 column-not-a-reference = not an identifier
 column-not-a-hash = not a hash
 cause-and-remedy = { $cause }; { $remedy }
+sheet-checked = Checked up to row { $lines }, nothing sent: { $good } rows are good, { $refused } are not.
 sheet-failed-full = The workbook of failed rows is full: the others are in the list of reasons.
 
 # Jobs, audit, pages

@@ -482,6 +482,7 @@ column-not-in-list = 不在选项中
 column-not-a-reference = 不是标识
 column-not-a-hash = 不是摘要
 cause-and-remedy = { $cause }；{ $remedy }
+sheet-checked = 已检查至第 { $lines } 行,未发送:{ $good } 行可用,{ $refused } 行不可用。
 sheet-failed-full = 失败行的工作簿已满:其余的在原因列表中。
 
 # Jobs, audit, pages

@@ -38,6 +38,15 @@ impl Open {
         Self { pending: VecDeque::new(), failed, last_line: 0 }
     }
 
+    /// Settles every row that waits: those that were sent are as good as answered.
+    pub(crate) fn settle_all(&mut self) -> io::Result<()> {
+        while let Some(row) = self.pending.pop_front() {
+            self.last_line = row.line;
+            self.failed.add_row(row)?;
+        }
+        Ok(())
+    }
+
     /// Takes a row in that is not sent, behind those that wait: at once where none does, or where so many are kept already.
     pub(crate) fn keep_back(&mut self, row: Row, most: usize) -> io::Result<()> {
         if self.pending.is_empty() {

@@ -6,7 +6,7 @@ use std::{
     fs::File,
     io::{self, BufReader},
     ops::ControlFlow,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -74,7 +74,7 @@ pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Probl
     // An earlier run may have been stopped between an answer and its place in the list of failed rows: those are answered again.
     exchange.start = Start::BeforeMark(WINDOW_ITEMS.default as u64);
     let registrar = arguments.connection.open(texts)?;
-    let failed = failed_rows(arguments, ".failed.jsonl")?;
+    let failed = failed_rows(arguments, [".failed.jsonl", ".rejects.jsonl"])?;
     exchange.stop = stop_on_signal()?;
     exchange.finish = Duration::from_secs(arguments.stop_seconds);
     let shown = Display { json: arguments.json, bar: bar(length, arguments.json), started: Instant::now() };
@@ -96,8 +96,9 @@ pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Probl
 
 /// Refuses options that only mean something on a data folder.
 pub(crate) fn refuse_local(arguments: &Import) -> Result<(), Problem> {
+    // The rows of a spreadsheet can be checked without a server's answer.
     let local = [
-        (arguments.dry_run, "--dry-run"),
+        (arguments.dry_run && arguments.template.is_none(), "--dry-run"),
         (arguments.home, "--home"),
         (arguments.files_from.is_some(), "--files-from"),
     ];
@@ -108,9 +109,10 @@ pub(crate) fn refuse_local(arguments: &Import) -> Result<(), Problem> {
 }
 
 /// Where failed rows and their reasons go: as the caller wants, or beside the input; never over it.
-pub(crate) fn failed_rows(arguments: &Import, ending: &str) -> Result<FailedRows, Problem> {
-    let rows = arguments.failed.clone().unwrap_or_else(|| beside(&arguments.file, ending));
-    let reasons = arguments.rejects.clone().unwrap_or_else(|| beside(&arguments.file, ".rejects.jsonl"));
+pub(crate) fn failed_rows(arguments: &Import, endings: [&str; 2]) -> Result<FailedRows, Problem> {
+    let place = |given: &Option<PathBuf>, ending| given.clone().unwrap_or_else(|| beside(&arguments.file, ending));
+    let [rows, reasons] = endings;
+    let (rows, reasons) = (place(&arguments.failed, rows), place(&arguments.rejects, reasons));
     if same_file(&rows, &arguments.file) || same_file(&reasons, &arguments.file) || rows == reasons {
         return Err(Problem::new("failed-over-input", Exit::Usage).with("path", arguments.file.display()));
     }

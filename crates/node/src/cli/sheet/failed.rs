@@ -7,26 +7,69 @@ use std::{
     fs::File,
     io::{self, BufRead as _, BufReader, ErrorKind},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex},
 };
 
 use serde_json::Value;
+use tokio::sync::watch;
+use waymark_client::registration::Stop;
 use waymark_sheet::{FailedRows, Item, Language, Layout, Options, ReadError, WriteError, read};
 
 use super::file::{not_written, write_whole};
-use crate::problem::{Exit, Problem};
+use crate::{
+    cli::server::rows::{Open, lock},
+    problem::{Exit, Problem},
+};
 
-/// What the workbook is made from.
-pub(super) struct Failed<'a> {
+/// A workbook of failed rows that is to be made.
+#[derive(Debug)]
+pub(super) struct Workbook {
+    /// The file whose rows they are.
+    pub(super) file: File,
     /// Columns.
-    pub(super) layout: &'a Layout,
+    pub(super) layout: Arc<Layout>,
     /// Language of the headings.
     pub(super) headings: Language,
     /// Language of what is said.
     pub(super) language: Language,
-    /// The list of reasons; `None` where there is none of this file.
-    pub(super) reasons: Option<&'a Path>,
+    /// The list of reasons.
+    pub(super) list: PathBuf,
+    /// Where it goes.
+    pub(super) path: PathBuf,
+}
+
+impl Workbook {
+    /// Makes it with the rows that are settled, on a thread that may block; gives up when told to end at once.
+    pub(super) async fn make(self, open: &Mutex<Open>, mut stop: watch::Receiver<Stop>) -> Result<Made, Problem> {
+        let (up_to, has_reasons) = {
+            let open = lock(open);
+            (open.last_line, open.failed.has_reasons())
+        };
+        if !has_reasons {
+            return Ok(Made::default());
+        }
+        let making = tokio::task::spawn_blocking(move || {
+            let Self { file, layout, headings, language, list, path } = self;
+            Failed { layout: &layout, headings, language, reasons: &list, up_to }.write(file, &path)
+        });
+        tokio::select! {
+            made = making => made.unwrap_or_else(|cause| {
+                let cause = Problem::new("runtime", Exit::Failed).with("cause", cause);
+                Err(Problem::new("sheet-no-failed", Exit::Failed).note(cause))
+            }),
+            Ok(_) = stop.wait_for(|stop| *stop == Stop::Now) => Err(Problem::new("sheet-no-failed", Exit::Failed)),
+        }
+    }
+}
+
+/// What it is made from.
+struct Failed<'a> {
+    layout: &'a Layout,
+    headings: Language,
+    language: Language,
+    reasons: &'a Path,
     /// Last row that is settled; later ones have not failed yet.
-    pub(super) up_to: u64,
+    up_to: u64,
 }
 
 /// A workbook that was made.
@@ -40,10 +83,7 @@ pub(super) struct Made {
 
 impl Failed<'_> {
     /// Writes it, if any row failed.
-    pub(super) fn write(&self, file: File, path: &Path) -> Result<Made, Problem> {
-        if self.up_to == 0 {
-            return Ok(Made::default());
-        }
+    fn write(&self, file: File, path: &Path) -> Result<Made, Problem> {
         let written = write_whole(path, true, |out| {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             let failed = |error: &WriteError| not_written(path, &error.text(self.language));
@@ -63,22 +103,26 @@ impl Failed<'_> {
     fn collect(&self, file: File, rows: &mut FailedRows<'_>, path: &Path) -> Result<bool, Problem> {
         let unreadable = |error: &ReadError| not_written(path, &error.text(self.language));
         let mut refused = Refused::open(self.reasons).map_err(|cause| not_written(path, &cause))?;
+        let mut seen = 0;
         for item in read(file, self.layout, &Options::default()).map_err(|error| unreadable(&error))? {
+            let item = match item {
+                Ok(item) => item,
+                // Where it ended before, too.
+                Err(_) if seen >= self.up_to => break,
+                Err(error) => return Err(unreadable(&error)),
+            };
+            let Some(number) = number_of(&item) else { continue };
+            if number > self.up_to {
+                break;
+            }
+            seen = number;
             let pushed = match item {
-                // It was read as far as this before.
-                Err(_) => break,
-                Ok(Item::Bad(row)) if u64::from(row.number) <= self.up_to => rows.push(&row),
-                Ok(Item::Row(row)) if u64::from(row.number) <= self.up_to => {
-                    match refused
-                        .reason(u64::from(row.number), self.language)
-                        .map_err(|cause| not_written(path, &cause))?
-                    {
-                        Some(reason) => rows.push_refused(&row, &reason),
-                        None => Ok(()),
-                    }
+                Item::Bad(row) => rows.push(&row),
+                Item::Row(row) => {
+                    let reason = refused.reason(number, self.language).map_err(|cause| not_written(path, &cause))?;
+                    reason.map_or(Ok(()), |reason| rows.push_refused(&row, &reason))
                 }
-                Ok(Item::Bad(_) | Item::Row(_)) => break,
-                Ok(_) => Ok(()),
+                _ => Ok(()),
             };
             match pushed {
                 Ok(()) => {}
@@ -90,6 +134,15 @@ impl Failed<'_> {
     }
 }
 
+/// Row of an item; `None` for what is none.
+fn number_of(item: &Item) -> Option<u64> {
+    match item {
+        Item::Row(row) => Some(u64::from(row.number)),
+        Item::Bad(row) => Some(u64::from(row.number)),
+        _ => None,
+    }
+}
+
 /// What the server refused, in the order of rows, from the list of reasons.
 struct Refused {
     list: Option<BufReader<File>>,
@@ -97,9 +150,9 @@ struct Refused {
 }
 
 impl Refused {
-    fn open(path: Option<&Path>) -> io::Result<Self> {
-        let list = match path.map(File::open).transpose() {
-            Ok(file) => file.map(BufReader::new),
+    fn open(path: &Path) -> io::Result<Self> {
+        let list = match File::open(path) {
+            Ok(file) => Some(BufReader::new(file)),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
@@ -148,25 +201,6 @@ fn said(reason: &Value, language: Language) -> String {
     }
 }
 
-/// Makes the workbook on a thread that may block.
-pub(super) async fn make(
-    file: File,
-    layout: std::sync::Arc<Layout>,
-    languages: (Language, Language),
-    reasons: Option<PathBuf>,
-    up_to: u64,
-    path: PathBuf,
-) -> Result<Made, Problem> {
-    let (headings, language) = languages;
-    let shown = path.clone();
-    let making = tokio::task::spawn_blocking(move || {
-        Failed { layout: &layout, headings, language, reasons: reasons.as_deref(), up_to }.write(file, &path)
-    });
-    making.await.unwrap_or_else(|cause| {
-        Err(Problem::new("file-not-written", Exit::Failed).with("path", shown.display()).with("cause", cause))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,13 +218,12 @@ mod tests {
             r#"{"line":8,"cau"#,
         ];
         std::fs::write(&path, list.join("\n")).unwrap();
-        let mut refused = Refused::open(Some(&path)).unwrap();
+        let mut refused = Refused::open(&path).unwrap();
         let mut reason = |row| refused.reason(row, Language::English).unwrap();
         assert_eq!((reason(2), reason(4)), (None, None));
         assert_eq!(reason(5).as_deref(), Some("refused; read it"));
         assert_eq!((reason(6), reason(7).as_deref(), reason(8)), (None, Some("again"), None));
-        for path in [None, Some(folder.path().join("none"))] {
-            assert_eq!(Refused::open(path.as_deref()).unwrap().reason(1, Language::Chinese).unwrap(), None);
-        }
+        let mut none = Refused::open(&folder.path().join("none")).unwrap();
+        assert_eq!(none.reason(1, Language::Chinese).unwrap(), None);
     }
 }

@@ -19,7 +19,8 @@ use waymark_client::{
 use waymark_sheet::{Language, Layout, ReadError};
 
 use super::{
-    failed::{self, Made},
+    check,
+    failed::{Made, Workbook},
     form, language,
     layout::layout,
     reading::{Reading, problems, show},
@@ -31,7 +32,7 @@ use crate::{
         import::{Display, bar, stop_on_signal},
         present::safe,
         server::{
-            rows::{Open, lock},
+            rows::Open,
             upload::{Upload, failed_rows, refuse_local},
         },
         terminal::{self, grouped},
@@ -49,69 +50,83 @@ const FIELD: &str = "from_template.fields[";
 /// Bytes of the file that are hashed at a time.
 const HASHED_BYTES: usize = 1 << 20;
 
-/// Streams the rows of a spreadsheet and shows what became of them.
+/// Streams the rows of a spreadsheet, or only checks them, and shows what became of them.
 pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Problems> {
     refuse_local(arguments)?;
     if arguments.folder.data.is_some() && !arguments.connection.is_meant_or_runs(&arguments.folder)? {
         return Err(Problem::new("sheet-server-only", Exit::Usage).into());
     }
-    let unreadable = |cause: io::Error| {
-        Problem::new("file-unreadable", Exit::Usage).with("path", arguments.file.display()).with("cause", cause)
-    };
-    // Read, hashed, and read again for the workbook of failed rows, each with a place of its own in the file.
-    let open = || File::open(&arguments.file).map_err(unreadable);
-    let (first, hashed, again) = (open()?, open()?, open()?);
-    let length = first.metadata().map_err(unreadable)?.len();
-    let rejected = failed_rows(arguments, ".failed.xlsx")?;
-    let (workbook, list) = (rejected.rows().to_owned(), rejected.reasons().to_owned());
+    let open = || File::open(&arguments.file).map_err(|cause| unreadable(arguments, &cause));
+    // Read, and read again for the workbook of failed rows, each with a place of its own in the file.
+    let (file, again) = (open()?, open()?);
+    // A check leaves what a run noted that will be continued.
+    let endings =
+        if arguments.dry_run { [".checked.xlsx", ".checked.jsonl"] } else { [".failed.xlsx", ".rejects.jsonl"] };
+    let rejected = failed_rows(arguments, endings)?;
+    let (path, list) = (rejected.rows().to_owned(), rejected.reasons().to_owned());
 
     let registrar = arguments.connection.open(texts)?;
-    let (name, definition) = template(arguments, &registrar).await?;
+    let (template, definition) = template(arguments, &registrar).await?;
     let layout = Arc::new(layout(&definition, texts)?);
-    let reading = Reading::open(first, Arc::clone(&layout)).await;
+    let reading = Reading::open(file, Arc::clone(&layout)).await;
     let reading = reading.map_err(|error| problems(&error, &arguments.file, Exit::Usage, texts))?;
-    let headings = reading.about.headings;
     show(&reading.about, &arguments.file, arguments.json, texts);
-    let derived = stream_id(hashed, &name, &definition, arguments.replace).await.map_err(unreadable)?;
+
+    let (headings, language) = (reading.about.headings, language(texts));
+    let changes = Changes {
+        rows: reading.rows,
+        template,
+        replace: arguments.replace,
+        language,
+        number: 0,
+        first: 1,
+        open: Arc::new(Mutex::new(Open::new(rejected))),
+        remarks: Arc::default(),
+    };
+    let workbook = Workbook { file: again, layout, headings, language, list, path };
+    match arguments.dry_run {
+        true => check::run(arguments, changes, workbook, texts).await,
+        false => stream(arguments, &registrar, &definition, changes, workbook, texts).await,
+    }
+}
+
+/// Sends the rows and shows what became of them.
+async fn stream(
+    arguments: &Import,
+    registrar: &Registrar,
+    definition: &Definition,
+    changes: Changes,
+    workbook: Workbook,
+    texts: &Texts,
+) -> Result<Exit, Problems> {
+    let file = File::open(&arguments.file).map_err(|cause| unreadable(arguments, &cause))?;
+    let length = file.metadata().map_err(|cause| unreadable(arguments, &cause))?.len();
+    let derived = stream_id(file, &changes.template, definition, arguments.replace).await;
+    let derived = derived.map_err(|cause| unreadable(arguments, &cause))?;
     let mut stream = arguments.stream.clone().unwrap_or(derived);
     if arguments.from_start {
         // Under the old name, what was decided would stay so.
         stream = format!("{stream}:{}", Uuid::now_v7());
     }
-
     let mut exchange = Exchange::new(stream.clone());
     // An earlier run may have been stopped between an answer and its place in the list of reasons: those are answered again.
     exchange.start = Start::BeforeMark(WINDOW_ITEMS.default as u64);
     exchange.stop = stop_on_signal()?;
     exchange.finish = Duration::from_secs(arguments.stop_seconds);
     let shown = Display { json: arguments.json, bar: bar(length, arguments.json), started: Instant::now() };
-    let open = Arc::new(Mutex::new(Open::new(rejected)));
-    let remarks = Arc::new(Mutex::new(Remarks::default()));
+    let (open, remarks) = (Arc::clone(&changes.open), Arc::clone(&changes.remarks));
     let mut upload = Upload::new(Arc::clone(&open), stream, shown, texts);
-    let columns = Arc::clone(&layout);
+    let (columns, headings) = (Arc::clone(&workbook.layout), workbook.headings);
     upload.say_in(move |error| in_words(error, &columns, headings, texts));
-    let (rows, replace, language) = (reading.rows, arguments.replace, language(texts));
-    let (to, said) = (Arc::clone(&open), Arc::clone(&remarks));
-    let source =
-        move |first| Changes { rows, template: name, replace, language, number: 0, first, open: to, remarks: said };
-    let (counts, ended) = exchange.run(&registrar, source, &mut |event| upload.take(event)).await;
+    let source = move |first| Changes { first, ..changes };
+    let (counts, ended) = exchange.run(registrar, source, &mut |event| upload.take(event)).await;
+
     upload.settle_rest();
     let is_stopped = *exchange.stop.borrow() != Stop::No;
-    let (up_to, reasons) = {
-        let open = lock(&open);
-        (open.last_line, open.failed.has_reasons().then_some(list))
-    };
-
-    let mut stop = exchange.stop.clone();
-    let made = tokio::select! {
-        made = failed::make(again, layout, (headings, language), reasons, up_to, workbook) => made,
-        Ok(_) = stop.wait_for(|stop| *stop == Stop::Now) => Err(Problem::new("sheet-no-failed", Exit::Failed)),
-    };
+    let made = workbook.make(&open, exchange.stop.clone()).await;
     let Made { rows, is_full } = made.as_ref().copied().unwrap_or_default();
     upload.has_workbook(rows);
-    if !arguments.json {
-        say(&remarks.lock().unwrap_or_else(PoisonError::into_inner), is_full, texts);
-    }
+    say(&remarks, is_full, arguments.json, texts);
     let (ended, unread) = apart(ended);
     let concluded = upload.conclude(&counts, ended, is_stopped);
     if let Some(error) = unread {
@@ -120,6 +135,10 @@ pub(crate) async fn run(arguments: &Import, texts: &Texts) -> Result<Exit, Probl
     let exit = concluded?;
     made?;
     Ok(exit)
+}
+
+fn unreadable(arguments: &Import, cause: &io::Error) -> Problem {
+    Problem::new("file-unreadable", Exit::Usage).with("path", arguments.file.display()).with("cause", cause)
 }
 
 /// Puts what is wrong with columns into words: the heading in place of the field, a text in place of the name of the problem.
@@ -159,7 +178,11 @@ fn apart(ended: Result<(), ExchangeError<ReadError>>) -> (Result<(), ExchangeErr
 }
 
 /// What is said of the file besides its failed rows.
-fn say(remarks: &Remarks, is_full: bool, texts: &Texts) {
+pub(super) fn say(remarks: &Mutex<Remarks>, is_full: bool, json: bool, texts: &Texts) {
+    let remarks = remarks.lock().unwrap_or_else(PoisonError::into_inner);
+    if json {
+        return;
+    }
     for remark in &remarks.first {
         terminal::line(format_args!("  {}", safe(remark)));
     }

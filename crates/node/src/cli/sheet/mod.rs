@@ -1,5 +1,6 @@
 //! Spreadsheets at the command line: `waymark template xlsx` writes one for a template, `waymark import --template` takes it in.
 
+mod check;
 mod failed;
 pub(super) mod file;
 pub(crate) mod form;

@@ -43,10 +43,9 @@ impl FromStr for Wanted {
         if let Some((code, version)) = name.split_once('@') {
             return TemplateName::new(prefix.as_bytes(), code, version).map(Self::Exact);
         }
-        match name.contains('/') {
-            true => return Err(TemplateNameError::Code),
-            false if name.is_empty() => return Err(TemplateNameError::Code),
-            false => {}
+        // A handle within the name would be taken for another template.
+        if name.is_empty() || name.contains('/') {
+            return Err(TemplateNameError::Code);
         }
         if let Ok(name) = TemplateName::parse_in(prefix.as_bytes(), name) {
             return Ok(Self::Exact(name));
