@@ -179,6 +179,19 @@ fn what_spreadsheet_programs_spoiled_is_told_and_comes_back_mended() {
     let node = node_with_parts("");
     node.run(&["register", "88.111.1/P11", "--value", "1 TEXT another"]).expect(0);
     let file = spoiled(&node);
+    let checked = import(&node, &file, &["--dry-run", "--json"]).expect(8).json().pop().unwrap();
+    assert_eq!((&checked["good"], &checked["refused"], &checked["lines"]), (&json!(3), &json!(9), &json!(13)));
+    assert_eq!(sheet(&node.bench.path("parts.xlsx.checked.xlsx")).len(), 1 + 9, "the node was not asked");
+    assert!(
+        !node.bench.path("parts.xlsx.failed.xlsx").exists() && !node.bench.path("parts.xlsx.rejects.jsonl").exists()
+    );
+    assert_eq!(listed(&node), ["88.111.1/P11"], "nothing is sent");
+    let said = import(&node, &file, &["--dry-run"]).expect(8).out;
+    assert!(
+        said.contains("3 rows are good, 9 are not") && said.contains("row 7: cells of the row are merged"),
+        "{said}"
+    );
+
     let told = import(&node, &file, &["--lang", "zh"]).expect(8);
     for said in [
         "第 3 行，C 列 商品条码：123456789012 少于此列的 13 位：开头的零可能已丢失；请将该列设为文本格式",
@@ -358,7 +371,7 @@ fn files_that_are_no_spreadsheets_are_refused_with_what_to_do_and_nothing_is_sen
     for words in [&["import", path][..], &["job", "submit", path], &["import", path, "--json"]] {
         node.run(words).expect(2).says(&["error[sheet-without-template]", "--template"]);
     }
-    node.run(&["import", path, "--template", "88.111.1/PART", "--dry-run"]).expect(2).says(&["error[local-only]"]);
+    node.run(&["import", path, "--template", "88.111.1/PART", "--home"]).expect(2).says(&["error[local-only]"]);
     node.run(&["import", path, "--template", "88.111.1/PART@9"]).expect(3);
     node.run(&["import", path, "--template", "PART"]).expect(2);
     node.run(&["import", "no such file.csv", "--template", "88.111.1/PART"])
@@ -373,7 +386,7 @@ fn files_that_are_no_spreadsheets_are_refused_with_what_to_do_and_nothing_is_sen
 }
 
 /// Rows of the file that is interrupted; every tenth from the fifth on is spoiled.
-const ROWS: u64 = 30_000;
+const ROWS: u64 = 50_000;
 
 fn many_parts() -> String {
     let mut text = String::from("标识,名称,商品条码\n");
