@@ -4,14 +4,10 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 use waymark_api::registration::v1::{self, verdicts_server};
-use waymark_catalog::access::Verb;
-use waymark_catalog::verdict::{Detail, Sale, Source, Told, Verdict};
 
 use super::{answer, caller};
-use crate::config::{JUDGED_CODE_BYTES, JUDGED_CODES};
 use crate::edge::Edge;
-use crate::edge::caller::Caller;
-use crate::failure::{Failure, proto_time};
+use crate::reading::verdicts;
 
 /// The service over the edge.
 pub(super) struct VerdictService {
@@ -22,84 +18,12 @@ impl VerdictService {
     pub(super) fn new(edge: &Arc<Edge>) -> Self {
         Self { edge: Arc::clone(edge) }
     }
-
-    async fn tell(&self, caller: &Caller, codes: Vec<String>) -> Result<v1::JudgeResponse, Failure> {
-        if !caller.rights.has(Verb::Read) {
-            return Err(self.edge.deny(caller, Verb::Read, b""));
-        }
-        if codes.is_empty() || codes.len() > JUDGED_CODES {
-            return Err(Failure::invalid_field("codes", format!("must be between 1 and {JUDGED_CODES}")));
-        }
-        if let Some(at) = codes.iter().position(|code| code.is_empty() || code.len() > JUDGED_CODE_BYTES) {
-            let problem = format!("must have between 1 and {JUDGED_CODE_BYTES} bytes");
-            return Err(Failure::invalid_field(format!("codes[{at}]"), problem));
-        }
-        let (catalog, rights) = (self.edge.catalog.clone(), caller.rights.clone());
-        let read = self.edge.reading.read(move |cold| {
-            let mut desk = catalog.desk(cold);
-            let sees = |prefix: &[u8]| rights.allows(Verb::Read, prefix);
-            Ok(codes.iter().map(|code| shown(desk.tell(code, &sees))).collect())
-        });
-        Ok(v1::JudgeResponse { judgements: read.await? })
-    }
 }
 
 #[tonic::async_trait]
 impl verdicts_server::Verdicts for VerdictService {
     async fn judge(&self, request: Request<v1::JudgeRequest>) -> Result<Response<v1::JudgeResponse>, Status> {
         let caller = caller(&self.edge, &request).await?;
-        answer(&self.edge, &caller, self.tell(&caller, request.into_inner().codes)).await
-    }
-}
-
-fn shown(told: Told) -> v1::Judgement {
-    let day = |day: Option<waymark_ident::Date>| day.map(|day| day.to_string()).unwrap_or_default();
-    v1::Judgement {
-        verdict: verdict(told.verdict).into(),
-        detail: told.detail.map_or(v1::VerdictDetail::Unspecified, detail).into(),
-        sale: match told.sale {
-            Sale::Allow => v1::Sale::Allow,
-            Sale::Warn => v1::Sale::Warn,
-            Sale::Deny => v1::Sale::Deny,
-        }
-        .into(),
-        since: day(told.since),
-        reason: told.reason,
-        batch: told.batch,
-        expiry: day(told.expiry),
-        as_of: Some(proto_time(told.as_of)),
-        source: match told.source {
-            Source::Nothing => v1::VerdictSource::Unspecified,
-            Source::Record => v1::VerdictSource::Record,
-            Source::Package => v1::VerdictSource::Package,
-            Source::Scan => v1::VerdictSource::Scan,
-        }
-        .into(),
-    }
-}
-
-const fn verdict(verdict: Verdict) -> v1::Verdict {
-    match verdict {
-        Verdict::Valid => v1::Verdict::Valid,
-        Verdict::Expired => v1::Verdict::Expired,
-        Verdict::Recalled => v1::Verdict::Recalled,
-        Verdict::Suspended => v1::Verdict::Suspended,
-        Verdict::NeverIssued => v1::Verdict::NeverIssued,
-        Verdict::Absent => v1::Verdict::Absent,
-        Verdict::UpstreamDown => v1::Verdict::UpstreamDown,
-    }
-}
-
-const fn detail(detail: Detail) -> v1::VerdictDetail {
-    match detail {
-        Detail::WrongCheck => v1::VerdictDetail::WrongCheck,
-        Detail::NotIssued => v1::VerdictDetail::NotIssued,
-        Detail::BatchRecalled => v1::VerdictDetail::BatchRecalled,
-        Detail::Revoked => v1::VerdictDetail::Revoked,
-        Detail::Withdrawn => v1::VerdictDetail::Withdrawn,
-        Detail::NearExpiry => v1::VerdictDetail::NearExpiry,
-        Detail::ExpiryMissing => v1::VerdictDetail::ExpiryMissing,
-        Detail::ExpiryUnreadable => v1::VerdictDetail::ExpiryUnreadable,
-        Detail::NotAProduct => v1::VerdictDetail::NotAProduct,
+        answer(&self.edge, &caller, verdicts::judge(&self.edge, &caller, request.into_inner().codes)).await
     }
 }

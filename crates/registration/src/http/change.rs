@@ -216,6 +216,16 @@ pub(crate) fn deletion(handle: String, expect: Option<Expect>) -> Order {
     Order { command: Command::Delete { handle: handle.into_bytes() }, expect }
 }
 
+/// Reads codes to be judged.
+pub(crate) fn codes(json: &[u8]) -> Result<Vec<String>, Failure> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct CodesIn {
+        codes: Vec<String>,
+    }
+    parse::<CodesIn>(json).map(|asked| asked.codes)
+}
+
 fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Failure> {
     serde_json::from_slice(json).map_err(|error| Failure::invalid_field("body", cut(&error.to_string())))
 }

@@ -32,7 +32,7 @@ use crate::door::{Connection, Incoming, Peer};
 use crate::edge::Edge;
 use crate::edge::caller::{Caller, Credentials};
 use crate::failure::Failure;
-use crate::reading;
+use crate::reading::{self, verdicts};
 use crate::reasons::{Language, Reason};
 
 /// The application protocol.
@@ -92,6 +92,7 @@ fn routes(edge: &Arc<Edge>) -> Router {
         .route("/v1/identifiers/{*handle}", get(show).put(replace).delete(delete))
         .route("/v1/history/{*handle}", get(history))
         .route("/v1/streams/{name}", get(mark).post(stream::exchange))
+        .route("/v1/verdicts", post(judge))
         .route("/v1/whoami", get(who_am_i))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
@@ -190,6 +191,17 @@ async fn apply(State(edge): Shared, Extension(peer): Extension<Peer>, request: R
         let same = Same::of(&order.command);
         let would = receipt(&edge.check(&caller, order).await?, same);
         Ok(Answer::of(shown::Receipt::of(&would)))
+    })
+    .await
+}
+
+async fn judge(State(edge): Shared, Extension(peer): Extension<Peer>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let call = Call { edge: &edge, peer: &peer, headers: &parts.headers };
+    call.answer(async |caller| {
+        let codes = change::codes(&call.body(body).await?)?;
+        let judged = verdicts::judge(&edge, &caller, codes.clone()).await?;
+        Ok(Answer::of(shown::Judged::of(codes, judged)))
     })
     .await
 }

@@ -127,6 +127,59 @@ const fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
+/// Verdicts, in the order of their codes.
+#[derive(Serialize)]
+pub(crate) struct Judged {
+    judgements: Vec<Judgement>,
+}
+
+/// One of them.
+#[derive(Serialize)]
+struct Judgement {
+    code: String,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'static str>,
+    sale: &'static str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    since: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    reason: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    batch: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    expiry: String,
+    as_of: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'static str>,
+}
+
+impl Judged {
+    pub(crate) fn of(codes: Vec<String>, judged: v1::JudgeResponse) -> Self {
+        Self { judgements: codes.into_iter().zip(judged.judgements).map(Judgement::of).collect() }
+    }
+}
+
+impl Judgement {
+    fn of((code, told): (String, v1::Judgement)) -> Self {
+        let (detail, source) = (told.detail(), told.source());
+        let known = detail != v1::VerdictDetail::Unspecified;
+        let name = |name: &'static str, front: &str| name.strip_prefix(front).unwrap_or(name);
+        Self {
+            code,
+            verdict: name(told.verdict().as_str_name(), "VERDICT_"),
+            detail: known.then(|| name(detail.as_str_name(), "VERDICT_DETAIL_")),
+            sale: name(told.sale().as_str_name(), "SALE_"),
+            source: (source != v1::VerdictSource::Unspecified).then(|| name(source.as_str_name(), "VERDICT_SOURCE_")),
+            since: told.since,
+            reason: told.reason,
+            batch: told.batch,
+            expiry: told.expiry,
+            as_of: told.as_of.map(|time| time.to_string()),
+        }
+    }
+}
+
 /// The proof of a write.
 #[derive(Serialize)]
 pub(super) struct Receipt {

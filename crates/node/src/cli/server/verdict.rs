@@ -127,12 +127,12 @@ fn as_json(code: &str, judgement: &v1::Judgement) -> serde_json::Value {
         "code": code,
         "verdict": name(judgement),
         "detail": detail(judgement),
-        "sale": sale(judgement),
+        "sale": judgement.sale().as_str_name().strip_prefix("SALE_"),
         "since": text(&judgement.since),
         "reason": text(&judgement.reason),
         "batch": text(&judgement.batch),
         "expiry": text(&judgement.expiry),
         "as_of": judgement.as_of.map(|time| time.to_string()),
-        "read_off": source.map(str::to_ascii_lowercase),
+        "source": source,
     })
 }
