@@ -92,7 +92,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 type Measured = (Vec<Given>, Vec<Calls>, Vec<Calls>);
 
 async fn measure(arguments: &Arguments, node: &Server, scratch: &Path) -> Result<Measured, Box<dyn Error>> {
-    let mut endpoint = Endpoint::new(node.url.parse()?);
+    let mut endpoint = Endpoint::new(node.url.replacen("http://", "grpc://", 1).parse()?);
     endpoint.token.clone_from(&node.token);
     let registrar = Registrar::connect(&endpoint)?;
     let (mut given, mut verdicts, mut names) = (Vec::new(), Vec::new(), Vec::new());
