@@ -3,7 +3,7 @@
 use crate::command::{Outcome, RefusalCode};
 
 /// Every outcome, in order of its number.
-const OUTCOMES: [Outcome; 26] = [
+const OUTCOMES: [Outcome; 28] = [
     Outcome::Created,
     Outcome::Replaced,
     Outcome::Changed,
@@ -30,10 +30,12 @@ const OUTCOMES: [Outcome; 26] = [
     Outcome::Delegated,
     Outcome::Forgotten,
     Outcome::Disclosed,
+    Outcome::Aggregated,
+    Outcome::Disaggregated,
 ];
 
 /// Every refusal, in order of its number.
-const REFUSALS: [RefusalCode; 44] = [
+const REFUSALS: [RefusalCode; 48] = [
     RefusalCode::AlreadyExistsSame,
     RefusalCode::AlreadyExistsDifferent,
     RefusalCode::NotFound,
@@ -78,6 +80,10 @@ const REFUSALS: [RefusalCode; 44] = [
     RefusalCode::PrefixTaken,
     RefusalCode::WrongStep,
     RefusalCode::NotVerified,
+    RefusalCode::InvalidLink,
+    RefusalCode::InvalidAggregation,
+    RefusalCode::AlreadyAggregated,
+    RefusalCode::NotAggregated,
 ];
 
 impl Outcome {
@@ -111,6 +117,8 @@ impl Outcome {
             Self::Delegated => 26,
             Self::Forgotten => 27,
             Self::Disclosed => 28,
+            Self::Aggregated => 32,
+            Self::Disaggregated => 33,
         }
     }
 
@@ -173,6 +181,10 @@ impl RefusalCode {
             Self::PrefixTaken => 42,
             Self::WrongStep => 43,
             Self::NotVerified => 44,
+            Self::InvalidLink => 50,
+            Self::InvalidAggregation => 51,
+            Self::AlreadyAggregated => 52,
+            Self::NotAggregated => 53,
         }
     }
 

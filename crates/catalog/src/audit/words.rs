@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::business::{BusinessCommand, CaseStep};
 use crate::command::{AddMode, Command, Outcome, PutMode};
+use crate::link::LinkCommand;
 use crate::range::RangeCommand;
 use crate::template::TemplateCommand;
 
@@ -120,6 +121,10 @@ impl Verb {
     pub const PREFIX_RESUME: Self = Self(102);
     /// End it.
     pub const PREFIX_DELETE: Self = Self(103);
+    /// Pack identifiers in another.
+    pub const AGGREGATE: Self = Self(120);
+    /// Take them out.
+    pub const DISAGGREGATE: Self = Self(121);
 
     /// The verb of a command.
     #[must_use]
@@ -159,6 +164,10 @@ impl Verb {
             },
             Command::PutFromTemplate { .. } => Self::CREATE_FROM_TEMPLATE,
             Command::Business(command) => Self::of_business(command),
+            Command::Link(command) => match **command {
+                LinkCommand::Aggregate { .. } => Self::AGGREGATE,
+                LinkCommand::Disaggregate { .. } => Self::DISAGGREGATE,
+            },
         }
     }
 
@@ -283,6 +292,8 @@ const BUSINESS_VERBS: Numbered = &[
     (101, "prefix-suspend"),
     (102, "prefix-resume"),
     (103, "prefix-delete"),
+    (120, "aggregate"),
+    (121, "disaggregate"),
 ];
 
 const DONE: Numbered = &[
@@ -312,6 +323,8 @@ const DONE: Numbered = &[
     (26, "delegated"),
     (27, "forgotten"),
     (28, "disclosed"),
+    (32, "aggregated"),
+    (33, "disaggregated"),
 ];
 
 fn name(names: Names, number: u8) -> Option<&'static str> {
@@ -347,6 +360,10 @@ mod tests {
         assert_eq!(
             (Verb(70).name(), Done(18).name(), Done(28).name()),
             ("verb-70".into(), "done-18".into(), "disclosed".into())
+        );
+        assert_eq!(
+            (Verb::AGGREGATE.name(), Verb::DISAGGREGATE.name(), Done(33).name()),
+            ("aggregate".into(), "disaggregate".into(), "disaggregated".into())
         );
         assert_eq!((Verb(40).name(), Verb(63).name()), ("verb-40".into(), "verb-63".into()));
         assert_eq!((Verb(0).name(), Verb(200).name()), ("verb-0".into(), "verb-200".into()));

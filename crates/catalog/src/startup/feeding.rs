@@ -3,32 +3,44 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use waymark_ident::CaseRule;
 use waymark_store::{Entry, EntryKind, FollowError, Serial, Store};
 
 use super::{OpenError, Recovery};
 use crate::config::RequestLimits;
+use crate::link::Link;
+use crate::link::index::{links_in, note_links};
 use crate::projection::Projector;
 use crate::range::Ranges;
 use crate::requests::{self, Requests};
 use crate::reserved::is_reserved;
 use crate::usage::{Day, Usage, counts_for};
 
-/// Entries or keys fed to the state in one step: bounds the memory of a long catching-up.
-const STATE_STEP: u64 = 65_536;
+/// Entries or keys, and links in them, fed to the state in one step: bounds the memory of a long catching-up.
+const STATE_STEP: usize = 65_536;
 
 /// A store that was just begun holds this much: its state is new, not rebuilt.
 const JUST_BEGUN: Serial = Serial(1);
+
+/// What entries are told by beside themselves.
+#[derive(Clone, Copy)]
+pub(super) struct ToldBy<'a> {
+    /// The packages whose codes records may be.
+    pub(super) ranges: &'a Arc<Ranges>,
+    /// How the targets of links fold.
+    pub(super) rule: CaseRule,
+}
 
 /// Brings the small state up to the log; makes it anew when it is empty, damaged, or the entries it lacks cannot be read.
 pub(super) fn feed_state(
     store: &dyn Store,
     requests: &RequestLimits,
-    ranges: &Arc<Ranges>,
+    told_by: ToldBy<'_>,
     recovery: &mut Recovery,
 ) -> Result<(), OpenError> {
     let (applied, last) = (store.state().applied(), store.last().serial);
-    if !applied.is_some() || follow_into_state(store, ranges).is_err() {
-        remake_state(store, requests, ranges)?;
+    if !applied.is_some() || follow_into_state(store, told_by).is_err() {
+        remake_state(store, requests, told_by)?;
         recovery.state_rebuilt = last > JUST_BEGUN;
     }
     recovery.state_fed = if recovery.state_rebuilt { last.0 } else { last.0.saturating_sub(applied.0) };
@@ -40,7 +52,7 @@ pub(super) fn feed_state(
 pub(super) fn load_from_state(
     store: &dyn Store,
     limits: RequestLimits,
-    ranges: &Arc<Ranges>,
+    told_by: ToldBy<'_>,
     recovery: &mut Recovery,
 ) -> Result<(Usage, Requests), OpenError> {
     let read = || {
@@ -50,7 +62,7 @@ pub(super) fn load_from_state(
     if let Ok(loaded) = read() {
         return Ok(loaded);
     }
-    remake_state(store, &limits, ranges)?;
+    remake_state(store, &limits, told_by)?;
     (recovery.state_rebuilt, recovery.state_fed) = (true, store.last().serial.0);
     read().map_err(OpenError::State)
 }
@@ -59,7 +71,7 @@ pub(super) fn load_from_state(
 struct NotFed;
 
 /// Feeds the entries the state lacks.
-fn follow_into_state(store: &dyn Store, ranges: &Arc<Ranges>) -> Result<(), NotFed> {
+fn follow_into_state(store: &dyn Store, ToldBy { ranges, rule }: ToldBy<'_>) -> Result<(), NotFed> {
     let state = store.state();
     loop {
         let from = state.applied();
@@ -67,16 +79,18 @@ fn follow_into_state(store: &dyn Store, ranges: &Arc<Ranges>) -> Result<(), NotF
         projector.know(ranges);
         let mut left = STATE_STEP;
         let mut unknown = false;
+        let mut buffer = Vec::new();
         let outcome = store.follow(from, &mut |entry| {
-            let Ok(replaced) = replaced(store, entry) else {
+            let Ok(Replaced { serial, links }) = replaced(store, entry, &mut buffer) else {
                 unknown = true;
                 return ControlFlow::Break(());
             };
-            projector.note(entry.kind, entry.serial, replaced, entry.key, entry.body);
+            projector.note(entry.kind, entry.serial, serial, entry.key, entry.body);
+            let noted = note_links(&mut projector, rule, entry.key, &links, entry.body);
             if let Some((day, principal)) = counts_for(entry) {
                 projector.note_writes(day, principal, 1);
             }
-            left -= 1;
+            left = left.saturating_sub(1 + noted);
             if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         let upto = outcome.map_err(|_| NotFed)?;
@@ -90,20 +104,34 @@ fn follow_into_state(store: &dyn Store, ranges: &Arc<Ranges>) -> Result<(), NotF
     }
 }
 
-/// Serial of the live entry an entry takes the place of; none when the one before it is a deletion.
-fn replaced(store: &dyn Store, entry: &Entry<'_>) -> Result<Serial, NotFed> {
-    if entry.kind != EntryKind::PUT || !entry.previous.is_some() || is_reserved(entry.key) {
-        return Ok(entry.previous);
+/// The live entry that an entry takes the place of.
+#[derive(Default)]
+struct Replaced {
+    /// None when the one before it is a deletion.
+    serial: Serial,
+    links: Vec<Link>,
+}
+
+/// What an entry takes the place of.
+fn replaced(store: &dyn Store, entry: &Entry<'_>, buffer: &mut Vec<u8>) -> Result<Replaced, NotFed> {
+    if !entry.previous.is_some() || is_reserved(entry.key) || !entry.kind.is_of_key() {
+        return Ok(Replaced { serial: entry.previous, links: Vec::new() });
     }
-    let mut buffer = Vec::new();
-    let before = store.read_serial(entry.previous, &mut buffer).map_err(|_| NotFed)?.ok_or(NotFed)?;
-    Ok(if before.kind == EntryKind::DELETE { Serial::NONE } else { before.serial })
+    let before = store.read_serial(entry.previous, buffer).map_err(|_| NotFed)?.ok_or(NotFed)?;
+    if before.kind == EntryKind::DELETE {
+        return Ok(Replaced::default());
+    }
+    Ok(Replaced { serial: before.serial, links: links_in(before.body) })
 }
 
 /// Makes the state from nothing, out of the live keys: what it holds is a function of them, so damaged or compacted
 /// entries do not matter. Only request ids and the usage of the last day come from entries; the usage of days before it is lost. Its applied serial
 /// stays none until it is whole, so that a crash meanwhile begins again.
-fn remake_state(store: &dyn Store, requests: &RequestLimits, ranges: &Arc<Ranges>) -> Result<(), OpenError> {
+fn remake_state(
+    store: &dyn Store,
+    requests: &RequestLimits,
+    ToldBy { ranges, rule }: ToldBy<'_>,
+) -> Result<(), OpenError> {
     let (state, last) = (store.state(), store.last().serial);
     state.clear().map_err(OpenError::State)?;
     let mut projector = Projector::default();
@@ -113,11 +141,12 @@ fn remake_state(store: &dyn Store, requests: &RequestLimits, ranges: &Arc<Ranges
     let mut left = STATE_STEP;
     store.scan_latest(Serial::NONE, &mut |entry| {
         if entry.kind == EntryKind::PUT {
-            // Only marks are told by their bodies. One that cannot be read makes an import begin anew.
-            let read = is_reserved(entry.key).then(|| store.read(entry.place, &mut body));
-            let body = read.and_then(Result::ok).map_or(&[][..], |entry| entry.body);
+            // Marks and links are told by bodies. A mark that cannot be read makes an import begin anew; what a record that cannot be read links to
+            // is not known.
+            let body = store.read(entry.place, &mut body).map_or(&[][..], |entry| entry.body);
             projector.note(entry.kind, entry.serial, Serial::NONE, entry.key, body);
-            left -= 1;
+            let noted = note_links(&mut projector, rule, entry.key, &[], body);
+            left = left.saturating_sub(1 + noted);
         }
         if left == 0 {
             left = STATE_STEP;
