@@ -9,6 +9,7 @@ const FILES: &[&str] = &[
     "waymark/registration/v1/jobs.proto",
     "waymark/registration/v1/packages.proto",
     "waymark/registration/v1/templates.proto",
+    "waymark/registration/v1/traces.proto",
     "waymark/operator/v1/operator.proto",
     "waymark/operator/v1/enterprises.proto",
 ];

@@ -67,6 +67,8 @@ pub(crate) const fn outcome(outcome: Outcome, same: Same) -> v1::Outcome {
         Outcome::Hosted => v1::Outcome::Hosted,
         Outcome::Delegated => v1::Outcome::Delegated,
         Outcome::Forgotten => v1::Outcome::Forgotten,
+        Outcome::Aggregated => v1::Outcome::Aggregated,
+        Outcome::Disaggregated => v1::Outcome::Disaggregated,
         Outcome::Same => match same {
             Same::Exists => v1::Outcome::ExistsSame,
             Same::Unchanged => v1::Outcome::Unchanged,
