@@ -101,12 +101,12 @@ fn limits(request: &v1::TraceRequest, bytes: usize) -> Result<Limits, Failure> {
 
 fn relations(request: &v1::TraceRequest) -> Result<Vec<Relation>, Failure> {
     let mut relations = Vec::new();
-    for relation in request.relations() {
-        let relation = match relation {
-            v1::Relation::PartOf => Relation::PartOf,
-            v1::Relation::MadeFrom => Relation::MadeFrom,
-            v1::Relation::PackedIn => Relation::PackedIn,
-            v1::Relation::Unspecified => {
+    for relation in &request.relations {
+        let relation = match v1::Relation::try_from(*relation) {
+            Ok(v1::Relation::PartOf) => Relation::PartOf,
+            Ok(v1::Relation::MadeFrom) => Relation::MadeFrom,
+            Ok(v1::Relation::PackedIn) => Relation::PackedIn,
+            Ok(v1::Relation::Unspecified) | Err(_) => {
                 return Err(Failure::invalid_field("relations", "must be of part-of, made-from and packed-in"));
             }
         };
