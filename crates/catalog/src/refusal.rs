@@ -314,7 +314,7 @@ pub enum Refusal {
         /// The identifier as asked for.
         child: Box<[u8]>,
         /// Why it does.
-        refusal: Box<Refusal>,
+        refusal: Box<Self>,
     },
     /// What was submitted contradicts itself: a defect of the door it came through. Nothing of the submission was done.
     #[error("the submission {problem}")]

@@ -88,7 +88,7 @@ impl Model {
                 };
                 let taken = !children.is_empty() && children.iter().all(may);
                 if taken {
-                    children.iter().for_each(|child| drop(self.0.insert(*child, Some(*parent))));
+                    self.0.extend(children.iter().map(|child| (*child, Some(*parent))));
                 }
                 (packed(aggregate, *parent, children), taken)
             }
@@ -96,7 +96,7 @@ impl Model {
                 let may = |child: &u8| child != parent && self.0.get(child) == Some(&Some(*parent));
                 let taken = !children.is_empty() && children.iter().all(may);
                 if taken {
-                    children.iter().for_each(|child| drop(self.0.insert(*child, None)));
+                    self.0.extend(children.iter().map(|child| (*child, None)));
                 }
                 (packed(disaggregate, *parent, children), taken)
             }

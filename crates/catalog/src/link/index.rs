@@ -71,6 +71,9 @@ impl SourceAt {
     }
 }
 
+/// Is called with the relation, the canonical key of the source, and its place.
+pub type SourceVisitor<'v> = dyn FnMut(Relation, &[u8], SourceAt) -> ControlFlow<()> + 'v;
+
 impl ColdReader {
     /// Visits who links to `target`, by relation and key of the source, behind `after`, until the visitor breaks: as of the last commit the state was
     /// fed with, see [`Catalog::fed`](crate::Catalog::fed). The sources are canonical keys.
@@ -81,7 +84,7 @@ impl ColdReader {
         &self,
         target: &Handle<'_>,
         after: Option<&SourceAt>,
-        visit: &mut dyn FnMut(Relation, &[u8], SourceAt) -> ControlFlow<()>,
+        visit: &mut SourceVisitor<'_>,
     ) -> Result<(), StateError> {
         let mut prefix = key_of(target, self.rule);
         prefix.push(0);

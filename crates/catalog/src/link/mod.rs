@@ -29,7 +29,7 @@ use crate::prefixes::key_of;
 use crate::refusal::Refusal;
 
 pub use command::LinkCommand;
-pub use index::SourceAt;
+pub use index::{SourceAt, SourceVisitor};
 
 /// Type of the values that are links; compared without regard to case, like every type.
 pub const LINK_TYPE: &str = "WM_LINK";

@@ -125,7 +125,7 @@ fn replaced(store: &dyn Store, entry: &Entry<'_>, buffer: &mut Vec<u8>) -> Resul
 }
 
 /// Makes the state from nothing, out of the live keys: what it holds is a function of them, so damaged or compacted
-/// entries do not matter. Only request ids and the usage of the last day come from entries; the usage of days before it is lost. Its applied serial
+/// entries do not matter. Only links, request ids and the usage of the last day come from entries; the usage of days before it is lost. Its applied serial
 /// stays none until it is whole, so that a crash meanwhile begins again.
 fn remake_state(
     store: &dyn Store,
@@ -141,12 +141,11 @@ fn remake_state(
     let mut left = STATE_STEP;
     store.scan_latest(Serial::NONE, &mut |entry| {
         if entry.kind == EntryKind::PUT {
-            // Marks and links are told by bodies. A mark that cannot be read makes an import begin anew; what a record that cannot be read links to
-            // is not known.
-            let body = store.read(entry.place, &mut body).map_or(&[][..], |entry| entry.body);
+            // Only marks are told by their bodies. One that cannot be read makes an import begin anew.
+            let read = is_reserved(entry.key).then(|| store.read(entry.place, &mut body));
+            let body = read.and_then(Result::ok).map_or(&[][..], |entry| entry.body);
             projector.note(entry.kind, entry.serial, Serial::NONE, entry.key, body);
-            let noted = note_links(&mut projector, rule, entry.key, &[], body);
-            left = left.saturating_sub(1 + noted);
+            left -= 1;
         }
         if left == 0 {
             left = STATE_STEP;
@@ -160,9 +159,36 @@ fn remake_state(
     if let Some(error) = failed {
         return Err(OpenError::State(error));
     }
+    note_all_links(store, rule, &mut projector)?;
     note_last_day(store, &mut projector)?;
     requests::load::replay(store, *requests).map_err(OpenError::State)?;
     projector.apply(state, last).map_err(OpenError::State)
+}
+
+/// Notes the links of all records, entry by entry in the order of the log: reading them by key would jump over the disk for each. An entry that cannot be
+/// read is passed over; where it took links away, the index names a source that does not hold them, which whoever asks the index finds out.
+fn note_all_links(store: &dyn Store, rule: CaseRule, projector: &mut Projector) -> Result<(), OpenError> {
+    let mut from = Serial::NONE;
+    let mut buffer = Vec::new();
+    loop {
+        let mut left = STATE_STEP;
+        let outcome = store.follow(from, &mut |entry| {
+            from = entry.serial;
+            if entry.kind.is_of_key() {
+                let before = replaced(store, entry, &mut buffer).unwrap_or_default();
+                let noted = note_links(projector, rule, entry.key, &before.links, entry.body);
+                left = left.saturating_sub(noted);
+            }
+            if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        match outcome {
+            Ok(_) if left == 0 => projector.apply(store.state(), Serial::NONE).map_err(OpenError::State)?,
+            Err(FollowError::Damaged { resume_after, .. }) if resume_after > from => from = resume_after,
+            Err(FollowError::Compacted { oldest }) if oldest.0 > from.0 + 1 => from = Serial(oldest.0 - 1),
+            Err(FollowError::Read(error)) => return Err(OpenError::Keys(error)),
+            _ => return Ok(()),
+        }
+    }
 }
 
 /// Notes the writes of the day of the last entry. What cannot be read is not counted, to the good of whoever wrote it.
