@@ -514,6 +514,15 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_against_one_of_several_names_it_in_both_languages() {
+        let refusal = Refusal::OfChild { child: b"88.1/x".as_slice().into(), refusal: Box::new(Refusal::NotFound) };
+        let told = Failure::of_refusal(&refusal, Timestamp(0));
+        assert_eq!((told.reason(), &*told.metadata()["child"]), (Reason::NotFound, "88.1/x"));
+        assert_eq!(told.cause(Language::English), "88.1/x: there is no such identifier");
+        assert_eq!(told.cause(Language::Chinese), "88.1/x：没有这样的对象：标识");
+    }
+
+    #[test]
     fn a_used_up_quota_says_when_to_come_back() {
         let refusal = Refusal::QuotaExceeded { quota: 7, until: Timestamp(90_000) };
         let failure = Failure::of_refusal(&refusal, Timestamp(30_000));

@@ -1,9 +1,14 @@
+use std::ops::ControlFlow;
+
 use waymark_ident::CaseRule;
+use waymark_store::{MemoryStore, Serial, Store as _};
 
 use super::change::{FIRST_INDEX, Packing};
+use super::index::{LINKS, note_links};
 use super::*;
 use crate::command::Command;
 use crate::config::AGGREGATED;
+use crate::projection::Projector;
 use crate::testing::value;
 use crate::values::ValueSet;
 
@@ -40,6 +45,26 @@ fn hostile_data_is_refused_for_what_is_wrong_with_it() {
         let error = Link::parse(data).unwrap_err().to_string();
         assert!(error.starts_with(problem), "{:?}: {error}", String::from_utf8_lossy(data));
     }
+}
+
+#[test]
+fn a_key_of_the_index_has_golden_bytes() {
+    let store = MemoryStore::for_tests();
+    let mut projector = Projector::default();
+    let link = Link::parse(b"packed-in 88.1/Box").unwrap();
+    let body = crate::record::encode(b"88.1/item", None, &set(&[(9, "WM_LINK", "made-from 88.1/lot")]));
+    let noted = note_links(&mut projector, CaseRule::Insensitive, b"88.1/ITEM", std::slice::from_ref(&link), b"");
+    assert_eq!(noted, 1);
+    assert_eq!(note_links(&mut projector, CaseRule::Insensitive, b"88.1/ITEM", &[link], &body), 2);
+    assert_eq!(note_links(&mut projector, CaseRule::Insensitive, b"\0HP88.1", &[], &body), 0, "no record");
+    projector.apply(store.state(), Serial(1)).unwrap();
+    let mut keys = Vec::new();
+    let visit = &mut |key: &[u8], value: &[u8]| {
+        keys.push((key.to_vec(), value.to_vec()));
+        ControlFlow::Continue(())
+    };
+    store.state().scan(LINKS, b"", visit).unwrap();
+    assert_eq!(keys, [(b"88.1/LOT\0M88.1/ITEM".to_vec(), Vec::new())]);
 }
 
 fn set(values: &[(u32, &str, &str)]) -> ValueSet {

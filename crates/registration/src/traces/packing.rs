@@ -74,7 +74,7 @@ async fn packed_in(edge: &Edge, caller: &Caller, parent: &str) -> Result<Vec<Vec
     if !links_are_fed(edge, LINKS_FED).await {
         return Err(Failure::new(Reason::Busy));
     }
-    let (parent, rights) = (parent.to_owned(), caller.rights.clone());
+    let (about, parent, rights) = (parent, parent.to_owned(), caller.rights.clone());
     let found = edge.reading.read(move |cold| {
         let parsed = Handle::new(parent.as_bytes());
         let parsed = parsed.map_err(|error| Failure::new(Reason::InvalidHandle).with("detail", error))?;
@@ -92,7 +92,7 @@ async fn packed_in(edge: &Edge, caller: &Caller, parent: &str) -> Result<Vec<Vec
     });
     let (children, permitted) = found.await?;
     if !permitted {
-        return Err(edge.deny(caller, Verb::Modify, b""));
+        return Err(edge.deny(caller, Verb::Modify, about.as_bytes()));
     }
     if children.len() > AGGREGATED {
         let problem = format!("holds more than {AGGREGATED} identifiers; name them, in several calls");
