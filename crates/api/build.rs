@@ -10,6 +10,7 @@ const FILES: &[&str] = &[
     "waymark/registration/v1/packages.proto",
     "waymark/registration/v1/templates.proto",
     "waymark/registration/v1/verdicts.proto",
+    "waymark/registration/v1/traces.proto",
     "waymark/operator/v1/operator.proto",
     "waymark/operator/v1/enterprises.proto",
 ];

@@ -85,6 +85,7 @@ pub fn open_over(
     let usage = Arc::new(usage);
     let visible = Arc::new(AtomicU64::new(store.last().serial.0));
     let (serials, published) = watch::channel(store.last().serial);
+    let (fed, fed_upto) = watch::channel(store.state().applied());
     let counters = Arc::new(Counters::default());
     let journal = Journal::new(store.identity().store_id, options.audit, audit);
     let audit = journal.shared_head();
@@ -100,6 +101,7 @@ pub fn open_over(
         usage: Arc::clone(&usage),
         visible: Arc::clone(&visible),
         serials,
+        fed,
         deletions,
         requests,
         counters: Arc::clone(&counters),
@@ -148,6 +150,7 @@ pub fn open_over(
         audit_options: options.audit,
         visible,
         published,
+        fed: fed_upto,
         counters,
         rule,
         limits,
@@ -188,6 +191,7 @@ struct Inner {
     audit_options: AuditOptions,
     visible: Arc<AtomicU64>,
     published: watch::Receiver<Serial>,
+    fed: watch::Receiver<Serial>,
     counters: Arc<Counters>,
     rule: CaseRule,
     limits: RecordLimits,
@@ -346,6 +350,13 @@ impl Catalog {
     #[must_use]
     pub fn serials(&self) -> watch::Receiver<Serial> {
         self.inner.published.clone()
+    }
+
+    /// Tells up to where the small state is fed: what is counted, and who links to whom. It follows [`serial`](Self::serial) closely and waits for
+    /// nobody; while the disk refuses it stays behind.
+    #[must_use]
+    pub fn fed(&self) -> watch::Receiver<Serial> {
+        self.inner.fed.clone()
     }
 
     /// The store beneath. Records made from templates are whole in it.

@@ -3,7 +3,7 @@
 use crate::command::{Outcome, RefusalCode};
 
 /// Every outcome, in order of its number.
-const OUTCOMES: [Outcome; 28] = [
+const OUTCOMES: [Outcome; 30] = [
     Outcome::Created,
     Outcome::Replaced,
     Outcome::Changed,
@@ -32,10 +32,12 @@ const OUTCOMES: [Outcome; 28] = [
     Outcome::Disclosed,
     Outcome::Recalled,
     Outcome::RecallLifted,
+    Outcome::Aggregated,
+    Outcome::Disaggregated,
 ];
 
 /// Every refusal, in order of its number.
-const REFUSALS: [RefusalCode; 45] = [
+const REFUSALS: [RefusalCode; 49] = [
     RefusalCode::AlreadyExistsSame,
     RefusalCode::AlreadyExistsDifferent,
     RefusalCode::NotFound,
@@ -81,6 +83,10 @@ const REFUSALS: [RefusalCode; 45] = [
     RefusalCode::WrongStep,
     RefusalCode::NotVerified,
     RefusalCode::Recalled,
+    RefusalCode::InvalidLink,
+    RefusalCode::InvalidAggregation,
+    RefusalCode::AlreadyAggregated,
+    RefusalCode::NotAggregated,
 ];
 
 impl Outcome {
@@ -116,6 +122,8 @@ impl Outcome {
             Self::Disclosed => 28,
             Self::Recalled => 29,
             Self::RecallLifted => 30,
+            Self::Aggregated => 32,
+            Self::Disaggregated => 33,
         }
     }
 
@@ -179,6 +187,10 @@ impl RefusalCode {
             Self::WrongStep => 43,
             Self::NotVerified => 44,
             Self::Recalled => 45,
+            Self::InvalidLink => 50,
+            Self::InvalidAggregation => 51,
+            Self::AlreadyAggregated => 52,
+            Self::NotAggregated => 53,
         }
     }
 

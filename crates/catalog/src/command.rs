@@ -9,6 +9,7 @@ use crate::access::{Principal, Token, TokenId};
 use crate::actor::Actor;
 use crate::business::BusinessCommand;
 use crate::config::REASON_BYTES;
+use crate::link::LinkCommand;
 use crate::prefixes::HomeName;
 use crate::range::RangeCommand;
 use crate::recall::NOTICE_BYTES;
@@ -147,6 +148,8 @@ pub enum Command {
     Template(Box<TemplateCommand>),
     /// Changes enterprises and the cases of their prefixes.
     Business(Box<BusinessCommand>),
+    /// Packs identifiers in another, or takes them out.
+    Link(Box<LinkCommand>),
     /// Writes a whole record from a template: its values are those the template says, and no others.
     PutFromTemplate {
         /// In the case it shall be kept in.
@@ -158,6 +161,18 @@ pub enum Command {
         /// What happens when the handle exists.
         mode: PutMode,
     },
+}
+
+impl From<LinkCommand> for Command {
+    fn from(command: LinkCommand) -> Self {
+        Self::Link(Box::new(command))
+    }
+}
+
+impl From<LinkCommand> for Order {
+    fn from(command: LinkCommand) -> Self {
+        Command::from(command).into()
+    }
 }
 
 impl From<TemplateCommand> for Command {
@@ -301,7 +316,7 @@ pub struct StepPlace {
 pub type StreamId = [u8; 16];
 
 impl Command {
-    /// The handle of the record it is about; `None` for commands about prefixes, principals, tokens and code packages.
+    /// The handle of the record it is about; `None` for commands about prefixes, principals, tokens and code packages, and about several records.
     #[must_use]
     pub fn handle(&self) -> Option<&[u8]> {
         match self {
@@ -325,6 +340,7 @@ impl Command {
             | Self::RevokeToken { .. }
             | Self::Range(_)
             | Self::Template(_)
+            | Self::Link(_)
             | Self::Business(_) => None,
         }
     }
@@ -355,6 +371,7 @@ impl Command {
                 handle.len() + template.handle_bytes() + COMMON_BYTES + of_fields.sum::<usize>()
             }
             Self::Business(command) => command.weight_bytes(),
+            Self::Link(command) => command.weight_bytes(),
         };
         payload + OVERHEAD_BYTES
     }
@@ -477,4 +494,8 @@ pub enum Outcome {
     Recalled,
     /// Something is recalled no more.
     RecallLifted,
+    /// Identifiers are packed in another.
+    Aggregated,
+    /// Identifiers are not packed in another any more.
+    Disaggregated,
 }

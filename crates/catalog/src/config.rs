@@ -409,6 +409,9 @@ impl Default for RangeLimits {
     }
 }
 
+/// Identifiers packed or taken out by one command: more than lie on a pallet, and well within one group of writes.
+pub const AGGREGATED: usize = 10_000;
+
 /// Enterprises of a node: each is held in memory, some 3 KiB, and the table is copied when one changes.
 pub const ENTERPRISES: Limit = Limit { default: 20_000, min: 1, max: 200_000 };
 

@@ -13,6 +13,7 @@ use crate::access::permit::Permit;
 use crate::command::{AddMode, Command, Expect, InvalidValue, Order, Outcome, PutMode, Refusal, Timestamps};
 use crate::config::RecordLimits;
 use crate::limits::{check_handle, check_record, check_values};
+use crate::link::check_links;
 use crate::prefixes::{key_of, prefix_of_key};
 use crate::recall::{check_notices, is_notice};
 use crate::record::{Stored, encode};
@@ -49,6 +50,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) current: Current<'a>,
     /// Its canonical key.
     pub(crate) key: &'a [u8],
+    /// How handles fold.
+    pub(crate) rule: CaseRule,
     /// Whether the node answers for the key.
     pub(crate) served: bool,
     /// Limits on what is written.
@@ -99,6 +102,7 @@ pub(crate) fn record_key(command: &Command, rule: CaseRule) -> Result<Option<Vec
         | Command::IssueToken { .. }
         | Command::RevokeToken { .. }
         | Command::Range(_)
+        | Command::Link(_)
         | Command::Business(_) => return Ok(None),
     };
     let handle = Handle::new(handle).map_err(Refusal::InvalidHandle)?;
@@ -168,8 +172,7 @@ fn put(new: &NewRecord<'_>, facts: &Facts<'_>) -> Result<Decision, Refusal> {
     let NewRecord { handle, values, timestamps, .. } = *new;
     let of_handle = check_handle(handle, facts.limits)?;
     check_served(facts)?;
-    let of_values = check_values(values.values(), facts.limits)?;
-    check_notices(values.values())?;
+    let of_values = check_new_values(values, facts)?;
     let warnings = of_handle.and(of_values).and(check_record(values, facts.limits)?);
     new.status.map_or(Ok(()), |status| status::check_reason(&status.reason))?;
     match facts.current {
@@ -228,8 +231,7 @@ fn put_over(
 fn add(values: &ValueSet, timestamps: Timestamps, mode: AddMode, facts: &Facts<'_>) -> Result<Decision, Refusal> {
     let (version, old) = existing(facts)?;
     check_not_empty(values)?;
-    let warnings = check_values(values.values(), facts.limits)?;
-    check_notices(values.values())?;
+    let warnings = check_new_values(values, facts)?;
     let mut result = ValueSet::default();
     for Pair { old, new } in merge(values_of(&old)?, values.values()) {
         match (old, new) {
@@ -253,8 +255,7 @@ fn add(values: &ValueSet, timestamps: Timestamps, mode: AddMode, facts: &Facts<'
 fn modify(values: &ValueSet, timestamps: Timestamps, facts: &Facts<'_>) -> Result<Decision, Refusal> {
     let (version, old) = existing(facts)?;
     check_not_empty(values)?;
-    let warnings = check_values(values.values(), facts.limits)?;
-    check_notices(values.values())?;
+    let warnings = check_new_values(values, facts)?;
     let mut result = ValueSet::default();
     for Pair { old, new } in merge(values_of(&old)?, values.values()) {
         match (old, new) {
@@ -321,6 +322,14 @@ fn values_of<'a>(stored: &Stored<'a>) -> Result<Values<'a>, Refusal> {
 
 fn check_served(facts: &Facts<'_>) -> Result<(), Refusal> {
     if facts.served { Ok(()) } else { Err(Refusal::NotServed { prefix: prefix_of_key(facts.key).to_vec() }) }
+}
+
+/// Checks each value that comes in, by itself.
+fn check_new_values(values: &ValueSet, facts: &Facts<'_>) -> Result<Warnings, Refusal> {
+    let warnings = check_values(values.values(), facts.limits)?;
+    check_notices(values.values())?;
+    check_links(values.values(), facts.key, facts.rule)?;
+    Ok(warnings)
 }
 
 fn check_not_empty(values: &ValueSet) -> Result<(), Refusal> {
@@ -444,7 +453,8 @@ mod tests {
             let permit = authorize(&Actor::operator(), command, &Access::default(), Timestamp(0))?;
             let key = record_key(command, CaseRule::Insensitive)?.unwrap();
             let current = self.current.as_ref().map_or(Current::Absent, Current::Live);
-            let facts = Facts { current, key: &key, served: self.served, limits: &self.limits, stamp: STAMP };
+            let rule = CaseRule::Insensitive;
+            let facts = Facts { current, key: &key, rule, served: self.served, limits: &self.limits, stamp: STAMP };
             decide(permit, &command.clone().into(), &facts)
         }
 

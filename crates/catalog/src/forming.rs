@@ -2,11 +2,13 @@
 
 mod access;
 mod business;
+mod links;
 mod ranges;
 mod requests;
 mod templates;
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use waymark_ident::CaseRule;
@@ -112,6 +114,8 @@ pub(crate) struct Forming {
     written: Counts,
     /// Requests accepted in this group.
     requests: BTreeMap<(u128, Arc<str>), Remembered>,
+    /// First entry of each command that wrote several records, by its last.
+    several: HashMap<usize, usize>,
 }
 
 impl Forming {
@@ -137,6 +141,7 @@ impl Forming {
             business_changed: false,
             written: Counts::new(),
             requests: BTreeMap::new(),
+            several: HashMap::new(),
         }
     }
 
@@ -249,6 +254,9 @@ impl Forming {
                     total +=
                         self.most_business_bytes(command, orders, actor, terms.rule) + most_item_bytes(&order.command);
                 }
+                Ok(None) if let Command::Link(command) = &order.command => {
+                    total += self.most_link_bytes(command, actor, terms, locator);
+                }
                 Ok(None) => {
                     total +=
                         self.most_access_bytes(&order.command, actor, terms.access) + most_item_bytes(&order.command);
@@ -278,6 +286,7 @@ impl Forming {
             (Command::Range(command), _) => self.change_ranges(permit, command, actor, terms),
             (Command::Template(command), key) => self.change_templates(permit, command, key.as_deref(), actor, terms),
             (Command::Business(command), _) => self.change_business(permit, command, actor, terms),
+            (Command::Link(command), _) => self.change_links(permit, command, actor, terms),
             (_, None) => self.change_access(permit, &order.command, actor, terms),
             (_, Some(key)) => self.change_record(permit, order, key, actor, terms),
         }
@@ -291,32 +300,18 @@ impl Forming {
         actor: &Arc<str>,
         terms: Terms<'_>,
     ) -> Result<Receipt, Refusal> {
-        if self.templates.is_record(&key) {
-            return Err(Refusal::TemplateRecord);
-        }
-        let made = self.made_from_template(order, &key)?;
-        let order = made.as_ref().unwrap_or(order);
-        let inherited = self.inherited(&order.command, &key)?;
-        let facts = Facts {
-            current: inherited.as_ref().map_or_else(|| self.overlay.current(&key), Current::Live),
-            key: &key,
-            served: self.prefixes.serves(&key),
-            limits: terms.limits,
-            stamp: u32::try_from(self.time.0 / 1000).unwrap_or(u32::MAX),
-        };
-        let previous = self.overlay.previous(&key);
-        match decide(permit, order, &facts)? {
+        match self.decide_record(permit, order, &key, terms)? {
             Decision::Keep { serial, time, content } => {
                 Ok(Receipt { serial, time, content, outcome: Outcome::Same, warnings: Warnings::NONE, repeated: false })
             }
             Decision::Write { body, content, outcome, warnings } => {
-                self.count_write(permit, actor, terms)?;
-                let (entry, serial) = self.draft(EntryKind::PUT, key.clone(), previous, body.clone(), actor);
-                self.overlay.change(&key, entry, Version { serial, time: self.time, body });
+                self.count_writes(1, permit, actor, terms)?;
+                let serial = self.draft_record(key, body, actor);
                 Ok(Receipt { serial, time: self.time, content, outcome, warnings, repeated: false })
             }
             Decision::Delete => {
-                self.count_write(permit, actor, terms)?;
+                self.count_writes(1, permit, actor, terms)?;
+                let previous = self.overlay.previous(&key);
                 let (entry, serial) = self.draft(EntryKind::DELETE, key.clone(), previous, Vec::new(), actor);
                 self.overlay.delete(&key, entry, serial);
                 Ok(self.plain_receipt(serial, Outcome::Deleted))
@@ -324,16 +319,43 @@ impl Forming {
         }
     }
 
-    /// Counts a write that is about to be drafted, unless the actor has had as many as it may today.
-    fn count_write(&mut self, permit: Permit, actor: &Arc<str>, terms: Terms<'_>) -> Result<(), Refusal> {
-        let here = self.written.get(actor).copied().unwrap_or(0);
+    /// What an order means for the record of `key`, as it is now.
+    fn decide_record(&self, permit: Permit, order: &Order, key: &[u8], terms: Terms<'_>) -> Result<Decision, Refusal> {
+        if self.templates.is_record(key) {
+            return Err(Refusal::TemplateRecord);
+        }
+        let made = self.made_from_template(order, key)?;
+        let order = made.as_ref().unwrap_or(order);
+        let inherited = self.inherited(&order.command, key)?;
+        let facts = Facts {
+            current: inherited.as_ref().map_or_else(|| self.overlay.current(key), Current::Live),
+            key,
+            rule: terms.rule,
+            served: self.prefixes.serves(key),
+            limits: terms.limits,
+            stamp: u32::try_from(self.time.0 / 1000).unwrap_or(u32::MAX),
+        };
+        decide(permit, order, &facts)
+    }
+
+    /// Adds the entry of a record as it shall stand.
+    fn draft_record(&mut self, key: Vec<u8>, body: Vec<u8>, actor: &Arc<str>) -> Serial {
+        let previous = self.overlay.previous(&key);
+        let (entry, serial) = self.draft(EntryKind::PUT, key.clone(), previous, body.clone(), actor);
+        self.overlay.change(&key, entry, Version { serial, time: self.time, body });
+        serial
+    }
+
+    /// Counts writes that are about to be drafted, unless the actor may not have as many today.
+    fn count_writes(&mut self, writes: u64, permit: Permit, actor: &Arc<str>, terms: Terms<'_>) -> Result<(), Refusal> {
+        let here = self.written.get(actor).copied().unwrap_or(0).saturating_add(writes);
         if let Some(quota) = permit.daily_quota()
-            && terms.usage.on(self.day(), actor).saturating_add(here) >= quota
+            && terms.usage.on(self.day(), actor).saturating_add(here) > quota
         {
             return Err(Refusal::QuotaExceeded { quota, until: self.day().end() });
         }
         if is_principal_name(actor) {
-            self.written.insert(Arc::clone(actor), here + 1);
+            self.written.insert(Arc::clone(actor), here);
         }
         Ok(())
     }
@@ -463,6 +485,16 @@ impl Forming {
     pub(crate) fn entry_of(&self, serial: Serial) -> Option<(usize, &Draft)> {
         let entry = usize::try_from(serial.0.checked_sub(self.first.0)?).ok()?;
         self.drafts.get(entry).map(|(draft, _)| (entry, draft))
+    }
+
+    /// The entries of a command whose receipt names entry number `last`: that one, or those of all the records it wrote.
+    pub(crate) fn entries_upto(&self, last: usize) -> RangeInclusive<usize> {
+        self.several.get(&last).copied().unwrap_or(last)..=last
+    }
+
+    /// Entry number `entry` of the group.
+    pub(crate) fn entry(&self, entry: usize) -> Option<&Draft> {
+        self.drafts.get(entry).map(|(draft, _)| draft)
     }
 
     /// Puts the entries into the store's form.

@@ -34,6 +34,7 @@ mod forming;
 mod history;
 pub mod import;
 mod limits;
+pub mod link;
 mod locate;
 mod mark;
 mod overlay;

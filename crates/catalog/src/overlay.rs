@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use waymark_store::{EntryKind, Place, Serial};
 
 use crate::decide::{Current, Version};
+use crate::link::Link;
+use crate::link::index::links_in;
 use crate::locate::{Located, Locator};
 use crate::record::Stored;
 use crate::values::ContentHash;
@@ -16,6 +18,8 @@ pub(crate) struct Overlay {
     keys: HashMap<Vec<u8>, KeyState>,
     /// Content of the records that entries of the group replaced, by number of the entry.
     replaced: HashMap<usize, ContentHash>,
+    /// Links of those records, where they held some.
+    replaced_links: HashMap<usize, Vec<Link>>,
     /// Bytes of the records that were loaded.
     loaded_bytes: usize,
 }
@@ -37,6 +41,10 @@ enum Held {
 }
 
 impl Held {
+    fn links(&self) -> Vec<Link> {
+        if let Self::Live(version) = self { links_in(&version.body) } else { Vec::new() }
+    }
+
     fn content(&self) -> Option<ContentHash> {
         let Self::Live(version) = self else { return None };
         Some(ContentHash::of(Stored::parse(&version.body).ok()?.values().ok()?))
@@ -127,12 +135,21 @@ impl Overlay {
             if let Some(content) = former.content() {
                 self.replaced.insert(entry, content);
             }
+            let links = former.links();
+            if !links.is_empty() {
+                self.replaced_links.insert(entry, links);
+            }
         }
     }
 
     /// Content of the record that entry number `entry` of the group replaced or deleted.
     pub(crate) fn replaced(&self, entry: usize) -> Option<ContentHash> {
         self.replaced.get(&entry).copied()
+    }
+
+    /// Links of the record that entry number `entry` of the group replaced or deleted.
+    pub(crate) fn replaced_links(&self, entry: usize) -> &[Link] {
+        self.replaced_links.get(&entry).map_or(&[], |links| links)
     }
 
     /// What has to be published, once per changed key, in no order.

@@ -1,5 +1,5 @@
-//! What is kept in the store's small state: homed prefixes, marks, how many records each prefix and code package has, and what
-//! each principal wrote on which day.
+//! What is kept in the store's small state: homed prefixes, marks, how many records each prefix and code package has, what
+//! each principal wrote on which day, and which identifiers link to which.
 //!
 //! The state is fed from the log, by the writer after it acknowledged, or at start from where the state is. It lags at most
 //! by what is not fed yet, is never asked for a decision, and can be made anew from the log at any time.
@@ -13,6 +13,7 @@
 //! | 10 requests | id(16) principal | the body of the request's note |
 //! | 12 own records | u32 number of a package, big-endian, prefix, folded | u64 number of live records among its codes, big-endian |
 //! | 11 horizons | `'P'` principal, or `'F'` for all | u64 milliseconds since 1970, big-endian: unknown request ids made by then are too old |
+//! | 13 links | target, folded, 00, relation, source, folded; see [`crate::link::index`] | empty |
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;

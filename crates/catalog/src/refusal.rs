@@ -6,6 +6,7 @@ use waymark_ident::HandleError;
 use waymark_store::{Serial, Timestamp};
 
 use crate::business::{CaseState, EnterpriseId, StepKind};
+use crate::link::LinkError;
 use crate::range::{CodeState, RangeName, Span};
 use crate::template::{FieldProblem, TemplateName};
 use crate::values::{ContentHash, ValueSetError};
@@ -278,6 +279,46 @@ pub enum Refusal {
         /// Which.
         enterprise: EnterpriseId,
     },
+    /// A value of a link type is no link.
+    #[error("value {index}, a link, {problem}")]
+    InvalidLink {
+        /// Index of the value.
+        index: u32,
+        /// What is wrong with it.
+        problem: LinkError,
+    },
+    /// What is to be packed or taken out is not what it may be.
+    #[error("{field} {problem}")]
+    InvalidAggregation {
+        /// Which field.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: Box<str>,
+    },
+    /// A child is in another parent.
+    #[error("{} is packed in {parent} already", String::from_utf8_lossy(.child))]
+    AlreadyAggregated {
+        /// The child as asked for.
+        child: Box<[u8]>,
+        /// What it is packed in.
+        parent: Box<str>,
+    },
+    /// A child is not in the parent.
+    #[error("{} is not packed in {parent}", String::from_utf8_lossy(.child))]
+    NotAggregated {
+        /// The child as asked for.
+        child: Box<[u8]>,
+        /// What it should be packed in.
+        parent: Box<str>,
+    },
+    /// One of several identifiers stands against what was asked of all of them.
+    #[error("{}: {refusal}", String::from_utf8_lossy(.child))]
+    OfChild {
+        /// The identifier as asked for.
+        child: Box<[u8]>,
+        /// Why it does.
+        refusal: Box<Self>,
+    },
     /// What was submitted contradicts itself: a defect of the door it came through. Nothing of the submission was done.
     #[error("the submission {problem}")]
     InvalidSubmission {
@@ -423,6 +464,14 @@ pub enum RefusalCode {
     NotVerified,
     /// See [`Refusal::Recalled`].
     Recalled,
+    /// See [`Refusal::InvalidLink`].
+    InvalidLink,
+    /// See [`Refusal::InvalidAggregation`].
+    InvalidAggregation,
+    /// See [`Refusal::AlreadyAggregated`].
+    AlreadyAggregated,
+    /// See [`Refusal::NotAggregated`].
+    NotAggregated,
 }
 
 impl RefusalCode {
@@ -475,6 +524,10 @@ impl RefusalCode {
             Self::WrongStep => "wrong-step",
             Self::NotVerified => "not-verified",
             Self::Recalled => "recalled",
+            Self::InvalidLink => "invalid-link",
+            Self::InvalidAggregation => "invalid-aggregation",
+            Self::AlreadyAggregated => "already-aggregated",
+            Self::NotAggregated => "not-aggregated",
         }
     }
 }
@@ -529,6 +582,11 @@ impl Refusal {
             Self::WrongStep { .. } => RefusalCode::WrongStep,
             Self::NotVerified { .. } => RefusalCode::NotVerified,
             Self::Recalled => RefusalCode::Recalled,
+            Self::InvalidLink { .. } => RefusalCode::InvalidLink,
+            Self::InvalidAggregation { .. } => RefusalCode::InvalidAggregation,
+            Self::AlreadyAggregated { .. } => RefusalCode::AlreadyAggregated,
+            Self::NotAggregated { .. } => RefusalCode::NotAggregated,
+            Self::OfChild { refusal, .. } => refusal.code(),
         }
     }
 }

@@ -10,7 +10,7 @@ use waymark_store::{
     CommitError, EntryKind, FollowError, Group, KeyRecord, Place, ReadError, Serial, StateError, Store, Timestamp,
 };
 
-use self::feeding::{feed_state, load_from_state};
+use self::feeding::{ToldBy, feed_state, load_from_state};
 use crate::access::load::LoadedAccess;
 use crate::access::{self, Access, AccessLoadError};
 use crate::audit::{AuditHead, HeadError, find_head};
@@ -258,8 +258,9 @@ pub(crate) fn load(store: &Arc<dyn Store>, found: Found, options: &Options) -> R
     let (mut index, shared, deletions) = load_index(store, options, &mut recovery)?;
     recovery.entries = shared.statistics().entries;
     let ranges = Arc::new(ranges);
-    feed_state(store.as_ref(), &options.requests, &ranges, &mut recovery)?;
-    let (usage, requests) = load_from_state(store.as_ref(), options.requests, &ranges, &mut recovery)?;
+    let told_by = ToldBy { ranges: &ranges, rule: options.case };
+    feed_state(store.as_ref(), &options.requests, told_by, &mut recovery)?;
+    let (usage, requests) = load_from_state(store.as_ref(), options.requests, told_by, &mut recovery)?;
     if options.warm == Warm::BeforeOpen {
         let hash_key = shared.hash_key().clone();
         warm(store.as_ref(), options.resident_budget_bytes, |records| {

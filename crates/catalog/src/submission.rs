@@ -1,6 +1,6 @@
 //! What a submission has to be, whatever the data is, and how one is taken apart.
 
-use crate::command::{Refusal, StepPlace, StreamStep, Submission};
+use crate::command::{Command, Refusal, StepPlace, StreamStep, Submission};
 
 impl Submission {
     /// Makes sure that a step of a stream and a request id fit the orders they come with.
@@ -20,6 +20,10 @@ impl Submission {
         }
         if self.request.is_some() && (self.orders.len() != 1 || self.stream.is_some()) {
             return refuse("has a request id and not just one order");
+        }
+        // What it can take is counted by the records as they are before it.
+        if self.orders.len() > 1 && self.orders.iter().any(|order| matches!(order.command, Command::Link(_))) {
+            return refuse("packs identifiers or takes them out beside other orders");
         }
         Ok(())
     }
@@ -59,7 +63,8 @@ const REQUEST_ID_VERSION: usize = 7;
 mod tests {
     use super::*;
     use crate::actor::Actor;
-    use crate::command::{Command, Request, StreamStep};
+    use crate::command::{Request, StreamStep};
+    use crate::link::LinkCommand;
 
     fn submission(orders: usize) -> Submission {
         Submission::new(&Actor::operator(), vec![Command::Delete { handle: b"1/x".to_vec() }; orders])
@@ -76,6 +81,13 @@ mod tests {
         assert_eq!(submission(2).as_step(step(5, 9, false)).check(), Ok(()));
         assert!(refused(&submission(2).as_step(step(5, 8, true))));
         assert!(refused(&submission(2).as_step(step(u64::MAX, 1, true))));
+    }
+
+    #[test]
+    fn packing_stands_alone() {
+        let pack = || Command::from(LinkCommand::Aggregate { parent: b"1/box".to_vec(), children: Vec::new() });
+        assert_eq!(Submission::new(&Actor::operator(), [pack()]).check(), Ok(()));
+        assert!(refused(&Submission::new(&Actor::operator(), [Command::Delete { handle: b"1/x".to_vec() }, pack()])));
     }
 
     #[test]

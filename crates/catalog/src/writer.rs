@@ -20,6 +20,7 @@ use crate::command::{Receipt, Refusal, Submission};
 use crate::config::{AccessLimits, BusinessLimits, RangeLimits, RecordLimits, WriterLimits};
 use crate::deletions::Deletions;
 use crate::forming::{Forming, Marks, Tables, Terms, TooMuch};
+use crate::link::index::note_links;
 use crate::locate::Locator;
 use crate::overlay::Publication;
 use crate::prefixes::Prefixes;
@@ -83,6 +84,8 @@ pub(crate) struct Parts {
     pub(crate) usage: Arc<Usage>,
     pub(crate) visible: Arc<AtomicU64>,
     pub(crate) serials: watch::Sender<Serial>,
+    /// Up to where the small state is fed.
+    pub(crate) fed: watch::Sender<Serial>,
     pub(crate) deletions: Deletions,
     pub(crate) requests: Requests,
     pub(crate) counters: Arc<Counters>,
@@ -436,6 +439,10 @@ impl Writer {
             self.projector.note(draft.kind, serial, draft.previous.replaced(), &draft.key, &draft.body);
             last = Some(serial);
         }
+        for (entry, (_, draft)) in forming.entries().enumerate() {
+            let before = forming.overlay.replaced_links(entry);
+            note_links(&mut self.projector, self.parts.rule, &draft.key, before, &draft.body);
+        }
         for (principal, writes) in forming.written() {
             self.projector.note_writes(forming.day(), principal, *writes);
         }
@@ -443,10 +450,14 @@ impl Writer {
         for (id, principal, what) in forming.remembered() {
             self.parts.requests.remember(forming.time(), principal, id, what, &mut self.projector);
         }
-        if let Some(last) = last
-            && self.projector.apply(self.parts.store.state(), last).is_err()
-        {
-            self.parts.counters.state_failures.fetch_add(1, Ordering::Relaxed);
+        let Some(last) = last else { return };
+        match self.projector.apply(self.parts.store.state(), last) {
+            Ok(()) => {
+                self.parts.fed.send_replace(last);
+            }
+            Err(_) => {
+                self.parts.counters.state_failures.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 }

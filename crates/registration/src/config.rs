@@ -105,6 +105,22 @@ pub const PAGE: usize = 100;
 /// Items of a page at most. Not an operator's choice: part of the interface.
 pub const PAGE_MAX: usize = 1_000;
 
+/// Links between the identifier a trace begins with and the last when the caller does not say: more than lie between an item and a ship's hold. Not an
+/// operator's choice: part of the interface.
+pub const TRACE_DEPTH: u32 = 16;
+
+/// The same at most. Not an operator's choice: part of the interface.
+pub const TRACE_DEPTH_MAX: u32 = 64;
+
+/// Identifiers of a trace when the caller does not say. Not an operator's choice: part of the interface.
+pub const TRACE_NODES: usize = 1_000;
+
+/// The same at most. Not an operator's choice: part of the interface.
+pub const TRACE_NODES_MAX: usize = 10_000;
+
+/// How long a trace waits for the links of what was acknowledged before it. They are there within moments unless the disk refuses.
+pub(crate) const LINKS_FED: Duration = Duration::from_secs(2);
+
 /// Bytes of a page's values, after which it ends early. Default: half a message, since one record more always fits.
 pub const PAGE_BYTES: Limit<usize> = Limit { default: 2 * MIB, min: 256 * KIB, max: 32 * MIB };
 

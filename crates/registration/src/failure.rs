@@ -9,6 +9,7 @@ use prost_types::Timestamp as ProtoTime;
 use tonic::Status;
 use tonic_types::{ErrorDetails, StatusExt as _};
 use waymark_api::registration::v1;
+use waymark_catalog::link::LINK_TYPE;
 use waymark_catalog::template::FieldProblem;
 use waymark_catalog::{ContentHash, FetchError, Refusal, RefusalCode, Serial, SubmitError, Timestamp, WriteError};
 
@@ -30,6 +31,8 @@ struct Facts {
     violations: Vec<Violation>,
     current: Option<(Serial, Option<ContentHash>)>,
     retry: Option<Retry>,
+    /// The one of several identifiers it is about.
+    child: Option<String>,
 }
 
 /// A field that is wrong.
@@ -78,6 +81,13 @@ impl Failure {
     #[must_use]
     pub(crate) fn about(self, what: &str) -> Self {
         if self.reason == Reason::NotFound { Self::new(Reason::NotFound).with("what", what) } else { self }
+    }
+
+    /// Says which of several identifiers it is about.
+    #[must_use]
+    fn of_child(mut self, child: String) -> Self {
+        self.facts.child = Some(child);
+        self
     }
 
     /// Says when to come back.
@@ -151,6 +161,9 @@ impl Failure {
                 all.insert("current_content_hash".to_owned(), content.to_string());
             }
         }
+        if let Some(child) = &self.facts.child {
+            all.insert("child".to_owned(), child.clone());
+        }
         if let Some(retry) = self.facts.retry {
             all.insert("retry_at_ms".to_owned(), retry.at.0.to_string());
         }
@@ -165,7 +178,12 @@ impl Failure {
     /// What is wrong.
     #[must_use]
     pub fn cause(&self, language: Language) -> String {
-        self.fill(self.reason.row().cause, language)
+        let cause = self.fill(self.reason.row().cause, language);
+        match (&self.facts.child, language) {
+            (None, _) => cause,
+            (Some(child), Language::English) => format!("{child}: {cause}"),
+            (Some(child), Language::Chinese) => format!("{child}：{cause}"),
+        }
     }
 
     /// What to do about it.
@@ -343,6 +361,24 @@ impl Failure {
             Refusal::InvalidBusiness { field, problem } => {
                 new(Reason::InvalidBusiness).with("field", field).with("detail", problem)
             }
+            Refusal::InvalidLink { index, problem } => {
+                let violation =
+                    Violation { field: format!("values[{index} {LINK_TYPE}]"), description: problem.to_string() };
+                new(Reason::InvalidLink).with("index", index).with("detail", problem).violating([violation])
+            }
+            Refusal::InvalidAggregation { field, problem } => {
+                let violation = Violation { field: (*field).to_owned(), description: problem.to_string() };
+                new(Reason::InvalidAggregation).with("field", field).with("detail", problem).violating([violation])
+            }
+            Refusal::AlreadyAggregated { child, parent } => {
+                new(Reason::AlreadyAggregated).with("child", String::from_utf8_lossy(child)).with("parent", parent)
+            }
+            Refusal::NotAggregated { child, parent } => {
+                new(Reason::NotAggregated).with("child", String::from_utf8_lossy(child)).with("parent", parent)
+            }
+            Refusal::OfChild { child, refusal } => {
+                Self::of_refusal(refusal, now).of_child(String::from_utf8_lossy(child).into_owned())
+            }
             Refusal::DocumentTaken => new(Reason::DocumentTaken),
             Refusal::PrefixTaken => new(Reason::PrefixTaken),
             Refusal::WrongStep { state, step } => {
@@ -383,6 +419,10 @@ impl Failure {
             RefusalCode::WrongStep => Reason::WrongStep,
             RefusalCode::NotVerified => Reason::NotVerified,
             RefusalCode::Recalled => Reason::Recalled,
+            RefusalCode::InvalidLink => Reason::InvalidLink,
+            RefusalCode::InvalidAggregation => Reason::InvalidAggregation,
+            RefusalCode::AlreadyAggregated => Reason::AlreadyAggregated,
+            RefusalCode::NotAggregated => Reason::NotAggregated,
             RefusalCode::RequestReused => Reason::RequestReused,
             RefusalCode::RequestExpired => Reason::IdempotencyExpired,
             RefusalCode::RequestFromFuture => Reason::RequestFromFuture,
@@ -473,6 +513,15 @@ mod tests {
         let told = Failure::of_refusal(&Refusal::Withdrawn { revoked: false }, Timestamp(0));
         assert_eq!(told.metadata()["state"], "suspended", "programs read one language");
         assert_eq!(told.cause(Language::English), "the identifier is suspended");
+    }
+
+    #[test]
+    fn what_stands_against_one_of_several_names_it_in_both_languages() {
+        let refusal = Refusal::OfChild { child: b"88.1/x".as_slice().into(), refusal: Box::new(Refusal::NotFound) };
+        let told = Failure::of_refusal(&refusal, Timestamp(0));
+        assert_eq!((told.reason(), &*told.metadata()["child"]), (Reason::NotFound, "88.1/x"));
+        assert_eq!(told.cause(Language::English), "88.1/x: there is no such identifier");
+        assert_eq!(told.cause(Language::Chinese), "88.1/x：没有这样的对象：标识");
     }
 
     #[test]

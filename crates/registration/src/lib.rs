@@ -10,6 +10,7 @@
 //! | `convert` | words of the interface to words of the catalog and back |
 //! | `reading` | identifiers, lists, histories, the change feed, for whom the rights allow |
 //! | `upload` | streams of changes: items in, outcomes out, in order |
+//! | `traces` | links followed up and down, for whom the rights allow |
 //! | `grpc` | the services of `proto/` |
 //! | `http` | the same by HTTP and JSON |
 //! | `jobs` | uploads that the node works off by itself |
@@ -32,6 +33,7 @@ mod reading;
 pub mod reasons;
 #[doc(hidden)]
 pub mod request_forms;
+mod traces;
 mod upload;
 
 pub use config::Limits;

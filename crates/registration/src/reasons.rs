@@ -188,6 +188,19 @@ reasons! {
     Recalled "RECALLED" FailedPrecondition 409
         { "it is recalled, and this change would take the notice of that away" "该对象处于召回状态，此变更会去除召回告知" }
         { "lift the recall first, if there is no more danger" "如已无危险，请先解除召回" }
+    // About links.
+    InvalidLink "INVALID_LINK" InvalidArgument 400
+        { "value {index} is no link: it {detail}" "值 {index} 不是有效的关联：{detail}" }
+        { "write a relation (part-of, made-from, packed-in), a space, and another identifier" "请写作：关系（part-of、made-from、packed-in）、一个空格、另一个标识" }
+    InvalidAggregation "INVALID_AGGREGATION" InvalidArgument 400
+        { "{field} {detail}" "{field}：{detail}" }
+        { "correct the field and send it again; nothing was packed or taken out" "按字段问题更正后重新发送；未做任何装入或取出" }
+    AlreadyAggregated "ALREADY_AGGREGATED" FailedPrecondition 409
+        { "{child} is packed in {parent}; nothing was packed" "{child} 已装入 {parent}；未做任何装入" }
+        { "take it out of {parent} first, or leave it out" "请先将其从 {parent} 取出，或不包含它" }
+    NotAggregated "NOT_AGGREGATED" FailedPrecondition 409
+        { "{child} is not packed in {parent}; nothing was taken out" "{child} 未装入 {parent}；未做任何取出" }
+        { "trace {parent} down for what is in it, or leave {child} out" "请向下追溯 {parent} 查看其内容，或不包含 {child}" }
     // About enterprises and their prefixes.
     DocumentTaken "DOCUMENT_TAKEN" AlreadyExists 409
         { "another enterprise is registered with this document" "该证件已由另一企业登记" }
@@ -336,6 +349,7 @@ const WORDS: &[(&str, &str)] = &[
     ("token", "令牌"),
     ("job", "任务"),
     ("prefix", "前缀"),
+    ("child", "装入的标识"),
     ("suspended", "已暂停"),
     ("revoked", "已吊销"),
 ];

@@ -172,7 +172,21 @@ pub trait State: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// Damage or a refusing disk.
-    fn scan(&self, tree: Tree, prefix: &[u8], visit: &mut ValueVisitor<'_>) -> Result<(), StateError>;
+    fn scan(&self, tree: Tree, prefix: &[u8], visit: &mut ValueVisitor<'_>) -> Result<(), StateError> {
+        self.scan_after(tree, prefix, b"", visit)
+    }
+
+    /// As [`scan`](Self::scan), for the keys greater than `after`; all of them where that is empty. Costs nothing for those before.
+    ///
+    /// # Errors
+    /// Damage or a refusing disk.
+    fn scan_after(
+        &self,
+        tree: Tree,
+        prefix: &[u8],
+        after: &[u8],
+        visit: &mut ValueVisitor<'_>,
+    ) -> Result<(), StateError>;
 
     /// Forgets everything; the applied serial is [`Serial::NONE`] afterwards.
     ///

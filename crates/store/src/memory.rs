@@ -303,11 +303,22 @@ impl State for MemoryState {
         Ok(self.read().values.get(&(tree, key.to_vec())).cloned())
     }
 
-    fn scan(&self, tree: Tree, prefix: &[u8], visit: &mut ValueVisitor<'_>) -> Result<(), StateError> {
+    fn scan_after(
+        &self,
+        tree: Tree,
+        prefix: &[u8],
+        after: &[u8],
+        visit: &mut ValueVisitor<'_>,
+    ) -> Result<(), StateError> {
+        let from = if after <= prefix {
+            Bound::Included((tree, prefix.to_vec()))
+        } else {
+            Bound::Excluded((tree, after.to_vec()))
+        };
         for ((_, key), value) in self
             .read()
             .values
-            .range((tree, prefix.to_vec())..)
+            .range((from, Bound::Unbounded))
             .take_while(|((found, key), _)| *found == tree && key.starts_with(prefix))
         {
             if visit(key, value).is_break() {

@@ -4,6 +4,7 @@
 //! key `0x01 tree key...` one value. A value is followed by its checksum, so that bytes sled would hand out damaged are not. The summary
 //! counts the values and adds up their checksums, so that values sled would lose are missed.
 
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
@@ -222,9 +223,22 @@ impl State for SledState {
         unseal(&key, &stored).map(|value| Some(value.to_vec())).map_err(StateError::Damaged)
     }
 
-    fn scan(&self, tree: Tree, prefix: &[u8], visit: &mut ValueVisitor<'_>) -> Result<(), StateError> {
-        for item in self.db.scan_prefix(value_key(tree, prefix)) {
+    fn scan_after(
+        &self,
+        tree: Tree,
+        prefix: &[u8],
+        after: &[u8],
+        visit: &mut ValueVisitor<'_>,
+    ) -> Result<(), StateError> {
+        let wanted = value_key(tree, prefix);
+        let after = value_key(tree, after);
+        // A key is never less than what it begins with.
+        let from = if after <= wanted { Bound::Included(wanted.clone()) } else { Bound::Excluded(after) };
+        for item in self.db.range((from, Bound::Unbounded)) {
             let (key, stored) = item.map_err(StateError::Sled)?;
+            if !key.starts_with(&wanted) {
+                break;
+            }
             let value = unseal(&key, &stored).map_err(StateError::Damaged)?;
             if visit(key.get(2..).unwrap_or_default(), value).is_break() {
                 break;

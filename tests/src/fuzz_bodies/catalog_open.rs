@@ -182,6 +182,7 @@ fn one_by_one(catalog: &Catalog, cold: &mut ColdReader, records: &BTreeMap<Vec<u
         if let Lookup::Record(resident) = view.find_one(view.key(&handle, &mut room)) {
             assert_eq!(resident, stored, "in memory as on disk");
         }
+        cold.linked_to(&handle, None, &mut |_, _, _| ControlFlow::Continue(())).expect("memory gives everything");
         let newest = cold.history(&handle, None, 3).map(|versions| versions.first().map(|version| version.serial));
         assert!(newest.is_err() || newest.is_ok_and(|newest| newest == Some(record.serial)));
     }

@@ -1,5 +1,6 @@
 //! Handle values and the data of their types.
 
+use waymark_catalog::link::Link;
 use waymark_wire::crypto::{DigestAlgorithm, PublicKey};
 use waymark_wire::types::{AdminPermissions, AdminRecord, Site, SiteBuf, ValueList};
 use waymark_wire::{Reader, Reference, ValueBuf, ValueRef, Values, is_admin_type, type_matches};
@@ -14,6 +15,7 @@ pub fn value(input: &[u8]) {
     site(input);
     permission_texts(input);
     public_key(input);
+    link(input);
 }
 
 fn one_value(input: &[u8]) {
@@ -35,6 +37,7 @@ fn one_value(input: &[u8]) {
         value_list(data);
         site(data);
         public_key(data);
+        link(data);
     }
 }
 
@@ -89,6 +92,12 @@ fn public_key(data: &[u8]) {
         assert_eq!((again.algorithm(), again.bits()), (key.algorithm(), key.bits()));
         assert_eq!(again.to_pem(), Some(pem));
     }
+}
+
+fn link(data: &[u8]) {
+    let Ok(link) = Link::parse(data) else { return };
+    assert_eq!(link.to_string().as_bytes(), data, "there is one way to write a link");
+    assert!(!link.target.contains('\0'), "what stands between the parts of a key of the index is in none of them");
 }
 
 fn permission_texts(text: &[u8]) {

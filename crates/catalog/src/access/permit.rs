@@ -16,6 +16,7 @@
 //! | export, lease, reconcile codes | print |
 //! | templates | template |
 //! | put from a template | as put |
+//! | pack identifiers or take them out | modify, under the prefixes of all of them |
 //! | write an enterprise, ask for a prefix, read or forget what is said of people | apply |
 //! | verify an enterprise; review, approve, reject, suspend, resume a prefix | review |
 //! | confirm for the top-level node, host, delegate, delete a prefix | home |
@@ -119,6 +120,7 @@ pub fn authorize(actor: &Actor, command: &Command, access: &Access, now: Timesta
             Command::Range(command) => rights.covers(&command.folded_prefix()),
             Command::Template(command) => rights.covers(&folded(command.prefix())),
             Command::Business(command) => rights.reaches_business(command),
+            Command::Link(command) => command.children().iter().all(|child| rights.covers(&prefix_of(child))),
         };
     if !permitted {
         return Err(Refusal::NotPermitted);
@@ -172,7 +174,9 @@ fn verbs_of(command: &Command) -> Verbs {
             (PutMode::Replace, false) => &[Verb::Create, Verb::Modify, Verb::Suspend],
             (PutMode::Replace, true) => &[Verb::Create, Verb::Modify, Verb::Revoke],
         },
-        Command::AddValues { .. } | Command::ModifyValues { .. } | Command::RemoveValues { .. } => &[Verb::Modify],
+        Command::AddValues { .. } | Command::ModifyValues { .. } | Command::RemoveValues { .. } | Command::Link(_) => {
+            &[Verb::Modify]
+        }
         Command::Delete { .. } => &[Verb::Delete],
         Command::Suspend { .. } | Command::Resume { .. } | Command::Recall { .. } | Command::LiftRecall { .. } => {
             &[Verb::Suspend]

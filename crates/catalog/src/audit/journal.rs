@@ -11,6 +11,7 @@ use crate::actor::Actor;
 use crate::command::{Command, Receipt, Refusal, Submission};
 use crate::config::{AuditOptions, NOTE_ITEMS_BYTES};
 use crate::forming::Forming;
+use crate::record::Stored;
 use crate::reserved::is_reserved;
 use crate::values::ContentHash;
 use crate::varint;
@@ -151,6 +152,16 @@ impl Journal {
 /// Refusals that could not be written are tried again after this many milliseconds, or with the next group that is committed.
 const RETRY_MS: u64 = 10_000;
 
+/// What an item says beside its entry.
+struct Told<'a> {
+    actor: &'a Actor,
+    verb: Verb,
+    key: &'a [u8],
+    done: Done,
+    /// Whether it says what an entry that is no record holds.
+    says_content: bool,
+}
+
 /// Items of a group, in as many sections as there will be notes.
 #[derive(Default)]
 struct Sections {
@@ -161,26 +172,45 @@ struct Sections {
 }
 
 impl Sections {
-    /// Adds the item of a command that changed something.
+    /// Adds the items of a command that changed something: one, or one for each record where it is about several.
     fn note(&mut self, actor: &Actor, command: &Command, receipt: &Receipt, forming: &Forming) {
         let Some(done) = Done::of(receipt.outcome).filter(|_| !receipt.repeated) else { return };
-        let Some((entry, draft)) = forming.entry_of(receipt.serial) else { return };
+        let Some((last, _)) = forming.entry_of(receipt.serial) else { return };
+        let subject = subject(command);
+        let verb = Verb::of(command);
+        if !matches!(command, Command::Link(_)) {
+            let told =
+                Told { actor, verb, key: &subject, done, says_content: !matches!(command, Command::Home { .. }) };
+            self.note_entry(&told, last, Some(receipt.content), forming);
+            return;
+        }
+        for entry in forming.entries_upto(last) {
+            let stored = forming.entry(entry).and_then(|draft| Stored::parse(&draft.body).ok());
+            let content = stored.and_then(|stored| stored.values().ok()).map(ContentHash::of);
+            let key = stored.map_or(&*subject, |stored| stored.handle());
+            self.note_entry(&Told { actor, verb, key, done, says_content: true }, entry, content, forming);
+        }
+    }
+
+    /// Adds the item of one entry; `content` is that of the record it writes, if it writes one.
+    fn note_entry(&mut self, told: &Told<'_>, entry: usize, content: Option<ContentHash>, forming: &Forming) {
+        let Some(draft) = forming.entry(entry) else { return };
         let after = match draft.kind {
             EntryKind::PUT if !is_reserved(&draft.key) => {
                 self.contents.resize(self.contents.len().max(entry + 1), None);
-                if let Some(content) = self.contents.get_mut(entry) {
-                    *content = Some(receipt.content);
+                if let Some(known) = self.contents.get_mut(entry) {
+                    *known = content;
                 }
-                Some(receipt.content.0)
+                content.map(|content| content.0)
             }
-            EntryKind::PUT if !matches!(command, Command::Home { .. }) => Some(Sha256::digest(&draft.body).into()),
+            EntryKind::PUT if told.says_content => Some(Sha256::digest(&draft.body).into()),
             _ => None,
         };
         let before = forming.overlay.replaced(entry).map(|content| content.0);
         let offset = u64::try_from(entry).unwrap_or(u64::MAX);
-        self.open.add(actor, |actor, items| {
-            let key = subject(command);
-            DoneItem { verb: Verb::of(command), actor, key: &key, done, offset, before, after }.write(items);
+        let Told { verb, key, done, .. } = *told;
+        self.open.add(told.actor, |actor, items| {
+            DoneItem { verb, actor, key, done, offset, before, after }.write(items);
         });
         self.break_when_full();
     }

@@ -90,7 +90,7 @@ pub(crate) use head::find_head;
 pub(crate) use journal::Journal;
 pub(crate) use prune::Announcement;
 pub(crate) use refusals::Refusals;
-pub(crate) use subject::{MOST_ACTOR_BYTES, most_item_bytes};
+pub(crate) use subject::{MOST_ACTOR_BYTES, most_item_bytes, most_item_bytes_about};
 
 /// What the store's entries of notes have as actor.
 pub(crate) const ACTOR: &str = "audit";

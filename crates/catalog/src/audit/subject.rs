@@ -7,7 +7,7 @@ use crate::command::Command;
 use crate::range::{Part, RangeCommand};
 use crate::template::TemplateCommand;
 
-/// The handle as asked, the name of the enterprise or the prefix of the case, the handle of the prefix, the name of the principal, the id of the token, the name of the package with its serials.
+/// The handle as asked, the handle of the parent, the name of the enterprise or the prefix of the case, the handle of the prefix, the name of the principal, the id of the token, the name of the package with its serials.
 pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
     match command {
         Command::Put { handle, .. }
@@ -54,6 +54,7 @@ pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
                 Cow::Owned(format!("{template}:{index}").into_bytes())
             }
         },
+        Command::Link(command) => Cow::Borrowed(command.parent()),
         // A new enterprise, or the one of the caller, has its name in the entry the item leads to.
         Command::Business(command) => match &**command {
             BusinessCommand::Apply { prefix, .. } | BusinessCommand::Step { prefix, .. } => Cow::Borrowed(prefix),
@@ -64,7 +65,12 @@ pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
 
 /// The most bytes the item of a command takes in a note.
 pub(crate) fn most_item_bytes(command: &Command) -> usize {
-    subject(command).len() + ITEM_BYTES
+    most_item_bytes_about(&subject(command))
+}
+
+/// The most bytes an item about this takes in a note.
+pub(crate) const fn most_item_bytes_about(subject: &[u8]) -> usize {
+    subject.len() + ITEM_BYTES
 }
 
 /// An item without its key: kind, verb, outcome, two hashes, and numbers of at most ten bytes each.

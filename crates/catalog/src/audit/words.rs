@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::business::{BusinessCommand, CaseStep};
 use crate::command::{AddMode, Command, Outcome, PutMode};
+use crate::link::LinkCommand;
 use crate::range::RangeCommand;
 use crate::template::TemplateCommand;
 
@@ -128,6 +129,10 @@ impl Verb {
     pub const RANGE_RECALL: Self = Self(112);
     /// Lift that.
     pub const RANGE_RECALL_LIFT: Self = Self(113);
+    /// Pack identifiers in another.
+    pub const AGGREGATE: Self = Self(120);
+    /// Take them out.
+    pub const DISAGGREGATE: Self = Self(121);
 
     /// The verb of a command.
     #[must_use]
@@ -171,6 +176,10 @@ impl Verb {
             },
             Command::PutFromTemplate { .. } => Self::CREATE_FROM_TEMPLATE,
             Command::Business(command) => Self::of_business(command),
+            Command::Link(command) => match **command {
+                LinkCommand::Aggregate { .. } => Self::AGGREGATE,
+                LinkCommand::Disaggregate { .. } => Self::DISAGGREGATE,
+            },
         }
     }
 
@@ -299,6 +308,8 @@ const BUSINESS_VERBS: Numbered = &[
     (111, "recall-lift"),
     (112, "range-recall"),
     (113, "range-recall-lift"),
+    (120, "aggregate"),
+    (121, "disaggregate"),
 ];
 
 const DONE: Numbered = &[
@@ -330,6 +341,8 @@ const DONE: Numbered = &[
     (28, "disclosed"),
     (29, "recalled"),
     (30, "recall-lifted"),
+    (32, "aggregated"),
+    (33, "disaggregated"),
 ];
 
 fn name(names: Names, number: u8) -> Option<&'static str> {
@@ -365,6 +378,10 @@ mod tests {
         assert_eq!(
             (Verb(70).name(), Done(18).name(), Done(28).name()),
             ("verb-70".into(), "done-18".into(), "disclosed".into())
+        );
+        assert_eq!(
+            (Verb::AGGREGATE.name(), Verb::DISAGGREGATE.name(), Done(33).name()),
+            ("aggregate".into(), "disaggregate".into(), "disaggregated".into())
         );
         assert_eq!((Verb(40).name(), Verb(63).name()), ("verb-40".into(), "verb-63".into()));
         assert_eq!((Verb(0).name(), Verb(200).name()), ("verb-0".into(), "verb-200".into()));

@@ -62,7 +62,7 @@ impl Forming {
                 let record =
                     effect.as_ref().map(|effect| self.site_change(&prefix, effect, terms)).transpose()?.flatten();
                 if record.is_some() {
-                    self.count_write(permit, actor, terms)?;
+                    self.count_writes(1, permit, actor, terms)?;
                 }
                 let serial = self.draft_business(change, actor);
                 if let Some(effect) = &effect {

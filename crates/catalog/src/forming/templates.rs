@@ -87,7 +87,7 @@ impl Forming {
             }
             Current::Live(_) | Current::Absent => {}
         }
-        self.count_write(permit, actor, terms)?;
+        self.count_writes(1, permit, actor, terms)?;
         let body = encode(&template.name.handle(), None, &values);
         self.draft_template(template, actor);
         let previous = self.overlay.previous(key);

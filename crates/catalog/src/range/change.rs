@@ -16,6 +16,7 @@ use crate::access::permit::Permit;
 use crate::command::{Outcome, Refusal};
 use crate::config::{ACCESS_NOTE_BYTES, REASON_BYTES, RangeLimits, RecordLimits};
 use crate::limits::{check_handle, check_record, check_values};
+use crate::link::is_link;
 use crate::recall::NOTICE_BYTES;
 use crate::values::ValueSet;
 use crate::warnings::Warnings;
@@ -287,6 +288,13 @@ fn check_inherited(coder: &Coder, values: &ValueSet, facts: &RangeFacts<'_>) -> 
     coder.write(coder.last_serial(), &mut sample);
     let of_handle = check_handle(&sample, facts.records)?;
     let of_values = check_values(values.values(), facts.records)?;
+    // What leads back from a batch names identifiers; it cannot name ten billion codes that are not registered one by one.
+    if values.values().iter().any(|value| is_link(&value)) {
+        return Err(invalid(
+            "values",
+            "holds a link (WM_LINK), which codes cannot inherit; give it to each code instead",
+        ));
+    }
     let filled = filled_bytes(values);
     if filled > facts.limits.values_bytes {
         return Err(Refusal::RecordTooLarge { bytes: filled, limit: facts.limits.values_bytes });

@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 use crate::access::Disabler;
 use crate::business::{BusinessCommand, CaseStep, EnterpriseId};
 use crate::command::{AddMode, Command, Expect, Order, PutMode, Timestamps};
+use crate::link::LinkCommand;
 use crate::prefixes::HomeName;
 use crate::range::{FormRequest, Part, RangeCommand, RangeName, Span};
 use crate::template::TemplateCommand;
@@ -145,7 +146,19 @@ impl Fields {
                 self.put_mode(*mode);
             }
             Command::Business(command) => self.business(command),
+            Command::Link(command) => self.link(command),
         }
+    }
+
+    /// Numbers from 120 on.
+    fn link(&mut self, command: &LinkCommand) {
+        let number = match command {
+            LinkCommand::Aggregate { .. } => 120,
+            LinkCommand::Disaggregate { .. } => 121,
+        };
+        self.verb(number, command.parent());
+        self.number(u64::try_from(command.children().len()).unwrap_or(u64::MAX));
+        command.children().iter().for_each(|child| self.bytes(child));
     }
 
     /// Numbers from 90 on. What is sealed is sealed anew each time; its mark is the same for the same clear text.

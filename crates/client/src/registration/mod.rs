@@ -20,6 +20,7 @@ mod registrar;
 mod server_error;
 mod stop;
 mod templates;
+mod traces;
 mod url;
 mod watch;
 mod window;

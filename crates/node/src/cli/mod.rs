@@ -142,6 +142,14 @@ pub(crate) enum Command {
     /// Order codes by the package, have them printed, account for them.
     #[command(subcommand)]
     Range(server::range::RangeVerb),
+    /// Show what an identifier is part of, made from, packed in.
+    TraceUp(server::trace::Trace),
+    /// Show what is part of an identifier, made from it, packed in it.
+    TraceDown(server::trace::Trace),
+    /// Pack identifiers in another.
+    Aggregate(server::pack::Aggregate),
+    /// Take identifiers out of another.
+    Disaggregate(server::pack::Disaggregate),
     /// Draw the code of an identifier for printing.
     Label(label::Draw),
     /// Draw the codes of a list for printing, as pages or one by one.

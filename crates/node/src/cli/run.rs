@@ -8,7 +8,7 @@ use waymark_api::registration::v1::{self, change::Action};
 use super::{
     Command, Daemon, Folder, Shown, Tool, access, audit, enterprise, export, import, label, labels, language_of, load,
     pages, parse, prefix, resolve,
-    server::{self, withdraw},
+    server::{self, trace, withdraw},
     sheet, status, store, template, terminal,
 };
 use crate::{
@@ -57,6 +57,10 @@ async fn command(command: &Command, texts: &Texts, shown: Shown) -> Result<Exit,
         Command::Template(command) => template::run(command, texts, shown).await,
         Command::Job(command) => Ok(server::job::run(command, texts).await?),
         Command::Range(command) => Ok(server::range::run(command, texts, shown).await?),
+        Command::TraceUp(arguments) => Ok(trace::run(arguments, trace::Direction::Up, texts, shown).await?),
+        Command::TraceDown(arguments) => Ok(trace::run(arguments, trace::Direction::Down, texts, shown).await?),
+        Command::Aggregate(arguments) => Ok(server::pack::aggregate(arguments, texts, shown).await?),
+        Command::Disaggregate(arguments) => Ok(server::pack::disaggregate(arguments, texts, shown).await?),
         Command::Audit(command) => audit::run(command, texts, shown).await,
         Command::Label(arguments) => Ok(label::run(arguments, texts)?),
         Command::Labels(arguments) => Ok(labels::run(arguments, texts)?),

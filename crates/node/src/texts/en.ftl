@@ -420,6 +420,40 @@ access-rate = a second
 access-note = note
 access-token = token
 
+# Links
+help-trace-up = Show what an identifier is part of, made from and packed in, and so on up to the pallet
+help-trace-down = Show what is part of an identifier, made from it and packed in it, and so on down to the items
+help-any-depth = Links to follow one behind the other
+help-any-children = Links to follow of one identifier
+help-any-relation = Only links of this relation; may be repeated
+help-any-page-token = Go on with the links of this identifier: the token shown at it, with the same relations
+help-aggregate = Pack identifiers in another: all of them or none
+help-aggregate-parent = What they are packed in, such as a box; need not be registered here
+help-aggregate-children = What is packed, such as items
+help-disaggregate = Take identifiers out of another: all of them or none
+help-disaggregate-parent = What they are packed in
+help-disaggregate-children = What is taken out
+help-disaggregate-all = Everything that is packed in it
+help-aggregate-from = More of them from a file, one a line; - for standard input
+help-disaggregate-from = More of them from a file, one a line; - for standard input
+outcome-aggregated = packed
+outcome-disaggregated = taken out
+trace-state-active = active
+trace-state-suspended = suspended
+trace-state-revoked = revoked
+trace-state-not-here = not here
+trace-state-unreadable = cannot be read
+trace-again-shown = shown elsewhere
+trace-again-cycle = a cycle: it is above already
+trace-more-depth = goes on; see --depth
+trace-more-nodes = may go on; see --limit, or --page-token { $token }
+trace-more-children = has more; see --children, or --page-token { $token }
+trace-withheld = some links are not for you
+trace-truncated = This is not all of it: see the lines that say so.
+trace-has-cycle = The links go round: see the lines that say so.
+trace-behind = What was linked very lately may be missing.
+cause-invalid-link = a value of type WM_LINK is no link
+
 # Templates
 help-template = Write, publish and show data templates: what the identifiers of an industry say, column by column
 help-template-put = Write a draft from a file, or in the place of the one that is there

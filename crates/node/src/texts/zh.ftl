@@ -420,6 +420,40 @@ access-rate = 每秒
 access-note = 备注
 access-token = 令牌
 
+# 关联
+help-trace-up = 显示标识属于、来自及装入何处，逐级向上直至托盘
+help-trace-down = 显示属于该标识、由其制成及装入其中的内容，逐级向下直至单件
+help-any-depth = 逐级追溯的层数
+help-any-children = 每个标识追溯的关联数
+help-any-relation = 仅此关系的关联，可重复
+help-any-page-token = 从该标识处所示的令牌继续其后的关联，关系须相同
+help-aggregate = 将标识装入另一标识：全部成功或全部不做
+help-aggregate-parent = 装入何处，如箱；不必在本节点注册
+help-aggregate-children = 装入的标识，如单件
+help-disaggregate = 将标识从另一标识取出：全部成功或全部不做
+help-disaggregate-parent = 从何处取出
+help-disaggregate-children = 取出的标识
+help-disaggregate-all = 取出其中全部内容
+help-aggregate-from = 另从文件读取标识，每行一个；- 为标准输入
+help-disaggregate-from = 另从文件读取标识，每行一个；- 为标准输入
+outcome-aggregated = 已装入
+outcome-disaggregated = 已取出
+trace-state-active = 正常
+trace-state-suspended = 已暂停
+trace-state-revoked = 已吊销
+trace-state-not-here = 不在本节点
+trace-state-unreadable = 无法读取
+trace-again-shown = 已在别处列出
+trace-again-cycle = 循环：上方已有此标识
+trace-more-depth = 还有下级，见 --depth
+trace-more-nodes = 可能还有，见 --limit 或 --page-token { $token }
+trace-more-children = 还有更多，见 --children 或 --page-token { $token }
+trace-withheld = 部分关联对您不可见
+trace-truncated = 以上并非全部：见相应各行。
+trace-has-cycle = 关联存在循环：见相应各行。
+trace-behind = 刚刚建立的关联可能尚未列出。
+cause-invalid-link = WM_LINK 类型的值不是有效的关联
+
 # Templates
 help-template = 编写、发布和查看数据模板:按列规定某行业标识的内容
 help-template-put = 从文件写入草稿,或替换已有草稿

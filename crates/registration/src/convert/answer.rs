@@ -69,6 +69,8 @@ pub(crate) const fn outcome(outcome: Outcome, same: Same) -> v1::Outcome {
         Outcome::Forgotten => v1::Outcome::Forgotten,
         Outcome::Recalled => v1::Outcome::Recalled,
         Outcome::RecallLifted => v1::Outcome::RecallLifted,
+        Outcome::Aggregated => v1::Outcome::Aggregated,
+        Outcome::Disaggregated => v1::Outcome::Disaggregated,
         Outcome::Same => match same {
             Same::Exists => v1::Outcome::ExistsSame,
             Same::Unchanged => v1::Outcome::Unchanged,

@@ -3,7 +3,7 @@
 use waymark_api::registration::v1;
 use waymark_catalog::access::{Rights, Verb, prefix_of};
 use waymark_catalog::{Change, ContentHash, RecordError, Serial, Stored, Timestamp, Version};
-use waymark_wire::{ValueRef, Values, type_matches};
+use waymark_wire::{Permissions, ValueRef, Values, type_matches};
 
 use super::value;
 use crate::failure::proto_time;
@@ -11,6 +11,11 @@ use crate::failure::proto_time;
 /// Whether a caller is told the content hash of identifiers of a prefix, folded, whatever values they hold.
 pub(crate) fn tells_content(rights: &Rights, prefix: &[u8]) -> bool {
     rights.allows(Verb::Modify, prefix)
+}
+
+/// Whether a caller sees a value of these permissions; `reads` says whether it may read what administrators may.
+pub(crate) const fn sees(reads: bool, permissions: Permissions) -> bool {
+    permissions.is_public_read() || (reads && permissions.is_admin_read())
 }
 
 /// What of an identifier is wanted.
@@ -77,8 +82,7 @@ impl<'a> Shown<'a> {
         let (mut withheld, mut sees_all) = (0, true);
         let mut values = Vec::new();
         for each in all.iter() {
-            let permissions = each.permissions;
-            let sees = permissions.is_public_read() || (reads && permissions.is_admin_read());
+            let sees = sees(reads, each.permissions);
             sees_all &= sees;
             if !wanted.lets_through(&each) {
                 continue;

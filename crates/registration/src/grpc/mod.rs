@@ -8,6 +8,7 @@ mod packages;
 mod registration;
 pub(crate) mod stream;
 mod templates;
+mod traces;
 mod verdicts;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use waymark_api::registration::v1::jobs_server::JobsServer;
 use waymark_api::registration::v1::packages_server::PackagesServer;
 use waymark_api::registration::v1::registration_server::RegistrationServer;
 use waymark_api::registration::v1::templates_server::TemplatesServer;
+use waymark_api::registration::v1::traces_server::TracesServer;
 use waymark_api::registration::v1::verdicts_server::VerdictsServer;
 
 use crate::counters::Event;
@@ -84,6 +86,7 @@ pub(crate) fn serve(
         .add_service(service!(JobsServer, jobs::Jobs::new(edge, jobs), limits))
         .add_service(service!(PackagesServer, packages::Packages::new(edge), limits))
         .add_service(service!(VerdictsServer, verdicts::VerdictService::new(edge), limits))
+        .add_service(service!(TracesServer, traces::Traces::new(edge), limits))
         .add_service(service!(AccessServer, operator::access::AccessService::new(edge), limits))
         .add_service(service!(PrefixesServer, operator::prefixes::PrefixService::new(edge), limits))
         .add_service(service!(EnterprisesServer, operator::enterprises::EnterpriseService::new(edge), limits))

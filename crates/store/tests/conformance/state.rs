@@ -10,6 +10,7 @@ suite!(
     applies_state_with_its_serial_in_one_step,
     refuses_state_that_goes_backwards,
     scans_state_by_tree_and_prefix,
+    goes_on_behind_a_key_of_the_state,
     clears_state,
     replaces_blobs_whole,
 );
@@ -69,6 +70,32 @@ fn scans_state_by_tree_and_prefix(subject: Subject) {
     assert_eq!(scan(NAMES, "", 1), ["a/1"]);
     assert_eq!(scan(Tree(255), "", 9), ["z"]);
     assert!(scan(Tree(5), "", 9).is_empty());
+}
+
+fn goes_on_behind_a_key_of_the_state(subject: Subject) {
+    let state = subject.store.state();
+    let ops: Vec<_> = [(NAMES, "a"), (NAMES, "a/1"), (NAMES, "a/2"), (NAMES, "a/3"), (NAMES, "b/1"), (Tree(255), "z")]
+        .into_iter()
+        .map(|(tree, key)| put(tree, key.as_bytes(), b"v"))
+        .collect();
+    state.apply(Serial::NONE, &ops).unwrap();
+    let scan = |prefix: &str, after: &str| {
+        let mut seen = Vec::new();
+        state
+            .scan_after(NAMES, prefix.as_bytes(), after.as_bytes(), &mut |key, _| {
+                seen.push(String::from_utf8(key.to_vec()).unwrap());
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        seen
+    };
+    assert_eq!(scan("a", ""), ["a", "a/1", "a/2", "a/3"]);
+    assert_eq!(scan("a/", "a/1"), ["a/2", "a/3"]);
+    assert_eq!(scan("a/", "a/11"), ["a/2", "a/3"], "what is not there");
+    assert_eq!(scan("a/", "A"), ["a/1", "a/2", "a/3"], "before all of them");
+    assert!(scan("a/", "a/3").is_empty());
+    assert!(scan("a/", "b").is_empty(), "behind all of them");
+    assert_eq!(scan("", "a/3"), ["b/1"], "of this tree alone");
 }
 
 fn clears_state(mut subject: Subject) {
