@@ -119,7 +119,7 @@ pub const TRACE_NODES: usize = 1_000;
 pub const TRACE_NODES_MAX: usize = 10_000;
 
 /// How long a trace waits for the links of what was acknowledged before it. They are there within moments unless the disk refuses.
-pub(crate) const LINKS_FED: Duration = Duration::from_secs(2);
+pub(crate) const LINKS_FED: Duration = Duration::from_secs(10);
 
 /// Bytes of a page's values, after which it ends early. Default: half a message, since one record more always fits.
 pub const PAGE_BYTES: Limit<usize> = Limit { default: 2 * MIB, min: 256 * KIB, max: 32 * MIB };
