@@ -3,6 +3,7 @@
 //!
 //! `cargo run --release -p waymark-benches --bin packages` after `cargo build --release`; `--help` lists the rest.
 #![forbid(unsafe_code)]
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 use std::{
     error::Error,

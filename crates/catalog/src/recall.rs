@@ -165,7 +165,7 @@ mod tests {
         ];
         for wrong in wrong {
             let refusal = Refusal::InvalidValue(InvalidValue::Notice { index: wrong.index });
-            assert_eq!(check_notices(set(&[wrong.clone()]).values()), Err(refusal), "{wrong:?}");
+            assert_eq!(check_notices(set(std::slice::from_ref(&wrong)).values()), Err(refusal), "{wrong:?}");
         }
         assert_eq!(check_notices(set(&[good, value(1, "URL", b"a")]).values()), Ok(()));
     }

@@ -77,6 +77,9 @@ pub struct Desk<'c> {
     pub(crate) now: Timestamp,
 }
 
+/// Since when something is recalled, and why.
+type Since = (Timestamp, String);
+
 /// The record of an identifier, its own or the one it inherits, and how it was come by.
 struct Met {
     record: OwnedRecord,
@@ -84,7 +87,7 @@ struct Met {
     /// A recall of the codes it is one of.
     of_codes: Option<(u32, String)>,
     /// The code is over, since when and why.
-    over: Option<(Timestamp, String)>,
+    over: Option<Since>,
 }
 
 impl std::fmt::Debug for Desk<'_> {
@@ -167,7 +170,7 @@ impl Desk<'_> {
     }
 
     /// Since when and why a record says to be recalled; the handle must be that of the record to the byte.
-    fn recall_of(&mut self, handle: &[u8]) -> Result<Option<(Timestamp, String)>, FetchError> {
+    fn recall_of(&mut self, handle: &[u8]) -> Result<Option<Since>, FetchError> {
         let Ok(parsed) = Handle::new(handle) else { return Ok(None) };
         let Some(record) = self.cold.fetch(&parsed)? else { return Ok(None) };
         let stored = record.stored()?;
@@ -230,7 +233,7 @@ impl Desk<'_> {
     }
 
     /// The recalls of the product, the lot and the item that a bar code names, the widest first.
-    fn recalls_of(&mut self, scan: &Scan) -> Result<Vec<(Which, (Timestamp, String))>, FetchError> {
+    fn recalls_of(&mut self, scan: &Scan) -> Result<Vec<(Which, Since)>, FetchError> {
         let options = Arc::clone(&self.options);
         let (Some(gtin), Some(prefix)) = (scan.gtin, options.gs1_prefix.as_deref()) else { return Ok(Vec::new()) };
         let mut recalls = Vec::new();
