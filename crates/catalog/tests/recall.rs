@@ -483,3 +483,32 @@ fn gs1_bar_codes_are_judged_by_what_they_say_and_the_recalls_of_what_they_name()
     let other = Handle::new(b"88.1/0106942499556696").unwrap();
     assert!(catalog.cold().fetch(&other).unwrap().is_some());
 }
+
+#[test]
+fn whatever_is_scanned_gets_a_verdict() {
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, TestRunner};
+
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = with_goods(&dir, |options| options.gs1_prefix = Some(b"88.1"[..].into()));
+    done(&catalog, package(1_000));
+    let codes = prop_oneof![
+        any::<String>(),
+        "88\\.1/.{0,40}",
+        "\\((01|10|17|21)\\)[0-9A-Za-z]{0,20}(\\((01|10|17|21|00)\\)[0-9A-Za-z]{0,20}){0,3}",
+        "88\\.1/XE[0-9]{8}[0-9A-Z]{6}",
+        "https://[a-z.]{1,9}/01/[0-9]{8,14}(/10/.{0,20})?(\\?17=[0-9]{0,8})?",
+    ];
+    let mut runner = TestRunner::new(Config { cases: 2_000, failure_persistence: None, ..Config::default() });
+    let judged = runner.run(&codes, |code| {
+        let told = tell(&catalog, &code);
+        // Of records, those alone that there are.
+        let made = ["88.1/OLD", "88.1/NEW", "88.1/OTHER"].contains(&&*code.to_ascii_uppercase());
+        let is_ours = told.source == Source::Record && told.verdict == Verdict::Valid;
+        prop_assert!(made || !is_ours || code.to_ascii_uppercase().starts_with("88.1/META_"), "{code}: {told:?}");
+        let may_be_sold = told.sale != Sale::Deny;
+        prop_assert_eq!(may_be_sold, told.verdict == Verdict::Valid, "{}: {:?}", code, told);
+        Ok(())
+    });
+    judged.unwrap();
+}
