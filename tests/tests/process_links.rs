@@ -61,6 +61,15 @@ fn an_item_is_traced_to_its_pallet_and_back_over_a_kill_and_a_rebuilt_state() {
     let node = Node { daemon: bench.serve(), bench, token };
     assert_eq!(down(&node), everything);
 
+    // Whoever follows links sees what was called back on the way.
+    node.run(&["recall", &item3, "--reason", "cracks"]).expect(0);
+    let found = node.json(&["trace-down", &name("pallet")], 0);
+    let recalled: Vec<&Value> =
+        found["nodes"].as_array().unwrap().iter().filter(|node| node["state"] == "recalled").collect();
+    assert_eq!((recalled.len(), &recalled[0]["handle"]), (1, &Value::from(item3.as_str())));
+    assert_eq!(recalled[0]["state_reason"], "cracks");
+    node.run(&["recall", &item3, "--lift"]).expect(0);
+
     let done = node.json(&["disaggregate", &name("box"), "--all"], 0);
     assert_eq!(done["outcome"], "disaggregated");
     assert_eq!(down(&node), ["0 pallet", "1 box"]);

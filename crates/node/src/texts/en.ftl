@@ -441,6 +441,7 @@ outcome-disaggregated = taken out
 trace-state-active = active
 trace-state-suspended = suspended
 trace-state-revoked = revoked
+trace-state-recalled = recalled
 trace-state-not-here = not here
 trace-state-unreadable = cannot be read
 trace-again-shown = shown elsewhere

@@ -441,6 +441,7 @@ outcome-disaggregated = 已取出
 trace-state-active = 正常
 trace-state-suspended = 已暂停
 trace-state-revoked = 已吊销
+trace-state-recalled = 已召回
 trace-state-not-here = 不在本节点
 trace-state-unreadable = 无法读取
 trace-again-shown = 已在别处列出

@@ -139,6 +139,7 @@ fn shown(asked: &Asked, node: Node) -> v1::TraceNode {
             State::Active => v1::TraceState::Active,
             State::Suspended => v1::TraceState::Suspended,
             State::Revoked => v1::TraceState::Revoked,
+            State::Recalled => v1::TraceState::Recalled,
             State::NotHere => v1::TraceState::NotHere,
             State::Unreadable => v1::TraceState::Unreadable,
         }

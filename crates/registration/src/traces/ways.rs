@@ -6,6 +6,7 @@ use std::sync::Arc;
 use waymark_catalog::access::{Rights, Verb, prefix_of};
 use waymark_catalog::link::{Link, Relation, SourceAt, is_link};
 use waymark_catalog::range::{Finding, Ranges};
+use waymark_catalog::recall::recall_in;
 use waymark_catalog::{ColdReader, OwnedRecord};
 use waymark_ident::{CaseRule, Handle, MAX_KEY_BYTES};
 
@@ -52,6 +53,8 @@ pub(super) enum State {
     Active,
     Suspended,
     Revoked,
+    /// In resolution, with a notice of recall.
+    Recalled,
     NotHere,
     Unreadable,
 }
@@ -109,11 +112,14 @@ impl<'a> Ways<'a> {
         };
         let Ok(stored) = record.stored() else { return unknown(State::Unreadable) };
         let (state, reason) = match stored.status() {
-            None => (State::Active, ""),
+            None => match stored.values().ok().and_then(recall_in) {
+                Some(recall) => (State::Recalled, recall.reason),
+                None => (State::Active, ""),
+            },
             Some(status) if status.revoked => (State::Revoked, status.reason),
             Some(status) => (State::Suspended, status.reason),
         };
-        if state != State::Active && !self.reads(&key) {
+        if matches!(state, State::Suspended | State::Revoked) && !self.reads(&key) {
             return unknown(State::NotHere);
         }
         // A code without a record of its own stands under its key.
