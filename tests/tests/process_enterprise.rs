@@ -245,3 +245,68 @@ fn gather(dir: &Path, into: &mut Vec<u8>) {
         }
     }
 }
+
+/// A picture of one pixel.
+fn png() -> Vec<u8> {
+    let pixel = "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8cfc0000003010100c9fe92ef0000000049454e44ae426082";
+    hex::decode(pixel).unwrap()
+}
+
+#[test]
+fn images_of_documents_are_told_by_their_bytes_sealed_and_forgotten_with_the_people() {
+    let node = Node::start();
+    for (who, number) in [("acme", "D1"), ("rival", "D2")] {
+        let file = node.bench.put(&format!("{who}.json"), enterprise(number).to_string());
+        node.by(who).run(&["enterprise", "put", file.to_str().unwrap()]).expect(0);
+    }
+    let image = node.bench.put("licence.jpg", png());
+    let (path, out) = (image.to_str().unwrap(), node.bench.path("out"));
+    let out = out.to_str().unwrap();
+    let kept = node.by("acme").json(&["enterprise", "image", "document", path], 0);
+    assert_eq!((&kept["outcome"], &kept["subject"]), (&json!("stored"), &json!("E1 document")));
+    assert_eq!(node.by("acme").json(&["enterprise", "show"], 0)["images"], json!(["document"]));
+    for (name, content) in [
+        ("a.png", b"%PDF-1.7 and so on".to_vec()),
+        ("b.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>".to_vec()),
+        ("c.png", [png(), vec![0; 1 << 20]].concat()),
+    ] {
+        let wrong = node.bench.put(name, content);
+        let words = ["enterprise", "image", "contact-front", wrong.to_str().unwrap()];
+        node.by("acme").run(&words).expect(4).says(&["INVALID_BUSINESS", "image"]);
+    }
+    // Nobody else keeps, sees or takes away what is another's.
+    for (words, code) in [
+        (&["enterprise", "image", "document", path, "--enterprise", "E1"][..], 3),
+        (&["enterprise", "image", "document", "--remove", "--enterprise", "E1"], 3),
+        (&["enterprise", "image", "document", out, "--purpose", "x", "--enterprise", "E1"], 4),
+    ] {
+        node.by("rival").run(words).expect(code);
+    }
+    let read = ["enterprise", "image", "document", out, "--purpose", "review", "--enterprise", "E1"];
+    node.by("rev").run(&read).expect(0);
+    assert_eq!(std::fs::read(out).unwrap(), png());
+    let audit = node.by("operator").run(&["audit", "search", "--json"]).expect(0).out;
+    assert!(audit.contains("enterprise-image") && audit.contains("enterprise-disclose"), "{audit}");
+
+    // It is there after a restart, in no readable form, and gone when the people are forgotten.
+    let Node { bench, daemon, token } = node;
+    daemon.stop().expect(0);
+    bench.run(&["store", "check"]).expect(0);
+    let mut bytes = Vec::new();
+    gather(&bench.data(), &mut bytes);
+    assert!(!bytes.windows(16).any(|window| window == &png()[24..40]), "the image lies open on the disk");
+    let daemon = bench.serve();
+    let node = Node { bench, daemon, token };
+    node.by("rev").run(&read).expect(0);
+    node.by("acme").run(&["enterprise", "image", "contact-back", path]).expect(0);
+    node.by("acme").run(&["enterprise", "image", "contact-back", "--remove"]).expect(0);
+    assert_eq!(node.by("acme").json(&["enterprise", "show"], 0)["images"], json!(["document"]));
+    node.by("acme").run(&["enterprise", "forget", "E1", "--reason", "asked"]).expect(0);
+    assert_eq!(node.by("rev").json(&["enterprise", "show", "E1"], 0)["images"], json!([]));
+    node.by("rev").run(&read).expect(4).says(&["INVALID_BUSINESS"]);
+    // Who its people are may be said anew; what was sealed with the key that is gone stays unreadable.
+    let file = node.bench.path("acme.json");
+    node.by("acme").run(&["enterprise", "put", file.to_str().unwrap()]).expect(0);
+    node.by("rev").run(&read).expect(3);
+    assert_eq!(node.by("acme").json(&["enterprise", "show"], 0)["images"], json!([]));
+}

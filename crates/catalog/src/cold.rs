@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use waymark_ident::{CaseRule, Handle};
-use waymark_store::{DamagedKey, ReadError, Serial, StateError, Store};
+use waymark_store::{DamagedKey, EntryKind, ReadError, Serial, StateError, Store};
 
+use crate::business::{EnterpriseId, ImageKind, StoredImage};
 use crate::locate::{Located, Locator};
 use crate::prefixes::key_of;
 use crate::projection::{OWN_RECORDS, RECORDS, own_records_key, read_count};
 use crate::range::RangeName;
 use crate::record::{OwnedRecord, RecordError, Stored, verify};
-use crate::reserved::is_reserved;
+use crate::reserved::{ReservedKey, is_reserved};
 
 /// One thread's way to records on disk.
 pub struct ColdReader {
@@ -89,6 +90,21 @@ impl ColdReader {
             }
         })?;
         wrong.map_or(Ok(()), Err)
+    }
+
+    /// An image of a document of an enterprise, sealed as it is stored; `None` when there is none.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not what it should be.
+    pub fn image(&self, id: EnterpriseId, kind: ImageKind) -> Result<Option<StoredImage>, FetchError> {
+        let key = ReservedKey::Image(id, kind).to_bytes();
+        let Some(place) = self.store.find(&key)? else { return Ok(None) };
+        let mut buffer = Vec::new();
+        let entry = self.store.read(place, &mut buffer)?;
+        if entry.kind != EntryKind::PUT || entry.key != key {
+            return Ok(None);
+        }
+        StoredImage::from_body(entry.body).map(Some).ok_or(FetchError::Record(RecordError::Key))
     }
 
     /// Number of live records under `prefix`, folded to upper case, as of the last commit the state was fed with.

@@ -115,6 +115,7 @@ impl Projector {
                 | ReservedKey::Template(..)
                 | ReservedKey::Enterprise(_)
                 | ReservedKey::Disclosure(_)
+                | ReservedKey::Image(..)
                 | ReservedKey::Case(_)
                 | ReservedKey::Audit,
             )

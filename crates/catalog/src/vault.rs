@@ -207,18 +207,26 @@ impl Vault {
     /// See [`VaultError`].
     pub fn seal(&self, subject: Option<Subject>, personal: &Personal) -> Result<Fresh, VaultError> {
         let clear = Zeroizing::new(serde_json::to_vec(personal).map_err(|_| VaultError::Sealed)?);
+        self.seal_bytes(subject, &clear)
+    }
+
+    /// Seals bytes, as [`seal`](Self::seal) does.
+    ///
+    /// # Errors
+    /// See [`VaultError`].
+    pub fn seal_bytes(&self, subject: Option<Subject>, clear: &[u8]) -> Result<Fresh, VaultError> {
         let mut keys = self.lock();
         let known = subject.and_then(|subject| Some((subject, keys.subjects.get(&subject)?.clone())));
         let (subject, key) = match known {
             Some(known) => known,
             None => self.add(&mut keys)?,
         };
-        let mark = keys.mark.mark(&clear);
+        let mark = keys.mark.mark(clear);
         drop(keys);
         let mut nonce = [0; NONCE_LEN];
         getrandom::fill(&mut nonce).map_err(|_| VaultError::Random)?;
         let mut bytes = Vec::with_capacity(clear.len() + AES_256_GCM.tag_len());
-        bytes.extend_from_slice(&clear);
+        bytes.extend_from_slice(clear);
         let nonce_value = Nonce::assume_unique_for_key(nonce);
         let sealing = key.aead()?.seal_in_place_append_tag(nonce_value, Aad::from(context(&subject)), &mut bytes);
         if sealing.is_err() {
@@ -233,12 +241,22 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Sealed`].
     pub fn unseal(&self, sealed: &Sealed) -> Result<Option<Personal>, VaultError> {
+        let Some(clear) = self.unseal_bytes(sealed)? else { return Ok(None) };
+        serde_json::from_slice(&clear).map(Some).map_err(|_| VaultError::Sealed)
+    }
+
+    /// Opens bytes, as [`unseal`](Self::unseal) does.
+    ///
+    /// # Errors
+    /// [`VaultError::Sealed`].
+    pub fn unseal_bytes(&self, sealed: &Sealed) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
         let Some(key) = self.lock().subjects.get(&sealed.subject).cloned() else { return Ok(None) };
         let mut bytes = Zeroizing::new(sealed.bytes.clone());
         let nonce = Nonce::assume_unique_for_key(sealed.nonce);
         let clear = key.aead()?.open_in_place(nonce, Aad::from(context(&sealed.subject)), &mut bytes);
-        let clear = clear.map_err(|_| VaultError::Sealed)?;
-        serde_json::from_slice(clear).map(Some).map_err(|_| VaultError::Sealed)
+        let length = clear.map_err(|_| VaultError::Sealed)?.len();
+        bytes.truncate(length);
+        Ok(Some(bytes))
     }
 
     /// Drops the key of a subject; nothing it ever sealed can be opened again. Durable on return; `false` when there was none.

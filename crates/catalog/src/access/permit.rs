@@ -17,7 +17,7 @@
 //! | templates | template |
 //! | put from a template | as put |
 //! | pack identifiers or take them out | modify, under the prefixes of all of them |
-//! | write an enterprise, ask for a prefix, read or forget what is said of people | apply |
+//! | write an enterprise, ask for a prefix, read or forget what is said of people, keep an image | apply |
 //! | verify an enterprise; review, approve, reject, suspend, resume a prefix | review |
 //! | confirm for the top-level node, host, delegate, delete a prefix | home |
 //!
@@ -198,6 +198,7 @@ fn verbs_of(command: &Command) -> Verbs {
             BusinessCommand::PutEnterprise { .. }
             | BusinessCommand::Forget { .. }
             | BusinessCommand::Disclose { .. }
+            | BusinessCommand::PutImage { .. }
             | BusinessCommand::Apply { .. } => &[Verb::Apply],
             BusinessCommand::SetRealName { .. } => &[Verb::Review],
             BusinessCommand::Step { step, .. } => match step {

@@ -121,6 +121,8 @@ impl Verb {
     pub const PREFIX_RESUME: Self = Self(102);
     /// End it.
     pub const PREFIX_DELETE: Self = Self(103);
+    /// Keep an image of a document, or take it away.
+    pub const ENTERPRISE_IMAGE: Self = Self(104);
     /// Recall a record.
     pub const RECALL: Self = Self(110);
     /// Lift that.
@@ -189,6 +191,7 @@ impl Verb {
             BusinessCommand::SetRealName { .. } => Self::ENTERPRISE_REAL_NAME,
             BusinessCommand::Forget { .. } => Self::ENTERPRISE_FORGET,
             BusinessCommand::Disclose { .. } => Self::ENTERPRISE_DISCLOSE,
+            BusinessCommand::PutImage { .. } => Self::ENTERPRISE_IMAGE,
             BusinessCommand::Apply { .. } => Self::PREFIX_APPLY,
             BusinessCommand::Step { step, .. } => match step {
                 CaseStep::Review => Self::PREFIX_REVIEW,
@@ -304,6 +307,7 @@ const BUSINESS_VERBS: Numbered = &[
     (101, "prefix-suspend"),
     (102, "prefix-resume"),
     (103, "prefix-delete"),
+    (104, "enterprise-image"),
     (110, "recall"),
     (111, "recall-lift"),
     (112, "range-recall"),

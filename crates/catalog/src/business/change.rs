@@ -10,6 +10,7 @@ use super::codes::CodeTables;
 use super::enterprise::{
     Enterprise, EnterpriseId, Forgotten, Profile, RealName, RealNameResult, needed_text, text_within,
 };
+use super::image::{FreshImage, ImageKind, StoredImage};
 use super::prefix_case::{CaseState, OwnSite, Placement, PrefixCase, Step, StepKind, Wish, check_sites};
 use super::table::{Business, Disclosure};
 use crate::access::permit::Permit;
@@ -58,6 +59,15 @@ pub enum BusinessCommand {
         id: EnterpriseId,
         /// What for.
         purpose: String,
+    },
+    /// Keeps an image of a document, or takes it away.
+    PutImage {
+        /// Whose; `None` for the enterprise the caller acts for.
+        id: Option<EnterpriseId>,
+        /// What it shows.
+        kind: ImageKind,
+        /// The image; `None` takes away what is there.
+        image: Option<Box<FreshImage>>,
     },
     /// Asks for a prefix.
     Apply {
@@ -110,6 +120,7 @@ pub(crate) enum BusinessChange {
     Enterprise(Box<Enterprise>),
     Case(Box<PrefixCase>),
     Disclosure(EnterpriseId, Disclosure),
+    Image(EnterpriseId, ImageKind, Option<StoredImage>),
 }
 
 /// What becomes of the prefix in the same group.
@@ -161,7 +172,7 @@ impl BusinessCommand {
     #[must_use]
     pub const fn enterprise(&self) -> Option<EnterpriseId> {
         match self {
-            Self::PutEnterprise { id, .. } => *id,
+            Self::PutEnterprise { id, .. } | Self::PutImage { id, .. } => *id,
             Self::Apply { enterprise, .. } => *enterprise,
             Self::SetRealName { id, .. } | Self::Forget { id, .. } | Self::Disclose { id, .. } => Some(*id),
             Self::Step { .. } => None,
@@ -179,6 +190,7 @@ impl BusinessCommand {
                 let names = principals.iter().flatten().map(|name| name.len() + 3);
                 profile + 2 * sealed + names.sum::<usize>()
             }
+            Self::PutImage { image, .. } => image.as_ref().map_or(0, |image| image.fresh.sealed.bytes.len()),
             Self::SetRealName { source, reviewer, .. } => 2 * (source.len() + reviewer.len()),
             Self::Forget { reason: text, .. } | Self::Disclose { purpose: text, .. } => 2 * text.len(),
             Self::Apply { prefix, note, .. } => 2 * (prefix.len() + note.len()),
@@ -260,6 +272,7 @@ pub(crate) fn decide_business(
         }
         BusinessCommand::Forget { id, reason } => forget(permit, *id, reason, facts),
         BusinessCommand::Disclose { id, purpose } => disclose(permit, *id, purpose, facts),
+        BusinessCommand::PutImage { id, kind, image } => put_image(permit, *id, *kind, image.as_deref(), facts),
         BusinessCommand::Apply { prefix, enterprise, wish, note } => {
             apply(permit, prefix, *enterprise, (*wish, note), facts)
         }
@@ -431,6 +444,36 @@ fn disclose(
     let disclosure = Disclosure { times, by, purpose, time: facts.now, serial: Serial::NONE };
     let change = BusinessChange::Disclosure(id, disclosure);
     Ok(BusinessDecision::Change { change, effect: None, outcome: Outcome::Disclosed })
+}
+
+fn put_image(
+    permit: Permit,
+    id: Option<EnterpriseId>,
+    kind: ImageKind,
+    image: Option<&FreshImage>,
+    facts: &BusinessFacts<'_>,
+) -> Result<BusinessDecision, Refusal> {
+    let enterprise = reach(permit, id, facts)?;
+    let stored = match image {
+        None if facts.business.image(enterprise.id, kind).is_none() => {
+            return Ok(BusinessDecision::Keep(enterprise.serial, enterprise.time));
+        }
+        None => None,
+        Some(FreshImage { format, fresh }) => {
+            // Sealed with the key that is dropped when its people are forgotten, so that the image is forgotten with them.
+            let subject = enterprise.personal.as_ref().map(|sealed| sealed.subject);
+            if subject.is_none() {
+                return Err(Problem::new("image", "needs what the enterprise says of its people first").into());
+            }
+            if subject != Some(fresh.sealed.subject) {
+                return Err(Problem::new("image", "was sealed for another record; ask again").into());
+            }
+            Some(StoredImage { format: *format, sealed: fresh.sealed.clone() })
+        }
+    };
+    let outcome = if stored.is_some() { Outcome::Stored } else { Outcome::Deleted };
+    let change = BusinessChange::Image(enterprise.id, kind, stored);
+    Ok(BusinessDecision::Change { change, effect: None, outcome })
 }
 
 fn apply(

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use waymark_store::{EntryKind, Place, ReadError, Serial, Store};
 
 use super::enterprise::Enterprise;
+use super::image::ImageAt;
 use super::prefix_case::PrefixCase;
 use super::stored::StoredBusinessError;
 use super::table::{Business, Disclosure};
@@ -46,7 +47,12 @@ pub(crate) struct LoadedBusiness {
 pub(crate) fn load(store: &dyn Store) -> Result<LoadedBusiness, BusinessLoadError> {
     let mut loaded = LoadedBusiness::default();
     let mut buffer = Vec::new();
-    for (key, place) in places(store)? {
+    for (key, place, at) in places(store)? {
+        if let ReservedKey::Image(id, kind) = key {
+            // Its bytes stay where they are.
+            loaded.business.put_image(id, kind, Some(ImageAt { serial: at }));
+            continue;
+        }
         let name = match &key {
             ReservedKey::Case(prefix) => String::from_utf8_lossy(prefix).into_owned(),
             ReservedKey::Enterprise(id) | ReservedKey::Disclosure(id) => id.to_string(),
@@ -78,7 +84,7 @@ pub(crate) fn load(store: &dyn Store) -> Result<LoadedBusiness, BusinessLoadErro
 }
 
 /// Where they lie: reserved keys come first in key order.
-fn places(store: &dyn Store) -> Result<Vec<(ReservedKey, Place)>, ReadError> {
+fn places(store: &dyn Store) -> Result<Vec<(ReservedKey, Place, Serial)>, ReadError> {
     let mut places = Vec::new();
     store.scan_latest(Serial::NONE, &mut |entry| {
         if !is_reserved(entry.key) {
@@ -86,9 +92,12 @@ fn places(store: &dyn Store) -> Result<Vec<(ReservedKey, Place)>, ReadError> {
         }
         if entry.kind == EntryKind::PUT
             && let Some(key) = ReservedKey::parse(entry.key)
-            && matches!(key, ReservedKey::Enterprise(_) | ReservedKey::Disclosure(_) | ReservedKey::Case(_))
+            && matches!(
+                key,
+                ReservedKey::Enterprise(_) | ReservedKey::Disclosure(_) | ReservedKey::Case(_) | ReservedKey::Image(..)
+            )
         {
-            places.push((key, entry.place));
+            places.push((key, entry.place, entry.serial));
         }
         ControlFlow::Continue(())
     })?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use waymark_store::{Serial, Timestamp};
 
 use super::enterprise::{DocumentKind, Enterprise, EnterpriseId};
+use super::image::{ImageAt, ImageKind};
 use super::prefix_case::PrefixCase;
 use crate::access::{Rights, Role, Verb};
 use crate::vault::Subject;
@@ -18,6 +19,7 @@ pub struct Business {
     principals: BTreeMap<Arc<str>, EnterpriseId>,
     cases: BTreeMap<Box<[u8]>, Arc<PrefixCase>>,
     disclosures: BTreeMap<EnterpriseId, Disclosure>,
+    images: BTreeMap<(EnterpriseId, ImageKind), ImageAt>,
     /// The greatest name ever given.
     last_id: u32,
     /// Prefixes whose cases the disk does not give: nothing is decided about them.
@@ -80,6 +82,18 @@ impl Business {
         self.disclosures.get(&id)
     }
 
+    /// An image of a document of an enterprise.
+    #[must_use]
+    pub fn image(&self, id: EnterpriseId, kind: ImageKind) -> Option<ImageAt> {
+        self.images.get(&(id, kind)).copied()
+    }
+
+    /// The images there are of an enterprise whose people were not forgotten.
+    pub fn images(&self, enterprise: &Enterprise) -> impl Iterator<Item = ImageKind> {
+        let id = enterprise.personal.as_ref().map(|_| enterprise.id);
+        ImageKind::ALL.iter().copied().filter(move |kind| id.is_some_and(|id| self.image(id, *kind).is_some()))
+    }
+
     /// Number of enterprises.
     #[must_use]
     pub fn enterprise_count(&self) -> usize {
@@ -130,6 +144,14 @@ impl Business {
     /// Puts a case in, over the one of its prefix.
     pub(crate) fn put_case(&mut self, case: PrefixCase) {
         self.cases.insert(case.prefix.clone(), Arc::new(case));
+    }
+
+    /// Notes that there is an image, or that there is none.
+    pub(crate) fn put_image(&mut self, id: EnterpriseId, kind: ImageKind, image: Option<ImageAt>) {
+        match image {
+            Some(image) => drop(self.images.insert((id, kind), image)),
+            None => drop(self.images.remove(&(id, kind))),
+        }
     }
 
     /// Notes who read last.

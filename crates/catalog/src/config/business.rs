@@ -47,6 +47,9 @@ pub const SITES_PER_PREFIX: usize = 8;
 /// Steps of a case that are kept with it, those of its beginning always. The log has them all.
 pub const CASE_STEPS: usize = 64;
 
+/// Bytes of the image of a document (RN-5).
+pub const IMAGE_BYTES: usize = 1 << 20;
+
 /// Limits on enterprises and cases that are written. What is already stored stays in force whatever it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BusinessLimits {

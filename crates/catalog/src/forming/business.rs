@@ -10,7 +10,7 @@ use super::{ENTRY_FRAME_BYTES, Forming, STATUS_BYTES, Terms};
 use crate::access::permit::Permit;
 use crate::actor::Actor;
 use crate::business::change::{BusinessChange, BusinessDecision, BusinessFacts, Effect, decide_business};
-use crate::business::{BusinessCommand, OwnSite, Problem, StepKind, site_values};
+use crate::business::{BusinessCommand, ImageAt, ImageKind, OwnSite, Problem, StepKind, site_values};
 use crate::command::{Command, Order, Outcome, Receipt, Refusal};
 use crate::decide::{Current, Version};
 use crate::prefixes::{HomeName, key_of};
@@ -84,7 +84,14 @@ impl Forming {
                 let key = ReservedKey::Enterprise(enterprise.id).to_bytes();
                 self.draft(EntryKind::PUT, key, enterprise.serial, enterprise.to_body(), actor);
                 enterprise.serial = serial;
+                let (id, is_forgotten) = (enterprise.id, enterprise.personal.is_none());
                 Arc::make_mut(&mut self.business).put_enterprise(*enterprise);
+                // Their key goes, and nothing opens them again.
+                for kind in ImageKind::ALL.iter().copied().filter(|_| is_forgotten) {
+                    if self.business.image(id, kind).is_some() {
+                        self.draft_business(BusinessChange::Image(id, kind, None), actor);
+                    }
+                }
             }
             BusinessChange::Case(mut case) => {
                 let key = ReservedKey::Case(case.prefix.clone()).to_bytes();
@@ -98,6 +105,17 @@ impl Forming {
                 self.draft(EntryKind::PUT, key, previous, disclosure.to_body(), actor);
                 disclosure.serial = serial;
                 Arc::make_mut(&mut self.business).put_disclosure(id, disclosure);
+            }
+            BusinessChange::Image(id, kind, image) => {
+                let key = ReservedKey::Image(id, kind).to_bytes();
+                let previous = self.business.image(id, kind).map_or(Serial::NONE, |image| image.serial);
+                let (entry, body) = match &image {
+                    Some(image) => (EntryKind::PUT, image.to_body()),
+                    None => (EntryKind::DELETE, Vec::new()),
+                };
+                self.draft(entry, key, previous, body, actor);
+                let known = image.map(|_| ImageAt { serial });
+                Arc::make_mut(&mut self.business).put_image(id, kind, known);
             }
         }
         serial
@@ -203,7 +221,8 @@ impl Forming {
             .and_then(|prefix| record_key(&prefix, rule))
             .map_or(0, |key| self.overlay.body_bytes(&key) + in_record.sum::<usize>() + sites);
         let frame = ENTRY_FRAME_BYTES + actor.name().len() + KEY_BYTES;
-        before + ordered + record + 3 * frame
+        // Of each image that goes with what is forgotten, an entry.
+        before + ordered + record + (3 + ImageKind::ALL.len()) * frame
     }
 }
 

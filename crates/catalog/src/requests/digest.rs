@@ -186,6 +186,11 @@ impl Fields {
                 self.enterprise(93, Some(*id));
                 self.bytes(purpose.as_bytes());
             }
+            BusinessCommand::PutImage { id, kind, image } => {
+                self.enterprise(104, *id);
+                self.bytes(kind.as_str().as_bytes());
+                self.bytes(image.as_ref().map_or(&[][..], |image| &image.fresh.mark));
+            }
             BusinessCommand::Apply { prefix, enterprise, wish, note } => {
                 self.enterprise(94, *enterprise);
                 [&prefix[..], wish.as_str().as_bytes(), note.as_bytes()].into_iter().for_each(|text| self.bytes(text));

@@ -58,6 +58,8 @@ calls! {
     set_real_name(v1::SetRealNameRequest) -> v1::EnterpriseResponse, enterprises.set_real_name, Harmless;
     /// What an enterprise said of its people; each attempt stands in the audit.
     disclose(v1::DiscloseRequest) -> v1::PersonalData, enterprises.disclose, Harmless;
+    /// An image of a document of an enterprise.
+    enterprise_image(v1::ImageRequest) -> v1::ImageResponse, enterprises.image, Harmless;
     /// Forgets what an enterprise said of its people.
     forget(v1::ForgetRequest) -> v1::EnterpriseResponse, enterprises.forget, Harmless;
     /// The case of one prefix.
@@ -95,6 +97,8 @@ macro_rules! calls_under_id {
 calls_under_id! {
     /// Writes an enterprise.
     put_enterprise(v1::PutEnterpriseRequest) -> v1::EnterpriseResponse, enterprises.put;
+    /// Keeps an image of a document of an enterprise, or takes it away.
+    put_enterprise_image(v1::PutImageRequest) -> v1::EnterpriseResponse, enterprises.put_image;
     /// Asks for a prefix.
     apply_for_prefix(v1::ApplyForPrefixRequest) -> v1::PrefixCaseResponse, cases.apply;
     /// Takes a step in the case of a prefix.

@@ -20,6 +20,7 @@ use super::{
     terminal::{self, table},
 };
 use crate::{
+    certificate,
     problem::{Exit, Problem, Problems},
     texts::Texts,
 };
@@ -43,6 +44,8 @@ pub(crate) enum Enterprise {
     RealName(RealName),
     /// Show what an enterprise said of its people.
     Disclose(Disclose),
+    /// Keep an image of a document, show it, or take it away.
+    Image(Image),
     /// Forget what an enterprise said of its people.
     Forget(Forget),
 }
@@ -117,6 +120,28 @@ pub(crate) struct Forget {
     asked: Asked,
 }
 
+/// `waymark enterprise image`.
+#[derive(Debug, Args)]
+pub(crate) struct Image {
+    #[arg(value_name = "KIND", value_parser = IMAGE_KINDS)]
+    kind: String,
+    #[arg(value_name = "FILE", required_unless_present = "remove", conflicts_with = "remove")]
+    file: Option<PathBuf>,
+    #[arg(long, value_name = "ENTERPRISE", default_value = "")]
+    enterprise: String,
+    #[arg(long, value_name = "TEXT", requires = "file")]
+    purpose: Option<String>,
+    #[arg(long)]
+    remove: bool,
+    #[arg(long, value_name = "UUID")]
+    request_id: Option<Uuid>,
+    #[command(flatten)]
+    asked: Asked,
+}
+
+/// What images show.
+const IMAGE_KINDS: [&str; 5] = ["document", "legal-person-front", "legal-person-back", "contact-front", "contact-back"];
+
 /// What the file of an enterprise holds.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -147,6 +172,7 @@ pub(crate) async fn run(command: &Enterprise, texts: &Texts, shown: Shown) -> Re
             let told = asked.connection.open(texts)?.disclose(&request).await;
             disclosed(&told.map_err(|error| answer::problem(&error, asked.json))?, asked.json, texts);
         }
+        Enterprise::Image(image) => keep_image(image, texts, shown).await?,
         Enterprise::Forget(Forget { enterprise, reason, asked }) => {
             let request = v1::ForgetRequest { id: enterprise.clone(), reason: reason.clone() };
             let done = asked.connection.open(texts)?.forget(&request).await;
@@ -186,6 +212,43 @@ fn read(path: &Path) -> Result<v1::PutEnterpriseRequest, Problem> {
     request_of(&bytes).map_err(|error| {
         unreadable(&format_args!("line {}, column {}: not the JSON of an enterprise", error.line(), error.column()))
     })
+}
+
+/// Keeps an image, takes it away, or, with a purpose, writes it into a file that only its owner reads.
+async fn keep_image(image: &Image, texts: &Texts, shown: Shown) -> Result<(), Problem> {
+    use std::io::Read as _;
+    let json = image.asked.json;
+    let registrar = image.asked.connection.open(texts)?;
+    let (id, kind) = (image.enterprise.clone(), image.kind.clone());
+    if let (Some(purpose), Some(file)) = (&image.purpose, &image.file) {
+        let request = v1::ImageRequest { id, kind, purpose: purpose.clone() };
+        let told = registrar.enterprise_image(&request).await.map_err(|error| answer::problem(&error, json))?;
+        certificate::write_private(file, &told.data).map_err(|cause| {
+            Problem::new("file-not-written", Exit::Failed).with("path", file.display()).with("cause", cause)
+        })?;
+        terminal::remark(texts.text(
+            "enterprise-image-written",
+            &[("path", file.display().to_string().into()), ("format", told.format.into())],
+        ));
+        return Ok(());
+    }
+    let mut data = Vec::new();
+    if let Some(file) = &image.file {
+        let unreadable = |cause: std::io::Error| {
+            Problem::new("file-unreadable", Exit::Usage).with("path", file.display()).with("cause", cause)
+        };
+        let opened = std::fs::File::open(file).map_err(unreadable)?;
+        opened.take(FILE_BYTES + 1).read_to_end(&mut data).map_err(unreadable)?;
+        if data.is_empty() {
+            return Err(unreadable(std::io::ErrorKind::UnexpectedEof.into()));
+        }
+    }
+    let request_id = image.request_id.map_or_else(String::new, |id| id.to_string());
+    let done = registrar.put_enterprise_image(v1::PutImageRequest { id, kind, data, request_id }).await;
+    let done = done.map_err(|error| answer::problem(&error, json))?;
+    let name = done.enterprise.map_or_else(|| image.enterprise.clone(), |enterprise| enterprise.id);
+    answer::show_receipt(&format!("{name} {}", image.kind), &done.receipt.unwrap_or_default(), json, texts, shown);
+    Ok(())
 }
 
 /// The enterprise a file holds, as it is sent.
@@ -305,6 +368,6 @@ fn to_json(enterprise: &v1::Enterprise) -> Result<Value, Problem> {
         "has_personal_data": enterprise.has_personal_data, "forgotten_reason": enterprise.forgotten_reason,
         "created": time(enterprise.created.as_ref()), "changed": time(enterprise.changed.as_ref()),
         "changed_by": enterprise.changed_by, "serial": enterprise.serial, "disclosures": enterprise.disclosures,
-        "disclosed_to": enterprise.disclosed_to, "disclosed": time(enterprise.disclosed.as_ref()),
+        "images": enterprise.images, "disclosed_to": enterprise.disclosed_to, "disclosed": time(enterprise.disclosed.as_ref()),
     }))
 }

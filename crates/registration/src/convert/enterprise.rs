@@ -257,5 +257,6 @@ pub(crate) fn show(enterprise: &Enterprise, business: &Business) -> v1::Enterpri
         disclosures: disclosure.map_or(0, |disclosure| disclosure.times),
         disclosed_to: disclosure.map_or_else(String::new, |disclosure| disclosure.by.as_ref().to_owned()),
         disclosed: disclosure.map(|disclosure| proto_time(disclosure.time)),
+        images: business.images(enterprise).map(|kind| kind.as_str().to_owned()).collect(),
     }
 }

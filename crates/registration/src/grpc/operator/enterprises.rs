@@ -11,8 +11,11 @@ use tonic::{Request, Response, Status};
 use waymark_api::operator::v1::{self, enterprises_server};
 use waymark_catalog::Receipt;
 use waymark_catalog::access::Verb;
-use waymark_catalog::business::{Business, BusinessCommand, Enterprise, EnterpriseId, visible};
+use waymark_catalog::business::{
+    Business, BusinessCommand, Enterprise, EnterpriseId, FreshImage, ImageFormat, ImageKind, StoredImage, visible,
+};
 use waymark_catalog::vault::{Fresh, Personal, Subject, Vault, VaultError};
+use zeroize::Zeroizing;
 
 use crate::convert::answer::{Same, receipt};
 use crate::convert::enterprise::{
@@ -148,6 +151,58 @@ impl EnterpriseService {
         opened.map(|personal| show_personal(&personal)).ok_or_else(not_found)
     }
 
+    async fn put_image(
+        &self,
+        caller: &Caller,
+        request: v1::PutImageRequest,
+    ) -> Result<v1::EnterpriseResponse, Failure> {
+        let v1::PutImageRequest { id, kind, data, request_id } = request;
+        let (id, kind) = (read_id("id", &id)?, image_kind(&kind)?);
+        // Who may write no enterprise has nothing sealed.
+        if !caller.rights.has(Verb::Apply) {
+            return Err(self.edge.deny(caller, Verb::Apply, b"E"));
+        }
+        if find(&self.edge.catalog.business(), caller, id).is_none() {
+            return Err(not_found());
+        }
+        let image = if data.is_empty() {
+            None
+        } else {
+            let format =
+                ImageFormat::of(&data).map_err(|problem| Failure::of_refusal(&problem.into(), self.edge.now()))?;
+            let subject = self.subject(caller, id);
+            let subject =
+                subject.ok_or_else(|| Failure::invalid_field("id", "must have said who its people are before"))?;
+            let vault = self.vault()?;
+            let data = Zeroizing::new(data);
+            let fresh = off_loop(move || vault.seal_bytes(Some(subject), &data)).await?;
+            Some(Box::new(FreshImage { format, fresh }))
+        };
+        let order = BusinessCommand::PutImage { id, kind, image }.into();
+        let request = request_id::request(&request_id, &order)?;
+        let done = self.edge.apply(caller, order, request).await?;
+        self.answer(caller, id, &done)
+    }
+
+    async fn image(&self, caller: &Caller, request: v1::ImageRequest) -> Result<v1::ImageResponse, Failure> {
+        let v1::ImageRequest { id, kind, purpose } = request;
+        let (id, kind, vault) = (needed_id(&id)?, image_kind(&kind)?, self.vault()?);
+        let known = find(&self.edge.catalog.business(), caller, Some(id)).is_some();
+        let command = BusinessCommand::Disclose { id, purpose };
+        self.edge.apply(caller, command.into(), None).await?;
+        let no_image = || Failure::new(Reason::NotFound).with("what", "image");
+        if !known {
+            return Err(no_image());
+        }
+        let stored = self
+            .edge
+            .reading
+            .read(move |cold| cold.image(id, kind).map_err(|_| Failure::unreadable("the image as it is stored")));
+        let StoredImage { format, sealed } = stored.await?.ok_or_else(no_image)?;
+        let opened = off_loop(move || vault.unseal_bytes(&sealed)).await?.ok_or_else(no_image)?;
+        Ok(v1::ImageResponse { format: format.as_str().to_owned(), data: opened.to_vec() })
+    }
+
     async fn forget(&self, caller: &Caller, request: v1::ForgetRequest) -> Result<v1::EnterpriseResponse, Failure> {
         let v1::ForgetRequest { id, reason } = request;
         let (id, vault) = (needed_id(&id)?, self.vault()?);
@@ -185,6 +240,14 @@ const fn wrote_nothing(reason: Reason) -> bool {
             | Reason::RequestFromFuture
             | Reason::Busy
     )
+}
+
+/// Reads what an image shows.
+fn image_kind(kind: &str) -> Result<ImageKind, Failure> {
+    ImageKind::from_name(kind).ok_or_else(|| {
+        let names: Vec<&str> = ImageKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        Failure::invalid_field("kind", format!("must be one of {}", names.join(", ")))
+    })
 }
 
 /// What there is not and what is another's are answered alike.
@@ -237,6 +300,19 @@ impl enterprises_server::Enterprises for EnterpriseService {
     async fn disclose(&self, request: Request<v1::DiscloseRequest>) -> Result<Response<v1::PersonalData>, Status> {
         let caller = caller(&self.edge, &request).await?;
         answer(&self.edge, &caller, Self::disclose(self, &caller, request.into_inner())).await
+    }
+
+    async fn put_image(
+        &self,
+        request: Request<v1::PutImageRequest>,
+    ) -> Result<Response<v1::EnterpriseResponse>, Status> {
+        let caller = caller(&self.edge, &request).await?;
+        answer(&self.edge, &caller, Self::put_image(self, &caller, request.into_inner())).await
+    }
+
+    async fn image(&self, request: Request<v1::ImageRequest>) -> Result<Response<v1::ImageResponse>, Status> {
+        let caller = caller(&self.edge, &request).await?;
+        answer(&self.edge, &caller, Self::image(self, &caller, request.into_inner())).await
     }
 
     async fn forget(&self, request: Request<v1::ForgetRequest>) -> Result<Response<v1::EnterpriseResponse>, Status> {
