@@ -14,7 +14,7 @@ use waymark_wire::{Permissions, Ttl, ValueBuf, ValueRef, Values};
 
 use crate::command::{InvalidValue, Refusal};
 use crate::config::REASON_BYTES;
-use crate::values::ValueSet;
+use crate::values::{ValueSet, may_hold};
 
 /// Index of the value that says so.
 pub const RECALL_INDEX: u32 = 1002;
@@ -70,6 +70,9 @@ pub(crate) fn is_of_batch(key: &[u8]) -> bool {
 /// The value that says so, if one of them does.
 #[must_use]
 pub fn notice_in<'a>(values: Values<'a>) -> Option<ValueRef<'a>> {
+    if !may_be_notice(values) {
+        return None;
+    }
     let at = values.iter().take_while(|value| value.index <= RECALL_INDEX).last()?;
     Some(at).filter(is_notice)
 }
@@ -82,6 +85,11 @@ pub fn recall_in(values: Values<'_>) -> Option<Recall<'_>> {
     Some(Recall { since_seconds: value.timestamp, reason: std::str::from_utf8(value.data).unwrap_or_default() })
 }
 
+/// Whether one of them may say so, without parsing them.
+fn may_be_notice(values: Values<'_>) -> bool {
+    may_hold(values.wire(), RECALL_TYPE.as_bytes(), 7)
+}
+
 /// Whether a value says so.
 pub(crate) fn is_notice(value: &ValueRef<'_>) -> bool {
     value.index == RECALL_INDEX && value.kind == RECALL_TYPE.as_bytes()
@@ -92,6 +100,9 @@ pub(crate) fn is_notice(value: &ValueRef<'_>) -> bool {
 /// # Errors
 /// [`Refusal::InvalidValue`].
 pub(crate) fn check_notices(values: Values<'_>) -> Result<(), Refusal> {
+    if !may_be_notice(values) {
+        return Ok(());
+    }
     for value in values {
         if value.kind != RECALL_TYPE.as_bytes() {
             continue;
@@ -168,6 +179,20 @@ mod tests {
             assert_eq!(check_notices(set(std::slice::from_ref(&wrong)).values()), Err(refusal), "{wrong:?}");
         }
         assert_eq!(check_notices(set(&[good, value(1, "URL", b"a")]).values()), Ok(()));
+    }
+
+    #[test]
+    fn what_is_looked_for_by_its_bytes_has_its_line_where_it_is_looked_for() {
+        for (kind, line_at) in [(RECALL_TYPE, 7), (crate::link::LINK_TYPE, crate::link::LINE_AT)] {
+            assert_eq!(kind.find('_'), Some(line_at));
+            for (data, kind, found) in [("a_b", kind, true), ("_", "URL", false), ("", &kind[1..], false)] {
+                let set = set(&[value(1, kind, data.as_bytes())]);
+                assert_eq!(may_hold(set.wire(), RECALL_TYPE.as_bytes(), 7), found && kind == RECALL_TYPE, "{kind}");
+            }
+            let lower = set(&[value(1, &kind.to_lowercase(), b"")]);
+            assert!(may_hold(lower.wire(), kind.as_bytes(), line_at), "in any case");
+        }
+        assert!(!may_hold(b"", b"A_B", 1) && !may_hold(b"_B", b"A_B", 1) && !may_hold(b"A_", b"A_B", 1));
     }
 
     #[test]

@@ -112,6 +112,17 @@ impl fmt::Debug for ValueSet {
     }
 }
 
+/// Whether values in wire form may be of a type: it stands somewhere in their bytes, in any case; `line_at` is where it has an underscore.
+///
+/// Hardly any record has values of the types every write looks for. Parsing all of them again for each such type would cost more than all else that a
+/// write decides.
+pub(crate) fn may_hold(wire: &[u8], kind: &[u8], line_at: usize) -> bool {
+    memchr::memchr_iter(b'_', wire).any(|at| {
+        let found = at.checked_sub(line_at).and_then(|from| wire.get(from..from + kind.len()));
+        found.is_some_and(|found| found.eq_ignore_ascii_case(kind))
+    })
+}
+
 /// Tells whether two values are the same, timestamps aside.
 pub(crate) fn same_content(a: &ValueRef<'_>, b: &ValueRef<'_>) -> bool {
     a.index == b.index && a.wire.get(BEHIND_TIMESTAMP..) == b.wire.get(BEHIND_TIMESTAMP..)

@@ -12,19 +12,23 @@ use std::ops::ControlFlow;
 use waymark_ident::{CaseRule, Handle};
 use waymark_store::{Serial, StateError, Tree};
 
-use super::{Link, Relation, links_of};
+use super::{LINE_AT, LINK_TYPE, Link, Relation, links_of};
 use crate::cold::ColdReader;
 use crate::prefixes::key_of;
 use crate::projection::Projector;
 use crate::record::Stored;
 use crate::reserved::is_reserved;
+use crate::values::may_hold;
 
 /// Sources of links by target.
 pub(crate) const LINKS: Tree = Tree(13);
 
 /// The links of a record in stored form; none where it is empty, or cannot be read.
 pub(crate) fn links_in(body: &[u8]) -> Vec<Link> {
-    let values = Stored::parse(body).ok().and_then(|stored| stored.values().ok());
+    // Most records hold none: those are not even checked for being whole.
+    let stored = Stored::parse(body).ok();
+    let stored = stored.filter(|stored| may_hold(stored.wire_values(), LINK_TYPE.as_bytes(), LINE_AT));
+    let values = stored.and_then(|stored| stored.values().ok());
     values.map(links_of).into_iter().flatten().map(|(_, link)| link).collect()
 }
 

@@ -27,12 +27,16 @@ use waymark_wire::{ValueRef, Values};
 
 use crate::prefixes::key_of;
 use crate::refusal::Refusal;
+use crate::values::may_hold;
 
 pub use command::LinkCommand;
 pub use index::{SourceAt, SourceVisitor};
 
 /// Type of the values that are links; compared without regard to case, like every type.
 pub const LINK_TYPE: &str = "WM_LINK";
+
+/// Where the underscore of that stands.
+pub(crate) const LINE_AT: usize = 2;
 
 /// How an identifier is linked to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -155,14 +159,23 @@ pub fn is_link(value: &ValueRef<'_>) -> bool {
     value.kind.eq_ignore_ascii_case(LINK_TYPE.as_bytes())
 }
 
+/// Whether one of the values may be a link, without parsing them.
+fn may_be_links(values: Values<'_>) -> bool {
+    may_hold(values.wire(), LINK_TYPE.as_bytes(), LINE_AT)
+}
+
 /// The links among values, with their indexes. What is to be one and is none is left out: it was written before this program held it to the form.
 pub fn links_of<'a>(values: Values<'a>) -> impl Iterator<Item = (u32, Link)> + use<'a> {
+    let values = if may_be_links(values) { values } else { Values::default() };
     let links = values.into_iter().filter(is_link);
     links.filter_map(|value| Link::parse(value.data).ok().map(|link| (value.index, link)))
 }
 
 /// Makes sure that those values that are links are sound; `key` is that of the record they are for.
 pub(crate) fn check_links(values: Values<'_>, key: &[u8], rule: CaseRule) -> Result<(), Refusal> {
+    if !may_be_links(values) {
+        return Ok(());
+    }
     for value in values.into_iter().filter(is_link) {
         let refuse = |problem| Refusal::InvalidLink { index: value.index, problem };
         let link = Link::parse(value.data).map_err(refuse)?;
