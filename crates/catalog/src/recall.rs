@@ -126,12 +126,25 @@ pub(crate) fn check_notices(values: Values<'_>) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// [`Refusal::IndexConflict`].
-pub(crate) fn with_notice(values: Values<'_>, notice: &ValueRef<'_>) -> Result<ValueSet, Refusal> {
+pub(crate) fn with_notice<'a>(
+    values: Values<'a>,
+    notice: impl IntoIterator<Item = ValueRef<'a>>,
+) -> Result<ValueSet, Refusal> {
     if values.iter().any(|value| value.index == RECALL_INDEX && !is_notice(&value)) {
         return Err(Refusal::IndexConflict { index: RECALL_INDEX });
     }
     let others = values.iter().filter(|value| value.index != RECALL_INDEX);
-    Ok(ValueSet::new(others.chain(std::iter::once(*notice)))?)
+    Ok(ValueSet::new(others.chain(notice))?)
+}
+
+/// Values with the notice of a reason among them, as of `now` in seconds since 1970; one that is there keeps its time.
+///
+/// # Errors
+/// As [`with_notice`].
+pub(crate) fn recalled(values: Values<'_>, reason: &str, now: u32) -> Result<ValueSet, Refusal> {
+    let since = recall_in(values).map_or(now, |known| known.since_seconds);
+    let notice = ValueSet::from_bufs(&[notice(reason, since)])?;
+    with_notice(values, notice.values())
 }
 
 /// Values without the notice.
@@ -200,9 +213,9 @@ mod tests {
         let other = set(&[value(RECALL_INDEX, "URL", b"a")]);
         let one = set(&[notice("r", 1)]);
         let new = one.values().iter().next().unwrap();
-        assert_eq!(with_notice(other.values(), &new), Err(Refusal::IndexConflict { index: RECALL_INDEX }));
+        assert_eq!(with_notice(other.values(), [new]), Err(Refusal::IndexConflict { index: RECALL_INDEX }));
         let again = set(&[value(1, "URL", b"a"), notice("former", 1)]);
-        let set = with_notice(again.values(), &new).unwrap();
+        let set = with_notice(again.values(), [new]).unwrap();
         assert_eq!(recall_in(set.values()), Some(Recall { since_seconds: 1, reason: "r" }));
         assert!(set.wire().len() <= 60 + NOTICE_BYTES);
     }

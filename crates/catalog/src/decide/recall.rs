@@ -6,7 +6,7 @@ use super::status::check_reason;
 use super::{Current, Decision, Facts, Written, check_served, existing, values_of, write, write_or_keep};
 use crate::command::{Outcome, Refusal};
 use crate::limits::check_handle;
-use crate::recall::{is_of_batch, notice, notice_in, recall_in, with_notice, without_notice};
+use crate::recall::{is_of_batch, notice_in, recalled, with_notice, without_notice};
 use crate::record::Stored;
 use crate::values::ValueSet;
 use crate::warnings::Warnings;
@@ -17,16 +17,12 @@ pub(super) fn recall(handle: &[u8], reason: &str, facts: &Facts<'_>) -> Result<D
     if matches!(facts.current, Current::Absent) && is_of_batch(facts.key) {
         let warnings = check_handle(handle, facts.limits)?;
         check_served(facts)?;
-        let values = ValueSet::from_bufs(&[notice(reason, facts.stamp)])?;
+        let values = recalled(Values::default(), reason, facts.stamp)?;
         return Ok(write(&Written { handle, status: None, values: &values }, Outcome::Recalled, warnings));
     }
     let (version, old) = existing(facts)?;
-    let values = values_of(&old)?;
-    let since_seconds = recall_in(values).map_or(facts.stamp, |known| known.since_seconds);
-    let notice = ValueSet::from_bufs(&[notice(reason, since_seconds)])?;
-    let Some(notice) = notice_in(notice.values()) else { return Err(Refusal::Unreadable) };
     // Beyond the limits too: a record that is full can be recalled.
-    let values = with_notice(values, &notice)?;
+    let values = recalled(values_of(&old)?, reason, facts.stamp)?;
     Ok(write_or_keep(version, &Written::over(&old, &values), Outcome::Recalled, Warnings::NONE))
 }
 
@@ -40,7 +36,7 @@ pub(super) fn lift(facts: &Facts<'_>) -> Result<Decision, Refusal> {
 /// The values that take the place of `old`, with the notice of that, where they bring none.
 pub(super) fn kept(old: Values<'_>, new: Values<'_>) -> Result<Option<ValueSet>, Refusal> {
     match notice_in(old) {
-        Some(notice) if notice_in(new).is_none() => with_notice(new, &notice).map(Some),
+        Some(notice) if notice_in(new).is_none() => with_notice(new, [notice]).map(Some),
         _ => Ok(None),
     }
 }

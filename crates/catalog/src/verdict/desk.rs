@@ -13,7 +13,7 @@ use super::rules::{Rules, Sale};
 use super::zone::Zone;
 use crate::cold::{ColdReader, FetchError};
 use crate::prefixes::{Prefixes, key_of, prefix_of_key};
-use crate::range::{Finding, Layer, PieceKind, Range, Ranges};
+use crate::range::{Finding, Range, Ranges};
 use crate::recall::{batch_handle, recall_in};
 use crate::record::OwnedRecord;
 use crate::template::{Marked, Templates};
@@ -84,10 +84,8 @@ type Since = (Timestamp, String);
 struct Met {
     record: OwnedRecord,
     source: Source,
-    /// A recall of the codes it is one of.
+    /// A recall of the codes it is one of, though it has a record of its own.
     of_codes: Option<(u32, String)>,
-    /// The code is over, since when and why.
-    over: Option<Since>,
 }
 
 impl std::fmt::Debug for Desk<'_> {
@@ -119,11 +117,20 @@ impl Desk<'_> {
         }
         let ranges = Arc::clone(&self.ranges);
         let met = match self.cold.fetch(&handle)? {
-            Some(record) => Met::record(record, &ranges, &key),
+            Some(record) => {
+                // A recall of codes counts for those that have a record of their own, too.
+                let of_codes = match ranges.find(&key) {
+                    Finding::Code(range, serial) => recall_of_code(range, serial),
+                    _ => None,
+                };
+                Met { record, source: Source::Record, of_codes }
+            }
             None => match ranges.find(&key) {
                 Finding::None => return Ok(self.judged(Known::Absent, Source::Nothing)),
                 Finding::NeverIssued(_) => return Ok(self.judged(Known::WrongCheck, Source::Package)),
-                Finding::Code(range, serial) => Met::code(range, serial, &key),
+                Finding::Code(range, serial) => {
+                    Met { record: range.record(serial, &key), source: Source::Package, of_codes: None }
+                }
             },
         };
         self.tell_met(&met, prefix_of_key(&key), sees)
@@ -135,21 +142,24 @@ impl Desk<'_> {
         let stored = met.record.stored()?;
         let values = stored.values()?;
         let status = stored.status();
-        let is_over = met.over.is_some() || status.is_some();
-        if is_over && !sees {
+        if status.is_some() && !sees {
             return Ok(self.judged(Known::Absent, Source::Nothing));
         }
         let own = recall_in(values);
         let recall = own.map(|own| (own.since_seconds, own.reason));
         let recall = recall.or_else(|| met.of_codes.as_ref().map(|(since, reason)| (*since, &**reason)));
-        let known = match (&met.over, status, recall) {
-            (_, _, Some((since, reason))) => Known::Recalled(Notice { since: seconds(since), reason }),
-            (Some((since, reason)), _, _) => Known::Withdrawn(Notice { since: *since, reason }),
-            (None, Some(status), _) => {
+        let known = match (recall, status) {
+            (Some((since, reason)), _) => Known::Recalled(Notice { since: seconds(since), reason }),
+            (None, Some(status)) => {
                 let notice = Notice { since: status.since(), reason: status.reason };
-                if status.revoked { Known::Revoked(notice) } else { Known::Suspended(notice) }
+                match (met.source, status.revoked) {
+                    // What a code inherits is revoked where the code is over.
+                    (Source::Package, _) => Known::Withdrawn(notice),
+                    (_, true) => Known::Revoked(notice),
+                    (_, false) => Known::Suspended(notice),
+                }
             }
-            (None, None, None) => Known::Live,
+            (None, None) => Known::Live,
         };
         let templates = Arc::clone(&self.templates);
         let marked = templates.marked(prefix, values);
@@ -185,8 +195,7 @@ impl Desk<'_> {
 
     /// The verdict on what a GS1 bar code says of itself, and on the recalls of what it names.
     fn tell_scan(&mut self, scan: &Scan) -> Told {
-        let unreachable = |desk: &Self| Told { source: Source::Scan, ..desk.judged(Known::Unreachable, Source::Scan) };
-        let Ok(recalls) = self.recalls_of(scan) else { return unreachable(self) };
+        let Ok(recalls) = self.recalls_of(scan) else { return self.judged(Known::Unreachable, Source::Scan) };
         let lot = scan.lot;
         let lot = lot.as_ref().map_or("", |lot| lot.as_str());
         let serial = scan.serial;
@@ -275,26 +284,6 @@ fn shown_to_all<'v>(templates: &Templates, prefix: &[u8], values: Values<'v>, ma
     Marked {
         batch: marked.batch.filter(|_| told.batch.is_some()),
         expiry: marked.expiry.filter(|_| told.expiry.is_some()),
-    }
-}
-
-impl Met {
-    fn record(record: OwnedRecord, ranges: &Ranges, key: &[u8]) -> Self {
-        // A recall of codes counts for those that have a record of their own, too.
-        let of_codes = match ranges.find(key) {
-            Finding::Code(range, serial) => recall_of_code(range, serial),
-            _ => None,
-        };
-        Self { record, source: Source::Record, of_codes, over: None }
-    }
-
-    fn code(range: &Range, serial: u64, key: &[u8]) -> Self {
-        let over = range.pieces.at(Layer::State, serial).and_then(|piece| match &piece.kind {
-            PieceKind::State { state, reason } if !state.resolves() => Some((piece.since, reason.clone())),
-            _ => None,
-        });
-        let of_codes = recall_of_code(range, serial);
-        Self { record: range.record(serial, key), source: Source::Package, of_codes, over }
     }
 }
 

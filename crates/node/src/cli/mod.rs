@@ -19,6 +19,7 @@ mod audit;
 pub(crate) mod enterprise;
 mod export;
 pub(crate) mod import;
+mod input;
 mod label;
 mod labels;
 mod load;

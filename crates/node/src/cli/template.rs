@@ -1,10 +1,6 @@
 //! `waymark template`: what the identifiers of an industry say, on a server or, as the local operator, in the data folder of a stopped node.
 
-use std::{
-    fs::File,
-    io::Read as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -20,6 +16,7 @@ use super::{
         form,
         place::{Opened, Place, Where},
     },
+    input,
     present::safe,
     server::answer,
     sheet,
@@ -176,18 +173,7 @@ async fn send(registrar: &Registrar, change: TemplateCommand) -> Result<v1::Temp
 
 /// Reads the file of a template; `-` is standard input.
 pub(crate) fn read(path: &Path) -> Result<Definition, Problem> {
-    let unreadable = |cause: &dyn std::fmt::Display| {
-        Problem::new("file-unreadable", Exit::Usage).with("path", path.display()).with("cause", cause)
-    };
-    let mut text = String::new();
-    let read = if path.as_os_str() == "-" {
-        std::io::stdin().take(FILE_BYTES + 1).read_to_string(&mut text)
-    } else {
-        File::open(path).and_then(|file| file.take(FILE_BYTES + 1).read_to_string(&mut text))
-    };
-    if read.map_err(|cause| unreadable(&cause))? as u64 > FILE_BYTES {
-        return Err(unreadable(&format_args!("more than {FILE_BYTES} bytes")));
-    }
+    let text = input::text(path, FILE_BYTES, Exit::Usage)?;
     let malformed =
         |cause| Problem::new("template-malformed", Exit::Usage).with("path", path.display()).with("cause", cause);
     Definition::from_json(&text).map_err(malformed)

@@ -8,7 +8,7 @@ use crate::config::{RANGE_RECALL_PIECES, REASON_BYTES};
 use crate::range::pattern::Pattern;
 use crate::range::pieces::{Layer, PieceChange, PieceKind, Span};
 use crate::range::{Range, RangeName};
-use crate::recall::{RECALL_INDEX, RECALL_TYPE, notice, notice_in, recall_in, with_notice, without_notice};
+use crate::recall::{RECALL_INDEX, RECALL_TYPE, notice_in, recall_in, recalled, without_notice};
 use crate::values::ValueSet;
 use crate::warnings::Warnings;
 
@@ -27,14 +27,10 @@ pub(super) fn recall(
     let now = u32::try_from(facts.now.0 / 1000).unwrap_or(u32::MAX);
     let parts = parts(range, span)?;
     let changed = parts.into_iter().map(|(part, values)| {
-        let known = recall_in(values.values());
-        if known.is_some_and(|known| known.reason == reason) {
+        if recall_in(values.values()).is_some_and(|known| known.reason == reason) {
             return Ok(None);
         }
-        let since = known.map_or(now, |known| known.since_seconds);
-        let notice = ValueSet::from_bufs(&[notice(reason, since)])?;
-        let Some(notice) = notice_in(notice.values()) else { return Err(Refusal::Unreadable) };
-        Ok(Some((part, with_notice(values.values(), &notice)?)))
+        Ok(Some((part, recalled(values.values(), reason, now)?)))
     });
     let changed: Vec<_> = changed.filter_map(Result::transpose).collect::<Result<_, Refusal>>()?;
     rebind(range, name, changed, Outcome::Recalled, facts)

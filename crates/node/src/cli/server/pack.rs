@@ -1,10 +1,6 @@
 //! `waymark aggregate` and `disaggregate`: packing identifiers in another and taking them out.
 
-use std::{
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use uuid::Uuid;
@@ -13,7 +9,7 @@ use waymark_client::registration::CallError;
 
 use super::{answer, connection::Connection};
 use crate::{
-    cli::Shown,
+    cli::{Shown, input},
     daemon::{Signals, stop_asked},
     problem::{Exit, Problem},
     texts::Texts,
@@ -119,18 +115,7 @@ impl At {
 fn with_file(children: &[String], file: Option<&Path>) -> Result<Vec<String>, Problem> {
     let mut all = children.to_vec();
     let Some(path) = file else { return Ok(all) };
-    let unreadable = |cause: &dyn std::fmt::Display| {
-        Problem::new("file-unreadable", Exit::Usage).with("path", path.display()).with("cause", cause)
-    };
-    let mut text = String::new();
-    let read = if path.as_os_str() == "-" {
-        std::io::stdin().take(FILE_BYTES + 1).read_to_string(&mut text)
-    } else {
-        File::open(path).and_then(|file| file.take(FILE_BYTES + 1).read_to_string(&mut text))
-    };
-    if read.map_err(|cause| unreadable(&cause))? as u64 > FILE_BYTES {
-        return Err(unreadable(&format_args!("more than {FILE_BYTES} bytes")));
-    }
+    let text = input::text(path, FILE_BYTES, Exit::Usage)?;
     all.extend(text.lines().filter(|line| !line.is_empty()).map(str::to_owned));
     Ok(all)
 }

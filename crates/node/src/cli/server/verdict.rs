@@ -1,7 +1,6 @@
 //! `waymark verdict`: are these codes good?
 
-use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -10,7 +9,7 @@ use waymark_api::registration::v1;
 use super::{answer, connection::Connection};
 use crate::{
     cli::{
-        Shown,
+        Shown, input,
         present::safe,
         terminal::{self, Tone, toned},
     },
@@ -61,17 +60,8 @@ pub(crate) async fn run(arguments: &Judge, texts: &Texts, shown: Shown) -> Resul
 }
 
 /// The codes of a file, one a line; `-` is the standard input.
-fn read(file: &PathBuf) -> Result<Vec<String>, Problem> {
-    let unreadable = |cause: &dyn std::fmt::Display| {
-        Problem::new("file-unreadable", Exit::Failed).with("path", file.display()).with("cause", cause)
-    };
-    let mut text = String::new();
-    let source: Box<dyn std::io::Read> = if file.as_os_str() == "-" {
-        Box::new(std::io::stdin())
-    } else {
-        Box::new(std::fs::File::open(file).map_err(|cause| unreadable(&cause))?)
-    };
-    source.take(FILE_BYTES).read_to_string(&mut text).map_err(|cause| unreadable(&cause))?;
+fn read(file: &Path) -> Result<Vec<String>, Problem> {
+    let text = input::text(file, FILE_BYTES, Exit::Failed)?;
     let lines = text.lines().map(|line| line.trim_start_matches('\u{feff}').trim_end_matches('\r'));
     Ok(lines.filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }
