@@ -177,7 +177,7 @@ fn put(new: &NewRecord<'_>, facts: &Facts<'_>) -> Result<Decision, Refusal> {
     new.status.map_or(Ok(()), |status| status::check_reason(&status.reason))?;
     match facts.current {
         Current::Absent => {
-            let mut stamped = ValueSet::default();
+            let mut stamped = ValueSet::with_room(values.wire().len());
             values.values().iter().for_each(|value| stamped.push_given(&value, timestamps, facts.stamp));
             let status = new.status.map(|status| status::given(status, None, facts.stamp));
             Ok(write(&Written { handle, status, values: &stamped }, Outcome::Created, warnings))

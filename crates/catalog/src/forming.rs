@@ -335,7 +335,9 @@ impl Forming {
             limits: terms.limits,
             stamp: u32::try_from(self.time.0 / 1000).unwrap_or(u32::MAX),
         };
-        decide(permit, order, &facts)
+        let decision = decide(permit, order, &facts)?;
+        self.hold_to_template(&order.command, facts.current, key)?;
+        Ok(decision)
     }
 
     /// Adds the entry of a record as it shall stand.

@@ -76,16 +76,21 @@ impl ValueSet {
         &self.wire
     }
 
-    /// The values in ascending order of index.
+    /// The values in ascending order of index. Free: the set was made from whole values.
     #[must_use]
     pub fn values(&self) -> Values<'_> {
-        Values::from_wire(self.count, &self.wire).unwrap_or_default() // cannot fail: the set was made from whole values
+        Values::checked_before(self.count, &self.wire)
     }
 
     /// The hash of what the values mean.
     #[must_use]
     pub fn content(&self) -> ContentHash {
         ContentHash::of(self.values())
+    }
+
+    /// No value, with room for this many bytes of them.
+    pub(crate) fn with_room(bytes: usize) -> Self {
+        Self { count: 0, wire: Vec::with_capacity(bytes) }
     }
 
     /// Adds a value behind all others. The caller upholds order and uniqueness.

@@ -219,7 +219,7 @@ fn every_way_to_a_record_gives_it_whole() {
         let dir = tempfile::tempdir().unwrap();
         let catalog = begun(&dir, engine);
         write(&catalog, (1..=20).map(machine).collect());
-        write(&catalog, vec![add("88.1/xe.1", 3_000, "more")]);
+        write(&catalog, vec![add("88.1/xe.1", 1_100, "more")]);
         write(&catalog, vec![Command::Suspend { handle: b"88.1/xe.2".to_vec(), reason: "recall".into() }]);
         let whole = |body: &[u8]| assert_eq!(body[0], 1);
         let handle = Handle::new(b"88.1/xe.1").unwrap();
@@ -381,6 +381,44 @@ fn records_from_before_a_template_and_changed_ones_stay_readable() {
         assert_eq!(data(&catalog, "88.1/xe.2").unwrap()[2], "crane");
         catalog.shutdown().unwrap();
     }
+}
+
+#[test]
+fn single_values_keep_to_the_template_and_whole_records_speak_for_themselves() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = begun(&dir, Engine::Log);
+    done(&catalog, machine(1));
+    let before = fetch(&catalog, "88.1/xe.1").unwrap();
+    let (handle, timestamps) = (b"88.1/xe.1".to_vec(), Timestamps::Now);
+    let values = |index: u32, kind: &str, text: &str| {
+        ValueSet::from_bufs(&[ValueBuf::new(index, kind.as_bytes(), text.as_bytes())]).unwrap()
+    };
+    let modify = |values| Command::ModifyValues { handle: handle.clone(), values, timestamps };
+    let remove = |index| Command::RemoveValues { handle: handle.clone(), indexes: vec![index] };
+    for (command, expected) in [
+        (add("88.1/xe.1", 3_000, "more"), (3000, "unknown")),
+        (modify(values(2007, "warrantyEnd", "tomorrow")), (2007, "not-a-date")),
+        (modify(values(2007, "guaranteeEnd", "2027-01-01")), (2007, "type-mismatch")),
+        (modify(values(1001, "TEMPLATE", "EXC-9")), (1001, "fixed")),
+        (remove(1001), (1001, "fixed")),
+        (remove(2000), (2000, "missing")),
+    ] {
+        match ask(&catalog, command.clone()) {
+            Err(Refusal::FieldsWrong { template, problems }) => {
+                let told: Vec<_> = problems.iter().map(|it| (it.index, it.what.as_str())).collect();
+                assert_eq!((template, told), (name("1.2"), vec![expected]));
+            }
+            other => panic!("{command:?}: {other:?}"),
+        }
+    }
+    assert_eq!(fetch(&catalog, "88.1/xe.1").unwrap(), before);
+    assert_eq!(done(&catalog, modify(values(2007, "warrantyEnd", "2027-01-01"))), Outcome::Changed);
+    assert_eq!(done(&catalog, remove(2007)), Outcome::Changed);
+    assert_eq!(done(&catalog, add("88.1/xe.1", 1_100, "beside the columns")), Outcome::Changed);
+    let whole =
+        Command::Put { handle: handle.clone(), values: values(3000, "more", "x"), timestamps, mode: PutMode::Replace };
+    assert_eq!(done(&catalog, whole), Outcome::Replaced);
+    assert_eq!(done(&catalog, add("88.1/xe.1", 3_001, "of no template now")), Outcome::Changed);
 }
 
 #[test]

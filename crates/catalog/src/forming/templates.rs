@@ -13,7 +13,8 @@ use crate::prefixes::prefix_of_key;
 use crate::record::{Stored, encode};
 use crate::reserved::ReservedKey;
 use crate::template::change::{TemplateDecision, TemplateFacts, decide_template};
-use crate::template::{Template, TemplateCommand};
+use crate::template::narrow::template_of;
+use crate::template::{Edit, Template, TemplateCommand, held};
 
 impl Forming {
     /// Decides a command on templates; commands behind it are decided by what it did. `key` is that of the record it writes.
@@ -112,5 +113,23 @@ impl Forming {
             .map_err(|problems| Refusal::FieldsWrong { template: template.clone(), problems })?;
         let command = Command::Put { handle: handle.clone(), values, timestamps: Timestamps::Now, mode: *mode };
         Ok(Some(Order { command, expect: order.expect }))
+    }
+
+    /// Refuses an edit of single values that goes against the template the identifier was made from.
+    pub(super) fn hold_to_template(&self, command: &Command, current: Current<'_>, key: &[u8]) -> Result<(), Refusal> {
+        let edit = match command {
+            Command::AddValues { values, .. } | Command::ModifyValues { values, .. } => Edit::Put(values.values()),
+            Command::RemoveValues { indexes, .. } => Edit::Remove(indexes),
+            _ => return Ok(()),
+        };
+        let Current::Live(version) = current else { return Ok(()) };
+        if self.templates.is_empty() {
+            return Ok(());
+        }
+        let stored = Stored::parse(&version.body).map_err(|_| Refusal::Unreadable)?;
+        let values = stored.values().map_err(|_| Refusal::Unreadable)?;
+        let Some(template) = template_of(key, values, &self.templates) else { return Ok(()) };
+        held(template, values, edit)
+            .map_err(|problems| Refusal::FieldsWrong { template: template.name.clone(), problems })
     }
 }

@@ -66,11 +66,13 @@ pub enum FieldProblemCode {
     NotAReference,
     /// No hash.
     NotAHash,
+    /// The value that names the template, which an edit does not change.
+    Fixed,
 }
 
 impl FieldProblemCode {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Missing,
         Self::Unknown,
         Self::TypeMismatch,
@@ -85,6 +87,7 @@ impl FieldProblemCode {
         Self::NotInList,
         Self::NotAReference,
         Self::NotAHash,
+        Self::Fixed,
     ];
 
     /// Its name as programs see it; never changes.
@@ -105,6 +108,7 @@ impl FieldProblemCode {
             Self::NotInList => "not-in-list",
             Self::NotAReference => "not-a-reference",
             Self::NotAHash => "not-a-hash",
+            Self::Fixed => "fixed",
         }
     }
 }
@@ -154,7 +158,7 @@ pub(super) fn values_of(
     ValueSet::from_bufs(&values).map_err(|_| Vec::new())
 }
 
-fn problem(column: &Column, what: FieldProblemCode) -> FieldProblem {
+pub(super) fn problem(column: &Column, what: FieldProblemCode) -> FieldProblem {
     FieldProblem { index: column.index, kind: column.kind.clone(), what }
 }
 
@@ -183,7 +187,7 @@ fn column_of<'t>(template: &'t Template, field: &FieldValue) -> Result<&'t Colum
 }
 
 /// Whether a text is what a column says.
-fn check(column: &Column, text: &str) -> Result<(), FieldProblemCode> {
+pub(super) fn check(column: &Column, text: &str) -> Result<(), FieldProblemCode> {
     let chars = text.chars().count();
     if chars == 0 && column.required {
         return Err(FieldProblemCode::Missing);

@@ -15,6 +15,7 @@
 //! | `definition` | what it says, and its JSON form |
 //! | `check` | what a definition must be |
 //! | `fields` | values for its columns, and what may be wrong with them |
+//! | `held` | what an edit of an identifier may not do to its values |
 //! | `marked` | what the node reads of an identifier by its template: expiry and batch |
 //! | `difference` | what changed from one to another, for people |
 //! | `narrow` | records without what their template says |
@@ -29,6 +30,7 @@ mod check;
 mod definition;
 mod difference;
 mod fields;
+mod held;
 pub(crate) mod load;
 mod marked;
 mod name;
@@ -49,6 +51,7 @@ pub use definition::{
 };
 pub use difference::difference;
 pub use fields::{FieldProblem, FieldProblemCode, FieldValue};
+pub(crate) use held::{Edit, held};
 pub use load::TemplateLoadError;
 pub use marked::Marked;
 pub use name::{TemplateName, TemplateNameError};

@@ -29,7 +29,7 @@
 use waymark_wire::{ValueBuf, ValueRef, Values};
 
 use super::definition::Definition;
-use super::{TEMPLATE_INDEX, TemplateName, Templates, administrator_value, fields, template_value};
+use super::{TEMPLATE_INDEX, Template, TemplateName, Templates, administrator_value, fields, template_value};
 use crate::prefixes::prefix_of_key;
 use crate::record::{Stored, encode};
 use crate::status::Withdrawal;
@@ -109,13 +109,18 @@ pub(crate) fn narrow(key: &[u8], body: &[u8], templates: &Templates) -> Option<V
     }
     let stored = Stored::parse(body).ok()?;
     let values = stored.values().ok()?;
-    let named = values.iter().take_while(|value| value.index <= TEMPLATE_INDEX).last()?;
-    let named = std::str::from_utf8(named.data).ok().filter(|_| named.index == TEMPLATE_INDEX)?;
-    let name = TemplateName::parse_in(prefix_of_key(key), named).ok()?;
-    let template = templates.get(&name).filter(|template| template.is_published())?;
+    let template = template_of(key, values, templates)?;
     let narrow = write(key, &stored, values, template.common())?;
     // What does not come back to the byte stays as it is.
     (narrow.len() < body.len() && widen(key, &narrow, templates).as_deref() == Some(body)).then_some(narrow)
+}
+
+/// The template that the values of a record name, where it is one that identifiers are made from.
+pub(crate) fn template_of<'t>(key: &[u8], values: Values<'_>, templates: &'t Templates) -> Option<&'t Template> {
+    let named = values.iter().take_while(|value| value.index <= TEMPLATE_INDEX).last()?;
+    let named = std::str::from_utf8(named.data).ok().filter(|_| named.index == TEMPLATE_INDEX)?;
+    let name = TemplateName::parse_in(prefix_of_key(key), named).ok()?;
+    templates.get(&name).map(|template| &**template).filter(|template| template.is_published())
 }
 
 fn write(key: &[u8], stored: &Stored<'_>, values: Values<'_>, common: &Common) -> Option<Vec<u8>> {

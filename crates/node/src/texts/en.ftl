@@ -516,6 +516,7 @@ column-not-a-date = not a date that exists, written as the column wants it
 column-not-in-list = not one of the list
 column-not-a-reference = not an identifier
 column-not-a-hash = not a hash
+column-fixed = names the template, and an edit does not change it; register the whole identifier
 cause-and-remedy = { $cause }; { $remedy }
 sheet-checked = Checked up to row { $lines }, nothing sent: { $good } rows are good, { $refused } are not.
 sheet-failed-full = The workbook of failed rows is full: the others are in the list of reasons.

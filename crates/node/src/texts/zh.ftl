@@ -516,6 +516,7 @@ column-not-a-date = 不是按该列写法填写的有效日期
 column-not-in-list = 不在选项中
 column-not-a-reference = 不是标识
 column-not-a-hash = 不是摘要
+column-fixed = 标明所用模板，编辑不能改变它；请重新登记整个标识
 cause-and-remedy = { $cause }；{ $remedy }
 sheet-checked = 已检查至第 { $lines } 行,未发送:{ $good } 行可用,{ $refused } 行不可用。
 sheet-failed-full = 失败行的工作簿已满:其余的在原因列表中。

@@ -52,6 +52,13 @@ impl<'a> Values<'a> {
         Ok(Self { count, wire })
     }
 
+    /// The values of `wire`, which was checked to be exactly `count` values when it was made. Looks at nothing; walking ends early where that is
+    /// not so.
+    #[must_use]
+    pub const fn checked_before(count: u32, wire: &'a [u8]) -> Self {
+        Self { count, wire }
+    }
+
     /// How many values.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -163,6 +170,14 @@ mod tests {
         assert_eq!(values.iter().map(|value| value.index).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!((values.len(), values.iter().len()), (3, 3));
         assert_eq!(Values::from_wire(3, &bytes[4..]), Ok(values));
+        assert_eq!(Values::checked_before(3, &bytes[4..]), values);
+    }
+
+    #[test]
+    fn a_walk_over_what_is_not_whole_ends_early() {
+        let bytes = three();
+        let cut = Values::checked_before(3, &bytes[4..bytes.len() - 1]);
+        assert_eq!(cut.iter().map(|value| value.index).collect::<Vec<_>>(), [1, 2]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How fast files are read on this machine: `cargo run --release -p waymark-sheet --example rate -- [ROWS] [ROUNDS]`.
+//! How fast files are read on this machine: `cargo run --release -p waymark-sheet --example reading -- [ROWS] [ROUNDS]`.
 //!
 //! Each file is read by this library and, for comparison, by the bare reader of its form (calamine, csv), which checks nothing and finds no
 //! identifier that stands twice. Both take turns. Figures are rows a second of one thread's processor time, lowest, middle and highest of the
