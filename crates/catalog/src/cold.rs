@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use waymark_ident::{CaseRule, Handle};
 use waymark_store::{DamagedKey, EntryKind, ReadError, Serial, StateError, Store};
 
-use crate::business::{EnterpriseId, ImageKind, StoredImage};
+use crate::business::{EnterpriseId, FileKind, StoredFile};
 use crate::locate::{Located, Locator};
 use crate::prefixes::key_of;
 use crate::projection::{OWN_RECORDS, RECORDS, own_records_key, read_count};
@@ -96,7 +96,7 @@ impl ColdReader {
     ///
     /// # Errors
     /// It cannot be read, or is not what it should be.
-    pub fn image(&self, id: EnterpriseId, kind: ImageKind) -> Result<Option<StoredImage>, FetchError> {
+    pub fn image(&self, id: EnterpriseId, kind: FileKind) -> Result<Option<StoredFile>, FetchError> {
         let key = ReservedKey::Image(id, kind).to_bytes();
         let Some(place) = self.store.find(&key)? else { return Ok(None) };
         let mut buffer = Vec::new();
@@ -104,7 +104,7 @@ impl ColdReader {
         if entry.kind != EntryKind::PUT || entry.key != key {
             return Ok(None);
         }
-        StoredImage::from_body(entry.body).map(Some).ok_or(FetchError::Record(RecordError::Key))
+        StoredFile::from_body(entry.body).map(Some).ok_or(FetchError::Record(RecordError::Key))
     }
 
     /// Number of live records under `prefix`, folded to upper case, as of the last commit the state was fed with.

@@ -22,7 +22,7 @@
 //! template      key   00 'F' number(4, big-endian) handle                 body  see `template::stored`
 //! enterprise    key   00 'E' 'R' number(4)        body  see `business::stored`
 //! its people read     00 'E' 'D' number(4)        body  see `business::stored`
-//! image of it   key   00 'E' 'I' number(4) kind   body  see `business::image`
+//! image of it   key   00 'E' 'I' number(4) kind   body  see `business::file`
 //! case          key   00 'X' prefix, folded       body  see `business::stored`
 //! audit         key   00 'A'                        of entries of kind NOTE
 //!               body  see [`crate::audit`]
@@ -43,7 +43,7 @@
 use waymark_ident::CaseRule;
 
 use crate::access::TokenId;
-use crate::business::{EnterpriseId, ImageKind};
+use crate::business::{EnterpriseId, FileKind};
 use crate::prefixes::HomeName;
 use crate::range::{Layer, RangeName};
 use crate::template::TemplateName;
@@ -74,7 +74,7 @@ pub(crate) enum ReservedKey {
     /// The last time somebody read what it said of its people.
     Disclosure(EnterpriseId),
     /// An image of a document of an enterprise.
-    Image(EnterpriseId, ImageKind),
+    Image(EnterpriseId, FileKind),
     /// The case of a prefix, folded.
     Case(Box<[u8]>),
     /// A note of the audit.
@@ -115,7 +115,7 @@ impl ReservedKey {
             [0, b'E', b'D', id @ ..] => Some(Self::Disclosure(EnterpriseId(u32::from_be_bytes(id.try_into().ok()?)))),
             [0, b'E', b'I', id @ .., kind] => {
                 let id = EnterpriseId(u32::from_be_bytes(id.try_into().ok()?));
-                Some(Self::Image(id, ImageKind::from_number(*kind)?))
+                Some(Self::Image(id, FileKind::from_number(*kind)?))
             }
             [0, b'X', prefix @ ..] => Some(Self::Case(prefix.into())),
             [0, b'A'] => Some(Self::Audit),
@@ -190,7 +190,7 @@ mod tests {
             ReservedKey::Template(7, "88.1/META_EXC-1.2".parse().unwrap()),
             ReservedKey::Enterprise(EnterpriseId(7)),
             ReservedKey::Disclosure(EnterpriseId(1 << 30)),
-            ReservedKey::Image(EnterpriseId(1 << 30), ImageKind::ContactBack),
+            ReservedKey::Image(EnterpriseId(1 << 30), FileKind::ContactBack),
             ReservedKey::Case((*b"88.1.2").into()),
             ReservedKey::Audit,
         ] {

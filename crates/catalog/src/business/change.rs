@@ -10,7 +10,7 @@ use super::codes::CodeTables;
 use super::enterprise::{
     Enterprise, EnterpriseId, Forgotten, Profile, RealName, RealNameResult, needed_text, text_within,
 };
-use super::image::{FreshImage, ImageKind, StoredImage};
+use super::file::{FreshFile, FileKind, StoredFile};
 use super::prefix_case::{CaseState, OwnSite, Placement, PrefixCase, Step, StepKind, Wish, check_sites};
 use super::table::{Business, Disclosure};
 use crate::access::permit::Permit;
@@ -65,9 +65,9 @@ pub enum BusinessCommand {
         /// Whose; `None` for the enterprise the caller acts for.
         id: Option<EnterpriseId>,
         /// What it shows.
-        kind: ImageKind,
+        kind: FileKind,
         /// The image; `None` takes away what is there.
-        image: Option<Box<FreshImage>>,
+        image: Option<Box<FreshFile>>,
     },
     /// Asks for a prefix.
     Apply {
@@ -120,7 +120,7 @@ pub(crate) enum BusinessChange {
     Enterprise(Box<Enterprise>),
     Case(Box<PrefixCase>),
     Disclosure(EnterpriseId, Disclosure),
-    Image(EnterpriseId, ImageKind, Option<StoredImage>),
+    Image(EnterpriseId, FileKind, Option<StoredFile>),
 }
 
 /// What becomes of the prefix in the same group.
@@ -449,8 +449,8 @@ fn disclose(
 fn put_image(
     permit: Permit,
     id: Option<EnterpriseId>,
-    kind: ImageKind,
-    image: Option<&FreshImage>,
+    kind: FileKind,
+    image: Option<&FreshFile>,
     facts: &BusinessFacts<'_>,
 ) -> Result<BusinessDecision, Refusal> {
     let enterprise = reach(permit, id, facts)?;
@@ -459,7 +459,7 @@ fn put_image(
             return Ok(BusinessDecision::Keep(enterprise.serial, enterprise.time));
         }
         None => None,
-        Some(FreshImage { format, fresh }) => {
+        Some(FreshFile { format, fresh }) => {
             // Sealed with the key that is dropped when its people are forgotten, so that the image is forgotten with them.
             let subject = enterprise.personal.as_ref().map(|sealed| sealed.subject);
             if subject.is_none() {
@@ -468,7 +468,7 @@ fn put_image(
             if subject != Some(fresh.sealed.subject) {
                 return Err(Problem::new("image", "was sealed for another record; ask again").into());
             }
-            Some(StoredImage { format: *format, sealed: fresh.sealed.clone() })
+            Some(StoredFile { format: *format, sealed: fresh.sealed.clone() })
         }
     };
     let outcome = if stored.is_some() { Outcome::Stored } else { Outcome::Deleted };

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use waymark_store::{EntryKind, Place, ReadError, Serial, Store};
 
 use super::enterprise::Enterprise;
-use super::image::ImageAt;
+use super::file::FileAt;
 use super::prefix_case::PrefixCase;
 use super::stored::StoredBusinessError;
 use super::table::{Business, Disclosure};
@@ -50,7 +50,7 @@ pub(crate) fn load(store: &dyn Store) -> Result<LoadedBusiness, BusinessLoadErro
     for (key, place, at) in places(store)? {
         if let ReservedKey::Image(id, kind) = key {
             // Its bytes stay where they are.
-            loaded.business.put_image(id, kind, Some(ImageAt { serial: at }));
+            loaded.business.put_image(id, kind, Some(FileAt { serial: at }));
             continue;
         }
         let name = match &key {

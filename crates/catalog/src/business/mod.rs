@@ -32,7 +32,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `enterprise` | the record of an enterprise, its limits |
-//! | `image` | images of documents |
+//! | `file` | images and other files of documents |
 //! | `codes` | the tables of industries and regions |
 //! | `prefix_case` | the case of a prefix, its states and steps, sites as values |
 //! | `table` | all of them, and who may see which |
@@ -43,7 +43,7 @@
 pub(crate) mod change;
 mod codes;
 mod enterprise;
-mod image;
+mod file;
 pub(crate) mod load;
 mod prefix_case;
 pub(crate) mod stored;
@@ -56,7 +56,7 @@ pub use enterprise::{
     Operation, Party, Profile, RealName, RealNameResult,
 };
 pub(crate) use enterprise::{needed_text, text_within};
-pub use image::{FreshImage, ImageAt, ImageFormat, ImageKind, StoredImage};
+pub use file::{FreshFile, FileAt, FileFormat, FileKind, StoredFile};
 pub use load::BusinessLoadError;
 pub(crate) use prefix_case::site_values;
 pub use prefix_case::{CaseState, OwnSite, Placement, PrefixCase, Step, StepKind, Wish};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use waymark_store::{Serial, Timestamp};
 
 use super::enterprise::{DocumentKind, Enterprise, EnterpriseId};
-use super::image::{ImageAt, ImageKind};
+use super::file::{FileAt, FileKind};
 use super::prefix_case::PrefixCase;
 use crate::access::{Rights, Role, Verb};
 use crate::vault::Subject;
@@ -19,7 +19,7 @@ pub struct Business {
     principals: BTreeMap<Arc<str>, EnterpriseId>,
     cases: BTreeMap<Box<[u8]>, Arc<PrefixCase>>,
     disclosures: BTreeMap<EnterpriseId, Disclosure>,
-    images: BTreeMap<(EnterpriseId, ImageKind), ImageAt>,
+    images: BTreeMap<(EnterpriseId, FileKind), FileAt>,
     /// The greatest name ever given.
     last_id: u32,
     /// Prefixes whose cases the disk does not give: nothing is decided about them.
@@ -84,14 +84,14 @@ impl Business {
 
     /// An image of a document of an enterprise.
     #[must_use]
-    pub fn image(&self, id: EnterpriseId, kind: ImageKind) -> Option<ImageAt> {
+    pub fn image(&self, id: EnterpriseId, kind: FileKind) -> Option<FileAt> {
         self.images.get(&(id, kind)).copied()
     }
 
     /// The images there are of an enterprise whose people were not forgotten.
-    pub fn images(&self, enterprise: &Enterprise) -> impl Iterator<Item = ImageKind> {
+    pub fn images(&self, enterprise: &Enterprise) -> impl Iterator<Item = FileKind> {
         let id = enterprise.personal.as_ref().map(|_| enterprise.id);
-        ImageKind::ALL.iter().copied().filter(move |kind| id.is_some_and(|id| self.image(id, *kind).is_some()))
+        FileKind::ALL.iter().copied().filter(move |kind| id.is_some_and(|id| self.image(id, *kind).is_some()))
     }
 
     /// Number of enterprises.
@@ -147,7 +147,7 @@ impl Business {
     }
 
     /// Notes that there is an image, or that there is none.
-    pub(crate) fn put_image(&mut self, id: EnterpriseId, kind: ImageKind, image: Option<ImageAt>) {
+    pub(crate) fn put_image(&mut self, id: EnterpriseId, kind: FileKind, image: Option<FileAt>) {
         match image {
             Some(image) => drop(self.images.insert((id, kind), image)),
             None => drop(self.images.remove(&(id, kind))),

@@ -10,7 +10,7 @@ use super::{ENTRY_FRAME_BYTES, Forming, STATUS_BYTES, Terms};
 use crate::access::permit::Permit;
 use crate::actor::Actor;
 use crate::business::change::{BusinessChange, BusinessDecision, BusinessFacts, Effect, decide_business};
-use crate::business::{BusinessCommand, ImageAt, ImageKind, OwnSite, Problem, StepKind, site_values};
+use crate::business::{BusinessCommand, FileAt, FileKind, OwnSite, Problem, StepKind, site_values};
 use crate::command::{Command, Order, Outcome, Receipt, Refusal};
 use crate::decide::{Current, Version};
 use crate::prefixes::{HomeName, key_of};
@@ -87,7 +87,7 @@ impl Forming {
                 let (id, is_forgotten) = (enterprise.id, enterprise.personal.is_none());
                 Arc::make_mut(&mut self.business).put_enterprise(*enterprise);
                 // Their key goes, and nothing opens them again.
-                for kind in ImageKind::ALL.iter().copied().filter(|_| is_forgotten) {
+                for kind in FileKind::ALL.iter().copied().filter(|_| is_forgotten) {
                     if self.business.image(id, kind).is_some() {
                         self.draft_business(BusinessChange::Image(id, kind, None), actor);
                     }
@@ -114,7 +114,7 @@ impl Forming {
                     None => (EntryKind::DELETE, Vec::new()),
                 };
                 self.draft(entry, key, previous, body, actor);
-                let known = image.map(|_| ImageAt { serial });
+                let known = image.map(|_| FileAt { serial });
                 Arc::make_mut(&mut self.business).put_image(id, kind, known);
             }
         }
@@ -222,7 +222,7 @@ impl Forming {
             .map_or(0, |key| self.overlay.body_bytes(&key) + in_record.sum::<usize>() + sites);
         let frame = ENTRY_FRAME_BYTES + actor.name().len() + KEY_BYTES;
         // Of each image that goes with what is forgotten, an entry.
-        before + ordered + record + (3 + ImageKind::ALL.len()) * frame
+        before + ordered + record + (3 + FileKind::ALL.len()) * frame
     }
 }
 

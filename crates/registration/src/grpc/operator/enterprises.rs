@@ -12,7 +12,7 @@ use waymark_api::operator::v1::{self, enterprises_server};
 use waymark_catalog::Receipt;
 use waymark_catalog::access::Verb;
 use waymark_catalog::business::{
-    Business, BusinessCommand, Enterprise, EnterpriseId, FreshImage, ImageFormat, ImageKind, StoredImage, visible,
+    Business, BusinessCommand, Enterprise, EnterpriseId, FreshFile, FileFormat, FileKind, StoredFile, visible,
 };
 use waymark_catalog::vault::{Fresh, Personal, Subject, Vault, VaultError};
 use zeroize::Zeroizing;
@@ -169,14 +169,14 @@ impl EnterpriseService {
             None
         } else {
             let format =
-                ImageFormat::of(&data).map_err(|problem| Failure::of_refusal(&problem.into(), self.edge.now()))?;
+                FileFormat::of(&data).map_err(|problem| Failure::of_refusal(&problem.into(), self.edge.now()))?;
             let subject = self.subject(caller, id);
             let subject =
                 subject.ok_or_else(|| Failure::invalid_field("id", "must have said who its people are before"))?;
             let vault = self.vault()?;
             let data = Zeroizing::new(data);
             let fresh = off_loop(move || vault.seal_bytes(Some(subject), &data)).await?;
-            Some(Box::new(FreshImage { format, fresh }))
+            Some(Box::new(FreshFile { format, fresh }))
         };
         let order = BusinessCommand::PutImage { id, kind, image }.into();
         let request = request_id::request(&request_id, &order)?;
@@ -198,7 +198,7 @@ impl EnterpriseService {
             .edge
             .reading
             .read(move |cold| cold.image(id, kind).map_err(|_| Failure::unreadable("the image as it is stored")));
-        let StoredImage { format, sealed } = stored.await?.ok_or_else(no_image)?;
+        let StoredFile { format, sealed } = stored.await?.ok_or_else(no_image)?;
         let opened = off_loop(move || vault.unseal_bytes(&sealed)).await?.ok_or_else(no_image)?;
         Ok(v1::ImageResponse { format: format.as_str().to_owned(), data: opened.to_vec() })
     }
@@ -243,9 +243,9 @@ const fn wrote_nothing(reason: Reason) -> bool {
 }
 
 /// Reads what an image shows.
-fn image_kind(kind: &str) -> Result<ImageKind, Failure> {
-    ImageKind::from_name(kind).ok_or_else(|| {
-        let names: Vec<&str> = ImageKind::ALL.iter().map(|kind| kind.as_str()).collect();
+fn image_kind(kind: &str) -> Result<FileKind, Failure> {
+    FileKind::from_name(kind).ok_or_else(|| {
+        let names: Vec<&str> = FileKind::ALL.iter().map(|kind| kind.as_str()).collect();
         Failure::invalid_field("kind", format!("must be one of {}", names.join(", ")))
     })
 }

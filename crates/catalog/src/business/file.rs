@@ -16,7 +16,7 @@ use crate::vault::{Fresh, Sealed};
 
 named! {
     /// What an image shows.
-    ImageKind {
+    FileKind {
         /// The document the organisation is told by.
         Document = "document",
         /// The front of the document of its legal representative.
@@ -32,7 +32,7 @@ named! {
 
 named! {
     /// How an image is written.
-    ImageFormat {
+    FileFormat {
         /// JPEG.
         Jpeg = "jpeg",
         /// PNG.
@@ -44,30 +44,30 @@ named! {
 
 /// An image on its way into a command: sealed, and told what it is.
 #[derive(Clone, Debug)]
-pub struct FreshImage {
+pub struct FreshFile {
     /// How it is written.
-    pub format: ImageFormat,
+    pub format: FileFormat,
     /// Its bytes, sealed.
     pub fresh: Fresh,
 }
 
 /// An image as it stands in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredImage {
+pub struct StoredFile {
     /// How it is written.
-    pub format: ImageFormat,
+    pub format: FileFormat,
     /// Its bytes, sealed.
     pub sealed: Sealed,
 }
 
 /// An image there is, in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ImageAt {
+pub struct FileAt {
     /// Its entry of the log.
     pub serial: Serial,
 }
 
-impl ImageKind {
+impl FileKind {
     /// Its number in keys; never changes.
     pub(crate) const fn number(self) -> u8 {
         match self {
@@ -85,7 +85,7 @@ impl ImageKind {
     }
 }
 
-impl ImageFormat {
+impl FileFormat {
     /// What bytes are, told by how they begin and, where the form says its length, by that.
     ///
     /// # Errors
@@ -120,7 +120,7 @@ impl ImageFormat {
 /// Version of the body.
 const VERSION: u8 = 1;
 
-impl StoredImage {
+impl StoredFile {
     /// The body of its entry.
     pub(crate) fn to_body(&self) -> Vec<u8> {
         let Sealed { subject, nonce, bytes } = &self.sealed;
@@ -131,7 +131,7 @@ impl StoredImage {
     #[must_use]
     pub fn from_body(body: &[u8]) -> Option<Self> {
         let ([VERSION, format], rest) = body.split_first_chunk::<2>()? else { return None };
-        let format = ImageFormat::ALL.iter().copied().find(|known| known.number() == *format)?;
+        let format = FileFormat::ALL.iter().copied().find(|known| known.number() == *format)?;
         let (subject, rest) = rest.split_first_chunk()?;
         let (nonce, bytes) = rest.split_first_chunk()?;
         Some(Self { format, sealed: Sealed { subject: *subject, nonce: *nonce, bytes: bytes.to_vec() } })
@@ -150,41 +150,41 @@ mod tests {
     fn images_are_told_by_their_bytes_and_their_size() {
         let bmp = [&b"BM"[..], &32_u32.to_le_bytes(), &[0; 26]].concat();
         let formats = [
-            (png(), ImageFormat::Png),
-            (b"\xff\xd8\xff\xe0 something \xff\xd9".to_vec(), ImageFormat::Jpeg),
-            (bmp.clone(), ImageFormat::Bmp),
+            (png(), FileFormat::Png),
+            (b"\xff\xd8\xff\xe0 something \xff\xd9".to_vec(), FileFormat::Jpeg),
+            (bmp.clone(), FileFormat::Bmp),
         ];
         for (bytes, format) in formats {
-            assert_eq!(ImageFormat::of(&bytes), Ok(format));
+            assert_eq!(FileFormat::of(&bytes), Ok(format));
             for cut in 0..16.min(bytes.len()) {
-                assert!(ImageFormat::of(&bytes[..cut]).is_err(), "{format:?} of {cut} bytes");
+                assert!(FileFormat::of(&bytes[..cut]).is_err(), "{format:?} of {cut} bytes");
             }
         }
         for wrong in [&b"%PDF-1.7"[..], b"GIF89a", b"<svg/>", b"MZ", b"", &bmp[..31], b"\xff\xd8\xff no end"] {
-            assert!(ImageFormat::of(wrong).is_err(), "{wrong:?}");
+            assert!(FileFormat::of(wrong).is_err(), "{wrong:?}");
         }
         let mut large = png();
         large.resize(IMAGE_BYTES, 0);
-        assert_eq!(ImageFormat::of(&large), Ok(ImageFormat::Png));
+        assert_eq!(FileFormat::of(&large), Ok(FileFormat::Png));
         large.push(0);
-        assert_eq!(ImageFormat::of(&large), Err(Problem::new("image", "is larger than 1 MiB")));
+        assert_eq!(FileFormat::of(&large), Err(Problem::new("image", "is larger than 1 MiB")));
     }
 
     #[test]
     fn a_body_has_golden_bytes_and_reads_back() {
         let sealed = Sealed { subject: [7; 16], nonce: [9; 12], bytes: b"sealed".to_vec() };
-        let image = StoredImage { format: ImageFormat::Png, sealed };
+        let image = StoredFile { format: FileFormat::Png, sealed };
         let body = image.to_body();
         assert_eq!(hex::encode(&body), format!("0102{}{}7365616c6564", "07".repeat(16), "09".repeat(12)));
-        assert_eq!(StoredImage::from_body(&body), Some(image));
+        assert_eq!(StoredFile::from_body(&body), Some(image));
         for (at, byte) in [(0, 2), (1, 0), (1, 4)] {
             let mut bad = body.clone();
             bad[at] = byte;
-            assert_eq!(StoredImage::from_body(&bad), None);
+            assert_eq!(StoredFile::from_body(&bad), None);
         }
-        assert_eq!(StoredImage::from_body(&body[..29]), None);
-        for kind in ImageKind::ALL {
-            assert_eq!(ImageKind::from_number(kind.number()), Some(*kind));
+        assert_eq!(StoredFile::from_body(&body[..29]), None);
+        for kind in FileKind::ALL {
+            assert_eq!(FileKind::from_number(kind.number()), Some(*kind));
         }
     }
 }
