@@ -13,6 +13,8 @@ const FILES: &[&str] = &[
     "waymark/registration/v1/traces.proto",
     "waymark/operator/v1/operator.proto",
     "waymark/operator/v1/enterprises.proto",
+    "waymark/operator/v1/operator_record.proto",
+    "waymark/operator/v1/applications.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

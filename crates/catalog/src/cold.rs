@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use waymark_ident::{CaseRule, Handle};
 use waymark_store::{DamagedKey, EntryKind, ReadError, Serial, StateError, Store};
 
-use crate::business::{EnterpriseId, FileKind, StoredFile};
+use crate::business::{FileKind, Owner, StoredFile};
 use crate::locate::{Located, Locator};
 use crate::prefixes::key_of;
 use crate::projection::{OWN_RECORDS, RECORDS, own_records_key, read_count};
@@ -92,12 +92,12 @@ impl ColdReader {
         wrong.map_or(Ok(()), Err)
     }
 
-    /// An image of a document of an enterprise, sealed as it is stored; `None` when there is none.
+    /// A file of an enterprise or of the node, sealed as it is stored; `None` when there is none.
     ///
     /// # Errors
     /// It cannot be read, or is not what it should be.
-    pub fn image(&self, id: EnterpriseId, kind: FileKind) -> Result<Option<StoredFile>, FetchError> {
-        let key = ReservedKey::Image(id, kind).to_bytes();
+    pub fn file(&self, owner: Owner, kind: FileKind) -> Result<Option<StoredFile>, FetchError> {
+        let key = ReservedKey::File(owner, kind).to_bytes();
         let Some(place) = self.store.find(&key)? else { return Ok(None) };
         let mut buffer = Vec::new();
         let entry = self.store.read(place, &mut buffer)?;

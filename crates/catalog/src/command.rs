@@ -7,7 +7,7 @@ use waymark_store::{Serial, Timestamp};
 
 use crate::access::{Principal, Token, TokenId};
 use crate::actor::Actor;
-use crate::business::BusinessCommand;
+use crate::business::{ApplicationCommand, BusinessCommand, OperatorCommand};
 use crate::config::REASON_BYTES;
 use crate::link::LinkCommand;
 use crate::prefixes::HomeName;
@@ -146,7 +146,7 @@ pub enum Command {
     Range(Box<RangeCommand>),
     /// Changes templates.
     Template(Box<TemplateCommand>),
-    /// Changes enterprises and the cases of their prefixes.
+    /// Changes enterprises, the cases of their prefixes, the node's own record, or applications.
     Business(Box<BusinessCommand>),
     /// Packs identifiers in another, or takes them out.
     Link(Box<LinkCommand>),
@@ -202,6 +202,18 @@ impl From<BusinessCommand> for Command {
 impl From<BusinessCommand> for Order {
     fn from(command: BusinessCommand) -> Self {
         Command::from(command).into()
+    }
+}
+
+impl From<OperatorCommand> for Order {
+    fn from(command: OperatorCommand) -> Self {
+        BusinessCommand::Operator(command).into()
+    }
+}
+
+impl From<ApplicationCommand> for Order {
+    fn from(command: ApplicationCommand) -> Self {
+        BusinessCommand::Application(Box::new(command)).into()
     }
 }
 

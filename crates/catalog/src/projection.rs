@@ -115,7 +115,9 @@ impl Projector {
                 | ReservedKey::Template(..)
                 | ReservedKey::Enterprise(_)
                 | ReservedKey::Disclosure(_)
-                | ReservedKey::Image(..)
+                | ReservedKey::File(..)
+                | ReservedKey::Operator
+                | ReservedKey::Application(_)
                 | ReservedKey::Case(_)
                 | ReservedKey::Audit,
             )

@@ -1,5 +1,5 @@
 //! Keys of the log that are not handles: the case rule, homed prefixes, marks of streams, principals, tokens, ranges, templates,
-//! enterprises, cases of prefixes and notes of the audit.
+//! enterprises, cases of prefixes, the node's own record, applications and notes of the audit.
 //!
 //! They begin with a zero byte. No record can have such a key: handles with control characters are refused on writing,
 //! and reading never looks a key up that begins with one. They are `PUT` and `DELETE` entries like records, so
@@ -23,6 +23,10 @@
 //! enterprise    key   00 'E' 'R' number(4)        body  see `business::stored`
 //! its people read     00 'E' 'D' number(4)        body  see `business::stored`
 //! image of it   key   00 'E' 'I' number(4) kind   body  see `business::file`
+//! node's record key   00 'O' 'R'                  body  see `business::stored`
+//! its people read     00 'O' 'D'                  body  see `business::stored`
+//! file of it    key   00 'O' 'I' kind             body  see `business::file`
+//! application   key   00 'O' 'A' number(8)        body  see `business::stored`
 //! case          key   00 'X' prefix, folded       body  see `business::stored`
 //! audit         key   00 'A'                        of entries of kind NOTE
 //!               body  see [`crate::audit`]
@@ -43,7 +47,7 @@
 use waymark_ident::CaseRule;
 
 use crate::access::TokenId;
-use crate::business::{EnterpriseId, FileKind};
+use crate::business::{ApplicationId, EnterpriseId, FileKind, Owner};
 use crate::prefixes::HomeName;
 use crate::range::{Layer, RangeName};
 use crate::template::TemplateName;
@@ -71,10 +75,14 @@ pub(crate) enum ReservedKey {
     Template(u32, TemplateName),
     /// An enterprise.
     Enterprise(EnterpriseId),
-    /// The last time somebody read what it said of its people.
-    Disclosure(EnterpriseId),
-    /// An image of a document of an enterprise.
-    Image(EnterpriseId, FileKind),
+    /// What the node says of itself.
+    Operator,
+    /// An application, of an enterprise or of the node.
+    Application(ApplicationId),
+    /// The last time somebody read what an enterprise or the node said of its people.
+    Disclosure(Owner),
+    /// A file of an enterprise or of the node.
+    File(Owner, FileKind),
     /// The case of a prefix, folded.
     Case(Box<[u8]>),
     /// A note of the audit.
@@ -112,11 +120,18 @@ impl ReservedKey {
                 Some(Self::Template(u32::from_be_bytes(*number), TemplateName::of_key(handle)?))
             }
             [0, b'E', b'R', id @ ..] => Some(Self::Enterprise(EnterpriseId(u32::from_be_bytes(id.try_into().ok()?)))),
-            [0, b'E', b'D', id @ ..] => Some(Self::Disclosure(EnterpriseId(u32::from_be_bytes(id.try_into().ok()?)))),
+            [0, b'E', b'D', id @ ..] => {
+                let id = EnterpriseId(u32::from_be_bytes(id.try_into().ok()?));
+                Some(Self::Disclosure(id.into()))
+            }
             [0, b'E', b'I', id @ .., kind] => {
                 let id = EnterpriseId(u32::from_be_bytes(id.try_into().ok()?));
-                Some(Self::Image(id, FileKind::from_number(*kind)?))
+                Some(Self::File(id.into(), FileKind::from_number(*kind)?))
             }
+            [0, b'O', b'R'] => Some(Self::Operator),
+            [0, b'O', b'D'] => Some(Self::Disclosure(Owner::Node)),
+            [0, b'O', b'I', kind] => Some(Self::File(Owner::Node, FileKind::from_number(*kind)?)),
+            [0, b'O', b'A', id @ ..] => Some(Self::Application(ApplicationId(u64::from_be_bytes(id.try_into().ok()?)))),
             [0, b'X', prefix @ ..] => Some(Self::Case(prefix.into())),
             [0, b'A'] => Some(Self::Audit),
             _ => None,
@@ -140,8 +155,14 @@ impl ReservedKey {
             }
             Self::Template(number, name) => [&[0, b'F'], &number.to_be_bytes()[..], &name.handle()].concat(),
             Self::Enterprise(EnterpriseId(id)) => [&[0, b'E', b'R'], &id.to_be_bytes()[..]].concat(),
-            Self::Disclosure(EnterpriseId(id)) => [&[0, b'E', b'D'], &id.to_be_bytes()[..]].concat(),
-            Self::Image(EnterpriseId(id), kind) => [&[0, b'E', b'I'], &id.to_be_bytes()[..], &[kind.number()]].concat(),
+            Self::Disclosure(Owner::Enterprise(EnterpriseId(id))) => [&[0, b'E', b'D'], &id.to_be_bytes()[..]].concat(),
+            Self::File(Owner::Enterprise(EnterpriseId(id)), kind) => {
+                [&[0, b'E', b'I'], &id.to_be_bytes()[..], &[kind.number()]].concat()
+            }
+            Self::Operator => vec![0, b'O', b'R'],
+            Self::Disclosure(Owner::Node) => vec![0, b'O', b'D'],
+            Self::File(Owner::Node, kind) => vec![0, b'O', b'I', kind.number()],
+            Self::Application(ApplicationId(id)) => [&[0, b'O', b'A'], &id.to_be_bytes()[..]].concat(),
             Self::Case(prefix) => [&[0, b'X'], &prefix[..]].concat(),
             Self::Audit => vec![0, b'A'],
         }
@@ -189,8 +210,12 @@ mod tests {
             ReservedKey::Piece("88.1#7".parse().unwrap(), Layer::Exported, 1 << 40),
             ReservedKey::Template(7, "88.1/META_EXC-1.2".parse().unwrap()),
             ReservedKey::Enterprise(EnterpriseId(7)),
-            ReservedKey::Disclosure(EnterpriseId(1 << 30)),
-            ReservedKey::Image(EnterpriseId(1 << 30), FileKind::ContactBack),
+            ReservedKey::Disclosure(EnterpriseId(1 << 30).into()),
+            ReservedKey::File(EnterpriseId(1 << 30).into(), FileKind::ContactBack),
+            ReservedKey::Operator,
+            ReservedKey::Disclosure(Owner::Node),
+            ReservedKey::File(Owner::Node, FileKind::VerificationSource5),
+            ReservedKey::Application(ApplicationId(1 << 40)),
             ReservedKey::Case((*b"88.1.2").into()),
             ReservedKey::Audit,
         ] {

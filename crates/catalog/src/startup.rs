@@ -15,7 +15,7 @@ use crate::access::load::LoadedAccess;
 use crate::access::{self, Access, AccessLoadError};
 use crate::audit::{AuditHead, HeadError, find_head};
 use crate::business::load::LoadedBusiness;
-use crate::business::{self, Business, BusinessLoadError, CodeTables};
+use crate::business::{self, Business, BusinessLoadError, CodeTables, Owner};
 use crate::config::{
     AccessLimits, AuditOptions, BusinessLimits, RangeLimits, RecordLimits, RequestLimits, WARM_CHUNK, WriterLimits,
 };
@@ -254,6 +254,10 @@ pub(crate) fn load(store: &Arc<dyn Store>, found: Found, options: &Options) -> R
     let has_key = |sealed: &Sealed| vault.as_ref().is_some_and(|vault| vault.has(&sealed.subject));
     let lost = business.enterprises().filter(|each| each.personal.as_ref().is_some_and(|sealed| !has_key(sealed)));
     recovery.without_keys = lost.map(|each| each.id.to_string()).collect();
+    let own = business.operator().and_then(|record| record.personal.as_ref());
+    if own.is_some_and(|sealed| !has_key(sealed)) {
+        recovery.without_keys.push(Owner::Node.to_string());
+    }
     let audit = find_head(store.as_ref())?;
     let (mut index, shared, deletions) = load_index(store, options, &mut recovery)?;
     recovery.entries = shared.statistics().entries;

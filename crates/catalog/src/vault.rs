@@ -22,6 +22,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use hmac::{Hmac, Mac as _};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -75,14 +76,23 @@ impl Personal {
                 return Err(Problem::new(kind, "is no kind of document that is known"));
             }
         }
-        needed_text("phone", &self.phone, PHONE_CHARS)?;
-        text_within("email", &self.email, EMAIL_CHARS)?;
-        if !self.phone.bytes().all(|byte| byte.is_ascii_digit() || b"+-() ".contains(&byte)) {
-            return Err(Problem::new("phone", "is no telephone number"));
-        }
-        let mail = self.email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.'));
-        if mail { Ok(()) } else { Err(Problem::new("email", "is no e-mail address")) }
+        check_phone("phone", &self.phone)?;
+        check_email("email", &self.email)
     }
+}
+
+/// A telephone number.
+pub(crate) fn check_phone(field: &'static str, number: &str) -> Result<(), Problem> {
+    needed_text(field, number, PHONE_CHARS)?;
+    let sound = number.bytes().all(|byte| byte.is_ascii_digit() || b"+-() ".contains(&byte));
+    if sound { Ok(()) } else { Err(Problem::new(field, "is no telephone number")) }
+}
+
+/// An e-mail address, as far as it can be told without sending to it.
+pub(crate) fn check_email(field: &'static str, address: &str) -> Result<(), Problem> {
+    text_within(field, address, EMAIL_CHARS)?;
+    let sound = address.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.'));
+    if sound { Ok(()) } else { Err(Problem::new(field, "is no e-mail address")) }
 }
 
 impl fmt::Debug for Personal {
@@ -201,11 +211,12 @@ impl Vault {
         }
     }
 
-    /// Seals; under the key of `subject` if there is one and it was not dropped, under a new one otherwise, which is durable on return.
+    /// Seals what is said of people, [`Personal`] or what holds it; under the key of `subject` if there is one and it was not dropped, under a new
+    /// one otherwise, which is durable on return.
     ///
     /// # Errors
     /// See [`VaultError`].
-    pub fn seal(&self, subject: Option<Subject>, personal: &Personal) -> Result<Fresh, VaultError> {
+    pub fn seal(&self, subject: Option<Subject>, personal: &impl Serialize) -> Result<Fresh, VaultError> {
         let clear = Zeroizing::new(serde_json::to_vec(personal).map_err(|_| VaultError::Sealed)?);
         self.seal_bytes(subject, &clear)
     }
@@ -236,11 +247,19 @@ impl Vault {
         Ok(Fresh { sealed: Sealed { subject, nonce, bytes }, mark })
     }
 
-    /// Opens; `None` when the key was dropped.
+    /// Opens what an enterprise said of its people; `None` when the key was dropped.
     ///
     /// # Errors
     /// [`VaultError::Sealed`].
     pub fn unseal(&self, sealed: &Sealed) -> Result<Option<Personal>, VaultError> {
+        self.unseal_as(sealed)
+    }
+
+    /// Opens what was sealed as a `T`, as [`unseal`](Self::unseal) does.
+    ///
+    /// # Errors
+    /// [`VaultError::Sealed`].
+    pub fn unseal_as<T: DeserializeOwned>(&self, sealed: &Sealed) -> Result<Option<T>, VaultError> {
         let Some(clear) = self.unseal_bytes(sealed)? else { return Ok(None) };
         serde_json::from_slice(&clear).map(Some).map_err(|_| VaultError::Sealed)
     }

@@ -64,7 +64,7 @@ fn all_of_it_is_there_after_every_kind_of_start() {
             let business = node.business();
             let all: Vec<_> = business.enterprises().map(|each| format!("{each:?}")).collect();
             let cases: Vec<_> = business.cases().map(|each| format!("{each:?}")).collect();
-            let read = format!("{:?}", business.disclosure(EnterpriseId(1)));
+            let read = format!("{:?}", business.disclosure(EnterpriseId(1).into()));
             (all, cases, read, sites(node), is_homed(node))
         };
         let before = told(&node);
@@ -242,7 +242,7 @@ fn no_stored_byte_and_no_text_tells_of_people_and_forgetting_ends_what_keys_can_
         let read = |who: &str| node.by(who, BusinessCommand::Disclose { id, purpose: "call".into() });
         assert_eq!(read("acme").unwrap().outcome, Outcome::Disclosed);
         assert_eq!(read("rev").unwrap().outcome, Outcome::Disclosed);
-        let last = node.business().disclosure(id).unwrap().clone();
+        let last = node.business().disclosure(id.into()).unwrap().clone();
         assert_eq!((last.times, &*last.by, &last.purpose[..]), (2, "rev", "call"));
         // A change goes under the same key; a seal of another record is not taken.
         let change = |fresh: Fresh| BusinessCommand::PutEnterprise {

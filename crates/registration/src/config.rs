@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use waymark_catalog::config::PDF_BYTES;
+
 pub use waymark_wire::frame::config::Limit;
 
 const KIB: usize = 1024;
@@ -40,6 +42,9 @@ pub const HEADER_BYTES: Limit<u32> = Limit { default: 16 << 10, min: 4 << 10, ma
 /// Bytes of one message in either direction, after decompression. Default and minimum: a record of full size (258,048 bytes) with room,
 /// and a thousand ordinary changes in one message of a stream.
 pub const MESSAGE_BYTES: Limit<usize> = Limit { default: 4 * MIB, min: 512 * KIB, max: 64 * MIB };
+
+/// Bytes of a message of the service of the node's own record, where [`MESSAGE_BYTES`] are fewer: a document of full size, with room for its frame.
+pub const FILE_MESSAGE_BYTES: usize = PDF_BYTES + 4 * KIB;
 
 /// The longest a unary call may take, whatever the caller allows it. Default: a writer whose disk hangs is known to be so by then.
 pub const CALL_TIME: Limit<Duration> =

@@ -38,6 +38,7 @@ mod upload;
 
 pub use config::Limits;
 pub use convert::enterprise::{read_profile, show_personal, show_profile};
+pub use convert::operator_record::{read_node_items, show_node_items, show_operator_personal};
 pub use counters::{Counters, Event};
 pub use door::{Addresses, Bound, Certificate, Drained, Running, Service, ServiceConfig, Settings, StartError, Tls};
 pub use jobs::FolderError;

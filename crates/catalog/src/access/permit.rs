@@ -20,6 +20,9 @@
 //! | write an enterprise, ask for a prefix, read or forget what is said of people, keep an image | apply |
 //! | verify an enterprise; review, approve, reject, suspend, resume a prefix | review |
 //! | confirm for the top-level node, host, delegate, delete a prefix | home |
+//! | write or forget what the node says of itself, keep a file of it | home, everywhere |
+//! | read what the node says of its people, or a file of it | audit, everywhere |
+//! | applications | apply |
 //!
 //! The prefix the command is about must lie in the scope of the credential: for `88.1/x` that is `88.1`, and so it is for the prefix record
 //! `0.NA/88.1` and the bare `88.1`.
@@ -38,7 +41,7 @@ use super::rights::{Rights, Scope};
 use super::role::{Role, Verb, Verbs};
 use super::{Access, Disabler, Principal, Token, TokenId};
 use crate::actor::{Actor, Door, Proof};
-use crate::business::{BusinessCommand, CaseStep};
+use crate::business::{BusinessCommand, CaseStep, OperatorCommand};
 use crate::command::{Command, PutMode, Refusal};
 use crate::range::RangeCommand;
 use crate::recall::notice_in;
@@ -48,6 +51,7 @@ use crate::recall::notice_in;
 pub struct Permit {
     daily_quota: Option<u64>,
     reviews: bool,
+    operates: bool,
     local: bool,
     disabler: Disabler,
     administered: Option<usize>,
@@ -62,6 +66,11 @@ impl Permit {
     /// Whether the actor may see and change every enterprise; others only the one they act for.
     pub(crate) const fn reviews(&self) -> bool {
         self.reviews
+    }
+
+    /// Whether the actor may change what is the node's own.
+    pub(crate) const fn operates(&self) -> bool {
+        self.operates
     }
 
     /// Whether the command came from this machine, or from the node itself.
@@ -92,6 +101,7 @@ pub fn authorize(actor: &Actor, command: &Command, access: &Access, now: Timesta
         return Ok(Permit {
             daily_quota: None,
             reviews: true,
+            operates: true,
             local: true,
             disabler: Disabler::Operator,
             administered: None,
@@ -134,6 +144,7 @@ pub fn authorize(actor: &Actor, command: &Command, access: &Access, now: Timesta
     Ok(Permit {
         daily_quota: rights.principal.daily_quota,
         reviews: rights.has(Verb::Review) && rights.is_everywhere(),
+        operates: rights.has(Verb::Home) && rights.is_everywhere(),
         local: false,
         disabler: rights.disabler(),
         administered,
@@ -199,7 +210,10 @@ fn verbs_of(command: &Command) -> Verbs {
             | BusinessCommand::Forget { .. }
             | BusinessCommand::Disclose { .. }
             | BusinessCommand::PutImage { .. }
-            | BusinessCommand::Apply { .. } => &[Verb::Apply],
+            | BusinessCommand::Apply { .. }
+            | BusinessCommand::Application(_) => &[Verb::Apply],
+            BusinessCommand::Operator(OperatorCommand::Disclose { .. }) => &[Verb::Audit],
+            BusinessCommand::Operator(_) => &[Verb::Home],
             BusinessCommand::SetRealName { .. } => &[Verb::Review],
             BusinessCommand::Step { step, .. } => match step {
                 CaseStep::Review
@@ -255,6 +269,7 @@ impl Rights {
         match (command, command.folded_prefix()) {
             (BusinessCommand::Apply { .. }, Some(prefix)) => !self.is_narrowed() || self.covers(&prefix),
             (_, Some(prefix)) => self.covers(&prefix),
+            (BusinessCommand::Operator(_), None) => self.is_everywhere(),
             (_, None) => !self.is_narrowed() || self.is_everywhere(),
         }
     }

@@ -7,7 +7,7 @@ use crate::command::Command;
 use crate::range::{Part, RangeCommand};
 use crate::template::TemplateCommand;
 
-/// The handle as asked, the handle of the parent, the name of the enterprise or the prefix of the case, the handle of the prefix, the name of the principal, the id of the token, the name of the package with its serials.
+/// The handle as asked, the handle of the parent, the name of the enterprise or the prefix of the case, `node` for its own record, the name of the application, the handle of the prefix, the name of the principal, the id of the token, the name of the package with its serials.
 pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
     match command {
         Command::Put { handle, .. }
@@ -55,9 +55,14 @@ pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
             }
         },
         Command::Link(command) => Cow::Borrowed(command.parent()),
-        // A new enterprise, or the one of the caller, has its name in the entry the item leads to.
+        // A new enterprise or application, or the one of the caller, has its name in the entry the item leads to.
         Command::Business(command) => match &**command {
             BusinessCommand::Apply { prefix, .. } | BusinessCommand::Step { prefix, .. } => Cow::Borrowed(prefix),
+            BusinessCommand::Operator(_) => Cow::Borrowed(b"node"),
+            BusinessCommand::Application(command) => {
+                let name = command.application().map_or_else(|| "A".to_owned(), |id| id.to_string());
+                Cow::Owned(name.into_bytes())
+            }
             other => Cow::Owned(other.enterprise().map_or_else(|| "E".to_owned(), |id| id.to_string()).into_bytes()),
         },
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::business::{BusinessCommand, CaseStep};
+use crate::business::{ApplicationCommand, BusinessCommand, CaseStep, OperatorCommand};
 use crate::command::{AddMode, Command, Outcome, PutMode};
 use crate::link::LinkCommand;
 use crate::range::RangeCommand;
@@ -123,6 +123,20 @@ impl Verb {
     pub const PREFIX_DELETE: Self = Self(103);
     /// Keep an image of a document, or take it away.
     pub const ENTERPRISE_IMAGE: Self = Self(104);
+    /// Write what the node says of itself.
+    pub const OPERATOR_PUT: Self = Self(130);
+    /// Forget what it said of people.
+    pub const OPERATOR_FORGET: Self = Self(131);
+    /// Read what it said of people, or a file.
+    pub const OPERATOR_DISCLOSE: Self = Self(132);
+    /// Keep a file of it, or take it away.
+    pub const OPERATOR_FILE: Self = Self(133);
+    /// Write an application.
+    pub const APPLICATION_PUT: Self = Self(134);
+    /// Say how many used it.
+    pub const APPLICATION_USERS: Self = Self(135);
+    /// Take it away.
+    pub const APPLICATION_DELETE: Self = Self(136);
     /// Recall a record.
     pub const RECALL: Self = Self(110);
     /// Lift that.
@@ -185,7 +199,7 @@ impl Verb {
         }
     }
 
-    const fn of_business(command: &BusinessCommand) -> Self {
+    fn of_business(command: &BusinessCommand) -> Self {
         match command {
             BusinessCommand::PutEnterprise { .. } => Self::ENTERPRISE_PUT,
             BusinessCommand::SetRealName { .. } => Self::ENTERPRISE_REAL_NAME,
@@ -203,6 +217,17 @@ impl Verb {
                 CaseStep::Suspend { .. } => Self::PREFIX_SUSPEND,
                 CaseStep::Resume => Self::PREFIX_RESUME,
                 CaseStep::Delete { .. } => Self::PREFIX_DELETE,
+            },
+            BusinessCommand::Operator(command) => match command {
+                OperatorCommand::Put { .. } => Self::OPERATOR_PUT,
+                OperatorCommand::Forget { .. } => Self::OPERATOR_FORGET,
+                OperatorCommand::Disclose { .. } => Self::OPERATOR_DISCLOSE,
+                OperatorCommand::PutFile { .. } => Self::OPERATOR_FILE,
+            },
+            BusinessCommand::Application(command) => match **command {
+                ApplicationCommand::Put { .. } => Self::APPLICATION_PUT,
+                ApplicationCommand::CountUsers { .. } => Self::APPLICATION_USERS,
+                ApplicationCommand::Delete { .. } => Self::APPLICATION_DELETE,
             },
         }
     }
@@ -314,6 +339,13 @@ const BUSINESS_VERBS: Numbered = &[
     (113, "range-recall-lift"),
     (120, "aggregate"),
     (121, "disaggregate"),
+    (130, "operator-put"),
+    (131, "operator-forget"),
+    (132, "operator-disclose"),
+    (133, "operator-file"),
+    (134, "application-put"),
+    (135, "application-users"),
+    (136, "application-delete"),
 ];
 
 const DONE: Numbered = &[
@@ -386,6 +418,10 @@ mod tests {
         assert_eq!(
             (Verb::AGGREGATE.name(), Verb::DISAGGREGATE.name(), Done(33).name()),
             ("aggregate".into(), "disaggregate".into(), "disaggregated".into())
+        );
+        assert_eq!(
+            (Verb::OPERATOR_PUT.name(), Verb::OPERATOR_FILE.name(), Verb::APPLICATION_DELETE.name()),
+            ("operator-put".into(), "operator-file".into(), "application-delete".into())
         );
         assert_eq!((Verb(40).name(), Verb(63).name()), ("verb-40".into(), "verb-63".into()));
         assert_eq!((Verb(0).name(), Verb(200).name()), ("verb-0".into(), "verb-200".into()));

@@ -1,4 +1,4 @@
-//! What a command about enterprises or prefixes means for the table: changes, nothing, or a refusal. Pure: no IO, no clock, no randomness.
+//! What a command about enterprises, prefixes, the node's own record or applications means for the table: changes, nothing, or a refusal. Pure: no IO, no clock, no randomness.
 
 use std::sync::Arc;
 
@@ -6,12 +6,18 @@ use waymark_ident::fold_in_place;
 use waymark_store::{Serial, Timestamp};
 
 use super::Problem;
+use super::application::{Application, ApplicationId};
+use super::application_change::{ApplicationCommand, decide_application};
 use super::codes::CodeTables;
 use super::enterprise::{
     Enterprise, EnterpriseId, Forgotten, Profile, RealName, RealNameResult, needed_text, text_within,
 };
-use super::file::{FreshFile, FileKind, StoredFile};
+use super::file::{FileKind, FreshFile, StoredFile};
+use super::operator::OperatorRecord;
+use super::operator_change::{OperatorCommand, decide_operator};
+use super::owner::Owner;
 use super::prefix_case::{CaseState, OwnSite, Placement, PrefixCase, Step, StepKind, Wish, check_sites};
+use super::sealed::{keep_file, note_reading};
 use super::table::{Business, Disclosure};
 use crate::access::permit::Permit;
 use crate::command::{Outcome, Refusal};
@@ -87,6 +93,10 @@ pub enum BusinessCommand {
         /// Which step.
         step: CaseStep,
     },
+    /// Changes what the node says of itself.
+    Operator(OperatorCommand),
+    /// Changes applications.
+    Application(Box<ApplicationCommand>),
 }
 
 /// A step of a case, but for the application.
@@ -119,8 +129,12 @@ pub enum CaseStep {
 pub(crate) enum BusinessChange {
     Enterprise(Box<Enterprise>),
     Case(Box<PrefixCase>),
-    Disclosure(EnterpriseId, Disclosure),
-    Image(EnterpriseId, FileKind, Option<StoredFile>),
+    Operator(Box<OperatorRecord>),
+    Application(Box<Application>),
+    /// An application goes; its last entry.
+    NoApplication(ApplicationId, Serial),
+    Disclosure(Owner, Disclosure),
+    File(Owner, FileKind, Option<StoredFile>),
 }
 
 /// What becomes of the prefix in the same group.
@@ -149,6 +163,8 @@ pub(crate) struct BusinessFacts<'a> {
     pub(crate) codes: &'a CodeTables,
     pub(crate) limits: &'a BusinessLimits,
     pub(crate) now: Timestamp,
+    /// Serial the entry of the change will have.
+    pub(crate) next: Serial,
     pub(crate) actor: &'a Arc<str>,
     /// Whether a prefix, folded, lives here.
     pub(crate) is_homed: &'a dyn Fn(&[u8]) -> bool,
@@ -175,7 +191,8 @@ impl BusinessCommand {
             Self::PutEnterprise { id, .. } | Self::PutImage { id, .. } => *id,
             Self::Apply { enterprise, .. } => *enterprise,
             Self::SetRealName { id, .. } | Self::Forget { id, .. } | Self::Disclose { id, .. } => Some(*id),
-            Self::Step { .. } => None,
+            Self::Step { .. } | Self::Operator(_) => None,
+            Self::Application(command) => command.enterprise(),
         }
     }
 
@@ -195,6 +212,8 @@ impl BusinessCommand {
             Self::Forget { reason: text, .. } | Self::Disclose { purpose: text, .. } => 2 * text.len(),
             Self::Apply { prefix, note, .. } => 2 * (prefix.len() + note.len()),
             Self::Step { prefix, step } => 2 * (prefix.len() + step.reason().len()) + SITE_BYTES * step.sites().len(),
+            Self::Operator(command) => command.weight_bytes(),
+            Self::Application(command) => command.weight_bytes(),
         };
         payload + BODY_BYTES
     }
@@ -271,8 +290,18 @@ pub(crate) fn decide_business(
             set_real_name(permit, *id, (*result, source, reviewer), facts)
         }
         BusinessCommand::Forget { id, reason } => forget(permit, *id, reason, facts),
-        BusinessCommand::Disclose { id, purpose } => disclose(permit, *id, purpose, facts),
-        BusinessCommand::PutImage { id, kind, image } => put_image(permit, *id, *kind, image.as_deref(), facts),
+        BusinessCommand::Disclose { id, purpose } => {
+            let enterprise = reach(permit, Some(*id), facts)?;
+            note_reading((*id).into(), enterprise.personal.as_ref(), purpose, facts)
+        }
+        BusinessCommand::PutImage { id, kind, image } => {
+            let enterprise = reach(permit, *id, facts)?;
+            if !kind.is_image() {
+                return Err(Problem::new("kind", "is kept for the node itself alone").into());
+            }
+            let at = (enterprise.serial, enterprise.time);
+            keep_file((enterprise.id.into(), *kind), image.as_deref(), enterprise.personal.as_ref(), at, facts)
+        }
         BusinessCommand::Apply { prefix, enterprise, wish, note } => {
             apply(permit, prefix, *enterprise, (*wish, note), facts)
         }
@@ -280,11 +309,13 @@ pub(crate) fn decide_business(
             let prefix = command.folded_prefix().unwrap_or_default();
             take_step(permit, &prefix, step, facts)
         }
+        BusinessCommand::Operator(command) => decide_operator(command, facts),
+        BusinessCommand::Application(command) => decide_application(permit, command, facts),
     }
 }
 
 /// The enterprise a command is about: any for those who review, their own for others.
-fn reach<'a>(
+pub(super) fn reach<'a>(
     permit: Permit,
     id: Option<EnterpriseId>,
     facts: &BusinessFacts<'a>,
@@ -428,54 +459,6 @@ fn forget(
     Ok(changed(next, Outcome::Forgotten, facts))
 }
 
-fn disclose(
-    permit: Permit,
-    id: EnterpriseId,
-    purpose: &str,
-    facts: &BusinessFacts<'_>,
-) -> Result<BusinessDecision, Refusal> {
-    let enterprise = reach(permit, Some(id), facts)?;
-    needed_text("purpose", purpose, SHORT_TEXT_CHARS)?;
-    if enterprise.personal.is_none() {
-        return Err(Problem::new("personal", "is not there: it was forgotten").into());
-    }
-    let times = facts.business.disclosure(id).map_or(0, |last| last.times).saturating_add(1);
-    let (by, purpose) = (Arc::clone(facts.actor), purpose.to_owned());
-    let disclosure = Disclosure { times, by, purpose, time: facts.now, serial: Serial::NONE };
-    let change = BusinessChange::Disclosure(id, disclosure);
-    Ok(BusinessDecision::Change { change, effect: None, outcome: Outcome::Disclosed })
-}
-
-fn put_image(
-    permit: Permit,
-    id: Option<EnterpriseId>,
-    kind: FileKind,
-    image: Option<&FreshFile>,
-    facts: &BusinessFacts<'_>,
-) -> Result<BusinessDecision, Refusal> {
-    let enterprise = reach(permit, id, facts)?;
-    let stored = match image {
-        None if facts.business.image(enterprise.id, kind).is_none() => {
-            return Ok(BusinessDecision::Keep(enterprise.serial, enterprise.time));
-        }
-        None => None,
-        Some(FreshFile { format, fresh }) => {
-            // Sealed with the key that is dropped when its people are forgotten, so that the image is forgotten with them.
-            let subject = enterprise.personal.as_ref().map(|sealed| sealed.subject);
-            if subject.is_none() {
-                return Err(Problem::new("image", "needs what the enterprise says of its people first").into());
-            }
-            if subject != Some(fresh.sealed.subject) {
-                return Err(Problem::new("image", "was sealed for another record; ask again").into());
-            }
-            Some(StoredFile { format: *format, sealed: fresh.sealed.clone() })
-        }
-    };
-    let outcome = if stored.is_some() { Outcome::Stored } else { Outcome::Deleted };
-    let change = BusinessChange::Image(enterprise.id, kind, stored);
-    Ok(BusinessDecision::Change { change, effect: None, outcome })
-}
-
 fn apply(
     permit: Permit,
     prefix: &[u8],
@@ -609,7 +592,7 @@ const fn outcome_of(step: StepKind) -> Outcome {
     }
 }
 
-fn check_reason(reason: &str, needed: bool) -> Result<(), Problem> {
+pub(super) fn check_reason(reason: &str, needed: bool) -> Result<(), Problem> {
     if reason.len() > REASON_BYTES {
         return Err(Problem::new("reason", "is longer than 1,024 bytes"));
     }

@@ -305,10 +305,7 @@ impl Profile {
     fn check_systems(&self) -> Result<(), Problem> {
         for (field, operation) in [("build", &self.build), ("operation", &self.operation)] {
             let Some(operation) = operation else { continue };
-            text_within(field, &operation.organisation, ORGANISATION_NAME_CHARS)?;
-            if (operation.party == Party::Entrusted) == operation.organisation.is_empty() {
-                return Err(Problem::new(field, "names an organisation when it is entrusted, and none otherwise"));
-            }
+            check_operation(field, operation)?;
         }
         for (field, location) in [
             ("registration_system", &self.registration_system),
@@ -347,6 +344,15 @@ impl Profile {
     }
 }
 
+/// Who does something: an organisation is named when it is not one's own.
+pub(crate) fn check_operation(field: &'static str, operation: &Operation) -> Result<(), Problem> {
+    text_within(field, &operation.organisation, ORGANISATION_NAME_CHARS)?;
+    if (operation.party == Party::Entrusted) == operation.organisation.is_empty() {
+        return Err(Problem::new(field, "names an organisation when it is entrusted, and none otherwise"));
+    }
+    Ok(())
+}
+
 /// A text that may be empty, without control characters.
 pub(crate) fn text_within(field: &'static str, text: &str, most_chars: usize) -> Result<(), Problem> {
     if text.chars().count() > most_chars {
@@ -380,7 +386,7 @@ fn is_credit_code(text: &str) -> bool {
 }
 
 /// Whether a text is a day of the calendar.
-fn is_date(text: &str) -> bool {
+pub(crate) fn is_date(text: &str) -> bool {
     let mut parts = text.splitn(3, '-').map(|part| (part.len(), part.parse::<u32>().ok()));
     let (Some((4, Some(year))), Some((2, Some(month))), Some((2, Some(day)))) =
         (parts.next(), parts.next(), parts.next())

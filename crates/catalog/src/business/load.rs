@@ -4,8 +4,11 @@ use std::ops::ControlFlow;
 
 use waymark_store::{EntryKind, Place, ReadError, Serial, Store};
 
+use super::application::Application;
 use super::enterprise::Enterprise;
 use super::file::FileAt;
+use super::operator::OperatorRecord;
+use super::owner::Owner;
 use super::prefix_case::PrefixCase;
 use super::stored::StoredBusinessError;
 use super::table::{Business, Disclosure};
@@ -23,7 +26,7 @@ pub enum BusinessLoadError {
         "{name}, serial {serial}, has a form this program does not know; open the store with the version that wrote it"
     )]
     Form {
-        /// The enterprise, or the prefix of the case.
+        /// The enterprise, `node`, the application, or the prefix of the case.
         name: String,
         /// Serial of the entry.
         serial: Serial,
@@ -36,11 +39,11 @@ pub enum BusinessLoadError {
 #[derive(Debug, Default)]
 pub(crate) struct LoadedBusiness {
     pub(crate) business: Business,
-    /// Enterprises and cases whose entries the disk does not give. They are left out until they are written anew.
+    /// Enterprises, cases and others whose entries the disk does not give. They are left out until they are written anew.
     pub(crate) unreadable: Vec<String>,
 }
 
-/// Loads the enterprises and cases of a store.
+/// Loads the enterprises, cases, applications and the own record of a store.
 ///
 /// # Errors
 /// See [`BusinessLoadError`].
@@ -48,20 +51,24 @@ pub(crate) fn load(store: &dyn Store) -> Result<LoadedBusiness, BusinessLoadErro
     let mut loaded = LoadedBusiness::default();
     let mut buffer = Vec::new();
     for (key, place, at) in places(store)? {
-        if let ReservedKey::Image(id, kind) = key {
+        if let ReservedKey::File(owner, kind) = key {
             // Its bytes stay where they are.
-            loaded.business.put_image(id, kind, Some(FileAt { serial: at }));
+            loaded.business.put_file(owner, kind, Some(FileAt { serial: at }));
             continue;
         }
         let name = match &key {
             ReservedKey::Case(prefix) => String::from_utf8_lossy(prefix).into_owned(),
-            ReservedKey::Enterprise(id) | ReservedKey::Disclosure(id) => id.to_string(),
+            ReservedKey::Enterprise(id) => id.to_string(),
+            ReservedKey::Disclosure(owner) => owner.to_string(),
+            ReservedKey::Operator => Owner::Node.to_string(),
+            ReservedKey::Application(id) => id.to_string(),
             _ => continue,
         };
         let Ok(entry) = store.read(place, &mut buffer) else {
             match key {
                 ReservedKey::Case(prefix) => loaded.business.note_unreadable(prefix),
                 ReservedKey::Enterprise(id) => loaded.business.note_id(id),
+                ReservedKey::Operator => loaded.business.note_operator_unreadable(),
                 _ => {}
             }
             loaded.unreadable.push(name);
@@ -73,8 +80,12 @@ pub(crate) fn load(store: &dyn Store) -> Result<LoadedBusiness, BusinessLoadErro
                 Enterprise::from_body(id, body, serial).map(|each| table.put_enterprise(each))
             }
             ReservedKey::Case(prefix) => PrefixCase::from_body(&prefix, body, serial).map(|each| table.put_case(each)),
-            ReservedKey::Disclosure(id) => {
-                Disclosure::from_body(body, serial).map(|each| table.put_disclosure(id, each))
+            ReservedKey::Disclosure(owner) => {
+                Disclosure::from_body(body, serial).map(|each| table.put_disclosure(owner, each))
+            }
+            ReservedKey::Operator => OperatorRecord::from_body(body, serial).map(|each| table.put_operator(each)),
+            ReservedKey::Application(id) => {
+                Application::from_body(id, body, serial).map(|each| table.put_application(each))
             }
             _ => Ok(()),
         };
@@ -94,7 +105,12 @@ fn places(store: &dyn Store) -> Result<Vec<(ReservedKey, Place, Serial)>, ReadEr
             && let Some(key) = ReservedKey::parse(entry.key)
             && matches!(
                 key,
-                ReservedKey::Enterprise(_) | ReservedKey::Disclosure(_) | ReservedKey::Case(_) | ReservedKey::Image(..)
+                ReservedKey::Enterprise(_)
+                    | ReservedKey::Disclosure(_)
+                    | ReservedKey::Case(_)
+                    | ReservedKey::File(..)
+                    | ReservedKey::Operator
+                    | ReservedKey::Application(_)
             )
         {
             places.push((key, entry.place, entry.serial));

@@ -1,4 +1,5 @@
-//! Enterprises and their prefixes: who they are, whether that was verified, and how a prefix becomes theirs.
+//! Enterprises and their prefixes: who they are, whether that was verified, and how a prefix becomes theirs; what the node says of itself in the
+//! same words, and the applications of both.
 //!
 //! An enterprise is written by the principals that act for it, or by a reviewer. It asks for a prefix; each prefix that was asked for has a *case*, whose
 //! steps are commands of the one write path, each kept with its time, its actor and its reason:
@@ -32,6 +33,10 @@
 //! | file | holds |
 //! |---|---|
 //! | `enterprise` | the record of an enterprise, its limits |
+//! | `operator`, `operator_change` | what the node says of itself, and what a command means for it |
+//! | `application`, `application_change` | applications, and what a command means for them |
+//! | `owner` | the node or an enterprise |
+//! | `sealed` | reading what is said of people, keeping files |
 //! | `file` | images and other files of documents |
 //! | `codes` | the tables of industries and regions |
 //! | `prefix_case` | the case of a prefix, its states and steps, sites as values |
@@ -40,15 +45,25 @@
 //! | `stored` | enterprises and cases as they stand in the log |
 //! | `load` | reading them at start |
 
+mod application;
+mod application_change;
 pub(crate) mod change;
 mod codes;
 mod enterprise;
 mod file;
 pub(crate) mod load;
+mod operator;
+mod operator_change;
+mod owner;
 mod prefix_case;
+mod sealed;
 pub(crate) mod stored;
 mod table;
 
+pub use application::{
+    Application, ApplicationId, ApplicationIdError, ApplicationKind, ApplicationProfile, Month, MonthlyUsers,
+};
+pub use application_change::ApplicationCommand;
 pub use change::{BusinessCommand, CaseStep};
 pub use codes::{CodeTable, CodeTableError, CodeTables};
 pub use enterprise::{
@@ -56,12 +71,15 @@ pub use enterprise::{
     Operation, Party, Profile, RealName, RealNameResult,
 };
 pub(crate) use enterprise::{needed_text, text_within};
-pub use file::{FreshFile, FileAt, FileFormat, FileKind, StoredFile};
+pub use file::{FileAt, FileFormat, FileKind, FreshFile, StoredFile};
 pub use load::BusinessLoadError;
+pub use operator::{NodeItems, OperatorPersonal, OperatorRecord, Reach};
+pub use operator_change::OperatorCommand;
+pub use owner::Owner;
 pub(crate) use prefix_case::site_values;
 pub use prefix_case::{CaseState, OwnSite, Placement, PrefixCase, Step, StepKind, Wish};
 pub use stored::StoredBusinessError;
-pub use table::{Business, Disclosure, visible};
+pub use table::{Business, Disclosure, visible, visible_applications, visible_operator};
 
 use crate::refusal::Refusal;
 

@@ -1,12 +1,16 @@
-//! All enterprises and cases, as an immutable table that doors and the writer load.
+//! All enterprises and cases, the node's own record and all applications, as an immutable table that doors and the writer load.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use waymark_store::{Serial, Timestamp};
 
+use super::application::{Application, ApplicationId};
 use super::enterprise::{DocumentKind, Enterprise, EnterpriseId};
 use super::file::{FileAt, FileKind};
+use super::operator::OperatorRecord;
+use super::owner::Owner;
 use super::prefix_case::PrefixCase;
 use crate::access::{Rights, Role, Verb};
 use crate::vault::Subject;
@@ -18,15 +22,21 @@ pub struct Business {
     documents: BTreeMap<(DocumentKind, Box<str>), EnterpriseId>,
     principals: BTreeMap<Arc<str>, EnterpriseId>,
     cases: BTreeMap<Box<[u8]>, Arc<PrefixCase>>,
-    disclosures: BTreeMap<EnterpriseId, Disclosure>,
-    images: BTreeMap<(EnterpriseId, FileKind), FileAt>,
+    operator: Option<Arc<OperatorRecord>>,
+    applications: BTreeMap<ApplicationId, Arc<Application>>,
+    /// Applications by their names, which are unique with each owner.
+    named: BTreeMap<(Owner, Box<str>), ApplicationId>,
+    disclosures: BTreeMap<Owner, Disclosure>,
+    files: BTreeMap<(Owner, FileKind), FileAt>,
     /// The greatest name ever given.
     last_id: u32,
     /// Prefixes whose cases the disk does not give: nothing is decided about them.
     unreadable: BTreeSet<Box<[u8]>>,
+    /// The disk does not give the node's own record: nothing is decided about it.
+    operator_unreadable: bool,
 }
 
-/// The last time somebody read what an enterprise said of its people.
+/// The last time somebody read what an enterprise or the node said of its people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disclosure {
     /// How often that was.
@@ -76,22 +86,60 @@ impl Business {
         self.cases.values()
     }
 
-    /// The last time somebody read what an enterprise said of its people.
+    /// What the node says of itself.
     #[must_use]
-    pub fn disclosure(&self, id: EnterpriseId) -> Option<&Disclosure> {
-        self.disclosures.get(&id)
+    pub const fn operator(&self) -> Option<&Arc<OperatorRecord>> {
+        self.operator.as_ref()
     }
 
-    /// An image of a document of an enterprise.
+    /// An application.
     #[must_use]
-    pub fn image(&self, id: EnterpriseId, kind: FileKind) -> Option<FileAt> {
-        self.images.get(&(id, kind)).copied()
+    pub fn application(&self, id: ApplicationId) -> Option<&Arc<Application>> {
+        self.applications.get(&id)
     }
 
-    /// The images there are of an enterprise whose people were not forgotten.
-    pub fn images(&self, enterprise: &Enterprise) -> impl Iterator<Item = FileKind> {
-        let id = enterprise.personal.as_ref().map(|_| enterprise.id);
-        FileKind::ALL.iter().copied().filter(move |kind| id.is_some_and(|id| self.image(id, *kind).is_some()))
+    /// All applications, in the order they were made in.
+    pub fn applications(&self) -> impl DoubleEndedIterator<Item = &Arc<Application>> {
+        self.applications.values()
+    }
+
+    /// The applications made after one, in the order they were made in.
+    pub fn applications_after(&self, id: ApplicationId) -> impl Iterator<Item = &Arc<Application>> {
+        self.applications.range((Bound::Excluded(id), Bound::Unbounded)).map(|(_, each)| each)
+    }
+
+    /// The application an owner has under a name.
+    #[must_use]
+    pub fn application_named(&self, owner: Owner, name: &str) -> Option<&Arc<Application>> {
+        self.applications.get(self.named.get(&(owner, name.into()))?)
+    }
+
+    /// Number of applications of an owner.
+    #[must_use]
+    pub fn application_count(&self, owner: Owner) -> usize {
+        self.named.range((owner, "".into())..).take_while(|((of, _), _)| *of == owner).count()
+    }
+
+    /// The last time somebody read what an enterprise or the node said of its people.
+    #[must_use]
+    pub fn disclosure(&self, owner: Owner) -> Option<&Disclosure> {
+        self.disclosures.get(&owner)
+    }
+
+    /// A file of an enterprise or of the node.
+    #[must_use]
+    pub fn file(&self, owner: Owner, kind: FileKind) -> Option<FileAt> {
+        self.files.get(&(owner, kind)).copied()
+    }
+
+    /// The files there are of an enterprise or of the node, where its people were not forgotten.
+    pub fn files(&self, owner: Owner) -> impl Iterator<Item = FileKind> {
+        let personal = match owner {
+            Owner::Node => self.operator.as_ref().and_then(|record| record.personal.as_ref()),
+            Owner::Enterprise(id) => self.enterprise(id).and_then(|enterprise| enterprise.personal.as_ref()),
+        };
+        let all = if personal.is_some() { FileKind::ALL } else { &[] };
+        all.iter().copied().filter(move |kind| self.file(owner, *kind).is_some())
     }
 
     /// Number of enterprises.
@@ -146,17 +194,46 @@ impl Business {
         self.cases.insert(case.prefix.clone(), Arc::new(case));
     }
 
-    /// Notes that there is an image, or that there is none.
-    pub(crate) fn put_image(&mut self, id: EnterpriseId, kind: FileKind, image: Option<FileAt>) {
-        match image {
-            Some(image) => drop(self.images.insert((id, kind), image)),
-            None => drop(self.images.remove(&(id, kind))),
+    /// Puts in what the node says of itself, over what it said before.
+    pub(crate) fn put_operator(&mut self, record: OperatorRecord) {
+        self.operator = Some(Arc::new(record));
+    }
+
+    /// Notes that the node's own record cannot be read.
+    pub(crate) const fn note_operator_unreadable(&mut self) {
+        self.operator_unreadable = true;
+    }
+
+    /// Whether there is a record of the node's own that cannot be read.
+    pub(crate) const fn is_operator_unreadable(&self) -> bool {
+        self.operator_unreadable
+    }
+
+    /// Puts an application in, over the one of its number.
+    pub(crate) fn put_application(&mut self, application: Application) {
+        self.remove_application(application.id);
+        self.named.insert((application.owner, application.profile.name.as_str().into()), application.id);
+        self.applications.insert(application.id, Arc::new(application));
+    }
+
+    /// Takes an application out.
+    pub(crate) fn remove_application(&mut self, id: ApplicationId) {
+        if let Some(former) = self.applications.remove(&id) {
+            self.named.remove(&(former.owner, former.profile.name.as_str().into()));
+        }
+    }
+
+    /// Notes that there is a file, or that there is none.
+    pub(crate) fn put_file(&mut self, owner: Owner, kind: FileKind, file: Option<FileAt>) {
+        match file {
+            Some(file) => drop(self.files.insert((owner, kind), file)),
+            None => drop(self.files.remove(&(owner, kind))),
         }
     }
 
     /// Notes who read last.
-    pub(crate) fn put_disclosure(&mut self, id: EnterpriseId, disclosure: Disclosure) {
-        self.disclosures.insert(id, disclosure);
+    pub(crate) fn put_disclosure(&mut self, owner: Owner, disclosure: Disclosure) {
+        self.disclosures.insert(owner, disclosure);
     }
 }
 
@@ -172,8 +249,26 @@ impl Enterprise {
 /// Whether somebody may know of an enterprise and its cases: those who review or audit everywhere, and the principals that act for it.
 #[must_use]
 pub fn visible(rights: &Rights, enterprise: &Enterprise) -> bool {
-    let sees_all = matches!(rights.role(), Role::Operator | Role::Reviewer | Role::Auditor) && rights.is_everywhere();
-    rights.has(Verb::Read) && (sees_all || enterprise.is_of(&rights.principal.name))
+    rights.has(Verb::Read) && (sees_all(rights) || enterprise.is_of(&rights.principal.name))
+}
+
+/// Whether somebody may know of the applications of an owner: who sees everything, and of an enterprise's the principals that act for it.
+#[must_use]
+pub fn visible_applications(rights: &Rights, owner: Owner, business: &Business) -> bool {
+    match owner {
+        Owner::Node => rights.has(Verb::Read) && sees_all(rights),
+        Owner::Enterprise(id) => business.enterprise(id).is_some_and(|enterprise| visible(rights, enterprise)),
+    }
+}
+
+/// Whether somebody may know what the node says of itself: operators and auditors.
+#[must_use]
+pub fn visible_operator(rights: &Rights) -> bool {
+    rights.has(Verb::Audit) && rights.is_everywhere()
+}
+
+fn sees_all(rights: &Rights) -> bool {
+    matches!(rights.role(), Role::Operator | Role::Reviewer | Role::Auditor) && rights.is_everywhere()
 }
 
 fn document_of(enterprise: &Enterprise) -> (DocumentKind, Box<str>) {

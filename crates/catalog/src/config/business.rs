@@ -50,6 +50,15 @@ pub const CASE_STEPS: usize = 64;
 /// Bytes of the image of a document (RN-5).
 pub const IMAGE_BYTES: usize = 1 << 20;
 
+/// Bytes of a PDF document (RN-5). One is an entry of the log: well below the longest body the store takes.
+pub const PDF_BYTES: usize = 5 << 20;
+
+/// Applications the node or an enterprise may have at a time.
+pub const APPLICATIONS_PER_OWNER: usize = 64;
+
+/// Months whose users are kept of an application: three years of reports.
+pub const APPLICATION_MONTHS: usize = 36;
+
 /// Limits on enterprises and cases that are written. What is already stored stays in force whatever it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BusinessLimits {

@@ -1,4 +1,4 @@
-//! Enterprises and cases of prefixes in a group being formed, and what an active case does to the prefix.
+//! Enterprises, cases of prefixes, the node's own record and applications in a group being formed, and what an active case does to the prefix.
 
 use std::sync::Arc;
 
@@ -10,8 +10,9 @@ use super::{ENTRY_FRAME_BYTES, Forming, STATUS_BYTES, Terms};
 use crate::access::permit::Permit;
 use crate::actor::Actor;
 use crate::business::change::{BusinessChange, BusinessDecision, BusinessFacts, Effect, decide_business};
-use crate::business::{BusinessCommand, FileAt, FileKind, OwnSite, Problem, StepKind, site_values};
+use crate::business::{BusinessCommand, FileAt, FileKind, OwnSite, Owner, Problem, StepKind, site_values};
 use crate::command::{Command, Order, Outcome, Receipt, Refusal};
+use crate::config::{APPLICATION_MONTHS, DESCRIPTION_CHARS, ORGANISATION_NAME_CHARS, SHORT_TEXT_CHARS};
 use crate::decide::{Current, Version};
 use crate::prefixes::{HomeName, key_of};
 use crate::record::{Stored, encode};
@@ -40,6 +41,7 @@ impl Forming {
             codes: terms.codes,
             limits: terms.business,
             now: self.time,
+            next: self.next_serial(),
             actor,
             is_homed: &|prefix| prefixes.is_homed(prefix),
             is_ours: &|prefix| {
@@ -86,11 +88,8 @@ impl Forming {
                 enterprise.serial = serial;
                 let (id, is_forgotten) = (enterprise.id, enterprise.personal.is_none());
                 Arc::make_mut(&mut self.business).put_enterprise(*enterprise);
-                // Their key goes, and nothing opens them again.
-                for kind in FileKind::ALL.iter().copied().filter(|_| is_forgotten) {
-                    if self.business.image(id, kind).is_some() {
-                        self.draft_business(BusinessChange::Image(id, kind, None), actor);
-                    }
+                if is_forgotten {
+                    self.draft_no_files(id.into(), actor);
                 }
             }
             BusinessChange::Case(mut case) => {
@@ -99,26 +98,56 @@ impl Forming {
                 case.serial = serial;
                 Arc::make_mut(&mut self.business).put_case(*case);
             }
-            BusinessChange::Disclosure(id, mut disclosure) => {
-                let key = ReservedKey::Disclosure(id).to_bytes();
-                let previous = self.business.disclosure(id).map_or(Serial::NONE, |last| last.serial);
+            BusinessChange::Operator(mut record) => {
+                let key = ReservedKey::Operator.to_bytes();
+                self.draft(EntryKind::PUT, key, record.serial, record.to_body(), actor);
+                record.serial = serial;
+                let is_forgotten = record.personal.is_none();
+                Arc::make_mut(&mut self.business).put_operator(*record);
+                if is_forgotten {
+                    self.draft_no_files(Owner::Node, actor);
+                }
+            }
+            BusinessChange::Application(mut application) => {
+                let key = ReservedKey::Application(application.id).to_bytes();
+                self.draft(EntryKind::PUT, key, application.serial, application.to_body(), actor);
+                application.serial = serial;
+                Arc::make_mut(&mut self.business).put_application(*application);
+            }
+            BusinessChange::NoApplication(id, last) => {
+                let key = ReservedKey::Application(id).to_bytes();
+                self.draft(EntryKind::DELETE, key, last, Vec::new(), actor);
+                Arc::make_mut(&mut self.business).remove_application(id);
+            }
+            BusinessChange::Disclosure(owner, mut disclosure) => {
+                let key = ReservedKey::Disclosure(owner).to_bytes();
+                let previous = self.business.disclosure(owner).map_or(Serial::NONE, |last| last.serial);
                 self.draft(EntryKind::PUT, key, previous, disclosure.to_body(), actor);
                 disclosure.serial = serial;
-                Arc::make_mut(&mut self.business).put_disclosure(id, disclosure);
+                Arc::make_mut(&mut self.business).put_disclosure(owner, disclosure);
             }
-            BusinessChange::Image(id, kind, image) => {
-                let key = ReservedKey::Image(id, kind).to_bytes();
-                let previous = self.business.image(id, kind).map_or(Serial::NONE, |image| image.serial);
-                let (entry, body) = match &image {
-                    Some(image) => (EntryKind::PUT, image.to_body()),
+            BusinessChange::File(owner, kind, file) => {
+                let key = ReservedKey::File(owner, kind).to_bytes();
+                let previous = self.business.file(owner, kind).map_or(Serial::NONE, |file| file.serial);
+                let (entry, body) = match &file {
+                    Some(file) => (EntryKind::PUT, file.to_body()),
                     None => (EntryKind::DELETE, Vec::new()),
                 };
                 self.draft(entry, key, previous, body, actor);
-                let known = image.map(|_| FileAt { serial });
-                Arc::make_mut(&mut self.business).put_image(id, kind, known);
+                let known = file.map(|_| FileAt { serial });
+                Arc::make_mut(&mut self.business).put_file(owner, kind, known);
             }
         }
         serial
+    }
+
+    /// Takes away every file of an owner whose people were forgotten: their key goes, and nothing opens them again.
+    fn draft_no_files(&mut self, owner: Owner, actor: &Arc<str>) {
+        for kind in FileKind::ALL.iter().copied() {
+            if self.business.file(owner, kind).is_some() {
+                self.draft_business(BusinessChange::File(owner, kind, None), actor);
+            }
+        }
     }
 
     /// Makes a prefix live here, or not.
@@ -206,9 +235,12 @@ impl Forming {
         let own = self.business.of_principal(actor.name());
         let enterprise = id.and_then(|id| self.business.enterprise(id)).or(own);
         let case = prefix.as_deref().and_then(|prefix| self.business.case(prefix));
-        let before = match (case, enterprise) {
-            (Some(case), _) => case.to_body().len(),
-            (None, Some(enterprise)) if prefix.is_none() => enterprise.to_body().len(),
+        let before = match (command, case, enterprise) {
+            (BusinessCommand::Operator(_), ..) => self.business.operator().map_or(0, |record| record.to_body().len()),
+            // One that is told by its name is no larger than the largest of all.
+            (BusinessCommand::Application(_), ..) => APPLICATION_BYTES,
+            (_, Some(case), _) => case.to_body().len(),
+            (_, None, Some(enterprise)) if prefix.is_none() => enterprise.to_body().len(),
             _ => 0,
         };
         // Resuming writes the sites of the case again.
@@ -221,7 +253,7 @@ impl Forming {
             .and_then(|prefix| record_key(&prefix, rule))
             .map_or(0, |key| self.overlay.body_bytes(&key) + in_record.sum::<usize>() + sites);
         let frame = ENTRY_FRAME_BYTES + actor.name().len() + KEY_BYTES;
-        // Of each image that goes with what is forgotten, an entry.
+        // Of each file that goes with what is forgotten, an entry.
         before + ordered + record + (3 + FileKind::ALL.len()) * frame
     }
 }
@@ -253,6 +285,10 @@ fn record_key(prefix: &[u8], rule: CaseRule) -> Option<Vec<u8>> {
 
 /// What the handle of a prefix record begins with.
 const RECORD_LEAD: &[u8] = b"0.NA/";
+
+/// The longest body of an application: its texts, a character of which takes six bytes where it is escaped, its months and what is of fixed size.
+const APPLICATION_BYTES: usize =
+    6 * (DESCRIPTION_CHARS + 2 * SHORT_TEXT_CHARS + ORGANISATION_NAME_CHARS) + 40 * APPLICATION_MONTHS + 2_048;
 
 /// The longest key of an enterprise, case, homed prefix or prefix record, generously.
 const KEY_BYTES: usize = 256;

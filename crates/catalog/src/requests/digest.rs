@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::access::Disabler;
-use crate::business::{BusinessCommand, CaseStep, EnterpriseId};
+use crate::business::{ApplicationCommand, BusinessCommand, CaseStep, EnterpriseId, OperatorCommand};
 use crate::command::{AddMode, Command, Expect, Order, PutMode, Timestamps};
 use crate::link::LinkCommand;
 use crate::prefixes::HomeName;
@@ -212,6 +212,54 @@ impl Fields {
                 self.bytes(step.reason().as_bytes());
                 self.bytes(&serde_json::to_vec(step.sites()).unwrap_or_default());
             }
+            BusinessCommand::Operator(command) => self.operator(command),
+            BusinessCommand::Application(command) => self.application(command),
+        }
+    }
+
+    /// Numbers from 130 on.
+    fn operator(&mut self, command: &OperatorCommand) {
+        match command {
+            OperatorCommand::Put { profile, node, personal } => {
+                self.number(130);
+                self.bytes(&serde_json::to_vec(profile).unwrap_or_default());
+                self.bytes(&serde_json::to_vec(node).unwrap_or_default());
+                self.bytes(personal.as_ref().map_or(&[][..], |fresh| &fresh.mark));
+            }
+            OperatorCommand::Forget { reason } => self.verb(131, reason.as_bytes()),
+            OperatorCommand::Disclose { purpose } => self.verb(132, purpose.as_bytes()),
+            OperatorCommand::PutFile { kind, file } => {
+                self.verb(133, kind.as_str().as_bytes());
+                self.bytes(file.as_ref().map_or(&[][..], |file| &file.fresh.mark));
+            }
+        }
+    }
+
+    /// Numbers from 134 on.
+    fn application(&mut self, command: &ApplicationCommand) {
+        let users = match command {
+            ApplicationCommand::Put { id, owner, profile, users } => {
+                self.number(134);
+                self.number(id.map_or(0, |id| id.0));
+                self.bytes(owner.map_or_else(String::new, |owner| owner.to_string()).as_bytes());
+                self.bytes(&serde_json::to_vec(profile).unwrap_or_default());
+                users.as_ref()
+            }
+            ApplicationCommand::CountUsers { id, users } => {
+                self.number(135);
+                self.number(id.0);
+                Some(users)
+            }
+            ApplicationCommand::Delete { id } => {
+                self.number(136);
+                self.number(id.0);
+                None
+            }
+        };
+        self.number(u64::from(users.is_some()));
+        if let Some(users) = users {
+            self.bytes(users.month.0.as_bytes());
+            self.number(users.users);
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use waymark_api::operator::v1;
 use waymark_catalog::business::{
     Business, Date, DocumentKind, Enterprise, EnterpriseId, Licence, LicenceKind, Location, Nature, Operation, Party,
-    Profile, RealNameResult,
+    Problem, Profile, RealNameResult,
 };
 use waymark_catalog::vault::{Person, Personal};
 
@@ -102,14 +102,14 @@ pub fn read_profile(profile: v1::EnterpriseProfile) -> Result<Profile, Failure> 
 }
 
 /// One of the words of an enumeration; `other` and a fault for anything else.
-fn word<T>(field: &str, text: &str, read: impl Fn(&str) -> Option<T>, other: T, faults: &mut Faults) -> T {
+pub(super) fn word<T>(field: &str, text: &str, read: impl Fn(&str) -> Option<T>, other: T, faults: &mut Faults) -> T {
     read(text).unwrap_or_else(|| {
         faults.note(|| field.to_owned(), "is none of the words for it");
         other
     })
 }
 
-fn operation(field: &str, given: Option<v1::SystemOperation>, faults: &mut Faults) -> Option<Operation> {
+pub(super) fn operation(field: &str, given: Option<v1::SystemOperation>, faults: &mut Faults) -> Option<Operation> {
     given.map(|given| Operation {
         party: word(field, &given.party, Party::from_name, Party::Own, faults),
         organisation: given.organisation,
@@ -145,12 +145,6 @@ pub(super) fn ip(field: &str, text: &str, faults: &mut Faults) -> Option<IpAddr>
 #[must_use]
 pub fn show_profile(profile: &Profile) -> v1::EnterpriseProfile {
     let date = |date: &Option<Date>| date.as_ref().map_or_else(String::new, |date| date.0.clone());
-    let operation = |operation: &Option<Operation>| {
-        operation.as_ref().map(|operation| v1::SystemOperation {
-            party: operation.party.as_str().to_owned(),
-            organisation: operation.organisation.clone(),
-        })
-    };
     let licence = |licence: &Licence| v1::BusinessLicence {
         kind: licence.kind.as_str().to_owned(),
         number: licence.number.clone(),
@@ -177,8 +171,8 @@ pub fn show_profile(profile: &Profile) -> v1::EnterpriseProfile {
         founded: date(&profile.founded),
         expires: date(&profile.expires),
         licences: profile.licences.iter().map(licence).collect(),
-        build: operation(&profile.build),
-        operation: operation(&profile.operation),
+        build: profile.build.as_ref().map(show_operation),
+        operation: profile.operation.as_ref().map(show_operation),
         registration_system: show_location(&profile.registration_system),
         registration_data: show_location(&profile.registration_data),
         backup: show_location(&profile.backup),
@@ -194,6 +188,11 @@ pub fn show_profile(profile: &Profile) -> v1::EnterpriseProfile {
     }
 }
 
+/// Shows who does something.
+pub(super) fn show_operation(operation: &Operation) -> v1::SystemOperation {
+    v1::SystemOperation { party: operation.party.as_str().to_owned(), organisation: operation.organisation.clone() }
+}
+
 fn show_location(location: &Location) -> Option<v1::SystemLocation> {
     (*location != Location::default()).then(|| v1::SystemLocation {
         cloud_provider: location.cloud_provider.clone(),
@@ -205,17 +204,24 @@ fn show_location(location: &Location) -> Option<v1::SystemLocation> {
 
 /// Reads personal data, and refuses what is not fit: the writer sees it sealed.
 pub(crate) fn read_personal(personal: v1::PersonalData) -> Result<Personal, Failure> {
+    let read = people(personal);
+    read.check().map_err(|problem| unfit(&problem))?;
+    Ok(read)
+}
+
+/// Personal data as it was given.
+pub(super) fn people(personal: v1::PersonalData) -> Personal {
     let person = |person: Option<v1::Person>| {
         let v1::Person { name, document_kind, document_number } = person.unwrap_or_default();
         Person { name, document_kind, document_number }
     };
     let v1::PersonalData { legal_person, contact, phone, email } = personal;
-    let read = Personal { legal_person: person(legal_person), contact: person(contact), phone, email };
-    let wrong = |problem: waymark_catalog::business::Problem| {
-        Failure::invalid_field(format!("personal.{}", problem.field), problem.problem)
-    };
-    read.check().map_err(wrong)?;
-    Ok(read)
+    Personal { legal_person: person(legal_person), contact: person(contact), phone, email }
+}
+
+/// What is wrong with personal data; never what was given.
+pub(super) fn unfit(problem: &Problem) -> Failure {
+    Failure::invalid_field(format!("personal.{}", problem.field), problem.problem)
 }
 
 /// Shows personal data.
@@ -236,7 +242,7 @@ pub fn show_personal(personal: &Personal) -> v1::PersonalData {
 
 /// Shows an enterprise.
 pub(crate) fn show(enterprise: &Enterprise, business: &Business) -> v1::Enterprise {
-    let disclosure = business.disclosure(enterprise.id);
+    let disclosure = business.disclosure(enterprise.id.into());
     let real_name = enterprise.real_name.as_ref().map(|real_name| v1::RealName {
         result: real_name.result.as_str().to_owned(),
         source: real_name.source.clone(),
@@ -257,6 +263,6 @@ pub(crate) fn show(enterprise: &Enterprise, business: &Business) -> v1::Enterpri
         disclosures: disclosure.map_or(0, |disclosure| disclosure.times),
         disclosed_to: disclosure.map_or_else(String::new, |disclosure| disclosure.by.as_ref().to_owned()),
         disclosed: disclosure.map(|disclosure| proto_time(disclosure.time)),
-        images: business.images(enterprise).map(|kind| kind.as_str().to_owned()).collect(),
+        images: business.files(enterprise.id.into()).map(|kind| kind.as_str().to_owned()).collect(),
     }
 }

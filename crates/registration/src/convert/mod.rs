@@ -2,9 +2,11 @@
 //! path within the message.
 
 pub(crate) mod answer;
+pub(crate) mod application;
 pub(crate) mod change;
 pub(crate) mod enterprise;
 pub(crate) mod identifier;
+pub(crate) mod operator_record;
 pub(crate) mod package;
 pub(crate) mod page;
 pub(crate) mod prefix_case;

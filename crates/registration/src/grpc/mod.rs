@@ -20,8 +20,10 @@ use tonic::codec::CompressionEncoding;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 use waymark_api::operator::v1::access_server::AccessServer;
+use waymark_api::operator::v1::applications_server::ApplicationsServer;
 use waymark_api::operator::v1::audit_server::AuditServer;
 use waymark_api::operator::v1::enterprises_server::EnterprisesServer;
+use waymark_api::operator::v1::own_record_server::OwnRecordServer;
 use waymark_api::operator::v1::prefix_cases_server::PrefixCasesServer;
 use waymark_api::operator::v1::prefixes_server::PrefixesServer;
 use waymark_api::registration::v1::jobs_server::JobsServer;
@@ -47,9 +49,12 @@ const STRANGERS_BYTES: usize = 16 << 10;
 /// Sets up one service the way all of them are: message limits and compression.
 macro_rules! service {
     ($server:ident, $service:expr, $limits:expr) => {
+        service!($server, $service, bytes: $limits.message_bytes)
+    };
+    ($server:ident, $service:expr, bytes: $bytes:expr) => {
         $server::new($service)
-            .max_decoding_message_size($limits.message_bytes)
-            .max_encoding_message_size($limits.message_bytes)
+            .max_decoding_message_size($bytes)
+            .max_encoding_message_size($bytes)
             .accept_compressed(CompressionEncoding::Gzip)
             .accept_compressed(CompressionEncoding::Zstd)
             .send_compressed(CompressionEncoding::Gzip)
@@ -90,6 +95,12 @@ pub(crate) fn serve(
         .add_service(service!(AccessServer, operator::access::AccessService::new(edge), limits))
         .add_service(service!(PrefixesServer, operator::prefixes::PrefixService::new(edge), limits))
         .add_service(service!(EnterprisesServer, operator::enterprises::EnterpriseService::new(edge), limits))
+        .add_service(service!(
+            OwnRecordServer,
+            operator::own_record::OwnRecordService::new(edge),
+            bytes: operator::own_record::message_bytes(limits.message_bytes)
+        ))
+        .add_service(service!(ApplicationsServer, operator::applications::ApplicationService::new(edge), limits))
         .add_service(service!(PrefixCasesServer, operator::cases::CaseService::new(edge), limits))
         .add_service(service!(AuditServer, operator::audit::AuditService::new(edge), limits));
     let mut stopping = edge.stopping.clone();

@@ -6,17 +6,17 @@
 
 use std::sync::Arc;
 
-use tokio::task::spawn_blocking;
 use tonic::{Request, Response, Status};
 use waymark_api::operator::v1::{self, enterprises_server};
 use waymark_catalog::Receipt;
 use waymark_catalog::access::Verb;
 use waymark_catalog::business::{
-    Business, BusinessCommand, Enterprise, EnterpriseId, FreshFile, FileFormat, FileKind, StoredFile, visible,
+    Business, BusinessCommand, Enterprise, EnterpriseId, FileFormat, FileKind, FreshFile, visible,
 };
-use waymark_catalog::vault::{Fresh, Personal, Subject, Vault, VaultError};
+use waymark_catalog::vault::{Fresh, Personal, Subject};
 use zeroize::Zeroizing;
 
+use super::sealing::{drop_unused, off_loop, read_file, vault};
 use crate::convert::answer::{Same, receipt};
 use crate::convert::enterprise::{
     needed_id, read_id, read_personal, read_profile, real_name_result, show, show_personal,
@@ -54,14 +54,7 @@ impl EnterpriseService {
         let order = BusinessCommand::PutEnterprise { id, profile, personal, principals }.into();
         let request = request_id::request(&request_id, &order)?;
         let done = self.edge.apply(caller, order, request).await;
-        let is_unused = match &done {
-            Ok(receipt) => receipt.repeated,
-            Err(failure) => wrote_nothing(failure.reason()),
-        };
-        if let Some(subject) = drawn.filter(|_| is_unused) {
-            let vault = self.vault()?;
-            off_loop(move || vault.forget(&subject)).await?;
-        }
+        drop_unused(&self.edge, drawn, &done).await?;
         self.answer(caller, id, &done?)
     }
 
@@ -80,12 +73,8 @@ impl EnterpriseService {
         if !caller.rights.has(Verb::Apply) {
             return Err(self.edge.deny(caller, Verb::Apply, b"E"));
         }
-        let vault = self.vault()?;
+        let vault = vault(&self.edge)?;
         off_loop(move || vault.seal(subject, &personal)).await
-    }
-
-    fn vault(&self) -> Result<Arc<Vault>, Failure> {
-        self.edge.catalog.vault().cloned().ok_or_else(|| Failure::new(Reason::NoKeys))
     }
 
     /// The enterprise as it is after a command.
@@ -141,7 +130,7 @@ impl EnterpriseService {
 
     async fn disclose(&self, caller: &Caller, request: v1::DiscloseRequest) -> Result<v1::PersonalData, Failure> {
         let v1::DiscloseRequest { id, purpose } = request;
-        let (id, vault) = (needed_id(&id)?, self.vault()?);
+        let (id, vault) = (needed_id(&id)?, vault(&self.edge)?);
         let command = BusinessCommand::Disclose { id, purpose };
         self.edge.apply(caller, command.into(), None).await?;
         let business = self.edge.catalog.business();
@@ -169,11 +158,11 @@ impl EnterpriseService {
             None
         } else {
             let format =
-                FileFormat::of(&data).map_err(|problem| Failure::of_refusal(&problem.into(), self.edge.now()))?;
+                FileFormat::of(kind, &data).map_err(|problem| Failure::of_refusal(&problem.into(), self.edge.now()))?;
             let subject = self.subject(caller, id);
             let subject =
                 subject.ok_or_else(|| Failure::invalid_field("id", "must have said who its people are before"))?;
-            let vault = self.vault()?;
+            let vault = vault(&self.edge)?;
             let data = Zeroizing::new(data);
             let fresh = off_loop(move || vault.seal_bytes(Some(subject), &data)).await?;
             Some(Box::new(FreshFile { format, fresh }))
@@ -186,26 +175,21 @@ impl EnterpriseService {
 
     async fn image(&self, caller: &Caller, request: v1::ImageRequest) -> Result<v1::ImageResponse, Failure> {
         let v1::ImageRequest { id, kind, purpose } = request;
-        let (id, kind, vault) = (needed_id(&id)?, image_kind(&kind)?, self.vault()?);
+        let (id, kind) = (needed_id(&id)?, image_kind(&kind)?);
+        vault(&self.edge)?;
         let known = find(&self.edge.catalog.business(), caller, Some(id)).is_some();
         let command = BusinessCommand::Disclose { id, purpose };
         self.edge.apply(caller, command.into(), None).await?;
-        let no_image = || Failure::new(Reason::NotFound).with("what", "image");
         if !known {
-            return Err(no_image());
+            return Err(Failure::new(Reason::NotFound).with("what", "image"));
         }
-        let stored = self
-            .edge
-            .reading
-            .read(move |cold| cold.image(id, kind).map_err(|_| Failure::unreadable("the image as it is stored")));
-        let StoredFile { format, sealed } = stored.await?.ok_or_else(no_image)?;
-        let opened = off_loop(move || vault.unseal_bytes(&sealed)).await?.ok_or_else(no_image)?;
-        Ok(v1::ImageResponse { format: format.as_str().to_owned(), data: opened.to_vec() })
+        let (format, data) = read_file(&self.edge, id.into(), kind, "image").await?;
+        Ok(v1::ImageResponse { format: format.to_owned(), data })
     }
 
     async fn forget(&self, caller: &Caller, request: v1::ForgetRequest) -> Result<v1::EnterpriseResponse, Failure> {
         let v1::ForgetRequest { id, reason } = request;
-        let (id, vault) = (needed_id(&id)?, self.vault()?);
+        let (id, vault) = (needed_id(&id)?, vault(&self.edge)?);
         let done = self.edge.apply(caller, BusinessCommand::Forget { id, reason }.into(), None).await?;
         // Only what the record says is forgotten: somebody may have given new data meanwhile.
         let business = self.edge.catalog.business();
@@ -226,26 +210,10 @@ fn find<'a>(business: &'a Business, caller: &Caller, id: Option<EnterpriseId>) -
     found.filter(|enterprise| visible(&caller.rights, enterprise))
 }
 
-/// Whether a failure says for certain that nothing was written, so that a key drawn for it can be dropped: refused calls must not fill the file.
-const fn wrote_nothing(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::InvalidArgument
-            | Reason::InvalidBusiness
-            | Reason::DocumentTaken
-            | Reason::NotPermitted
-            | Reason::NotFound
-            | Reason::RequestReused
-            | Reason::IdempotencyExpired
-            | Reason::RequestFromFuture
-            | Reason::Busy
-    )
-}
-
 /// Reads what an image shows.
 fn image_kind(kind: &str) -> Result<FileKind, Failure> {
-    FileKind::from_name(kind).ok_or_else(|| {
-        let names: Vec<&str> = FileKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    FileKind::from_name(kind).filter(|kind| kind.is_image()).ok_or_else(|| {
+        let names: Vec<&str> = FileKind::IMAGES.iter().map(|kind| kind.as_str()).collect();
         Failure::invalid_field("kind", format!("must be one of {}", names.join(", ")))
     })
 }
@@ -253,17 +221,6 @@ fn image_kind(kind: &str) -> Result<FileKind, Failure> {
 /// What there is not and what is another's are answered alike.
 fn not_found() -> Failure {
     Failure::new(Reason::NotFound).with("what", "enterprise")
-}
-
-/// Works with the key file where waiting is allowed. What is wrong with it is for the operator's log, not for callers.
-async fn off_loop<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, VaultError> + Send + 'static,
-) -> Result<T, Failure> {
-    let done = spawn_blocking(work).await.map_err(|_| Failure::new(Reason::KeysFailed))?;
-    done.map_err(|error| {
-        tracing::error!(%error, "the keys of personal data cannot be used");
-        Failure::new(Reason::KeysFailed)
-    })
 }
 
 #[tonic::async_trait]

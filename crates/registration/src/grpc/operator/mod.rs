@@ -1,7 +1,10 @@
-//! `waymark.operator.v1`: who may do what, who the enterprises are, which prefixes live here, what was done.
+//! `waymark.operator.v1`: who may do what, who the enterprises are, what the node says of itself, applications, which prefixes live here, what was done.
 
 pub(super) mod access;
+pub(super) mod applications;
 pub(crate) mod audit;
 pub(super) mod cases;
 pub(super) mod enterprises;
+pub(super) mod own_record;
 pub(crate) mod prefixes;
+mod sealing;
