@@ -3,8 +3,9 @@
 use tonic::{Streaming, transport::Channel};
 use uuid::Uuid;
 use waymark_api::operator::v1::{
-    self, access_client::AccessClient, audit_client::AuditClient, enterprises_client::EnterprisesClient,
-    prefix_cases_client::PrefixCasesClient, prefixes_client::PrefixesClient,
+    self, access_client::AccessClient, applications_client::ApplicationsClient, audit_client::AuditClient,
+    enterprises_client::EnterprisesClient, own_record_client::OwnRecordClient, prefix_cases_client::PrefixCasesClient,
+    prefixes_client::PrefixesClient,
 };
 
 use super::{attempts::Repeat, call::CallError, registrar::Registrar};
@@ -62,6 +63,18 @@ calls! {
     enterprise_image(v1::ImageRequest) -> v1::ImageResponse, enterprises.image, Harmless;
     /// Forgets what an enterprise said of its people.
     forget(v1::ForgetRequest) -> v1::EnterpriseResponse, enterprises.forget, Harmless;
+    /// What the node says of itself.
+    operator_record(v1::GetOperatorRecordRequest) -> v1::OperatorRecord, own_record.get, Harmless;
+    /// What it says of people; each attempt stands in the audit.
+    disclose_operator(v1::DiscloseOperatorRequest) -> v1::OperatorPersonalData, own_record.disclose, Harmless;
+    /// A file of it; each attempt stands in the audit.
+    operator_file(v1::OperatorFileRequest) -> v1::OperatorFileResponse, own_record.file, Harmless;
+    /// Forgets what it says of people, with every file.
+    forget_operator(v1::ForgetOperatorRequest) -> v1::OperatorRecordResponse, own_record.forget, Harmless;
+    /// One application.
+    application(v1::GetApplicationRequest) -> v1::Application, applications.get, Harmless;
+    /// One page of applications.
+    applications_known(v1::ListApplicationsRequest) -> v1::ListApplicationsResponse, applications.list, Harmless;
     /// The case of one prefix.
     prefix_case(v1::GetPrefixCaseRequest) -> v1::PrefixCase, cases.get, Harmless;
     /// One page of the cases of prefixes.
@@ -99,6 +112,16 @@ calls_under_id! {
     put_enterprise(v1::PutEnterpriseRequest) -> v1::EnterpriseResponse, enterprises.put;
     /// Keeps an image of a document of an enterprise, or takes it away.
     put_enterprise_image(v1::PutImageRequest) -> v1::EnterpriseResponse, enterprises.put_image;
+    /// Writes what the node says of itself.
+    set_operator_record(v1::SetOperatorRecordRequest) -> v1::OperatorRecordResponse, own_record.set;
+    /// Keeps a file of it, or takes it away.
+    put_operator_file(v1::PutOperatorFileRequest) -> v1::OperatorRecordResponse, own_record.put_file;
+    /// Writes an application.
+    put_application(v1::PutApplicationRequest) -> v1::ApplicationResponse, applications.put;
+    /// Says how many people used an application in a month.
+    count_users(v1::CountUsersRequest) -> v1::ApplicationResponse, applications.count_users;
+    /// Takes an application away.
+    delete_application(v1::DeleteApplicationRequest) -> v1::DeleteApplicationResponse, applications.delete;
     /// Asks for a prefix.
     apply_for_prefix(v1::ApplyForPrefixRequest) -> v1::PrefixCaseResponse, cases.apply;
     /// Takes a step in the case of a prefix.
@@ -124,6 +147,14 @@ impl Registrar {
 
     fn enterprises(&self) -> EnterprisesClient<Channel> {
         EnterprisesClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
+    }
+
+    fn own_record(&self) -> OwnRecordClient<Channel> {
+        OwnRecordClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
+    }
+
+    fn applications(&self) -> ApplicationsClient<Channel> {
+        ApplicationsClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
     }
 
     fn cases(&self) -> PrefixCasesClient<Channel> {

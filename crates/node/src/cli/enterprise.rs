@@ -1,17 +1,17 @@
 //! `waymark enterprise`: who the enterprises of a node are.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use waymark_api::operator::v1;
-use waymark_catalog::{business::Profile, vault::Personal};
+use waymark_catalog::{business::Profile, config::IMAGE_BYTES, vault::Personal};
 use waymark_registration::{read_profile, show_personal, show_profile};
 
 use super::{
-    Shown,
+    Shown, files,
     present::safe,
     server::{
         answer::{self, time},
@@ -20,16 +20,12 @@ use super::{
     terminal::{self, table},
 };
 use crate::{
-    certificate,
     problem::{Exit, Problem, Problems},
     texts::Texts,
 };
 
 /// Enterprises asked for at once.
 const PAGE: u32 = 200;
-
-/// Longest file of an enterprise in bytes: every field at its longest takes some 40 KiB.
-const FILE_BYTES: u64 = 1 << 20;
 
 /// `waymark enterprise …`.
 #[derive(Debug, Subcommand)]
@@ -170,7 +166,8 @@ pub(crate) async fn run(command: &Enterprise, texts: &Texts, shown: Shown) -> Re
         Enterprise::Disclose(Disclose { enterprise, purpose, asked }) => {
             let request = v1::DiscloseRequest { id: enterprise.clone(), purpose: purpose.clone() };
             let told = asked.connection.open(texts)?.disclose(&request).await;
-            disclosed(&told.map_err(|error| answer::problem(&error, asked.json))?, asked.json, texts);
+            let told = told.map_err(|error| answer::problem(&error, asked.json))?;
+            show_fields(&personal_json(&told), asked.json, texts);
         }
         Enterprise::Image(image) => keep_image(image, texts, shown).await?,
         Enterprise::Forget(Forget { enterprise, reason, asked }) => {
@@ -188,7 +185,7 @@ async fn write(put: &Put, texts: &Texts, shown: Shown) -> Result<(), Problem> {
         id: put.enterprise.clone(),
         principals: (!put.principals.is_empty()).then(|| v1::Principals { names: put.principals.clone() }),
         request_id: put.request_id.map_or_else(String::new, |id| id.to_string()),
-        ..read(&put.file)?
+        ..request(files::json(&put.file)?)
     };
     let done = put.asked.connection.open(texts)?.put_enterprise(request).await;
     let done = done.map_err(|error| answer::problem(&error, put.asked.json))?;
@@ -197,52 +194,17 @@ async fn write(put: &Put, texts: &Texts, shown: Shown) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Reads the file. What is wrong is told by line and field, never by what it holds.
-fn read(path: &Path) -> Result<v1::PutEnterpriseRequest, Problem> {
-    use std::io::Read as _;
-    let unreadable = |cause: &dyn std::fmt::Display| {
-        Problem::new("enterprise-unreadable", Exit::Usage).with("path", path.display()).with("cause", cause)
-    };
-    let file = std::fs::File::open(path).map_err(|cause| unreadable(&cause))?;
-    let mut bytes = Vec::new();
-    file.take(FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|cause| unreadable(&cause))?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > FILE_BYTES) {
-        return Err(unreadable(&"longer than 1 MiB"));
-    }
-    request_of(&bytes).map_err(|error| {
-        unreadable(&format_args!("line {}, column {}: not the JSON of an enterprise", error.line(), error.column()))
-    })
-}
-
 /// Keeps an image, takes it away, or, with a purpose, writes it into a file that only its owner reads.
 async fn keep_image(image: &Image, texts: &Texts, shown: Shown) -> Result<(), Problem> {
-    use std::io::Read as _;
     let json = image.asked.json;
     let registrar = image.asked.connection.open(texts)?;
     let (id, kind) = (image.enterprise.clone(), image.kind.clone());
     if let (Some(purpose), Some(file)) = (&image.purpose, &image.file) {
         let request = v1::ImageRequest { id, kind, purpose: purpose.clone() };
         let told = registrar.enterprise_image(&request).await.map_err(|error| answer::problem(&error, json))?;
-        certificate::write_private(file, &told.data).map_err(|cause| {
-            Problem::new("file-not-written", Exit::Failed).with("path", file.display()).with("cause", cause)
-        })?;
-        terminal::remark(texts.text(
-            "enterprise-image-written",
-            &[("path", file.display().to_string().into()), ("format", told.format.into())],
-        ));
-        return Ok(());
+        return files::keep(file, &told.data, told.format, texts);
     }
-    let mut data = Vec::new();
-    if let Some(file) = &image.file {
-        let unreadable = |cause: std::io::Error| {
-            Problem::new("file-unreadable", Exit::Usage).with("path", file.display()).with("cause", cause)
-        };
-        let opened = std::fs::File::open(file).map_err(unreadable)?;
-        opened.take(FILE_BYTES + 1).read_to_end(&mut data).map_err(unreadable)?;
-        if data.is_empty() {
-            return Err(unreadable(std::io::ErrorKind::UnexpectedEof.into()));
-        }
-    }
+    let data = image.file.as_deref().map_or_else(|| Ok(Vec::new()), |file| files::bytes(file, IMAGE_BYTES))?;
     let request_id = image.request_id.map_or_else(String::new, |id| id.to_string());
     let done = registrar.put_enterprise_image(v1::PutImageRequest { id, kind, data, request_id }).await;
     let done = done.map_err(|error| answer::problem(&error, json))?;
@@ -256,12 +218,15 @@ async fn keep_image(image: &Image, texts: &Texts, shown: Shown) -> Result<(), Pr
 /// # Errors
 /// It is not the JSON of an enterprise.
 pub(crate) fn request_of(file: &[u8]) -> Result<v1::PutEnterpriseRequest, serde_json::Error> {
-    let File { profile, personal } = serde_json::from_slice(file)?;
-    Ok(v1::PutEnterpriseRequest {
+    serde_json::from_slice(file).map(request)
+}
+
+fn request(File { profile, personal }: File) -> v1::PutEnterpriseRequest {
+    v1::PutEnterpriseRequest {
         profile: Some(show_profile(&profile)),
         personal: personal.as_ref().map(show_personal),
         ..v1::PutEnterpriseRequest::default()
-    })
+    }
 }
 
 async fn list(asked: &Asked, texts: &Texts) -> Result<(), Problem> {
@@ -297,37 +262,34 @@ fn row(enterprise: &v1::Enterprise) -> Vec<String> {
 }
 
 fn show(enterprise: &v1::Enterprise, json: bool, texts: &Texts) -> Result<(), Problem> {
-    let told = to_json(enterprise)?;
-    if json {
-        terminal::line(told);
-        return Ok(());
-    }
-    let head = ["enterprise-field", "enterprise-value"].map(|code| texts.text(code, &[]));
-    let mut rows = Vec::new();
-    flatten("", &told, &mut rows);
-    terminal::line(table(&head, &rows));
+    show_fields(&to_json(enterprise)?, json, texts);
     Ok(())
 }
 
-fn disclosed(personal: &v1::PersonalData, json: bool, texts: &Texts) {
-    let person = |person: &Option<v1::Person>| {
-        let person = person.clone().unwrap_or_default();
-        json!({
-            "name": person.name, "document_kind": person.document_kind, "document_number": person.document_number,
-        })
-    };
-    let told = json!({
-        "legal_person": person(&personal.legal_person), "contact": person(&personal.contact),
-        "phone": personal.phone, "email": personal.email,
-    });
+/// Shows what has fields: as JSON, or as a table of those that are there.
+pub(super) fn show_fields(told: &Value, json: bool, texts: &Texts) {
     if json {
         terminal::line(told);
         return;
     }
     let head = ["enterprise-field", "enterprise-value"].map(|code| texts.text(code, &[]));
     let mut rows = Vec::new();
-    flatten("", &told, &mut rows);
+    flatten("", told, &mut rows);
     terminal::line(table(&head, &rows));
+}
+
+/// What is said of people, for programs.
+pub(super) fn personal_json(personal: &v1::PersonalData) -> Value {
+    let person = |person: &Option<v1::Person>| {
+        let person = person.clone().unwrap_or_default();
+        json!({
+            "name": person.name, "document_kind": person.document_kind, "document_number": person.document_number,
+        })
+    };
+    json!({
+        "legal_person": person(&personal.legal_person), "contact": person(&personal.contact),
+        "phone": personal.phone, "email": personal.email,
+    })
 }
 
 /// One row for each value that is there, by its path.
@@ -349,14 +311,19 @@ pub(super) fn flatten(path: &str, value: &Value, rows: &mut Vec<Vec<String>>) {
     }
 }
 
-/// An enterprise for programs; `profile` can be given to `put` again.
-fn to_json(enterprise: &v1::Enterprise) -> Result<Value, Problem> {
+/// What is said of an organisation, for programs; it can be given to `put` again.
+pub(super) fn profile_json(profile: Option<v1::EnterpriseProfile>) -> Result<Value, Problem> {
     let unreadable =
         |cause: &dyn std::fmt::Display| Problem::new("answer-unreadable", Exit::Failed).with("cause", cause);
-    let profile = read_profile(enterprise.profile.clone().unwrap_or_default());
+    let profile = read_profile(profile.unwrap_or_default());
     let profile =
         profile.map_err(|failure| unreadable(&failure.cause(waymark_registration::reasons::Language::English)))?;
-    let profile = serde_json::to_value(profile).map_err(|cause| unreadable(&cause))?;
+    serde_json::to_value(profile).map_err(|cause| unreadable(&cause))
+}
+
+/// An enterprise for programs; `profile` can be given to `put` again.
+fn to_json(enterprise: &v1::Enterprise) -> Result<Value, Problem> {
+    let profile = profile_json(enterprise.profile.clone())?;
     let real_name = enterprise.real_name.as_ref().map(|real_name| {
         json!({
             "result": real_name.result, "source": real_name.source, "reviewer": real_name.reviewer,

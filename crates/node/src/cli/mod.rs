@@ -15,14 +15,17 @@ use crate::{
 };
 
 mod access;
+mod application;
 mod audit;
 pub(crate) mod enterprise;
 mod export;
+mod files;
 pub(crate) mod import;
 mod input;
 mod label;
 mod labels;
 mod load;
+mod operator_record;
 mod pages;
 mod prefix;
 mod prefix_case;
@@ -172,6 +175,12 @@ pub(crate) enum Command {
     /// Say who the enterprises are, or change that.
     #[command(subcommand)]
     Enterprise(enterprise::Enterprise),
+    /// Say what a node says of itself, or change that.
+    #[command(subcommand)]
+    OperatorRecord(operator_record::OperatorRecord),
+    /// Say which applications there are of identifiers, and how many use them.
+    #[command(subcommand)]
+    Application(application::Application),
     /// Say which prefixes a node serves, or change that.
     #[command(subcommand)]
     Prefix(Prefix),
