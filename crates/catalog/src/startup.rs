@@ -152,9 +152,10 @@ pub struct Recovery {
     pub unreadable_templates: Vec<String>,
     /// Enterprises.
     pub enterprises: usize,
-    /// Enterprises and cases of prefixes that cannot be read: they are left out until they are written anew.
+    /// Enterprises, cases of prefixes and applications that cannot be read, and `node` for its own record: they are left out until they are written
+    /// anew.
     pub unreadable_business: Vec<String>,
-    /// Enterprises whose personal data cannot be opened, since the key file has no key for it.
+    /// Enterprises, and `node`, whose personal data cannot be opened, since the key file has no key for it.
     pub without_keys: Vec<String>,
     /// Serials the small state was brought up by.
     pub state_fed: u64,

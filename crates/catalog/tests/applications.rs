@@ -15,7 +15,7 @@ mod enterprise;
 use std::collections::BTreeSet;
 
 use common::{ENGINES, copy_folder, lose_state, write};
-use waymark_catalog::access::rights_of;
+use waymark_catalog::access::{Role, rights_of};
 use waymark_catalog::business::{
     ApplicationCommand, ApplicationId, ApplicationKind, ApplicationProfile, EnterpriseId, Month, MonthlyUsers, Owner,
     visible_applications,
@@ -23,7 +23,7 @@ use waymark_catalog::business::{
 use waymark_catalog::{Command, Outcome, Receipt, Refusal, Request, Submission, Timestamp, command_digest};
 use waymark_store::Engine;
 
-use enterprise::{Node, actor};
+use enterprise::{Node, actor, principal};
 
 const ACME: Owner = Owner::Enterprise(EnterpriseId(1));
 const RIVAL: Owner = Owner::Enterprise(EnterpriseId(2));
@@ -139,6 +139,7 @@ fn a_name_leads_to_one_application_of_an_owner() {
 fn an_enterprise_touches_and_sees_its_own_alone() {
     let dir = tempfile::tempdir().unwrap();
     let node = begun(dir.path(), Engine::Log);
+    write(&node.catalog, vec![Command::PutPrincipal { principal: principal("part", Role::Operator, &["88.1"]) }]);
     let own = id_of(by(&node, "op", &put("portal")).unwrap());
     let theirs = id_of(by(&node, "acme", &put("portal")).unwrap());
     let mine = id_of(by(&node, "rival", &put("portal")).unwrap());
@@ -149,12 +150,19 @@ fn an_enterprise_touches_and_sees_its_own_alone() {
             ApplicationCommand::CountUsers { id, users: users("2026-10", 1) },
             ApplicationCommand::Delete { id },
         ] {
-            for stranger in ["rival", "w", "aud", "near", "nobody"] {
+            for stranger in ["rival", "w", "aud", "near", "part", "nobody"] {
                 assert_eq!(by(&node, stranger, &command), Err(Refusal::NotPermitted), "{stranger}: {command:?}");
             }
         }
     }
-    for (who, owner) in [("rival", ACME), ("rival", Owner::Node), ("rev", Owner::Node), ("w", ACME), ("aud", ACME)] {
+    for (who, owner) in [
+        ("rival", ACME),
+        ("rival", Owner::Node),
+        ("rev", Owner::Node),
+        ("part", Owner::Node),
+        ("w", ACME),
+        ("aud", ACME),
+    ] {
         assert_eq!(by(&node, who, &put_of(owner, "x")), Err(Refusal::NotPermitted), "{who} {owner}");
     }
     let count = |id| ApplicationCommand::CountUsers { id, users: users("2026-10", 1) };

@@ -14,17 +14,18 @@ mod enterprise;
 
 use std::path::Path;
 
-use common::{ENGINES, copy_folder, lose_state};
+use common::{ENGINES, copy_folder, lose_state, write};
 use serde_json::{Value, json};
+use waymark_catalog::access::Role;
 use waymark_catalog::business::{
     BusinessCommand, DocumentKind, FileFormat, FileKind, FreshFile, Licence, LicenceKind, Location, NodeItems,
     Operation, OperatorCommand, OperatorPersonal, Owner, Party, Profile, Reach, visible_operator,
 };
 use waymark_catalog::vault::{Fresh, Subject, Vault};
-use waymark_catalog::{Outcome, Refusal, Request, Submission, Timestamp, command_digest};
+use waymark_catalog::{Command, Outcome, Refusal, Request, Submission, Timestamp, command_digest};
 use waymark_store::Engine;
 
-use enterprise::{Node, actor, personal, profile};
+use enterprise::{Node, actor, personal, principal, profile};
 
 /// The 45 fields of the report about a node, in its order, and where this node has each: in `profile`, `node`, `personal` (sealed) or `files`.
 /// The list is that of the facts, numbers 42 and 45 as published; a field may have several parts.
@@ -294,6 +295,7 @@ fn only_operators_write_and_only_they_and_auditors_read() {
     let dir = tempfile::tempdir().unwrap();
     let node = Node::begun(dir.path(), Engine::Log);
     node.done("acme", node.put("D1"));
+    write(&node.catalog, vec![Command::PutPrincipal { principal: principal("part", Role::Operator, &["88.1"]) }]);
     let unwritten: [OperatorCommand; 3] = [
         OperatorCommand::PutFile { kind: FileKind::Document, file: None },
         OperatorCommand::Disclose { purpose: "x".into() },
@@ -307,7 +309,7 @@ fn only_operators_write_and_only_they_and_auditors_read() {
     let commands = unwritten.into_iter().chain([put(&node), put_file(&node, FileKind::Document, &png())]);
     for command in commands {
         let auditor_reads = matches!(command, OperatorCommand::Disclose { .. });
-        for stranger in ["rev", "aud", "acme", "rival", "w", "near", "nobody"] {
+        for stranger in ["rev", "aud", "acme", "rival", "w", "near", "part", "nobody"] {
             if stranger == "aud" && auditor_reads {
                 continue;
             }
@@ -322,7 +324,7 @@ fn only_operators_write_and_only_they_and_auditors_read() {
         visible_operator(&rights)
     };
     let who: Vec<_> =
-        ["op", "rev", "aud", "acme", "rival", "w", "near"].into_iter().filter(|name| sees(name)).collect();
+        ["op", "rev", "aud", "acme", "rival", "w", "near", "part"].into_iter().filter(|name| sees(name)).collect();
     assert_eq!(who, ["op", "aud"]);
 }
 

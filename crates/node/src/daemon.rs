@@ -274,7 +274,7 @@ fn report(recovery: &waymark_catalog::Recovery) {
         tracing::error!(%entry, "this entry about a principal or token cannot be read and gives no rights");
     }
     for entry in &recovery.unreadable_business {
-        tracing::error!(%entry, "this enterprise or case of a prefix cannot be read and is left out");
+        tracing::error!(%entry, "this enterprise, case of a prefix, application or own record cannot be read and is left out");
     }
     if !recovery.without_keys.is_empty() {
         let enterprises = recovery.without_keys.join(" ");

@@ -35,6 +35,6 @@ pub(super) const OPTIONS: &[Spec] = &[
         "personal.key_file",
         Kind::Text { default: "" },
         "path",
-        "Keys of what enterprises say of people, one for each. Keep it out of the backups of the data. Empty: personal.keys of the data folder.",
+        "Keys of what enterprises and the operator say of people, one for each. Keep it out of the backups of the data. Empty: personal.keys of the data folder.",
     ),
 ];
