@@ -64,7 +64,7 @@ pub use application::{
     Application, ApplicationId, ApplicationIdError, ApplicationKind, ApplicationProfile, Month, MonthlyUsers,
 };
 pub use application_change::ApplicationCommand;
-pub use change::{BusinessCommand, CaseStep};
+pub use change::BusinessCommand;
 pub use codes::{CodeTable, CodeTableError, CodeTables};
 pub use enterprise::{
     Date, DocumentKind, Enterprise, EnterpriseId, EnterpriseIdError, Forgotten, Licence, LicenceKind, Location, Nature,
@@ -77,7 +77,7 @@ pub use operator::{NodeItems, OperatorPersonal, OperatorRecord, Reach};
 pub use operator_change::OperatorCommand;
 pub use owner::Owner;
 pub(crate) use prefix_case::site_values;
-pub use prefix_case::{CaseState, OwnSite, Placement, PrefixCase, Step, StepKind, Wish};
+pub use prefix_case::{CaseState, CaseStep, OwnSite, Placement, PrefixCase, Step, StepKind, Wish};
 pub use stored::StoredBusinessError;
 pub use table::{Business, Disclosure, visible, visible_applications, visible_operator};
 

@@ -278,6 +278,79 @@ impl fmt::Display for PrefixCase {
     }
 }
 
+/// A step of a case, but for the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "reasons are for people; what they are for stands at each step")]
+pub enum CaseStep {
+    /// Takes it into review.
+    Review,
+    /// Approves it for this node.
+    Approve,
+    /// Refuses it for this node.
+    Reject { reason: String },
+    /// Says what the top-level node said.
+    ConfirmTopLevel { approved: bool, reason: String },
+    /// Makes the prefix live here.
+    Host,
+    /// Makes the enterprise's own sites answer for it.
+    Delegate { sites: Vec<OwnSite> },
+    /// Stops it.
+    Suspend { reason: String },
+    /// Goes on.
+    Resume,
+    /// Ends it.
+    Delete { reason: String },
+}
+
+impl CaseStep {
+    /// What it is in the list of steps.
+    #[must_use]
+    pub const fn kind(&self) -> StepKind {
+        match self {
+            Self::Review => StepKind::Review,
+            Self::Approve => StepKind::Approve,
+            Self::Reject { .. } => StepKind::Reject,
+            Self::ConfirmTopLevel { approved: true, .. } => StepKind::Confirm,
+            Self::ConfirmTopLevel { approved: false, .. } => StepKind::Refuse,
+            Self::Host => StepKind::Host,
+            Self::Delegate { .. } => StepKind::Delegate,
+            Self::Suspend { .. } => StepKind::Suspend,
+            Self::Resume => StepKind::Resume,
+            Self::Delete { .. } => StepKind::Delete,
+        }
+    }
+
+    /// Why, where it says so.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Reject { reason }
+            | Self::ConfirmTopLevel { reason, .. }
+            | Self::Suspend { reason }
+            | Self::Delete { reason } => reason,
+            Self::Review | Self::Approve | Self::Host | Self::Delegate { .. } | Self::Resume => "",
+        }
+    }
+
+    /// The sites it names.
+    #[must_use]
+    pub fn sites(&self) -> &[OwnSite] {
+        if let Self::Delegate { sites } = self { sites } else { &[] }
+    }
+
+    /// Whether it has to say why.
+    pub(super) const fn needs_reason(&self) -> bool {
+        matches!(
+            self,
+            Self::Reject { .. }
+                | Self::ConfirmTopLevel { approved: false, .. }
+                | Self::Suspend { .. }
+                | Self::Delete { .. }
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
