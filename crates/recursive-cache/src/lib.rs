@@ -3,6 +3,8 @@
 //! | module | holds |
 //! |---|---|
 //! | [`knowledge`] | what one answer of another server taught: values, their absence, whom to ask |
+//! | [`cache`] | what was learned, within a budget of bytes and for as long as it is good |
 #![forbid(unsafe_code)]
 
+pub mod cache;
 pub mod knowledge;

@@ -1,0 +1,369 @@
+//! What is known of names that live elsewhere, within a budget of bytes.
+//!
+//! - **One entry for each handle**: its whole public record, from which every question about it is answered; or that it shows nothing, or does
+//!   not exist. Beside these, services of prefixes, prefixes that do not exist (one entry answers for all names beneath), and failures.
+//! - **Answering threads** call [`Cache::find`]. It hashes the name, looks at one shard, and counts the entry it gives out; it allocates
+//!   nothing and does not wait: while somebody changes that shard it looks a few times more and then says [`Found::Busy`].
+//! - **Eviction** is that of `quick_cache` (Clock-PRO, close to S3-FIFO): names asked for once pass through without pushing out those asked
+//!   for again. Entries are weighed by the memory they take, tables included.
+//! - **Keys** are 64-bit hashes under a secret of the process, so that nobody can aim collisions; an entry holds its name, and one that is found
+//!   under the hash of another name is no hit.
+//! - **Time**: an entry is good for as long as its values say, within floor and ceiling. Past that it is [`Found::Stale`] for a while: whoever
+//!   cannot learn better may give it out, unless it holds a value of a type that must not be late.
+
+mod dump;
+mod entry;
+mod limits;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32};
+
+use crossbeam_queue::ArrayQueue;
+use quick_cache::sync::{Cache as Table, DefaultLifecycle};
+use quick_cache::{OptionsBuilder, Weighter};
+use siphasher::sip::SipHasher13;
+use std::hash::{BuildHasherDefault, Hasher};
+use waymark_wire::{Values, type_matches};
+
+pub use self::dump::{DumpError, Loaded};
+pub use self::entry::{CacheSeconds, Entry, Known};
+use self::entry::{Head, Kind, State, put_sites, seconds};
+pub use self::limits::{
+    ABSENT, ABSENT_PREFIX, BUDGET_BYTES, CEILING, CacheLimits, FAILURE, FLOOR, MAX_NEVER_STALE_TYPES, POPULAR_HITS,
+    STALE, STALE_TTL_SECONDS,
+};
+use self::limits::{REFRESH_QUEUE, TABLE_BYTES, TRIES, USUAL_ENTRY_BYTES};
+use crate::knowledge::{Fact, Knowledge, Learned, Now, Scope, Service, What};
+
+/// The cache. Shared by all threads.
+pub struct Cache {
+    table: Table<u64, Entry, ByBytes, BuildHasherDefault<AsItIs>>,
+    secret: (u64, u64),
+    limits: CacheLimits,
+    refresh: ArrayQueue<Entry>,
+}
+
+/// What looking for a name gives.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// Good: answer from it.
+    Fresh(Entry),
+    /// The prefix of the name does not exist, and so the name does not.
+    AbsentPrefix,
+    /// Its time is over. It may be given out if nothing better is to be had.
+    Stale(Entry),
+    /// Nothing.
+    Missing,
+    /// Somebody changes that part of the cache: ask where one may wait.
+    Busy,
+}
+
+/// What the cache holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CacheStats {
+    /// Entries of all kinds.
+    pub entries: u64,
+    /// Bytes they take, tables included.
+    pub bytes: u64,
+    /// Bytes they may take.
+    pub budget_bytes: u64,
+    /// Entries that wait to be fetched ahead of their end.
+    pub refreshing: u64,
+}
+
+/// What to forget.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flush<'f> {
+    /// The handle of this canonical key.
+    Name(&'f [u8]),
+    /// Everything of this folded prefix and the prefixes derived from it.
+    Prefix(&'f [u8]),
+    /// Everything.
+    All,
+}
+
+impl Cache {
+    /// An empty cache.
+    #[must_use]
+    pub fn new(limits: CacheLimits) -> Self {
+        Self::with_secret(limits, (rand::random(), rand::random()))
+    }
+
+    fn with_secret(limits: CacheLimits, secret: (u64, u64)) -> Self {
+        let limits = limits.in_range();
+        let entries = usize::try_from(limits.budget_bytes / USUAL_ENTRY_BYTES).unwrap_or(usize::MAX);
+        let options = OptionsBuilder::new()
+            .weight_capacity(limits.budget_bytes)
+            .estimated_items_capacity(entries)
+            .build()
+            .unwrap_or_else(|_| unreachable!("both sizes are given"));
+        let table = Table::with_options(options, ByBytes, BuildHasherDefault::default(), DefaultLifecycle::default());
+        Self { table, secret, limits, refresh: ArrayQueue::new(REFRESH_QUEUE) }
+    }
+
+    /// The limits it was made with, within their ranges.
+    #[must_use]
+    pub const fn limits(&self) -> &CacheLimits {
+        &self.limits
+    }
+
+    /// Looks for a handle by its canonical key and its folded prefix; of a prefix record, by the prefix it is the record of. For answering threads: no allocation, no waiting.
+    #[must_use]
+    pub fn find(&self, key: &[u8], prefix: &[u8], certified: bool, now: Now) -> Found {
+        let seconds = CacheSeconds::from(now);
+        match self.try_get(Kind::Fact, key, certified) {
+            Err(Contended) => Found::Busy,
+            Ok(Some(entry)) => self.judge(entry, seconds),
+            Ok(None) => match self.try_get(Kind::AbsentPrefix, prefix, certified) {
+                Err(Contended) => Found::Busy,
+                Ok(Some(absent)) if absent.seconds_left(seconds) > 0 => Found::AbsentPrefix,
+                Ok(_) => Found::Missing,
+            },
+        }
+    }
+
+    fn judge(&self, entry: Entry, now: CacheSeconds) -> Found {
+        let left = entry.seconds_left(now);
+        let is_popular = entry.count_hit(self.limits.popular_hits);
+        if left == 0 {
+            let past = entry.age_seconds(now).saturating_sub(entry.head().good_for);
+            let may = !entry.head().never_stale && past <= seconds(self.limits.stale);
+            return if may { Found::Stale(entry) } else { Found::Missing };
+        }
+        // The last tenth of its time, and a second at least.
+        if is_popular && left <= (entry.head().good_for / 10).max(1) && entry.tell_once() {
+            // A full queue leaves it to end.
+            let _ = self.refresh.push(entry.clone());
+        }
+        Found::Fresh(entry)
+    }
+
+    /// The next popular entry that is near its end, for whoever fetches it again.
+    #[must_use]
+    pub fn next_to_refresh(&self) -> Option<Entry> {
+        self.refresh.pop()
+    }
+
+    /// Takes in what an answer taught.
+    pub fn learn(&self, learned: &Learned, now: Now) {
+        let Learned { what, certified, lifetime_seconds } = learned;
+        match what {
+            What::Fact { key, fact } => {
+                let (state, record, lifetime) = match &**fact {
+                    Fact::Values(record) => (State::Values, Some(record), *lifetime_seconds),
+                    Fact::NoValues => (State::NoValues, None, Some(seconds(self.limits.absent))),
+                    Fact::Absent => (State::Absent, None, Some(seconds(self.limits.absent))),
+                };
+                let (count, wire) = record.map_or((0, &[][..]), |record| (record.count, &record.wire));
+                // Kept for whoever walks it without looking: it must be whole.
+                let Ok(values) = Values::from_wire(count, wire) else { return };
+                let head =
+                    Head { state, count, never_stale: self.is_never_stale(values), ..self.head(Kind::Fact, now) };
+                self.put(Head { good_for: self.good_for(lifetime), certified: *certified, ..head }, key, wire);
+            }
+            What::Service { prefix, scope, service } => {
+                let head = self.head(Kind::of_scope(*scope), now);
+                let head = Head { good_for: self.good_for(*lifetime_seconds), certified: *certified, ..head };
+                self.put(head, prefix, &put_sites(service));
+                self.forget(Kind::AbsentPrefix, prefix, *certified);
+            }
+            What::AbsentPrefix { prefix } => {
+                let head = self.head(Kind::AbsentPrefix, now);
+                let good_for = seconds(self.limits.absent_prefix);
+                self.put(Head { good_for, certified: *certified, ..head }, prefix, &[]);
+                self.forget(Kind::Service, prefix, *certified);
+            }
+            What::Lame { prefix, scope } => {
+                self.forget(Kind::of_scope(*scope), prefix, *certified);
+            }
+        }
+    }
+
+    /// Remembers for a few seconds that the servers of a prefix do not answer.
+    pub fn fail(&self, prefix: &[u8], now: Now) {
+        let head = Head { good_for: seconds(self.limits.failure), ..self.head(Kind::Failure, now) };
+        self.put(head, prefix, &[]);
+    }
+
+    /// Whether the servers of a prefix did not answer a moment ago.
+    #[must_use]
+    pub fn has_failed(&self, prefix: &[u8], now: Now) -> bool {
+        self.get(Kind::Failure, prefix, false).is_some_and(|failure| failure.seconds_left(now.into()) > 0)
+    }
+
+    /// Looks for a handle where one may wait; never [`Found::Busy`].
+    #[must_use]
+    pub fn find_patiently(&self, key: &[u8], prefix: &[u8], certified: bool, now: Now) -> Found {
+        if let Some(entry) = self.get(Kind::Fact, key, certified) {
+            return self.judge(entry, now.into());
+        }
+        if self.is_absent_prefix(prefix, certified, now) { Found::AbsentPrefix } else { Found::Missing }
+    }
+
+    /// Forgets; gives the number of entries that went. Looks at all of them unless one name is meant.
+    pub fn flush(&self, flush: Flush<'_>) -> u64 {
+        match flush {
+            Flush::Name(key) => {
+                [false, true].into_iter().map(|certified| u64::from(self.forget(Kind::Fact, key, certified))).sum()
+            }
+            Flush::Prefix(prefix) => {
+                let before = self.table.len();
+                self.table.retain(|_, entry| !is_beneath(entry, prefix));
+                before.saturating_sub(self.table.len()) as u64
+            }
+            Flush::All => {
+                let before = self.table.len();
+                self.table.clear();
+                before as u64
+            }
+        }
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn stats(&self) -> CacheStats {
+        CacheStats {
+            entries: self.table.len() as u64,
+            bytes: self.table.weight(),
+            budget_bytes: self.limits.budget_bytes,
+            refreshing: self.refresh.len() as u64,
+        }
+    }
+
+    fn head(&self, kind: Kind, now: Now) -> Head {
+        Head {
+            kind,
+            state: State::Absent,
+            certified: false,
+            never_stale: false,
+            key_bytes: 0,
+            count: 0,
+            learned: CacheSeconds::from(now).0,
+            good_for: 0,
+            hits: AtomicU32::new(0),
+            told: AtomicBool::new(false),
+        }
+    }
+
+    /// Seconds an answer is good for, from what its values say.
+    fn good_for(&self, said: Option<u32>) -> u32 {
+        let said = said.unwrap_or_else(|| seconds(self.limits.absent));
+        said.clamp(seconds(self.limits.floor), seconds(self.limits.ceiling))
+    }
+
+    fn is_never_stale(&self, values: Values<'_>) -> bool {
+        let types = &self.limits.never_stale_types;
+        values.iter().any(|value| types.iter().any(|kind| type_matches(kind.as_bytes(), value.kind)))
+    }
+
+    /// Puts an entry in the place of whatever its name had. Names too long for the form are not kept.
+    fn put(&self, head: Head, key: &[u8], payload: &[u8]) {
+        let Ok(key_bytes) = u16::try_from(key.len()) else { return };
+        if head.good_for == 0 {
+            self.forget(head.kind, key, head.certified);
+            return;
+        }
+        let name = self.name(head.kind, key, head.certified);
+        self.table.insert(name, Entry::new(Head { key_bytes, ..head }, key, payload));
+    }
+
+    fn forget(&self, kind: Kind, key: &[u8], certified: bool) -> bool {
+        let name = self.name(kind, key, certified);
+        self.table.remove_if(&name, |entry| entry.key() == key).is_some()
+    }
+
+    fn get(&self, kind: Kind, key: &[u8], certified: bool) -> Option<Entry> {
+        let entry = self.table.get(&self.name(kind, key, certified))?;
+        is_named(&entry, kind, key, certified).then_some(entry)
+    }
+
+    fn try_get(&self, kind: Kind, key: &[u8], certified: bool) -> Result<Option<Entry>, Contended> {
+        let name = self.name(kind, key, certified);
+        for _ in 0..TRIES {
+            if let Ok(found) = self.table.try_get(&name) {
+                return Ok(found.filter(|entry| is_named(entry, kind, key, certified)));
+            }
+            std::hint::spin_loop();
+        }
+        Err(Contended)
+    }
+
+    /// The hash a name is found under.
+    fn name(&self, kind: Kind, key: &[u8], certified: bool) -> u64 {
+        let mut hasher = SipHasher13::new_with_keys(self.secret.0, self.secret.1);
+        hasher.write(&[kind.byte(), u8::from(certified)]);
+        hasher.write(key);
+        hasher.finish()
+    }
+}
+
+impl Knowledge for Cache {
+    fn fact(&self, key: &[u8], certified: bool, now: Now) -> Option<Arc<Fact>> {
+        self.get(Kind::Fact, key, certified).filter(|entry| entry.seconds_left(now.into()) > 0)?.fact()
+    }
+
+    fn service(&self, prefix: &[u8], scope: Scope, certified: bool, now: Now) -> Option<Arc<Service>> {
+        let entry = self.get(Kind::of_scope(scope), prefix, certified);
+        entry.filter(|entry| entry.seconds_left(now.into()) > 0)?.service()
+    }
+
+    fn is_absent_prefix(&self, prefix: &[u8], certified: bool, now: Now) -> bool {
+        self.get(Kind::AbsentPrefix, prefix, certified).is_some_and(|entry| entry.seconds_left(now.into()) > 0)
+    }
+}
+
+impl std::fmt::Debug for Cache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cache").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+/// Somebody changes that part of the table.
+struct Contended;
+
+fn is_named(entry: &Entry, kind: Kind, key: &[u8], certified: bool) -> bool {
+    let head = entry.head();
+    head.kind == kind && head.certified == certified && entry.key() == key
+}
+
+/// Whether an entry is of a prefix or one derived from it. Keys of handles begin with their prefix; those of prefix records, with `0.NA/`.
+fn is_beneath(entry: &Entry, prefix: &[u8]) -> bool {
+    let key = entry.key();
+    let named = if entry.head().kind == Kind::Fact { key.strip_prefix(b"0.NA/").unwrap_or(key) } else { key };
+    let behind = named.strip_prefix(prefix);
+    behind.is_some_and(|behind| matches!(behind.first(), None | Some(b'/' | b'.')))
+}
+
+/// Weighs an entry by the memory it takes.
+#[derive(Clone, Debug)]
+struct ByBytes;
+
+impl Weighter<u64, Entry> for ByBytes {
+    fn weight(&self, _: &u64, entry: &Entry) -> u64 {
+        entry.bytes() + TABLE_BYTES
+    }
+}
+
+/// A hash of what is a hash already.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Not reached: keys are one number.
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+#[cfg(test)]
+mod tests;
