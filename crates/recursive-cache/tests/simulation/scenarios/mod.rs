@@ -1,0 +1,3 @@
+//! One rule each, quoted.
+
+mod walk;
