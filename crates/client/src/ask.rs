@@ -135,7 +135,9 @@ impl Way {
     async fn ask(self, question: Arc<Question>) -> (Transport, Result<Answer, Failure>) {
         let Question { request, expected, connectors } = &*question;
         match self {
-            Self::Udp { server, pads } => (Transport::Udp, udp::ask(server, pads, request, *expected).await),
+            Self::Udp { server, pads } => {
+                (Transport::Udp, udp::ask(server, &udp::Manner::usual(pads), request, *expected).await)
+            }
             Self::Tcp { server } => (Transport::Tcp, tcp::ask(server, request, *expected).await),
             Self::Quic { server, name, trust } => (
                 Transport::Quic,

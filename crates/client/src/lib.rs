@@ -15,7 +15,7 @@
 //! What is absent: answers of several messages (CONT), finding the server of an identifier (that is the recursive resolver's), caches,
 //! and any knowledge of what an answer means beyond "this answers that question".
 //!
-//! [`udp`], [`tcp`] and [`quic`] hold the transports themselves, for callers that keep connections open.
+//! [`upstream`] asks one of several servers that know the same, and remembers how each answered. [`udp`], [`tcp`] and [`quic`] hold the transports themselves, for callers that keep connections open.
 #![forbid(unsafe_code)]
 
 mod ask;
@@ -30,6 +30,7 @@ mod stream;
 pub mod tcp;
 mod trust;
 pub mod udp;
+pub mod upstream;
 
 pub use ask::{Client, Options, Server};
 pub use error::{AskError, Failure};

@@ -146,7 +146,7 @@ impl Connection {
     }
 
     /// Asks on a stream of its own.
-    async fn ask(&self, request: &[u8], expected: Expected) -> Result<Vec<u8>, Failure> {
+    pub(crate) async fn ask(&self, request: &[u8], expected: Expected) -> Result<Vec<u8>, Failure> {
         let mut stream = self.stream().await?;
         stream.send(request).await?;
         loop {

@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -36,20 +37,44 @@ pub async fn connect(server: SocketAddr) -> std::io::Result<UdpSocket> {
     Ok(socket)
 }
 
+/// How to ask over UDP.
+pub(crate) struct Manner<'m> {
+    /// Whether the server understands padding.
+    pub(crate) pads: bool,
+    /// Waits between sendings; the last one again and again.
+    pub(crate) waits: [Duration; 3],
+    /// What the caller says of a message that has everything else of the answer.
+    pub(crate) accepts: Option<&'m crate::upstream::Accepts>,
+    /// Counts datagrams that are not the answer nor a part of it.
+    pub(crate) strangers: Option<&'m AtomicU64>,
+}
+
+impl Manner<'_> {
+    /// As the reference client asks.
+    pub(crate) const fn usual(pads: bool) -> Self {
+        Self { pads, waits: UDP_WAITS, accepts: None, strangers: None }
+    }
+}
+
 /// Asks until an answer comes; the caller bounds the time by dropping the future.
 ///
-/// The request goes out again after 0.5, 1, 1.5, 1.5, … seconds; late answers to earlier sendings count.
+/// The request goes out again after the waits of `manner`, 0.5, 1, 1.5, 1.5, … seconds as a rule; late answers to earlier sendings count.
 ///
 /// # Errors
 /// The request does not fit datagrams, or the system reports an error: for instance that nobody listens there (ICMP port unreachable).
-pub(crate) async fn ask(server: SocketAddr, pads: bool, request: &[u8], expected: Expected) -> Result<Answer, Failure> {
+pub(crate) async fn ask(
+    server: SocketAddr,
+    manner: &Manner<'_>,
+    request: &[u8],
+    expected: Expected,
+) -> Result<Answer, Failure> {
     let started = Instant::now();
-    let mut datagrams = datagrams(request, pads)?;
+    let mut datagrams = datagrams(request, manner.pads)?;
     let socket = connect(server).await?;
     let mut receiver = Receiver::new(server, expected);
     let mut packets_sent = 0_u32;
-    let [.., last_wait] = UDP_WAITS;
-    let waits = UDP_WAITS.into_iter().chain(std::iter::repeat(last_wait));
+    let [.., last_wait] = manner.waits;
+    let waits = manner.waits.into_iter().chain(std::iter::repeat(last_wait));
     for (sending, wait) in (0_u32..).zip(waits) {
         for datagram in &mut datagrams {
             set_request_id(datagram, expected.id_of_sending(sending));
@@ -58,7 +83,16 @@ pub(crate) async fn ask(server: SocketAddr, pads: bool, request: &[u8], expected
         }
         let next = Instant::now() + wait;
         while let Ok(received) = timeout_at(next, socket.recv(receiver.room())).await {
-            if let Some((message, packets_received)) = receiver.take(started.elapsed(), received?) {
+            let taken = receiver.take(started.elapsed(), received?);
+            let answer = taken.filter(|(message, _)| {
+                let is_accepted = manner.accepts.is_none_or(|accepts| accepts(message));
+                receiver.strangers += u64::from(!is_accepted);
+                is_accepted
+            });
+            if let Some(strangers) = manner.strangers {
+                strangers.fetch_add(std::mem::take(&mut receiver.strangers), Ordering::Relaxed);
+            }
+            if let Some((message, packets_received)) = answer {
                 let elapsed = started.elapsed();
                 return Ok(Answer { message, transport: Transport::Udp, packets_sent, packets_received, elapsed });
             }
@@ -88,12 +122,14 @@ struct Receiver {
     parts: Reassembly,
     buffer: Vec<u8>,
     packets: u32,
+    /// Datagrams that are nothing of this exchange.
+    strangers: u64,
 }
 
 impl Receiver {
     fn new(server: SocketAddr, expected: Expected) -> Self {
         let peer = Peer { source: 0, address: server };
-        Self { expected, peer, parts: assembly(), buffer: vec![0; RECEIVE_BYTES], packets: 0 }
+        Self { expected, peer, parts: assembly(), buffer: vec![0; RECEIVE_BYTES], packets: 0, strangers: 0 }
     }
 
     fn room(&mut self) -> &mut [u8] {
@@ -102,21 +138,45 @@ impl Receiver {
 
     /// Takes a datagram of `length` bytes; gives the answer and its number of datagrams once it is whole.
     fn take(&mut self, now: Duration, length: usize) -> Option<(Vec<u8>, u32)> {
-        let datagram = self.buffer.get(..length)?;
-        let envelope = Envelope::parse(datagram).ok()?;
-        let announced = envelope.checked_length().ok()?;
+        match self.sort(now, length) {
+            Sorted::Answer(message) => Some((message, self.packets)),
+            Sorted::Part => None,
+            Sorted::Stranger => {
+                self.strangers += 1;
+                None
+            }
+        }
+    }
+
+    fn sort(&mut self, now: Duration, length: usize) -> Sorted {
+        let datagram = self.buffer.get(..length).unwrap_or_default();
+        let Ok(envelope) = Envelope::parse(datagram) else { return Sorted::Stranger };
+        let Ok(announced) = envelope.checked_length() else { return Sorted::Stranger };
         if !self.expected.is_for(envelope.request_id) {
-            return None;
+            return Sorted::Stranger;
         }
         self.packets = self.packets.saturating_add(1);
         let message = if frame::is_part_of_response(&envelope, length) {
-            put_together(&mut self.parts, now, self.peer, datagram)?
+            match put_together(&mut self.parts, now, self.peer, datagram) {
+                Some(message) => message,
+                None => return Sorted::Part,
+            }
         } else {
             // What a server puts behind its message is padding.
-            datagram.get(..Envelope::LEN.saturating_add(announced))?.to_vec()
+            datagram.get(..Envelope::LEN.saturating_add(announced)).unwrap_or_default().to_vec()
         };
-        self.expected.answered_by(&message).then_some((message, self.packets))
+        if self.expected.answered_by(&message) { Sorted::Answer(message) } else { Sorted::Stranger }
     }
+}
+
+/// What a datagram is.
+enum Sorted {
+    /// The answer, whole.
+    Answer(Vec<u8>),
+    /// A part of an answer.
+    Part,
+    /// Nothing of this exchange.
+    Stranger,
 }
 
 fn assembly() -> Reassembly {

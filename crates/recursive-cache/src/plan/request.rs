@@ -27,11 +27,13 @@ pub(super) fn request(asked: &Asked, search: &Search, now: Now) -> Vec<u8> {
 }
 
 /// Only what everybody may read is asked for, unless the server is to decide by the identity passed on. A certified answer must carry the
-/// digest of the request: it then cannot be the answer to another one.
+/// digest of the request: it then cannot be the answer to another one. Streams are to stay open for the next question; in datagrams that
+/// says nothing.
 fn flags(asked: &Asked, search: &Search, passes_identity: bool) -> OpFlags {
     let when = |is_set: bool, flags| if is_set { flags } else { OpFlags::NONE };
     when(!passes_identity || asked.public_only, OpFlags::PUBL)
         .with(when(passes_identity, OpFlags::IDENTITY_TOKEN))
         .with(when(asked.authority && search.is_question(), OpFlags::AUTH))
         .with(when(asked.certified, OpFlags::CERT.with(OpFlags::RRDG)))
+        .with(OpFlags::KPAL)
 }
