@@ -112,27 +112,26 @@ pub(super) enum NotTaken {
     Ambiguous,
 }
 
-/// Whether the values are within what is accepted.
-pub(super) fn is_accepted(values: &Values<'_>, limits: &PlanLimits) -> bool {
+/// Whether the values can be taken: not more than accepted, and each index once, as in every record.
+pub(super) fn check(values: &Values<'_>, limits: &PlanLimits) -> Result<(), NotTaken> {
     let most = usize::try_from(limits.record_values).unwrap_or(usize::MAX);
-    values.len() <= most && values.wire().len() <= limits.record_bytes
-}
-
-/// What the values teach about their handle, and for how many seconds: those that everybody may read, ascending by index.
-pub(super) fn fact(values: &Values<'_>, limits: &PlanLimits, now: Now) -> Result<(Fact, Option<u32>), NotTaken> {
-    if !is_accepted(values, limits) {
+    if values.len() > most || values.wire().len() > limits.record_bytes {
         return Err(NotTaken::TooLarge);
     }
+    let mut indexes: Vec<u32> = values.iter().map(|value| value.index).collect();
+    indexes.sort_unstable();
+    if indexes.is_sorted_by(|one, next| one < next) { Ok(()) } else { Err(NotTaken::Ambiguous) }
+}
+
+/// What values that were [checked](check) teach about their handle, and for how many seconds: those that everybody may read, ascending by
+/// index.
+pub(super) fn fact(values: &Values<'_>, now: Now) -> (Fact, Option<u32>) {
     let mut public: Vec<ValueRef<'_>> = values.iter().filter(|value| value.permissions.is_public_read()).collect();
     public.sort_unstable_by_key(|value| value.index);
-    if public.is_sorted_by(|one, next| one.index < next.index) {
-        let wire = public.iter().flat_map(|value| value.wire).copied().collect();
-        let seconds = lifetime_seconds(public.iter().copied(), now);
-        let count = u32::try_from(public.len()).unwrap_or(u32::MAX);
-        let fact = if public.is_empty() { Fact::NoValues } else { Fact::Values(Record { count, wire }) };
-        return Ok((fact, seconds));
-    }
-    Err(NotTaken::Ambiguous)
+    let wire = public.iter().flat_map(|value| value.wire).copied().collect();
+    let seconds = lifetime_seconds(public.iter().copied(), now);
+    let count = u32::try_from(public.len()).unwrap_or(u32::MAX);
+    (if public.is_empty() { Fact::NoValues } else { Fact::Values(Record { count, wire }) }, seconds)
 }
 
 /// Whatever a message can hold: what is too large must be told from what is wrong.

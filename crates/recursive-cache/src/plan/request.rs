@@ -19,9 +19,9 @@ pub(super) fn request(asked: &Asked, search: &Search, now: Now) -> Vec<u8> {
     head.header.recursion_count = asked.recursion_count.saturating_add(1);
     let own_types: Vec<&[u8]> = asked.types.iter().map(AsRef::as_ref).collect();
     let (indexes, types): (&[u32], &[&[u8]]) = match search.wanted {
-        Wanted::Whole => (&[], &[]),
-        Wanted::Filtered if search.is_question() => (&asked.indexes, &own_types),
-        Wanted::Filtered => (&[], &DELEGATION_TYPES),
+        Wanted::Whole if identity.is_none() => (&[], &[]),
+        _ if search.is_question() => (&asked.indexes, &own_types),
+        _ => (&[], &DELEGATION_TYPES),
     };
     RequestWriter::new(Vec::new(), head).resolution(search.name(), indexes, types, identity)
 }

@@ -8,7 +8,7 @@ use waymark_wire::{ResponseCode, Values};
 
 use super::candidates::{Need, candidates};
 use super::delegation::{Delegation, delegation};
-use super::read::{Certified, Expected, NotTaken, Reading, fact, is_accepted, read};
+use super::read::{Certified, Expected, NotTaken, Reading, check, fact, read};
 use super::request::request;
 use super::search::{By, Pending, Purpose, Round, Search, Wanted};
 use super::{Action, Ask, Candidate, Conclusion, Plan, QueryId, State, Why};
@@ -254,12 +254,11 @@ impl Plan {
         let Some(search) = self.stack.last_mut() else { return Step::Wait };
         let (is_question, is_whole) = (search.is_question(), search.wanted == Wanted::Whole);
         let has_identity = is_question && self.asked.identity.is_some();
-        if (has_identity || (is_question && !is_whole)) && is_accepted(&values, &self.limits) {
-            return pass(message, &server);
-        }
         let has_filter = !is_question || !self.asked.indexes.is_empty() || !self.asked.types.is_empty();
-        match fact(&values, &self.limits, turn.now) {
-            Ok((fact, lifetime_seconds)) => {
+        match check(&values, &self.limits) {
+            Ok(()) if has_identity || (is_question && !is_whole) => return pass(message, &server),
+            Ok(()) => {
+                let (fact, lifetime_seconds) = fact(&values, turn.now);
                 return Step::Settle(Found { fact: Arc::new(fact), lifetime_seconds, from: Some(server.ip) });
             }
             Err(NotTaken::TooLarge) if is_whole && has_filter && !has_identity => {

@@ -9,7 +9,11 @@
     reason = "a test stops at the first thing that is not as expected"
 )]
 
+mod lies;
 mod memory;
+mod network;
+mod prng;
 mod scenarios;
 mod scene;
+mod seeds;
 mod world;

@@ -33,7 +33,12 @@ impl Memory {
         }
     }
 
-    /// How many services are known.
+    /// Drops who is to be asked, as a full cache may.
+    pub fn forget_services(&mut self) {
+        self.services.clear();
+    }
+
+    /// The services known.
     pub fn services(&self) -> impl Iterator<Item = (&[u8], Scope, &Service)> {
         self.services.iter().map(|((prefix, scope), (service, _, _))| (&**prefix, *scope, &**service))
     }

@@ -11,7 +11,7 @@ use waymark_wire::crypto::{OsRng, PrivateKey};
 use waymark_wire::request::{Request, RequestBody, ResolutionBody};
 use waymark_wire::response::{OwnIdentity, ResponseWriter, respond_to};
 use waymark_wire::types::{
-    HS_SERV, HS_SITE, HS_SITE_PREFIX, Interface, InterfaceKind, InterfaceProtocol, ServerBuf, SiteBuf, SiteFlags,
+    HS_SERV, HS_SITE, HS_SITE_PREFIX, Interface, InterfaceKind, InterfaceProtocol, ServerBuf, Site, SiteBuf, SiteFlags,
     is_prefix_delegation_type,
 };
 use waymark_wire::{HashOption, Head, OpFlags, ResponseCode, ValueBuf, Version, server_for, type_matches};
@@ -77,6 +77,7 @@ impl World {
     pub fn new(sites: &[usize]) -> Self {
         let mut world = Self { services: Vec::new(), next_address: 0 };
         world.add(sites);
+        world.services[ROOTS].derived.insert(Vec::new());
         world
     }
 
@@ -151,6 +152,22 @@ impl World {
         found.next().map(|(service, site, _)| (service, site)).unwrap()
     }
 
+    /// HS_SITE data of a site that takes questions over HTTP alone.
+    pub fn http_site(&self) -> Vec<u8> {
+        let mut site = SiteBuf::from(&Site::parse(&self.sites(ROOTS)[0]).unwrap());
+        site.servers.iter_mut().flat_map(|server| &mut server.interfaces).for_each(|interface| {
+            interface.protocol = InterfaceProtocol::HTTP;
+        });
+        encoded(&site)
+    }
+
+    /// HS_SITE data of the first site of a service, without keys.
+    pub fn keyless_site(&self, service: ServiceId) -> Vec<u8> {
+        let mut site = SiteBuf::from(&Site::parse(&self.sites(service)[0]).unwrap());
+        site.servers.iter_mut().for_each(|server| server.public_key.clear());
+        encoded(&site)
+    }
+
     /// What the server answers, honestly.
     pub fn answer(&self, server: IpAddr, request: &[u8]) -> Vec<u8> {
         let (service, site) = self.place(server);
@@ -199,16 +216,19 @@ pub fn write(request: &[u8], said: &Said, primary: bool, signer: &Signer) -> Vec
         Said::Values(..) => ResponseCode::SUCCESS,
     };
     let head = respond_to(&head, &own, code, u32::MAX);
-    let mut room = vec![0; 300_000];
-    let writer = ResponseWriter::answer(&mut room, &head, parsed.message.signed);
-    let length = match said {
-        Said::Code(ResponseCode::AUTHENTICATION_NEEDED) => writer.challenge(b"0123456789abcdef"),
-        Said::Code(_) => writer.error(b""),
-        Said::Values(handle, values) => writer.resolution(handle, values),
-        Said::Referral(_, handle, values) => writer.referral(handle, values),
-        Said::ReferralTo(_, handle) => writer.referral_to(handle),
+    let put = |room: &mut [u8]| {
+        let writer = ResponseWriter::answer(room, &head, parsed.message.signed);
+        match said {
+            Said::Code(ResponseCode::AUTHENTICATION_NEEDED) => writer.challenge(b"0123456789abcdef"),
+            Said::Code(_) => writer.error(b""),
+            Said::Values(handle, values) => writer.resolution(handle, values),
+            Said::Referral(_, handle, values) => writer.referral(handle, values),
+            Said::ReferralTo(_, handle) => writer.referral_to(handle),
+        }
     };
-    room.truncate(length.unwrap());
+    let needed = put(&mut []).unwrap_err().needed;
+    let mut room = vec![0; needed];
+    put(&mut room).unwrap();
     if let Some(key) = signer.0.filter(|_| head.header.flags.has(OpFlags::CERT)) {
         certify_response(&mut room, &KEYS[key], &mut OsRng).unwrap();
     }
@@ -292,6 +312,10 @@ pub fn site(servers: &[IpAddr], primary: bool, key: usize) -> Vec<u8> {
         servers: (1..).zip(servers).map(server).collect(),
         ..SiteBuf::default()
     };
+    encoded(&site)
+}
+
+fn encoded(site: &SiteBuf) -> Vec<u8> {
     let mut data = Vec::new();
     site.encode(&mut data);
     data
