@@ -102,6 +102,7 @@ fn settings() -> Arc<Settings> {
         sites: SiteSet::new(sites).unwrap(),
         administration: AdministrationDoors::default(),
         node_key: None,
+        recursion: None,
         answer_lifetime_seconds: 43_200,
     })
 }
@@ -131,7 +132,7 @@ fn answer(criterion: &mut Criterion) {
     let catalog = catalog(folder.path());
     let mut answerer = Answerer::new(&catalog, settings(), Arc::new(ThreadCounters::new()));
     let origin = Origin { transport: Transport::Udp, peer: "127.0.0.1:1".parse().unwrap(), local: None };
-    let now = Now { unix_seconds: 1_800_000_000 };
+    let now = Now { unix_seconds: 1_800_000_000, uptime: std::time::Duration::from_secs(1_000) };
     for kind in [
         "hit",
         "code of a package",

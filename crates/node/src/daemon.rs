@@ -355,6 +355,7 @@ fn settings(config: &Config, key: Arc<NodeKey>, listening: &Listening) -> Result
         sites: sites.map_err(|cause| Problem::new("site-unusable", Exit::Usage).with("cause", chain(&cause)))?,
         administration: AdministrationDoors::default(),
         node_key: Some(key),
+        recursion: None,
         answer_lifetime_seconds: u32::try_from(values.number("site.answer_lifetime_seconds")).unwrap_or(u32::MAX),
     })
 }

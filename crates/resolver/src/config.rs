@@ -18,6 +18,13 @@ pub const ANSWER_LIFETIME_SECONDS: Limit<u32> = Limit { default: 43_200, min: 60
 /// shows within it.
 pub const SITE_TTL_SECONDS: Limit<u32> = Limit { default: 86_400, min: 60, max: 2_592_000 };
 
+/// Questions about names that live elsewhere under way at once, those that wait for an equal one included; what comes beyond is told that the
+/// server is too busy. Not an operator's choice: each holds its request and a task, some kilobytes.
+pub const RECURSION_WAITING: usize = 16_384;
+
+/// Threads that write answers about names that live elsewhere once their servers have answered. Writing takes microseconds, signing a millisecond.
+pub const RECURSION_THREADS: usize = 2;
+
 /// Comparisons of values with index and type lists the fast path makes for one question; what asks for more goes to the slow pool.
 /// Not an operator's choice: about 100 microseconds.
 pub const FAST_COMPARISONS: usize = 1 << 16;

@@ -3,15 +3,17 @@
 //! ```text
 //! door::udp ──┐                                   ┌─> Reply ────> back to the door
 //! door::tcp ──┼─> policy ─> Answerer::answer_batch┼─> Drop
-//! door::quic ─┘                                   └─> Continue ─> slow pool ─> Answerer::answer_slowly ─> Reply
+//! door::quic ─┘                                   └─> Continue ─┬─> slow pool ─> Answerer::answer_slowly ─> Reply
+//!                                                               └─> recursion ─> Answerer::answer_resolved ─> Reply
 //! ```
 //! - [`Question`] and [`Action`] are all that doors and answers know of each other.
 //! - [`Answerer`] decides and writes; it reads through a [`waymark_catalog::Reader`] and changes nothing.
 //! - [`Settings`] say who this node is; they never change while it runs.
 //! - [`ThreadCounters`] count each exit once; [`differences`] lists where answers differ from the reference server's.
 //!
-//! Absent: challenges that are remembered, sessions, administration (refused with a definite code until they come), recursion, and every
-//! write. Nothing here reads a clock but the doors.
+//! - [`recursion`] says for whom names that live elsewhere are resolved; their cache is looked at on the fast path.
+//!
+//! Absent: challenges that are remembered, sessions, administration (refused with a definite code until they come), and every write. Nothing here reads a clock but the doors.
 #![forbid(unsafe_code)]
 
 pub mod answer;
@@ -21,6 +23,7 @@ pub mod door;
 pub mod node_key;
 pub mod policy;
 pub mod question;
+pub mod recursion;
 pub mod settings;
 mod slow;
 pub mod tap;

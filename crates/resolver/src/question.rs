@@ -5,6 +5,7 @@
 //! content and no answer code touches a socket: this page is the whole border between them.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 /// The way a request came in. Decides which operations are admitted and how counters are labelled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -56,6 +57,14 @@ impl Origin {
 pub struct Now {
     /// Seconds since 1970 UTC.
     pub unix_seconds: u32,
+    /// Time since the machine started; never goes back. Ages of what is cached are counted with it.
+    pub uptime: Duration,
+}
+
+impl From<Now> for waymark_recursive_cache::knowledge::Now {
+    fn from(now: Now) -> Self {
+        Self { elapsed: now.uptime, unix_seconds: now.unix_seconds }
+    }
 }
 
 /// One request and the room for its answer.
@@ -171,11 +180,13 @@ pub enum SlowReason {
     Sign,
     /// Its index and type lists ask for more comparisons than the fast path makes for one question.
     LongFilter,
+    /// The name lives elsewhere, and what is known of it is not enough.
+    Foreign,
 }
 
 impl SlowReason {
     /// Every reason, in the order of their counters.
-    pub const ALL: [Self; 3] = [Self::Cold, Self::Sign, Self::LongFilter];
+    pub const ALL: [Self; 4] = [Self::Cold, Self::Sign, Self::LongFilter, Self::Foreign];
 
     /// Its name in metrics and logs.
     #[must_use]
@@ -184,6 +195,7 @@ impl SlowReason {
             Self::Cold => "cold",
             Self::Sign => "sign",
             Self::LongFilter => "long_filter",
+            Self::Foreign => "foreign",
         }
     }
 }

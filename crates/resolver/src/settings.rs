@@ -8,6 +8,7 @@ use waymark_wire::{DecodeError, Ttl};
 
 use crate::NodeKey;
 use crate::question::{Origin, Transport};
+use crate::recursion::Recursion;
 
 /// Everything an answer needs to know about this node.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct Settings {
     pub administration: AdministrationDoors,
     /// The key certified answers are signed with. Without one, requests for them are refused as not supported.
     pub node_key: Option<Arc<NodeKey>>,
+    /// Whether and for whom names that live elsewhere are resolved. Without it they are refused or referred.
+    pub recursion: Option<Arc<Recursion>>,
     /// How long an answer may be used, in seconds from its making; [`ANSWER_LIFETIME_SECONDS`](crate::config::ANSWER_LIFETIME_SECONDS).
     pub answer_lifetime_seconds: u32,
 }

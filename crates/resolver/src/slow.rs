@@ -7,22 +7,25 @@
 use std::sync::Arc;
 
 use waymark_ident::{Handle, MAX_KEY_BYTES};
+use waymark_recursive_cache::recursor::Resolved;
 use waymark_wire::crypto::signed_message::CertifyError;
 use waymark_wire::request::ResolutionBody;
 use waymark_wire::{NoRoom, OpFlags, ResponseCode};
 
+use crate::answer::foreign;
+use crate::answer::recurses;
 use crate::answer::reply::{Frame, Reply, Written, write_reply};
 use crate::answer::resolve::{Data, Fetched, MAX_ANCESTORS, Resolution, Stop, resolve};
 use crate::answer::texts;
 use crate::answer::understand::{Asked, Understood, understand};
 use crate::config::{ROOM_BYTES, SLOW_COMPARISONS};
 use crate::counters::{OpClass, Outcome};
-use crate::question::{Action, Now, OwnedQuestion};
+use crate::question::{Action, Now, OwnedQuestion, SlowReason};
 use crate::{Answerer, NodeKey};
 
 impl Answerer {
     /// Answers a question that left the fast path, into `room`, which grows as needed. Reads the disk and signs: blocks. Never leaves
-    /// [`Action::Continue`] or [`Action::NeedsRoom`].
+    /// [`Action::NeedsRoom`], and [`Action::Continue`] only for names that live elsewhere.
     pub fn answer_slowly(&mut self, now: Now, question: &OwnedQuestion, room: &mut Vec<u8>) -> Action {
         let settings = Arc::clone(&self.settings);
         let frame = Frame::new(&settings, now.unix_seconds);
@@ -33,26 +36,76 @@ impl Answerer {
                 return Action::Drop(reason);
             }
             Understood::Reply(asked, reply) => (asked, self.write(&reply, &asked, &frame, room)),
-            Understood::Resolve(asked, handle, body) => (asked, self.resolve(&frame, &asked, handle, &body, room)),
+            Understood::Resolve(asked, handle, body) => {
+                let recurses = recurses(&settings, &asked, &question.origin);
+                match self.resolve(&frame, &asked, handle, &body, recurses, room) {
+                    Some(outcome) => (asked, outcome),
+                    None => {
+                        self.counters().continued(transport, SlowReason::Foreign);
+                        return Action::Continue(SlowReason::Foreign);
+                    }
+                }
+            }
         };
-        let outcome = match settings.node_key.as_deref().filter(|_| asked.is_certified()) {
-            Some(key) => self.certify(key, &mut asked, &frame, room).unwrap_or(outcome),
-            None => outcome,
-        };
+        let outcome = self.certify_if_asked(&mut asked, &frame, outcome, room);
         self.counters().answered(transport, OpClass::of(asked.head.header.op), outcome);
         self.record(now, &question.origin, &question.request, room);
         Action::Reply { length: room.len(), keep_open: asked.keep_open }
     }
 
-    /// A resolution, with every record it needs read from the disk.
+    /// Writes what a question about a name that lives elsewhere came to. Signs, and so may take its time.
+    pub fn answer_resolved(
+        &mut self,
+        now: Now,
+        question: &OwnedQuestion,
+        resolved: &Resolved,
+        room: &mut Vec<u8>,
+    ) -> Action {
+        let settings = Arc::clone(&self.settings);
+        let transport = question.origin.transport;
+        let (Understood::Resolve(mut asked, handle, body), Some(recursion)) =
+            (understand(&question.request, &question.origin, &settings), &settings.recursion)
+        else {
+            return Action::Pending; // not reached: only resolutions are resolved
+        };
+        let frame = Frame::new(&settings, now.unix_seconds).without_authority();
+        let stale_ttl_seconds = recursion.recursor.cache().limits().stale_ttl_seconds;
+        let outcome = {
+            let foreign = foreign::Question { asked: &asked, handle, body: &body };
+            let reply = foreign::of_resolved(&foreign, resolved, now, stale_ttl_seconds, SLOW_COMPARISONS);
+            self.write(&reply, &asked, &frame, room)
+        };
+        let outcome = self.certify_if_asked(&mut asked, &frame, outcome, room);
+        self.counters().answered(transport, OpClass::of(asked.head.header.op), outcome);
+        self.record(now, &question.origin, &question.request, room);
+        Action::Reply { length: room.len(), keep_open: asked.keep_open }
+    }
+
+    /// Signs the answer in `room` where that was asked for; what it then counts as.
+    fn certify_if_asked(
+        &mut self,
+        asked: &mut Asked<'_>,
+        frame: &Frame,
+        outcome: Outcome,
+        room: &mut Vec<u8>,
+    ) -> Outcome {
+        let settings = Arc::clone(&self.settings);
+        match settings.node_key.as_deref().filter(|_| asked.is_certified()) {
+            Some(key) => self.certify(key, asked, frame, room).unwrap_or(outcome),
+            None => outcome,
+        }
+    }
+
+    /// A resolution, with every record it needs read from the disk; `None` when the name lives elsewhere and is to be resolved.
     fn resolve(
         &mut self,
         frame: &Frame,
         asked: &Asked<'_>,
         handle: Handle<'_>,
         body: &ResolutionBody<'_>,
+        recurses: bool,
         room: &mut Vec<u8>,
-    ) -> Outcome {
+    ) -> Option<Outcome> {
         let settings = Arc::clone(&self.settings);
         let mut fetched = Vec::new();
         // One round for the record itself, one for each ancestor, and the one that answers.
@@ -62,11 +115,12 @@ impl Answerer {
             let mut key_room = [0; MAX_KEY_BYTES];
             let key = view.key(&handle, &mut key_room);
             let found = view.find_one(key);
-            let name = match resolve(&data, &Resolution { asked, handle, body, key: key.bytes, found }) {
-                Ok(reply) => return write(&reply, asked, frame, &mut self.random, room),
+            let name = match resolve(&data, &Resolution { asked, handle, body, key: key.bytes, found, recurses }) {
+                Ok(reply) => return Some(write(&reply, asked, frame, &mut self.random, room)),
+                Err(Stop::Foreign) => return None,
                 Err(Stop::LongFilter) => {
                     let reply = Reply::error(ResponseCode::PROTOCOL_ERROR, texts::FILTER_TOO_LONG);
-                    return write(&reply, asked, frame, &mut self.random, room);
+                    return Some(write(&reply, asked, frame, &mut self.random, room));
                 }
                 Err(Stop::Cold(name)) => name.to_vec(),
             };
@@ -80,7 +134,7 @@ impl Answerer {
                 }
             }
         }
-        self.write(&Reply::error(ResponseCode::ERROR, texts::DAMAGED), asked, frame, room)
+        Some(self.write(&Reply::error(ResponseCode::ERROR, texts::DAMAGED), asked, frame, room))
     }
 
     fn write(&mut self, reply: &Reply<'_>, asked: &Asked<'_>, frame: &Frame, room: &mut Vec<u8>) -> Outcome {

@@ -248,6 +248,10 @@ impl OpFlags {
     /// Teleinfo dialect: the resolution carries the end user's identity token.
     pub const IDENTITY_TOKEN: Self = Self(0x0000_0004);
 
+    /// Request, between nodes and clients of this project: tell how old an answer is. Response: its [`Age`](crate::dialect::Age) stands behind the
+    /// values. Others ignore the bit.
+    pub const AGED: Self = Self(0x0000_0008);
+
     /// What clients usually set: recursion allowed, cached answers certified, public values only.
     pub const USUAL: Self = Self(Self::RECU.0 | Self::CACR.0 | Self::PUBL.0);
 

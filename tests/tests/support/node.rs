@@ -155,6 +155,7 @@ fn settings(node_key: Option<NodeKey>) -> Settings {
         sites: SiteSet::new(sites).unwrap(),
         administration: AdministrationDoors::default(),
         node_key: node_key.map(Arc::new),
+        recursion: None,
         answer_lifetime_seconds: 43_200,
     }
 }

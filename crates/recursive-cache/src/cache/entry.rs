@@ -123,6 +123,12 @@ impl Entry {
         self.0.slice.get(..usize::from(self.head().key_bytes)).unwrap_or_default()
     }
 
+    /// Whether it was verified, all the way from the roots.
+    #[must_use]
+    pub fn is_certified(&self) -> bool {
+        self.head().certified
+    }
+
     pub(crate) fn payload(&self) -> &[u8] {
         self.0.slice.get(usize::from(self.head().key_bytes)..).unwrap_or_default()
     }

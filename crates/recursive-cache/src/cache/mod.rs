@@ -200,6 +200,11 @@ impl Cache {
         if self.is_absent_prefix(prefix, certified, now) { Found::AbsentPrefix } else { Found::Missing }
     }
 
+    /// What is known of a handle, as long as it is good.
+    pub(crate) fn fresh_entry(&self, key: &[u8], certified: bool, now: Now) -> Option<Entry> {
+        self.get(Kind::Fact, key, certified).filter(|entry| entry.seconds_left(now.into()) > 0)
+    }
+
     /// Forgets; gives the number of entries that went. Looks at all of them unless one name is meant.
     pub fn flush(&self, flush: Flush<'_>) -> u64 {
         match flush {
@@ -299,7 +304,7 @@ impl Cache {
 
 impl Knowledge for Cache {
     fn fact(&self, key: &[u8], certified: bool, now: Now) -> Option<Arc<Fact>> {
-        self.get(Kind::Fact, key, certified).filter(|entry| entry.seconds_left(now.into()) > 0)?.fact()
+        self.fresh_entry(key, certified, now)?.fact()
     }
 
     fn service(&self, prefix: &[u8], scope: Scope, certified: bool, now: Now) -> Option<Arc<Service>> {

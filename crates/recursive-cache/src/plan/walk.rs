@@ -435,7 +435,7 @@ impl Plan {
     /// What the search waited for cannot be had: tries the next service handle, or gives the search up as well.
     fn next(&mut self, why: Why) -> Step {
         let Some(search) = self.stack.last_mut() else {
-            let (step, key) = self.blame.take().unwrap_or((Purpose::Question, Box::default()));
+            let (step, key) = self.blame.take().unwrap_or_else(|| (Purpose::Question, Box::default()));
             return Step::Done(Conclusion::Unreachable { step, key, why });
         };
         let Some(handle) = search.pending.as_mut().and_then(|pending| pending.handles.pop()) else {
@@ -454,7 +454,7 @@ impl Plan {
     /// Ends the question for want of something it may use no more of.
     pub(super) fn give_up(&mut self, why: Why) -> Step {
         self.blame();
-        let (step, key) = self.blame.take().unwrap_or((Purpose::Question, Box::default()));
+        let (step, key) = self.blame.take().unwrap_or_else(|| (Purpose::Question, Box::default()));
         Step::Done(Conclusion::Unreachable { step, key, why })
     }
 

@@ -9,12 +9,14 @@
 //! |---|---|
 //! | `understand` | what the request alone decides |
 //! | `resolve` | which record, and what of it |
+//! | `foreign` | names that live elsewhere, from what is known of them |
 //! | `select` | index and type lists, permissions |
 //! | `site_values` | our sites in the records of served prefixes |
 //! | `runs` | the given values as bytes to copy |
 //! | `reply` | the answer as data, and its bytes |
 //! | `texts` | what errors say |
 
+pub(crate) mod foreign;
 pub(crate) mod reply;
 pub(crate) mod resolve;
 mod runs;
@@ -31,7 +33,7 @@ use waymark_catalog::{Catalog, ColdReader, Lookup, Reader};
 use waymark_ident::MAX_KEY_BYTES;
 use waymark_wire::{Envelope, NoRoom};
 
-use self::reply::{Frame, Reply, write_reply};
+use self::reply::{Frame, Reply, Written, write_reply};
 use self::resolve::{Data, Resolution, Stop, resolve};
 use self::understand::{Asked, Understood, understand};
 use crate::config::FAST_COMPARISONS;
@@ -88,7 +90,7 @@ impl Answerer {
     pub fn answer_batch(&mut self, now: Now, questions: &mut [Question<'_>]) {
         let frame = Frame::new(&self.settings, now.unix_seconds);
         for questions in questions.chunks_mut(PASS) {
-            self.answer_pass(&frame, questions);
+            self.answer_pass(now, &frame, questions);
             self.record_all(now, questions);
         }
     }
@@ -105,7 +107,7 @@ impl Answerer {
     }
 
     /// The passes over at most [`PASS`] questions.
-    fn answer_pass(&mut self, frame: &Frame, questions: &mut [Question<'_>]) {
+    fn answer_pass(&mut self, now: Now, frame: &Frame, questions: &mut [Question<'_>]) {
         let settings = &*self.settings;
         let steps: ArrayVec<Understood<'_>, PASS> =
             questions.iter().map(|question| understand(question.request, &question.origin, settings)).collect();
@@ -136,8 +138,24 @@ impl Answerer {
                 Understood::Resolve(asked, handle, body) => {
                     // One look-up was made for each resolution that is not certified, in the same order.
                     let Some((key, found)) = lookups.next() else { continue };
-                    let resolution = Resolution { asked, handle: *handle, body, key: key.bytes, found };
-                    (asked, resolve(&data, &resolution).map_err(|stop| slow_reason(&stop)))
+                    let recurses = recurses(settings, asked, &question.origin);
+                    let resolution = Resolution { asked, handle: *handle, body, key: key.bytes, found, recurses };
+                    match resolve(&data, &resolution) {
+                        Err(Stop::Foreign) => {
+                            let foreign = foreign::Question { asked, handle: *handle, body };
+                            let room = &mut *question.room;
+                            let known = foreign::from_cache(settings, &foreign, now, frame, &mut self.random, room);
+                            question.action = match known {
+                                Some(written) => count(written, asked, &self.counters, &question.origin),
+                                None => {
+                                    self.counters.continued(question.origin.transport, SlowReason::Foreign);
+                                    Action::Continue(SlowReason::Foreign)
+                                }
+                            };
+                            continue;
+                        }
+                        decided => (asked, decided.map_err(|stop| slow_reason(&stop))),
+                    }
                 }
             };
             question.action = match decided {
@@ -172,17 +190,26 @@ fn finish(
     counters: &ThreadCounters,
     question: &mut Question<'_>,
 ) -> Action {
-    let transport = question.origin.transport;
-    match write_reply(reply, asked, frame, random, question.room) {
+    count(write_reply(reply, asked, frame, random, question.room), asked, counters, &question.origin)
+}
+
+/// Counts an answer that was written, or for which there was too little room.
+fn count(written: Result<Written, NoRoom>, asked: &Asked<'_>, counters: &ThreadCounters, origin: &Origin) -> Action {
+    match written {
         Ok(written) => {
-            counters.answered(transport, OpClass::of(asked.head.header.op), written.outcome);
+            counters.answered(origin.transport, OpClass::of(asked.head.header.op), written.outcome);
             Action::Reply { length: written.length, keep_open: asked.keep_open }
         }
         Err(NoRoom { needed }) => {
-            counters.needed_room(transport);
+            counters.needed_room(origin.transport);
             Action::NeedsRoom(needed)
         }
     }
+}
+
+/// Whether names that live elsewhere are resolved for whoever asks this.
+pub(crate) fn recurses(settings: &Settings, asked: &Asked<'_>, origin: &Origin) -> bool {
+    asked.wants_recursion() && settings.recursion.as_ref().is_some_and(|recursion| recursion.serves(origin.peer.ip()))
 }
 
 /// The record of an answer.
@@ -204,5 +231,6 @@ const fn slow_reason(stop: &Stop<'_>) -> SlowReason {
     match stop {
         Stop::Cold(_) => SlowReason::Cold,
         Stop::LongFilter => SlowReason::LongFilter,
+        Stop::Foreign => SlowReason::Foreign,
     }
 }

@@ -10,6 +10,7 @@ use waymark_wire::limits::MAX_MESSAGE_BYTES;
 use waymark_wire::response::{OwnIdentity, ResponseWriter, digest_for, respond_to};
 use waymark_wire::{EncodeValue, Envelope, NoRoom, ResponseCode, Sink, ValueRef, Values, Version};
 
+use super::foreign::Given;
 use super::runs::Runs;
 use super::select::Filter;
 use super::site_values::{Offered, offered};
@@ -44,6 +45,8 @@ pub(crate) enum Reply<'a> {
     NeverIssued,
     /// Values that a code has from its package: those that the filter selects and the public may read. At least one.
     Inherited { handle: &'a [u8], pattern: &'a Pattern, code: Code<'a>, filter: Filter<'a> },
+    /// Values of an authority elsewhere. At least one is chosen.
+    Foreign(Given<'a>),
     /// 302 or 303 with the values of another record that say whom to ask. At least one.
     Referral { code: ResponseCode, values: Values<'a>, sites: &'a SiteSet },
 }
@@ -67,9 +70,11 @@ impl Reply<'_> {
             Self::Error { code, .. } | Self::Referral { code, .. } => *code,
             Self::Withdrawn | Self::NeverIssued => ResponseCode::HANDLE_NOT_FOUND,
             Self::Challenge => ResponseCode::AUTHENTICATION_NEEDED,
-            Self::Site { .. } | Self::Given { .. } | Self::Chosen { .. } | Self::Inherited { .. } => {
-                ResponseCode::SUCCESS
-            }
+            Self::Site { .. }
+            | Self::Given { .. }
+            | Self::Chosen { .. }
+            | Self::Inherited { .. }
+            | Self::Foreign(_) => ResponseCode::SUCCESS,
         }
     }
 
@@ -108,6 +113,10 @@ impl Reply<'_> {
                 };
                 writer.resolution(handle, pattern.filled(code).filter(given))
             }
+            Self::Foreign(given) => match given.told_age {
+                Some(age) => writer.resolution_aged(given.handle, given.chosen(), age),
+                None => writer.resolution(given.handle, given.chosen()),
+            },
             Self::Referral { values, sites, code } => {
                 writer.referral(b"", values.iter().filter(|value| refers(code, value, sites)))
             }
@@ -138,6 +147,11 @@ impl Frame {
         let sites = &settings.sites;
         let own = OwnIdentity { version: Version::CURRENT, site_serial: sites.serial(), primary: sites.is_primary() };
         Self { own, expiration: unix_seconds.saturating_add(settings.answer_lifetime_seconds) }
+    }
+
+    /// For answers about what lives elsewhere: no primary, and no site of ours.
+    pub(crate) const fn without_authority(&self) -> Self {
+        Self { own: OwnIdentity { primary: false, site_serial: 0, ..self.own }, ..*self }
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) enum Stop<'k> {
     Cold(&'k [u8]),
     /// Selecting takes more comparisons than allowed here.
     LongFilter,
+    /// The name lives elsewhere, and the asker may have it resolved.
+    Foreign,
 }
 
 /// Everything a resolution is answered from.
@@ -72,6 +74,8 @@ pub(crate) struct Resolution<'a, 'k> {
     pub(crate) key: &'k [u8],
     /// What the index found under it.
     pub(crate) found: Lookup<'a>,
+    /// Whether names that live elsewhere are resolved for the asker.
+    pub(crate) recurses: bool,
 }
 
 /// Decides a resolution. Allocates nothing.
@@ -135,6 +139,9 @@ fn foreign<'a, 'k>(
     question: &Resolution<'a, 'k>,
     is_prefix_record: bool,
 ) -> Result<Reply<'a>, Stop<'k>> {
+    if question.recurses {
+        return Err(Stop::Foreign);
+    }
     let not_ours = Reply::error(ResponseCode::SERVER_NOT_RESPONSIBLE, texts::NOT_OUR_PREFIX);
     let end = question.key.iter().position(|byte| *byte == b'/').unwrap_or_default();
     let prefix = question.key.get(..end).unwrap_or_default();

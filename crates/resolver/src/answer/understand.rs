@@ -58,6 +58,31 @@ impl<'q> Asked<'q> {
         self.head.header.flags.has(OpFlags::DNRF)
     }
 
+    /// Whether the client wants names resolved that live elsewhere.
+    pub(crate) const fn wants_recursion(&self) -> bool {
+        self.head.header.flags.has(OpFlags::RECU)
+    }
+
+    /// Whether only the authority's own word will do, or that for a certain identity: nothing known is an answer.
+    pub(crate) const fn passes_over_cache(&self) -> bool {
+        self.wants_authority() || self.passes_identity()
+    }
+
+    /// Whether a primary must answer.
+    pub(crate) const fn wants_authority(&self) -> bool {
+        self.head.header.flags.has(OpFlags::AUTH)
+    }
+
+    /// Whether the identity of an end user goes with the question (IDIS dialect).
+    pub(crate) const fn passes_identity(&self) -> bool {
+        self.head.header.flags.has(OpFlags::IDENTITY_TOKEN)
+    }
+
+    /// Whether the client can read how old an answer is.
+    pub(crate) const fn reads_ages(&self) -> bool {
+        self.head.header.flags.has(OpFlags::AGED)
+    }
+
     /// Whether the answer is to be signed.
     pub(crate) const fn is_certified(&self) -> bool {
         self.head.header.flags.has(OpFlags::CERT) && self.signed.is_some()

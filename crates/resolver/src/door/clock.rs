@@ -1,6 +1,6 @@
 //! The doors' clock: the one place where the data plane reads time.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use crate::policy::Moment;
 use crate::question::Now;
@@ -27,9 +27,8 @@ impl Clock {
     }
 
     /// Wall-clock time, for what answers say about time. Before 1970 is 1970, after 2106 is 2106.
-    #[expect(clippy::disallowed_methods, reason = "driver")]
     pub(crate) fn now() -> Now {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { unix_seconds: u32::try_from(since_1970.as_secs()).unwrap_or(u32::MAX) }
+        let now = waymark_recursive_cache::clock::now();
+        Now { unix_seconds: now.unix_seconds, uptime: now.elapsed }
     }
 }

@@ -30,7 +30,7 @@ use super::slow_pool::Job;
 use super::workbench::{Answered, Workbenches};
 use super::{Draining, Shared};
 use crate::config::CONNECTION_BUFFER_BYTES;
-use crate::question::{Action, DropReason, Origin, OwnedQuestion};
+use crate::question::{Action, DropReason, Origin, OwnedQuestion, SlowReason};
 
 /// Answers of one QUIC stream that may be in the slow pool at the same time. Few: each may be as large as a message, and waits in memory
 /// when the peer is slow.
@@ -309,9 +309,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
                     self.flush(&mut ready).await?;
                     keep_open = self.answer_large(range.clone(), since).await?;
                 }
-                Answered::Slow => {
+                Answered::Slow(reason) => {
                     self.flush(&mut ready).await?;
-                    keep_open = self.answer_slowly(range.clone(), since).await?;
+                    keep_open = self.answer_slowly(range.clone(), since, reason).await?;
                 }
             }
         }
@@ -341,7 +341,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
         write(&mut self.writer, &self.door, &output).await?;
         match answered {
             Answered::Reply { keep_open, .. } => Ok(keep_open),
-            Answered::Slow => self.answer_slowly(range, since).await,
+            Answered::Slow(reason) => self.answer_slowly(range, since, reason).await,
             Answered::Nothing | Answered::Large => Ok(false),
         }
     }
@@ -363,7 +363,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
     }
 
     /// Hands a message to the slow pool; in order, waits for the answer.
-    async fn answer_slowly(&mut self, range: Range<usize>, since: Duration) -> Result<bool, End> {
+    async fn answer_slowly(&mut self, range: Range<usize>, since: Duration, reason: SlowReason) -> Result<bool, End> {
         while self.in_flight >= IN_FLIGHT {
             self.take_slow().await?;
         }
@@ -375,7 +375,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
             // The receiver is gone when the connection is.
             let _ = answers.send(SlowAnswer { bytes: bytes.into(), keep_open });
         });
-        if !self.door.shared.slow.submit(Job { question, since, reply }) {
+        if !self.door.shared.slow.submit(Job { question, reason, since, reply }) {
             return self.refuse(range, DoorEvent::BusySlowPool).await;
         }
         self.in_flight = self.in_flight.saturating_add(1);

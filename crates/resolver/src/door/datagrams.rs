@@ -15,7 +15,7 @@ use super::quic::ready;
 use super::refusal::{BUSY, Refusal, USE_A_STREAM};
 use super::slow_pool::Job;
 use super::workbench::{Answered, BATCH};
-use crate::question::{Action, Origin, OwnedQuestion};
+use crate::question::{Action, Origin, OwnedQuestion, SlowReason};
 
 /// Answers datagrams until the connection ends.
 pub(super) async fn serve(
@@ -75,13 +75,13 @@ impl Desk<'_> {
                 }
                 // No datagram holds more than the first room.
                 Answered::Large => refuse(self.connection, self.door, message, USE_A_STREAM),
-                Answered::Slow => self.answer_slowly(message),
+                Answered::Slow(reason) => self.answer_slowly(message, reason),
                 Answered::Nothing => {}
             }
         }
     }
 
-    fn answer_slowly(&self, message: &[u8]) {
+    fn answer_slowly(&self, message: &[u8], reason: SlowReason) {
         let question = OwnedQuestion { origin: self.origin, request: message.into() };
         let (connection, door, request) = (self.connection.clone(), Arc::clone(self.door), question.request.clone());
         let reply = Box::new(move |action: Action, answer: &[u8]| {
@@ -89,7 +89,7 @@ impl Desk<'_> {
                 send(&connection, &door, &request, answer);
             }
         });
-        if !self.door.shared.slow.submit(Job { question, since: self.since, reply }) {
+        if !self.door.shared.slow.submit(Job { question, reason, since: self.since, reply }) {
             self.door.counters.add(DoorEvent::BusySlowPool, 1);
             refuse(self.connection, self.door, message, BUSY);
         }

@@ -7,6 +7,7 @@
 //! | `conversation`, `messages` | messages back to back on a stream, for both |
 //! | `datagrams` | questions in QUIC datagrams |
 //! | `workbench`, `slow_pool` | who answers: on the runtime, and what needs disk or signature |
+//! | `recursion` | questions about names that live elsewhere |
 //! | `refusal` | the few answers a door gives itself |
 //! | `admission` | how many connections, how much memory |
 //!
@@ -21,6 +22,7 @@ mod datagrams;
 mod limits;
 mod messages;
 pub mod quic;
+mod recursion;
 mod refusal;
 mod slow_pool;
 mod tcp;
@@ -50,6 +52,7 @@ pub use self::tls::{ALPN, Certificate};
 
 use self::clock::Clock;
 use self::conversation::StreamDoor;
+use self::recursion::RecursionDesk;
 use self::refusal::Own;
 use self::slow_pool::SlowPool;
 use self::workbench::Workbenches;
@@ -298,8 +301,12 @@ impl Bound {
         let Self { addresses, udp, tcp, quic, limits, policy, answer_tap } = self;
         let clock = Clock::start();
         let mut staff = Staff { catalog, settings, tap: answer_tap, counters: Vec::new() };
-        let (slow, slow_threads) =
-            SlowPool::start(limits.slow_queue, staff.hire(limits.slow_threads), clock).map_err(StartError::Threads)?;
+        let desk = RecursionDesk::start(settings, |count| staff.hire(count), clock).map_err(StartError::Threads)?;
+        let (desk, recursion_threads) = desk.map_or((None, Vec::new()), |(desk, threads)| (Some(desk), threads));
+        let slow_staff = staff.hire(limits.slow_threads);
+        let (slow, mut slow_threads) =
+            SlowPool::start(limits.slow_queue, slow_staff, desk, clock).map_err(StartError::Threads)?;
+        slow_threads.extend(recursion_threads);
         let policy = SourcePolicy::new(policy, rand::random());
         let shared = Arc::new(Shared { limits, policy, slow, own: Own::of(settings), clock });
         let limits = &shared.limits;

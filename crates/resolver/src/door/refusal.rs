@@ -134,6 +134,8 @@ fn readable_head(request: &[u8]) -> Result<Head, ParseFailure> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use waymark_wire::Message;
     use waymark_wire::request::RequestWriter;
 
@@ -151,7 +153,8 @@ mod tests {
 
     fn refuse(request: &[u8], limit: usize) -> Option<Vec<u8>> {
         let mut room = [0; 256];
-        let length = own().refuse(Now { unix_seconds: 1 }, request, BUSY_USE_TCP, &mut room, limit)?;
+        let length =
+            own().refuse(Now { unix_seconds: 1, uptime: Duration::ZERO }, request, BUSY_USE_TCP, &mut room, limit)?;
         Some(room[..length].to_vec())
     }
 
@@ -193,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_ends_inside_an_envelope_is_told_so() {
-        let refusal = own().refuse_stream(Now { unix_seconds: 1 }, &[2, 11], READ_TIMED_OUT);
+        let refusal = own().refuse_stream(Now { unix_seconds: 1, uptime: Duration::ZERO }, &[2, 11], READ_TIMED_OUT);
         let message = Message::parse(&refusal).unwrap();
         assert_eq!(message.envelope.request_id, Envelope::UNREADABLE_REQUEST_ID);
         assert_eq!(&message.body[4..], b"Read timed out");

@@ -13,7 +13,7 @@ use waymark_wire::frame::config::MAX_MESSAGE_BYTES;
 use super::clock::Clock;
 use crate::answer::Answerer;
 use crate::config::STREAM_BATCH;
-use crate::question::{Action, Origin, Question};
+use crate::question::{Action, Origin, Question, SlowReason};
 
 /// Most messages answered together.
 pub(crate) const BATCH: usize = STREAM_BATCH.max;
@@ -71,7 +71,7 @@ pub(crate) enum Answered {
     /// Its answer is large: ask for it alone.
     Large,
     /// Its answer needs the slow pool.
-    Slow,
+    Slow(SlowReason),
 }
 
 impl Workbench {
@@ -124,7 +124,7 @@ fn outcome(question: &Question<'_>, output: &mut Vec<u8>) -> Answered {
             Answered::Reply { length, keep_open }
         }
         Action::NeedsRoom(_) => Answered::Large,
-        Action::Continue(_) => Answered::Slow,
+        Action::Continue(reason) => Answered::Slow(reason),
         Action::Drop(_) | Action::Pending => Answered::Nothing,
     }
 }

@@ -34,7 +34,7 @@ use waymark_wire::types::HS_SITE;
 use waymark_wire::{OpFlags, Permissions, Reader, Ttl, ValueBuf, ValueRef};
 
 /// The time of every answer of these tests.
-pub const NOW: Now = Now { unix_seconds: 1_800_000_000 };
+pub const NOW: Now = Now { unix_seconds: 1_800_000_000, uptime: std::time::Duration::from_secs(1_000) };
 
 /// Commands of one submission while loading.
 const SUBMISSION: usize = 1_000;
@@ -199,6 +199,7 @@ pub fn settings(sites: Vec<Vec<u8>>) -> Settings {
         sites: SiteSet::new(options).unwrap(),
         administration: AdministrationDoors::default(),
         node_key: Some(Arc::new(test_key())),
+        recursion: None,
         answer_lifetime_seconds: 43_200,
     }
 }

@@ -3,6 +3,7 @@
 use super::digest_for;
 use crate::codes::{OpFlags, ResponseCode};
 use crate::crypto::digest::RequestDigest;
+use crate::dialect::Age;
 use crate::error::NoRoom;
 use crate::message::{Head, write_message};
 use crate::primitives::{Sink, Writer};
@@ -73,6 +74,24 @@ impl<'b> ResponseWriter<'b> {
         self.message(|out| {
             out.put_bytes(handle);
             put_values(out, values);
+        })
+    }
+
+    /// Operation 1 with the age of the answer behind the values, and the flag that says so.
+    ///
+    /// # Errors
+    /// [`NoRoom`].
+    pub fn resolution_aged<V: EncodeValue>(
+        mut self,
+        handle: &[u8],
+        values: impl IntoIterator<Item = V>,
+        age: Age,
+    ) -> Result<usize, NoRoom> {
+        self.head.header.flags = self.head.header.flags.with(OpFlags::AGED);
+        self.message(|out| {
+            out.put_bytes(handle);
+            put_values(out, values);
+            age.write(out);
         })
     }
 

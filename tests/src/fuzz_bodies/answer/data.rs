@@ -129,6 +129,7 @@ fn settings(fixtures: &Value, key: &Arc<NodeKey>) -> Settings {
         sites: SiteSet::new(options).expect("a site"),
         administration: AdministrationDoors::default(),
         node_key: Some(Arc::clone(key)),
+        recursion: None,
         answer_lifetime_seconds: 43_200,
     }
 }

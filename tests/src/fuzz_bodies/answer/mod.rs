@@ -18,7 +18,7 @@ use waymark_wire::{Envelope, Message, OpFlags, ResponseCode};
 use data::{Answerers, SECRET};
 
 /// The time of every answer.
-const NOW: Now = Now { unix_seconds: 1_800_000_000 };
+const NOW: Now = Now { unix_seconds: 1_800_000_000, uptime: std::time::Duration::from_secs(1_000) };
 /// Largest answer there is.
 const MOST_ANSWER_BYTES: usize = Envelope::LEN + 262_144;
 /// Rooms a door may offer first.

@@ -20,7 +20,7 @@ use crate::door::clock::Clock;
 use crate::door::counters::{DoorCounters, DoorEvent};
 use crate::door::refusal::{BUSY_USE_TCP, op_of};
 use crate::policy::{Account, Admission, Moment, Source};
-use crate::question::{Action, DropReason, Now, Origin, Question, Transport};
+use crate::question::{Action, DropReason, Now, Origin, Question, SlowReason, Transport};
 
 /// The time of a batch: the clocks are read once for all its datagrams.
 #[derive(Clone, Copy)]
@@ -179,7 +179,7 @@ impl<F: Family> Desk<F> {
                 self.answer_alone(at, question.request, asker);
                 return (0, 0);
             }
-            Action::Continue(_) if self.continue_slowly(question.request, asker) => return (0, 0),
+            Action::Continue(reason) if self.continue_slowly(question.request, asker, reason) => return (0, 0),
             Action::Continue(_) => {
                 self.count_busy(question.request);
                 DoorEvent::BusySlowPool
@@ -200,7 +200,7 @@ impl<F: Family> Desk<F> {
                 Reply::Answer { datagram_bytes } => return self.send_large(asker, length, datagram_bytes),
                 Reply::Busy(reason) => reason,
             },
-            Action::Continue(_) if self.continue_slowly(request, asker) => return,
+            Action::Continue(reason) if self.continue_slowly(request, asker, reason) => return,
             Action::Continue(_) => {
                 self.count_busy(request);
                 DoorEvent::BusySlowPool
@@ -251,8 +251,8 @@ impl<F: Family> Desk<F> {
         self.answerer.counters().answered(Transport::Udp, OpClass::of(op_of(request)), Outcome::Busy);
     }
 
-    fn continue_slowly(&self, request: &[u8], asker: &Asker<F>) -> bool {
-        asker.continue_slowly(request, &self.shared, &self.socket, &self.counters)
+    fn continue_slowly(&self, request: &[u8], asker: &Asker<F>, reason: SlowReason) -> bool {
+        asker.continue_slowly(request, reason, &self.shared, &self.socket, &self.counters)
     }
 
     fn count(&self, sent: Sent) {

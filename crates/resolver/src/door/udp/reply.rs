@@ -16,7 +16,7 @@ use crate::door::counters::{DoorCounters, DoorEvent};
 use crate::door::refusal::BUSY_USE_TCP;
 use crate::door::slow_pool::Job;
 use crate::policy::{Account, Moment, Verdict};
-use crate::question::{Action, Origin, OwnedQuestion};
+use crate::question::{Action, Origin, OwnedQuestion, SlowReason};
 
 /// Who asked, and what that allows.
 #[derive(Clone, Copy)]
@@ -82,6 +82,7 @@ impl<F: Family> Asker<F> {
     pub(super) fn continue_slowly(
         self,
         request: &[u8],
+        reason: SlowReason,
         shared: &Arc<Shared>,
         socket: &Arc<UdpSocket>,
         counters: &Arc<DoorCounters>,
@@ -95,7 +96,7 @@ impl<F: Family> Asker<F> {
                 count(&counters, sent);
             }
         });
-        shared.slow.submit(Job { question, since: shared.clock.elapsed(), reply })
+        shared.slow.submit(Job { question, reason, since: shared.clock.elapsed(), reply })
     }
 
     fn send_slowly(

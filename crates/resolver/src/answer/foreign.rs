@@ -1,0 +1,233 @@
+//! Names that live elsewhere, answered from what is known of them.
+//!
+//! What is known is the public record as its authority gave it. From it the index and type lists select, times to live are counted down on the way
+//! out, and nothing claims authority.
+
+use rand::rngs::StdRng;
+use waymark_ident::{Handle, MAX_KEY_BYTES};
+use waymark_recursive_cache::cache::{Cache, Entry, Found, Known};
+use waymark_recursive_cache::knowledge::{Fact, KEY_RULE};
+use waymark_recursive_cache::plan;
+use waymark_recursive_cache::recursor::Resolved;
+use waymark_wire::dialect::Age;
+use waymark_wire::limits::ResponseLimits;
+use waymark_wire::request::ResolutionBody;
+use waymark_wire::response::{Response, ResponseBody};
+use waymark_wire::{EncodeValue, NoRoom, ResponseCode, Sink, Ttl, ValueRef, Values};
+
+use super::reply::{Frame, Reply, Written, write_reply};
+use super::select::Filter;
+use super::texts;
+use super::understand::Asked;
+use crate::config::FAST_COMPARISONS;
+use crate::question::Now;
+use crate::settings::Settings;
+
+/// A resolution of a name that lives elsewhere.
+#[derive(Clone, Copy)]
+pub(crate) struct Question<'q> {
+    /// The request.
+    pub(crate) asked: &'q Asked<'q>,
+    /// The handle as asked.
+    pub(crate) handle: Handle<'q>,
+    /// Index and type lists.
+    pub(crate) body: &'q ResolutionBody<'q>,
+}
+
+/// Values of an authority, as they go out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Given<'a> {
+    pub(crate) handle: &'a [u8],
+    pub(crate) values: Values<'a>,
+    pub(crate) filter: Filter<'a>,
+    /// Seconds since the authority gave them.
+    pub(crate) age_seconds: u32,
+    /// Longest time to live to give out.
+    pub(crate) most_ttl_seconds: u32,
+    /// Told behind the values, to clients that can read it.
+    pub(crate) told_age: Option<Age>,
+}
+
+impl<'a> Given<'a> {
+    /// The values that were asked for.
+    pub(crate) fn chosen(self) -> impl Iterator<Item = Aged<'a>> {
+        let Self { values, filter, age_seconds, most_ttl_seconds, .. } = self;
+        let chosen = values.into_iter().filter(move |value| filter.selects(value.index, value.kind));
+        chosen.map(move |value| Aged { value, age_seconds, most_ttl_seconds })
+    }
+}
+
+/// A value whose time to live has gone on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Aged<'a> {
+    value: ValueRef<'a>,
+    age_seconds: u32,
+    most_ttl_seconds: u32,
+}
+
+/// Where the time to live stands in the wire form of a value, and what is behind it.
+const TTL_AT: usize = 8;
+const BEHIND_TTL: usize = 13;
+
+impl EncodeValue for Aged<'_> {
+    fn put_value(&self, out: &mut (impl Sink + ?Sized)) {
+        let most = i32::try_from(self.most_ttl_seconds).unwrap_or(i32::MAX);
+        let ttl = match self.value.ttl {
+            Ttl::Relative(seconds) => {
+                let age = i32::try_from(self.age_seconds).unwrap_or(i32::MAX);
+                Ttl::Relative(seconds.saturating_sub(age).clamp(0, most))
+            }
+            other => other,
+        };
+        let (kind, seconds) = ttl.to_wire();
+        out.put(self.value.wire.get(..TTL_AT).unwrap_or_default());
+        out.put_u8(kind);
+        out.put_i32(seconds);
+        out.put(self.value.wire.get(BEHIND_TTL..).unwrap_or_default());
+    }
+}
+
+/// Answers from the cache, if that is enough. Allocates nothing and waits for nothing.
+pub(crate) fn from_cache(
+    settings: &Settings,
+    question: &Question<'_>,
+    now: Now,
+    frame: &Frame,
+    random: &mut StdRng,
+    room: &mut [u8],
+) -> Option<Result<Written, NoRoom>> {
+    let Question { asked, handle, .. } = *question;
+    if asked.passes_over_cache() {
+        return None;
+    }
+    let cache = settings.recursion.as_ref()?.recursor.cache();
+    let mut key_room = [0; MAX_KEY_BYTES];
+    let key = handle.to_key(KEY_RULE, &mut key_room);
+    let mut prefix_room = [0; MAX_KEY_BYTES];
+    let prefix = folded_prefix(&handle, &mut prefix_room);
+    let frame = frame.without_authority();
+    match cache.find(key, prefix, false, now.into()) {
+        Found::Fresh(entry) => {
+            let reply = of_entry(question, &entry, now, None, FAST_COMPARISONS)?;
+            Some(write_reply(&reply, asked, &frame, random, room))
+        }
+        Found::AbsentPrefix => {
+            let reply = Reply::code_alone(ResponseCode::HANDLE_NOT_FOUND);
+            Some(write_reply(&reply, asked, &frame, random, room))
+        }
+        Found::Stale(_) | Found::Missing | Found::Busy => None,
+    }
+}
+
+/// The prefix whose absence means that of the handle, folded.
+fn folded_prefix<'r>(handle: &Handle<'_>, room: &'r mut [u8; MAX_KEY_BYTES]) -> &'r [u8] {
+    let prefix = handle.prefix_record_target().unwrap_or_else(|| handle.prefix());
+    let Some(place) = room.get_mut(..prefix.len()) else { return &[] };
+    place.copy_from_slice(prefix);
+    place.make_ascii_uppercase();
+    place
+}
+
+/// What an entry of the cache says to a question; `None` when selecting takes more comparisons than allowed. `most_ttl_seconds` is there
+/// when the entry is past its time.
+fn of_entry<'a>(
+    question: &Question<'a>,
+    entry: &'a Entry,
+    now: Now,
+    most_ttl_seconds: Option<u32>,
+    comparisons: usize,
+) -> Option<Reply<'a>> {
+    let age_seconds = entry.age_seconds(Cache::seconds(now.into()));
+    let age = Age { seconds: age_seconds, is_stale: most_ttl_seconds.is_some() };
+    match entry.known()? {
+        Known::Values(values) => {
+            // Past its time, a value says no time to live of its own.
+            let (counted, most) = most_ttl_seconds.map_or((age_seconds, u32::MAX), |most| (0, most));
+            of_values(question, values, counted, most, age, comparisons)
+        }
+        Known::NoValues => Some(Reply::code_alone(ResponseCode::VALUES_NOT_FOUND)),
+        Known::Absent => Some(Reply::code_alone(ResponseCode::HANDLE_NOT_FOUND)),
+    }
+}
+
+fn of_values<'a>(
+    question: &Question<'a>,
+    values: Values<'a>,
+    age_seconds: u32,
+    most_ttl_seconds: u32,
+    age: Age,
+    comparisons: usize,
+) -> Option<Reply<'a>> {
+    let filter = Filter::of(question.body);
+    if filter.comparisons(values.len()) > comparisons {
+        return None;
+    }
+    if !values.iter().any(|value| filter.selects(value.index, value.kind)) {
+        return Some(Reply::code_alone(ResponseCode::VALUES_NOT_FOUND));
+    }
+    let told_age = question.asked.reads_ages().then_some(age);
+    let handle = question.handle.as_bytes();
+    Some(Reply::Foreign(Given { handle, values, filter, age_seconds, most_ttl_seconds, told_age }))
+}
+
+/// What the end of a resolution says to a question.
+pub(crate) fn of_resolved<'a>(
+    question: &Question<'a>,
+    resolved: &'a Resolved,
+    now: Now,
+    stale_ttl_seconds: u32,
+    comparisons: usize,
+) -> Reply<'a> {
+    let too_long = Reply::error(ResponseCode::PROTOCOL_ERROR, texts::FILTER_TOO_LONG);
+    let fresh = Age { seconds: 0, is_stale: false };
+    match resolved {
+        Resolved::Known(entry) => of_entry(question, entry, now, None, comparisons).unwrap_or(too_long),
+        Resolved::Stale(entry) => {
+            of_entry(question, entry, now, Some(stale_ttl_seconds), comparisons).unwrap_or(too_long)
+        }
+        Resolved::Fact(fact) => match &**fact {
+            Fact::Values(record) => {
+                let values = Values::checked_before(record.count, &record.wire);
+                of_values(question, values, 0, u32::MAX, fresh, comparisons).unwrap_or(too_long)
+            }
+            Fact::NoValues => Reply::code_alone(ResponseCode::VALUES_NOT_FOUND),
+            Fact::Absent => Reply::code_alone(ResponseCode::HANDLE_NOT_FOUND),
+        },
+        Resolved::AbsentPrefix => Reply::code_alone(ResponseCode::HANDLE_NOT_FOUND),
+        Resolved::Passed(message) => of_passed(question, message, comparisons).unwrap_or(too_long),
+        Resolved::Refused(code) => Reply::code_alone(*code),
+        Resolved::TooDeep => Reply::error(ResponseCode::RECURSION_LIMIT_EXCEEDED, texts::TOO_DEEP),
+        Resolved::Busy => Reply::error(ResponseCode::SERVER_TOO_BUSY, texts::UPSTREAM_BUSY),
+        Resolved::UpstreamDown(_) => Reply::error(ResponseCode::ERROR, texts::UPSTREAM_DOWN),
+    }
+}
+
+/// The authority's own message, as far as it is for this asker: values and codes, no challenge that could not be answered through us.
+fn of_passed<'a>(question: &Question<'a>, message: &'a [u8], comparisons: usize) -> Option<Reply<'a>> {
+    let Ok(response) = Response::parse(message, ResponseLimits::WHOLE_MESSAGE) else {
+        return Some(Reply::error(ResponseCode::ERROR, texts::UPSTREAM_DOWN));
+    };
+    match response.body {
+        ResponseBody::Resolution { values, .. } => {
+            let fresh = Age { seconds: 0, is_stale: false };
+            of_values(question, values, 0, u32::MAX, fresh, comparisons)
+        }
+        ResponseBody::Challenge { .. } => Some(Reply::error(ResponseCode::ACCESS_DENIED, texts::NOT_FOR_THE_PUBLIC)),
+        _ => Some(Reply::code_alone(response.code)),
+    }
+}
+
+/// The question as the plan takes it.
+pub(crate) fn to_plan(asked: &Asked<'_>, handle: &Handle<'_>, body: &ResolutionBody<'_>) -> plan::Asked {
+    plan::Asked {
+        handle: handle.as_bytes().into(),
+        indexes: body.indexes.iter().collect(),
+        types: body.types.iter().map(Into::into).collect(),
+        authority: asked.wants_authority(),
+        certified: asked.is_certified(),
+        no_referral: asked.refuses_referral(),
+        public_only: asked.public_only(),
+        identity: asked.passes_identity().then(|| body.extra.unwrap_or_default().into()),
+        recursion_count: asked.head.header.recursion_count,
+    }
+}
