@@ -28,6 +28,7 @@ use crate::{
     doors, http,
     listen::Listening,
     problem::{Exit, Problem},
+    recursion::{self, RecursionKeeper},
     registration::{Opening, Registration, first_token},
     sites::{self, SiteFacts},
     status::Watched,
@@ -51,6 +52,7 @@ pub struct Node {
     pages: watch::Sender<bool>,
     answer_log: Option<AnswerLog>,
     audit: AuditKeeper,
+    recursion: Option<RecursionKeeper>,
 }
 
 impl std::fmt::Debug for Node {
@@ -108,7 +110,11 @@ impl Node {
                 .as_ref()
                 .map_or_else(String::new, |opening| opening.fingerprint.clone()),
         };
-        let settings = Arc::new(settings(config, key, &listening)?);
+        let mut settings = settings(config, key, &listening)?;
+        let recursion = recursion::start(config, data, &catalog, &settings.sites)?;
+        let (shown, recursion) = recursion.map_or((None, None), |(shown, keeper)| (Some(shown), Some(keeper)));
+        settings.recursion = shown;
+        let settings = Arc::new(settings);
         let running = bound.start(&catalog, &settings).map_err(|error| not_opened(&error))?;
         let doors = Arc::new(Mutex::new(Some(running)));
         let registration = registration.map(|opening| opening.start(&catalog)).transpose()?;
@@ -130,6 +136,7 @@ impl Node {
             pages,
             answer_log,
             audit,
+            recursion,
         })
     }
 
@@ -189,6 +196,9 @@ impl Node {
         self.pages.send_replace(true);
         // What was answered and done last is written before the end.
         drop(self.answer_log);
+        if let Some(recursion) = self.recursion {
+            recursion.stop().await;
+        }
         self.audit.stop().await;
         close(self.catalog).await
     }

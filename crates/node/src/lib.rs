@@ -29,6 +29,7 @@ pub mod load;
 mod logs;
 pub mod metrics_page;
 pub mod problem;
+pub mod recursion;
 mod registration;
 pub mod sites;
 pub mod status;

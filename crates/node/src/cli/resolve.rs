@@ -10,6 +10,7 @@ use waymark_client::{
 };
 use waymark_wire::{
     Head, OpFlags, ResponseCode, Ttl, ValueRef,
+    dialect::Age,
     limits::ResponseLimits,
     request::RequestWriter,
     response::{Response, ResponseBody},
@@ -109,7 +110,7 @@ async fn as_it_was(arguments: &Resolve, at: At, texts: &Texts, shown: Shown) -> 
 }
 
 fn question(arguments: &Resolve) -> Vec<u8> {
-    let mut flags = OpFlags::USUAL;
+    let mut flags = OpFlags::USUAL.with(OpFlags::AGED);
     if arguments.restricted {
         flags = flags.without(OpFlags::PUBL);
     }
@@ -222,6 +223,17 @@ fn show(handle: &str, answer: &Answer, response: &Response<'_>, texts: &Texts, s
         }
         _ => {}
     }
+    match Age::of_response(&response.message) {
+        Some(Age { seconds, is_stale: true }) => {
+            let note = texts.text("resolve-stale", &[("age", seconds.to_string().into())]);
+            terminal::line(toned(&note, Tone::Bad, shown.colours));
+        }
+        Some(Age { seconds, .. }) => {
+            let note = texts.text("resolve-cached", &[("age", seconds.to_string().into())]);
+            terminal::line(toned(&note, Tone::Faint, shown.colours));
+        }
+        None => {}
+    }
     let how = format!(
         "{} {:.1} ms, {} bytes",
         answer.transport,
@@ -259,8 +271,11 @@ fn as_json(handle: &str, answer: &Answer, response: &Response<'_>) -> serde_json
         ResponseBody::Error { message, .. } => String::from_utf8_lossy(message).into_owned(),
         _ => String::new(),
     };
+    let age = Age::of_response(&response.message);
     json!({
         "handle": handle,
+        "age_seconds": age.map(|age| age.seconds),
+        "stale": age.is_some_and(|age| age.is_stale),
         "response_code": response.code.0,
         "response": response.code.name(),
         "message": message,

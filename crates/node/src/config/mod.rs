@@ -121,6 +121,29 @@ impl Config {
                 "no message of that size would ever fit",
             );
         }
+        let recurses = !values.list("recursion.sources").is_empty();
+        let roots = ["recursion.roots", "recursion.root_site"];
+        let has_roots = !values.list("recursion.roots").is_empty() || !values.text("recursion.root_site").is_empty();
+        if recurses && !has_roots {
+            refuse("recursion.sources", "recursion.roots, recursion.root_site", "nobody is named to ask");
+        }
+        if !values.list("recursion.roots").is_empty() && !values.text("recursion.root_site").is_empty() {
+            refuse(roots[0], roots[1], "set one of them");
+        }
+        let is_everybody = |network: &String| network.ends_with("/0");
+        if values.list("recursion.sources").iter().any(is_everybody) && !values.flag("recursion.open") {
+            refuse(
+                "recursion.sources",
+                "recursion.open",
+                "everybody is named as a source; an open resolver must be asked for",
+            );
+        }
+        if values.number("cache.floor_seconds") > values.number("cache.ceiling_seconds") {
+            refuse("cache.floor_seconds", "cache.ceiling_seconds", "the shortest time is longer than the longest");
+        }
+        if values.list("cache.never_stale_types").len() > waymark_recursive_cache::cache::MAX_NEVER_STALE_TYPES {
+            refuse("cache.never_stale_types", "cache.never_stale_types", "more than 24 types");
+        }
         if values.number("names.max_value_bytes") > values.number("names.max_record_bytes") {
             refuse("names.max_value_bytes", "names.max_record_bytes", "no value of that size would ever fit");
         }
@@ -149,6 +172,7 @@ impl Config {
         for key in [
             "site.file",
             "site.key_file",
+            "recursion.root_site",
             "quic.certificate",
             "quic.private_key",
             "registration.certificate",

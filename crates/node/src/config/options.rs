@@ -17,6 +17,7 @@ mod names;
 mod node;
 mod quic;
 mod ranges;
+mod recursion;
 mod registration;
 mod requests;
 mod site;
@@ -79,6 +80,8 @@ const SECTIONS: &[&[Spec]] = &[
     verdict::OPTIONS,
     store::OPTIONS,
     write::OPTIONS,
+    recursion::OPTIONS,
+    recursion::CACHE_OPTIONS,
     source::OPTIONS,
     udp::OPTIONS,
     stream::OPTIONS,

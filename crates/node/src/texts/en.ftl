@@ -89,6 +89,8 @@ response-5 = not supported by this server
 response-100 = there is no such identifier
 response-102 = not a valid identifier
 response-200 = the identifier has no such values for you
+resolve-stale = STALE age={ $age }s: past its time; the servers of this prefix do not answer
+resolve-cached = from a cache, { $age } s old
 response-301 = not served here
 response-302 = served elsewhere
 response-303 = its prefix is served elsewhere
@@ -197,6 +199,7 @@ status-answers = answers
 listen-failed = { $what } cannot be opened: { $cause }
 doors-not-opened = A door cannot be opened: { $cause }. Check listen.* and whether another process has the port.
 key-unusable = The node's key { $path } cannot be used: { $cause }
+roots-unusable = What recursion begins with (recursion.roots, recursion.root_site) cannot be used: { $cause }
 site-unusable = The site of this node cannot be announced: { $cause }
 signals = Signals cannot be received: { $cause }
 runtime = The program cannot start its threads: { $cause }

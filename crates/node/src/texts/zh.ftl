@@ -89,6 +89,8 @@ response-5 = 该服务器不支持
 response-100 = 没有这个标识
 response-102 = 不是有效的标识
 response-200 = 该标识没有您可读的此类值
+resolve-stale = STALE age={ $age }s：已过有效期；该前缀的服务器没有应答
+resolve-cached = 来自缓存，{ $age } 秒前取得
 response-301 = 不由此节点服务
 response-302 = 由其他节点服务
 response-303 = 其前缀由其他节点服务
@@ -197,6 +199,7 @@ status-answers = 应答
 listen-failed = 无法打开 { $what }:{ $cause }
 doors-not-opened = 无法打开入口:{ $cause }。请检查 listen.* 以及端口是否被其他进程占用。
 key-unusable = 无法使用节点密钥 { $path }:{ $cause }
+roots-unusable = 递归解析起点的顶级节点无法使用：{ $cause }
 site-unusable = 无法公布此节点的站点:{ $cause }
 signals = 无法接收信号:{ $cause }
 runtime = 程序无法启动线程:{ $cause }

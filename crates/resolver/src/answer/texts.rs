@@ -23,7 +23,7 @@ pub(crate) const TOO_DEEP: &str = "The question has passed too many servers";
 /// Too much is asked of the servers of a name that lives elsewhere, or of us. Programs read the first word.
 pub(crate) const UPSTREAM_BUSY: &str = "UPSTREAM_BUSY Too many questions for names that live elsewhere";
 /// The servers of a name that lives elsewhere do not answer as they should. Programs read the first word: nothing is known of the name.
-pub(crate) const UPSTREAM_DOWN: &str = "UPSTREAM_DOWN The servers of that prefix do not answer";
+pub(crate) const UPSTREAM_DOWN: &str = "UPSTREAM_DOWN The servers of that prefix do not answer as they should";
 /// The authority wants to know who asks, which does not work through another server.
 pub(crate) const NOT_FOR_THE_PUBLIC: &str = "Only for those the authority knows; ask it itself";
 /// Operation 0.
