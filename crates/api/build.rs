@@ -15,6 +15,7 @@ const FILES: &[&str] = &[
     "waymark/operator/v1/enterprises.proto",
     "waymark/operator/v1/operator_record.proto",
     "waymark/operator/v1/applications.proto",
+    "waymark/operator/v1/recursion.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

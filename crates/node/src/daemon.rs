@@ -117,10 +117,14 @@ impl Node {
         let settings = Arc::new(settings);
         let running = bound.start(&catalog, &settings).map_err(|error| not_opened(&error))?;
         let doors = Arc::new(Mutex::new(Some(running)));
-        let registration = registration.map(|opening| opening.start(&catalog)).transpose()?;
+        let control = recursion.as_ref().map(RecursionKeeper::control);
+        let registration = registration.map(|opening| opening.start(&catalog, control)).transpose()?;
         let registration = Arc::new(Mutex::new(registration));
         let audit = AuditKeeper::start(&catalog, config, data)?;
         watched.keeps_audit(audit.failures());
+        if let Some(recursion) = &recursion {
+            watched.recurses(Arc::clone(recursion.recursor()));
+        }
         watched.doors_opened(Arc::clone(&doors), Arc::clone(&registration), listening.clone(), tap);
         write_listening(&listening, data)?;
         let drain = Duration::from_secs(config.values().number("node.stop_seconds"));

@@ -7,11 +7,14 @@
 use metrics::{counter, describe_counter, describe_gauge, gauge, with_local_recorder};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use waymark_catalog::{NotWritable, Statistics};
+use waymark_recursive_cache::recursor::Recursor;
 use waymark_resolver::{
     CounterSnapshot, DropReason, OpClass, Outcome, SlowReason, Transport,
     counters::LATENCY_BOUNDS_NANOS,
     door::{DoorEvent, DoorSnapshot},
 };
+
+use crate::recursion;
 
 /// Answers by transport, operation and outcome.
 pub const ANSWERS: &str = "waymark_resolver_answers_total";
@@ -83,6 +86,20 @@ pub const REGISTRATION: &str = "waymark_registration_events_total";
 pub const CHECKPOINT_FAILURES: &str = "waymark_node_audit_checkpoint_failures_total";
 /// Records of answers that were not kept since the queue was full.
 pub const ANSWER_RECORDS_LOST: &str = "waymark_node_answer_records_lost_total";
+/// Names that live elsewhere: questions, answers and failures, by event.
+pub const RECURSION: &str = "waymark_recursion_events_total";
+/// Names being resolved now.
+pub const RECURSION_FLIGHTS: &str = "waymark_recursion_flights";
+/// Servers of others known.
+pub const UPSTREAM_SERVERS: &str = "waymark_recursion_servers";
+/// Of these, held for dead.
+pub const UPSTREAM_DEAD: &str = "waymark_recursion_dead_servers";
+/// Entries of the cache.
+pub const CACHE_ENTRIES: &str = "waymark_cache_entries";
+/// Bytes they take.
+pub const CACHE_BYTES: &str = "waymark_cache_bytes";
+/// Bytes they may take.
+pub const CACHE_BUDGET: &str = "waymark_cache_budget_bytes";
 /// Seconds since the node was ready.
 pub const UPTIME: &str = "waymark_node_uptime_seconds";
 
@@ -126,6 +143,13 @@ pub const NAMES: &[(&str, &str)] = &[
     (REGISTRATION, "Connections, calls and changes of the registration doors, by event"),
     (CHECKPOINT_FAILURES, "Checkpoints of the audit that could not be written; each is tried again"),
     (ANSWER_RECORDS_LOST, "Records of answers not kept since their queue was full"),
+    (RECURSION, "Names that live elsewhere: questions, answers and failures, by event"),
+    (RECURSION_FLIGHTS, "Names that live elsewhere and are being resolved now"),
+    (UPSTREAM_SERVERS, "Servers of others known to recursion"),
+    (UPSTREAM_DEAD, "Servers of others held for dead"),
+    (CACHE_ENTRIES, "Entries of the cache of names that live elsewhere"),
+    (CACHE_BYTES, "Bytes of that cache, tables included"),
+    (CACHE_BUDGET, "Bytes that cache may take"),
     (UPTIME, "Seconds since the node was ready"),
 ];
 
@@ -140,6 +164,8 @@ pub struct Figures {
     pub catalog: Statistics,
     /// Why writes are not taken, if so.
     pub not_writable: Option<NotWritable>,
+    /// Of recursion, where the node has it.
+    pub recursion: Option<RecursionFigures>,
     /// Of the registration doors.
     pub registration: Vec<(waymark_registration::Event, u64)>,
     /// Checkpoints of the audit that could not be written.
@@ -148,6 +174,38 @@ pub struct Figures {
     pub answer_records_lost: u64,
     /// Seconds since the node was ready.
     pub uptime_seconds: u64,
+}
+
+/// What recursion counted and what its cache holds.
+#[derive(Clone, Debug)]
+pub struct RecursionFigures {
+    events: Vec<(&'static str, u64)>,
+    gauges: [(&'static str, u64); 6],
+}
+
+impl RecursionFigures {
+    /// Those of this moment.
+    pub fn of(recursor: &Recursor) -> Self {
+        let (cache, upstream) = (recursor.cache().stats(), recursor.upstreams().counters());
+        let gauges = [
+            (RECURSION_FLIGHTS, recursor.counters().flights),
+            (UPSTREAM_SERVERS, upstream.servers),
+            (UPSTREAM_DEAD, upstream.dead),
+            (CACHE_ENTRIES, cache.entries),
+            (CACHE_BYTES, cache.bytes),
+            (CACHE_BUDGET, cache.budget_bytes),
+        ];
+        Self { events: recursion::events(recursor).collect(), gauges }
+    }
+}
+
+fn put_recursion(figures: &RecursionFigures) {
+    for (event, count) in &figures.events {
+        counter!(RECURSION, "event" => *event).absolute(*count);
+    }
+    for (name, value) in figures.gauges {
+        put(name, value);
+    }
 }
 
 /// The page of these figures.
@@ -168,6 +226,9 @@ pub fn render(figures: &Figures) -> String {
         put_catalog(&figures.catalog, figures.not_writable);
         for (event, count) in &figures.registration {
             counter!(REGISTRATION, "event" => event.name()).absolute(*count);
+        }
+        if let Some(recursion) = &figures.recursion {
+            put_recursion(recursion);
         }
         counter!(CHECKPOINT_FAILURES).absolute(figures.checkpoint_failures);
         counter!(ANSWER_RECORDS_LOST).absolute(figures.answer_records_lost);

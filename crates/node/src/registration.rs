@@ -1,10 +1,12 @@
 //! The registration doors as the configuration describes them, and the operator's first token.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use waymark_catalog::Catalog;
-use waymark_registration::{Bound, Certificate, Limits, Running, Service, ServiceConfig, Settings, StartError, Tls};
+use waymark_registration::{
+    Bound, Certificate, Limits, Running, Service, ServiceConfig, Settings, StartError, Tls, recursion::Recursion,
+};
 
 use crate::{
     certificate::{self, write_private},
@@ -92,8 +94,12 @@ impl Opening {
     ///
     /// # Errors
     /// What the doors say.
-    pub(crate) fn start(self, catalog: &Catalog) -> Result<Registration, Problem> {
-        let settings = Settings { clock: waymark_catalog::machine_time };
+    pub(crate) fn start(
+        self,
+        catalog: &Catalog,
+        recursion: Option<Arc<dyn Recursion>>,
+    ) -> Result<Registration, Problem> {
+        let settings = Settings { clock: waymark_catalog::machine_time, recursion };
         let running = self.bound.start(catalog, &settings).map_err(|error| failed(&error))?;
         Ok(Registration { running, source: self.source })
     }

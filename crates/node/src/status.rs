@@ -10,11 +10,12 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use waymark_catalog::Catalog;
+use waymark_recursive_cache::recursor::Recursor;
 use waymark_resolver::{AnswerTap, CounterSnapshot, Transport, door::Running};
 
 use crate::{
     listen::Listening,
-    metrics_page::{Figures, reason_name},
+    metrics_page::{Figures, RecursionFigures, reason_name},
     registration::Registration,
 };
 
@@ -34,6 +35,7 @@ pub struct Watched {
     checkpoint_failures: OnceLock<Arc<AtomicU64>>,
     listening: Mutex<Listening>,
     answer_tap: OnceLock<Arc<AnswerTap>>,
+    recursor: OnceLock<Arc<Recursor>>,
 }
 
 impl std::fmt::Debug for Watched {
@@ -88,6 +90,7 @@ impl Watched {
             checkpoint_failures: OnceLock::new(),
             listening: Mutex::default(),
             answer_tap: OnceLock::new(),
+            recursor: OnceLock::new(),
         }
     }
 
@@ -114,6 +117,12 @@ impl Watched {
         let _first = self.checkpoint_failures.set(failures);
     }
 
+    /// The node resolves names that live elsewhere.
+    pub(crate) fn recurses(&self, recursor: Arc<Recursor>) {
+        // Made once in the life of a node.
+        let _first = self.recursor.set(recursor);
+    }
+
     /// Where the node listens, and the fingerprint of its certificate, from now on.
     pub(crate) fn listens(&self, listening: Listening) {
         *self.listening.lock().unwrap_or_else(PoisonError::into_inner) = listening;
@@ -135,6 +144,7 @@ impl Watched {
             running.as_ref().map_or_else(Vec::new, |running| running.counters().all().collect())
         });
         Figures {
+            recursion: self.recursor.get().map(|recursor| RecursionFigures::of(recursor)),
             registration,
             doors: doors.as_ref().map_or_else(Vec::new, |doors| {
                 vec![(Transport::Udp, doors.udp), (Transport::Tcp, doors.tcp), (Transport::Quic, doors.quic)]

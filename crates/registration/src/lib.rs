@@ -13,6 +13,7 @@
 //! | `traces` | links followed up and down, for whom the rights allow |
 //! | `grpc` | the services of `proto/` |
 //! | `http` | the same by HTTP and JSON |
+//! | [`recursion`] | what operators ask of a node that resolves names that live elsewhere |
 //! | `jobs` | uploads that the node works off by itself |
 //! | [`failure`], [`reasons`] | what goes wrong, as values, and the one table of their names and texts |
 //!
@@ -31,6 +32,7 @@ mod jobs;
 mod packages;
 mod reading;
 pub mod reasons;
+pub mod recursion;
 #[doc(hidden)]
 pub mod request_forms;
 mod traces;

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use waymark_api::operator::v1::{
     self, access_client::AccessClient, applications_client::ApplicationsClient, audit_client::AuditClient,
     enterprises_client::EnterprisesClient, own_record_client::OwnRecordClient, prefix_cases_client::PrefixCasesClient,
-    prefixes_client::PrefixesClient,
+    prefixes_client::PrefixesClient, recursion_client::RecursionClient,
 };
 
 use super::{attempts::Repeat, call::CallError, registrar::Registrar};
@@ -79,6 +79,12 @@ calls! {
     prefix_case(v1::GetPrefixCaseRequest) -> v1::PrefixCase, cases.get, Harmless;
     /// One page of the cases of prefixes.
     prefix_cases(v1::ListPrefixCasesRequest) -> v1::ListPrefixCasesResponse, cases.list, Harmless;
+    /// What the cache of names that live elsewhere holds, and what was counted.
+    recursion_stats(v1::RecursionStatsRequest) -> v1::RecursionStats, recursion.stats, Harmless;
+    /// Forgets what the cache knows of a name, a prefix, or everything.
+    flush_cache(v1::FlushCacheRequest) -> v1::FlushCacheResponse, recursion.flush, Harmless;
+    /// Resolves a name on the node and tells each step.
+    trace_name(v1::TraceNameRequest) -> v1::TraceNameResponse, recursion.trace, Harmless;
     /// The end of the audit chain.
     audit_head(v1::AuditHeadRequest) -> v1::AuditHead, audit.head, Harmless;
     /// Goes through the whole audit chain.
@@ -135,6 +141,18 @@ impl Registrar {
     /// A refusal, or no answer in time.
     pub async fn search_audit(&self, request: &v1::SearchAuditRequest) -> Result<Streaming<v1::AuditEntry>, CallError> {
         self.repeat_opening(request, |request| async move { self.audit().search(request).await }).await
+    }
+
+    /// Everything the cache of names that live elsewhere holds.
+    ///
+    /// # Errors
+    /// A refusal, or no answer in time.
+    pub async fn dump_cache(&self, request: &v1::DumpCacheRequest) -> Result<Streaming<v1::CacheEntry>, CallError> {
+        self.repeat_opening(request, |request| async move { self.recursion().dump(request).await }).await
+    }
+
+    fn recursion(&self) -> RecursionClient<Channel> {
+        RecursionClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
     }
 
     fn access(&self) -> AccessClient<Channel> {

@@ -146,6 +146,11 @@ pub(crate) enum Command {
     /// Order codes by the package, have them printed, account for them.
     #[command(subcommand)]
     Range(server::range::RangeVerb),
+    /// Show and flush what a node knows of names that live elsewhere.
+    #[command(subcommand)]
+    Cache(server::cache::CacheVerb),
+    /// Resolve a name that lives elsewhere and show each step.
+    Trace(server::cache::TraceName),
     /// Show what an identifier is part of, made from, packed in.
     TraceUp(server::trace::Trace),
     /// Show what is part of an identifier, made from it, packed in it.

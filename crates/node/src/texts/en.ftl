@@ -778,6 +778,32 @@ application-name = name
 application-kind = kind
 application-users = users
 
+# Names that live elsewhere
+help-cache = Show and flush what a node knows of names that live elsewhere; for operators
+help-cache-stats = Show what the cache holds and what was counted
+help-cache-flush = Forget a name, a prefix, or everything
+help-cache-flush-handle = Identifier, or prefix record
+help-cache-flush-prefix = All names of this prefix and of those derived from it, and whom to ask for them
+help-cache-flush-all = Everything
+help-cache-dump = List everything the cache holds, past its time or not
+help-trace = Resolve a name that lives elsewhere on a node, and show each step: server, transport, time, what was known and what was learned
+help-trace-handle = The identifier
+help-trace-authority = Ask the authority, whatever is known
+help-trace-certified = Each step must be certified and verified
+cache-cut = The list of the cache broke off: { $cause }
+cache-holds = { $entries } entries, { $bytes } of { $budget } bytes
+cache-servers = { $servers } servers of others known, { $dead } held for dead
+cache-flushed = { $entries } entries forgotten
+trace-known = known: { $age } s old, good for { $left } s
+trace-known-service = known where such names live ({ $scope })
+trace-own-delegation = delegated by this node itself ({ $scope })
+trace-answered = { $server } answered { $code } in { $took } ms, { $bytes } bytes
+trace-silent = no answer from { $servers } in { $took } ms
+trace-not-allowed = { $servers } may not be asked: not a public address (recursion.private_servers)
+trace-learned = learned: { $kind }, good for { $lifetime } s
+trace-forgotten = forgotten: { $kind }; its servers are not responsible any more
+trace-ended = { $values } values, { $took } ms
+
 # Recalls and verdicts
 help-recall = Call back what carries an identifier, a batch, or codes of a package; whoever resolves it is told
 help-recall-subject = The identifier; with --batch the prefix; with --serials the package

@@ -778,6 +778,32 @@ application-name = 名称
 application-kind = 类型
 application-users = 用户数
 
+# Names that live elsewhere
+help-cache = 查看和清除节点对别处标识的缓存；供管理员使用
+help-cache-stats = 显示缓存内容的数量与各项计数
+help-cache-flush = 忘记一个标识、一个前缀或全部
+help-cache-flush-handle = 标识，或前缀记录
+help-cache-flush-prefix = 该前缀及其下级前缀的全部标识，以及应向谁查询
+help-cache-flush-all = 全部
+help-cache-dump = 列出缓存的全部内容，无论是否过期
+help-trace = 在节点上解析一个别处的标识并显示每一步：服务器、传输方式、用时、已知与新得的内容
+help-trace-handle = 标识
+help-trace-authority = 无论已知什么，都向权威服务器查询
+help-trace-certified = 每一步都须有签名并通过验证
+cache-cut = 缓存列表中断：{ $cause }
+cache-holds = { $entries } 条，占 { $bytes } 字节，上限 { $budget } 字节
+cache-servers = 已知其他节点的服务器 { $servers } 个，其中 { $dead } 个视为失效
+cache-flushed = 已忘记 { $entries } 条
+trace-known = 已知：{ $age } 秒前取得，还可用 { $left } 秒
+trace-known-service = 已知此类标识的所在（{ $scope }）
+trace-own-delegation = 由本节点自己委派（{ $scope }）
+trace-answered = { $server } 回答 { $code }，用时 { $took } 毫秒，{ $bytes } 字节
+trace-silent = { $servers } 在 { $took } 毫秒内没有回答
+trace-not-allowed = 不可查询 { $servers }：不是公网地址（recursion.private_servers）
+trace-learned = 得知：{ $kind }，可用 { $lifetime } 秒
+trace-forgotten = 已忘记：{ $kind }；其服务器不再负责
+trace-ended = { $values } 个值，{ $took } 毫秒
+
 # Recalls and verdicts
 help-recall = 召回带有某标识、某批次或码包中某些编码的产品;解析者将得到告知
 help-recall-subject = 标识;加 --batch 时为前缀;加 --serials 时为码包

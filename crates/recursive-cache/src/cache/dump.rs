@@ -56,7 +56,7 @@ impl Cache {
     /// Those of `out`.
     pub fn dump(&self, out: &mut impl Write, now: Now) -> Result<u64, DumpError> {
         // First all of them, so that nobody waits for the disk.
-        let entries: Vec<Entry> = self.table.iter().map(|(_, entry)| entry).collect();
+        let entries = self.entries();
         out.write_all(MAGIC)?;
         out.write_all(&now.unix_seconds.to_be_bytes())?;
         let mut written = 0;

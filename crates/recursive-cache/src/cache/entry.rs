@@ -123,6 +123,26 @@ impl Entry {
         self.0.slice.get(..usize::from(self.head().key_bytes)).unwrap_or_default()
     }
 
+    /// What it says.
+    #[must_use]
+    pub fn kind(&self) -> EntryKind {
+        match (self.head().kind, self.head().state) {
+            (Kind::Fact, State::Values) => EntryKind::Values,
+            (Kind::Fact, State::NoValues) => EntryKind::NoValues,
+            (Kind::Fact, State::Absent) => EntryKind::Absent,
+            (Kind::Service, _) => EntryKind::Service,
+            (Kind::DerivedService, _) => EntryKind::DerivedService,
+            (Kind::AbsentPrefix, _) => EntryKind::AbsentPrefix,
+            (Kind::Failure, _) => EntryKind::Failure,
+        }
+    }
+
+    /// Values it holds.
+    #[must_use]
+    pub fn values(&self) -> u32 {
+        self.head().count
+    }
+
     /// Whether it was verified, all the way from the roots.
     #[must_use]
     pub fn is_certified(&self) -> bool {
@@ -190,11 +210,31 @@ impl Entry {
     }
 
     /// Bytes of memory it takes, as the usual allocator rounds them: counter, length and head before the bytes.
-    pub(crate) fn bytes(&self) -> u64 {
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
         let bytes = 2 * size_of::<usize>() + size_of::<Head>() + self.0.slice.len();
         // A size word before each piece, pieces in steps of 16.
         (bytes + size_of::<usize>()).next_multiple_of(16) as u64
     }
+}
+
+/// What an entry says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EntryKind {
+    /// The public values of a handle.
+    Values,
+    /// A handle exists and shows nothing to the public.
+    NoValues,
+    /// A handle does not exist.
+    Absent,
+    /// Where the handles of a prefix live.
+    Service,
+    /// Where the records of prefixes derived from a prefix live.
+    DerivedService,
+    /// A prefix has no record.
+    AbsentPrefix,
+    /// The servers of a prefix did not answer.
+    Failure,
 }
 
 /// What is known of a handle.

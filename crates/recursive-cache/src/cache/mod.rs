@@ -26,7 +26,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use waymark_wire::{Values, type_matches};
 
 pub use self::dump::{DumpError, Loaded};
-pub use self::entry::{CacheSeconds, Entry, Known};
+pub use self::entry::{CacheSeconds, Entry, EntryKind, Known};
 use self::entry::{Head, Kind, State, put_sites, seconds};
 pub use self::limits::{
     ABSENT, ABSENT_PREFIX, BUDGET_BYTES, CEILING, CacheLimits, FAILURE, FLOOR, MAX_NEVER_STALE_TYPES, POPULAR_HITS,
@@ -224,7 +224,13 @@ impl Cache {
         }
     }
 
-    /// What it holds.
+    /// Everything it holds, in no order.
+    #[must_use]
+    pub fn entries(&self) -> Vec<Entry> {
+        self.table.iter().map(|(_, entry)| entry).collect()
+    }
+
+    /// What it holds, in numbers.
     #[must_use]
     pub fn stats(&self) -> CacheStats {
         CacheStats {

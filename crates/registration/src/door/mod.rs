@@ -33,6 +33,7 @@ use crate::edge::Edge;
 use crate::grpc;
 use crate::http;
 use crate::jobs::{self, Folder, FolderError, Jobs};
+use crate::recursion::Recursion;
 
 /// Which doors to open, and how.
 #[derive(Clone, Debug, Default)]
@@ -51,10 +52,18 @@ pub struct ServiceConfig {
 }
 
 /// What the service works with beside the catalog.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// Reads the time; the one the catalog has.
     pub clock: Clock,
+    /// Recursion, where the node resolves names that live elsewhere.
+    pub recursion: Option<Arc<dyn Recursion>>,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings").field("recursion", &self.recursion.is_some()).finish_non_exhaustive()
+    }
 }
 
 /// Why the doors cannot be opened. The operator's fault, or the system's.
@@ -226,7 +235,7 @@ impl Bound {
         let (stage, stopping) = watch::channel(Stage::Open);
         let stopping = Stopping(stopping);
         let counters = Arc::new(Counters::new());
-        let edge = Edge::new(catalog, limits, Arc::clone(&counters), settings.clock, stopping.clone());
+        let edge = Edge::new(catalog, limits, Arc::clone(&counters), settings.clone(), stopping.clone());
         let mut running = Running { addresses, certificate, counters, stage, tasks: JoinSet::new() };
         let jobs = jobs.map(|folder| Jobs::open(folder, limits, settings.clock)).transpose()?;
         if let Some(jobs) = &jobs {

@@ -14,7 +14,8 @@ use self::rates::{Failures, Rates};
 use self::reading::ReadingRoom;
 use crate::config::Limits;
 use crate::counters::Counters;
-use crate::door::Stopping;
+use crate::door::{Settings, Stopping};
+use crate::recursion::Recursion;
 
 /// What all calls share.
 pub(crate) struct Edge {
@@ -31,6 +32,8 @@ pub(crate) struct Edge {
     pub(crate) uploads: Arc<Semaphore>,
     /// Watches that may begin.
     pub(crate) watchers: Arc<Semaphore>,
+    /// Recursion, where the node has it.
+    pub(crate) recursion: Option<Arc<dyn Recursion>>,
     waiting: Arc<Semaphore>,
     rates: Rates,
     failures: Failures,
@@ -42,9 +45,10 @@ impl Edge {
         catalog: &Catalog,
         limits: Limits,
         counters: Arc<Counters>,
-        clock: Clock,
+        settings: Settings,
         stopping: Stopping,
     ) -> Arc<Self> {
+        let Settings { clock, recursion } = settings;
         Arc::new(Self {
             catalog: catalog.clone(),
             counters,
@@ -54,6 +58,7 @@ impl Edge {
             verifications: Arc::new(Semaphore::new(limits.audit_verifications)),
             uploads: Arc::new(Semaphore::new(limits.uploads)),
             watchers: Arc::new(Semaphore::new(limits.watchers)),
+            recursion,
             waiting: Arc::new(Semaphore::new(limits.waiting_streams)),
             rates: Rates::new(limits.rate_per_second),
             failures: Failures::new(&limits),

@@ -1,6 +1,7 @@
 //! Everything a person asks of a registration server, each verb family in its file.
 
 pub(crate) mod answer;
+pub(crate) mod cache;
 mod change;
 pub(crate) mod connection;
 pub(crate) mod failed_rows;

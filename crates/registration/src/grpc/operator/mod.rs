@@ -8,3 +8,4 @@ pub(super) mod enterprises;
 pub(super) mod own_record;
 pub(crate) mod prefixes;
 mod sealing;
+pub(super) mod recursion;

@@ -1,5 +1,7 @@
 //! Recursion in a node: made from the configuration, its cache kept from one run to the next.
 
+mod control;
+
 use std::{
     fs::File,
     io::{BufReader, BufWriter, Write as _},
@@ -23,6 +25,8 @@ use waymark_resolver::{
     policy::SourceLists,
     recursion::{OwnDelegations, Recursion},
 };
+
+pub(crate) use control::{Control, events};
 
 use crate::{
     config::Config,
@@ -79,6 +83,11 @@ impl RecursionKeeper {
     /// What resolves.
     pub fn recursor(&self) -> &Arc<Recursor> {
         &self.recursor
+    }
+
+    /// What operators ask of it.
+    pub(crate) fn control(&self) -> Arc<dyn waymark_registration::recursion::Recursion> {
+        Arc::new(Control(Arc::clone(&self.recursor)))
     }
 
     /// Writes the cache and ends.
