@@ -16,7 +16,9 @@
 //!
 //! | part | does |
 //! |---|---|
-//! | `walk` | what follows from an answer: the next search, the next question, the end |
+//! | `walk` | what follows from what: the next search, the next query, the end |
+//! | `hear` | what an answer means for the search it was for |
+//! | `learn` | what a search tells the cache |
 //! | `read` | whether a message answers, and what it says |
 //! | `delegation` | what values say of where handles live |
 //! | `candidates` | which servers of a service can be asked |
@@ -25,6 +27,8 @@
 
 mod candidates;
 mod delegation;
+mod hear;
+mod learn;
 mod read;
 mod request;
 mod search;

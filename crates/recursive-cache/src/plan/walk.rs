@@ -1,16 +1,16 @@
-//! What follows from what: the next search, the next query, the end.
+//! What follows from what: the next search, the next query, the end. What answers say is in `hear`.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use waymark_ident::parent_prefix;
-use waymark_wire::{ResponseCode, Values};
+use waymark_wire::Values;
 
 use super::candidates::{Need, candidates};
 use super::delegation::{Delegation, delegation};
-use super::read::{Certified, Expected, NotTaken, Reading, check, fact, read};
+use super::learn::{learn, learn_service};
 use super::request::request;
-use super::search::{By, Pending, Purpose, Round, Search, Wanted};
+use super::search::{By, Pending, Purpose, Round, Search};
 use super::{Action, Ask, Candidate, Conclusion, Plan, QueryId, State, Why};
 use crate::knowledge::{Fact, Knowledge, Learned, Now, Scope, Service, What};
 
@@ -49,17 +49,17 @@ pub(super) enum Step {
 /// What is so of a record.
 #[derive(Debug)]
 pub(super) struct Found {
-    fact: Arc<Fact>,
-    lifetime_seconds: Option<u32>,
+    pub(super) fact: Arc<Fact>,
+    pub(super) lifetime_seconds: Option<u32>,
     /// Who said so; `None` when it was known.
-    from: Option<IpAddr>,
+    pub(super) from: Option<IpAddr>,
 }
 
 /// A service, with the seconds it may be used; `None` when something that led to it was known, so that nobody can say.
 #[derive(Debug)]
 pub(super) struct Served {
-    service: Arc<Service>,
-    lifetime_seconds: Option<u32>,
+    pub(super) service: Arc<Service>,
+    pub(super) lifetime_seconds: Option<u32>,
 }
 
 impl Plan {
@@ -193,118 +193,8 @@ impl Plan {
         Step::Wait
     }
 
-    /// No candidate of the query answered.
-    pub(super) fn failed(&mut self, query: QueryId) -> Step {
-        let is_current = |search: &Search| search.round.as_ref().is_some_and(|round| round.query == query);
-        if self.stack.last().is_some_and(is_current) { self.exhausted(Why::NoAnswer) } else { Step::Wait }
-    }
-
-    /// A candidate of the query answered.
-    pub(super) fn answer(&mut self, query: QueryId, candidate: usize, message: &[u8], turn: &mut Turn<'_>) -> Step {
-        let Some(search) = self.stack.last_mut() else { return Step::Wait };
-        let Some(round) = search.round.as_ref().filter(|round| round.query == query) else { return Step::Wait };
-        let Some(server) = round.candidates.get(candidate).cloned() else { return Step::Wait };
-        let certified = round.request.as_deref();
-        let certified = certified.map(|request| Certified { public_key: &server.public_key, request });
-        let reading = read(message, Expected { name: search.name(), certified }, turn.now);
-        let passes = search.is_question() && self.asked.identity.is_some();
-        match reading {
-            Reading::Values(values) => return self.values(values, message, server, turn),
-            Reading::NoValues if search.is_question() && search.wanted == Wanted::Filtered => {
-                return pass(message, &server);
-            }
-            Reading::NoValues | Reading::Absent | Reading::Invalid | Reading::Denied if passes => {
-                return pass(message, &server);
-            }
-            Reading::NoValues => {
-                return Step::Settle(Found {
-                    fact: Arc::new(Fact::NoValues),
-                    lifetime_seconds: None,
-                    from: Some(server.ip),
-                });
-            }
-            Reading::Absent | Reading::Invalid => {
-                match reading {
-                    Reading::Absent => search.said.absent = Some(server.ip),
-                    _ => search.said.invalid = true,
-                }
-                return if search.take_other_form() { Step::Ask } else { self.exhausted(Why::NoAnswer) };
-            }
-            Reading::Referral { code, handle, values } => {
-                return self.referral(Told { code, handle, values }, server, turn);
-            }
-            Reading::NotResponsible => search.said.not_responsible = true,
-            Reading::Denied | Reading::Unable(_) => search.said.unable = true,
-            Reading::Wrong => search.said.wrong = true,
-            Reading::Uncertified => search.said.uncertified = true,
-        }
-        self.pass_over(server)
-    }
-
-    /// Asks the others: this server's answer was no use.
-    fn pass_over(&mut self, server: Candidate) -> Step {
-        if let Some(search) = self.stack.last() {
-            self.answered.push((server, search.name().into()));
-        }
-        Step::Ask
-    }
-
-    /// The values of the record, or as much of them as was asked for.
-    fn values(&mut self, values: Values<'_>, message: &[u8], server: Candidate, turn: &Turn<'_>) -> Step {
-        let Some(search) = self.stack.last_mut() else { return Step::Wait };
-        let (is_question, is_whole) = (search.is_question(), search.wanted == Wanted::Whole);
-        let has_identity = is_question && self.asked.identity.is_some();
-        let has_filter = !is_question || !self.asked.indexes.is_empty() || !self.asked.types.is_empty();
-        match check(&values, &self.limits) {
-            Ok(()) if has_identity || (is_question && !is_whole) => return pass(message, &server),
-            Ok(()) => {
-                let (fact, lifetime_seconds) = fact(&values, turn.now);
-                return Step::Settle(Found { fact: Arc::new(fact), lifetime_seconds, from: Some(server.ip) });
-            }
-            Err(NotTaken::TooLarge) if is_whole && has_filter && !has_identity => {
-                search.wanted = Wanted::Filtered;
-                return Step::Ask;
-            }
-            Err(NotTaken::TooLarge) => search.said.too_large = true,
-            Err(NotTaken::Ambiguous) => search.said.wrong = true,
-        }
-        self.pass_over(server)
-    }
-
-    /// A referral: 303 speaks for the prefixes derived from an ancestor of the prefix asked, 302 for the handle asked alone.
-    fn referral(&mut self, told: Told<'_>, server: Candidate, turn: &mut Turn<'_>) -> Step {
-        let Some(search) = self.stack.last_mut() else { return Step::Wait };
-        let is_prefix_referral = told.code == ResponseCode::PREFIX_REFERRAL;
-        let speaks_for_ancestor = search.ancestors().next().is_some()
-            && search.origin.as_ref().is_some_and(|origin| origin.by.speaks_for_derived_prefixes());
-        let (scope, by) = match is_prefix_referral {
-            true => (Scope::DerivedPrefixes, By::PrefixReferral),
-            false => (Scope::Handles, By::ServiceReferral),
-        };
-        let delegation = told.delegation(scope, turn.now);
-        let Some((delegation, seconds)) = delegation.filter(|_| !is_prefix_referral || speaks_for_ancestor) else {
-            search.said.wrong = true;
-            return self.pass_over(server);
-        };
-        if search.is_question() && self.asked.no_referral {
-            let code =
-                if is_prefix_referral { ResponseCode::HANDLE_NOT_FOUND } else { ResponseCode::SERVER_NOT_RESPONSIBLE };
-            return Step::Done(Conclusion::Refused { code });
-        }
-        self.answered.push((server, search.name().into()));
-        match delegation {
-            Delegation::Sites(service) => {
-                if !self.hop() {
-                    return Step::Abandon(Why::ChainTooLong);
-                }
-                self.turn_to(Served { service, lifetime_seconds: Some(seconds) }, by, turn)
-            }
-            Delegation::Handles(handles) => self.wait_for(&handles, Some(seconds), by),
-        }
-    }
-
     /// Lets the search ask a service it was referred to.
-    fn turn_to(&mut self, served: Served, by: By, turn: &mut Turn<'_>) -> Step {
+    pub(super) fn turn_to(&mut self, served: Served, by: By, turn: &mut Turn<'_>) -> Step {
         let certified = self.asked.certified;
         let Some(search) = self.stack.last_mut() else { return Step::Wait };
         let parent = search.prefix_target().and_then(parent_prefix);
@@ -316,62 +206,12 @@ impl Plan {
     }
 
     /// Lets the search wait for the sites of one of these service handles.
-    fn wait_for(&mut self, handles: &[Box<[u8]>], lifetime_seconds: Option<u32>, by: By) -> Step {
+    pub(super) fn wait_for(&mut self, handles: &[Box<[u8]>], lifetime_seconds: Option<u32>, by: By) -> Step {
         if let Some(search) = self.stack.last_mut() {
             let handles = handles.iter().rev().cloned().collect();
             search.pending = Some(Pending { handles, lifetime_seconds, by });
         }
         Step::Next(Why::NoService)
-    }
-
-    /// The servers of the service are exhausted: another form of the handle, what was said so far, or another service.
-    fn exhausted(&mut self, why: Why) -> Step {
-        let Some(search) = self.stack.last_mut() else { return Step::Wait };
-        search.round = None;
-        let said = search.said;
-        if said.not_responsible && said.absent.is_none() && search.take_other_form() {
-            return Step::Ask;
-        }
-        if said.absent.is_some() {
-            return Step::Settle(Found { fact: Arc::new(Fact::Absent), lifetime_seconds: None, from: said.absent });
-        }
-        if said.invalid && search.is_question() {
-            return Step::Done(Conclusion::Refused { code: ResponseCode::INVALID_HANDLE });
-        }
-        if said.not_responsible {
-            return self.lame();
-        }
-        Step::Abandon(match (said.reason(), why) {
-            (Some(said), _) => said,
-            // What was found above leads to the servers that had just said so.
-            (None, Why::Loop) if self.stepped_up => Why::NotResponsible,
-            (None, why) => why,
-        })
-    }
-
-    /// The service says that the handle does not live there. When that it does was only remembered, it is forgotten, and what is above is
-    /// asked anew: once, so that two that disagree do not keep us running.
-    fn lame(&mut self) -> Step {
-        let Some(search) = self.stack.last_mut() else { return Step::Wait };
-        let by = search.origin.as_ref().map(|origin| origin.by);
-        let (prefix, scope) = match by {
-            Some(By::KnownPrefix) => (search.prefix().into(), Scope::Handles),
-            Some(By::KnownAncestor(at)) => {
-                (search.ancestors().nth(at).unwrap_or_default().into(), Scope::DerivedPrefixes)
-            }
-            _ => return Step::Abandon(Why::NotResponsible),
-        };
-        if self.stepped_up || !self.hop() {
-            return Step::Abandon(Why::NotResponsible);
-        }
-        self.stepped_up = true;
-        if let Some(search) = self.stack.last_mut() {
-            match by {
-                Some(By::KnownAncestor(at)) => search.doubted_ancestors = at + 1,
-                _ => search.doubts_knowledge = true,
-            }
-        }
-        Step::Forget(What::Lame { prefix, scope })
     }
 
     /// The record of the search is found: it is the answer, or says whom to ask for the search below.
@@ -434,10 +274,7 @@ impl Plan {
 
     /// What the search waited for cannot be had: tries the next service handle, or gives the search up as well.
     fn next(&mut self, why: Why) -> Step {
-        let Some(search) = self.stack.last_mut() else {
-            let (step, key) = self.blame.take().unwrap_or_else(|| (Purpose::Question, Box::default()));
-            return Step::Done(Conclusion::Unreachable { step, key, why });
-        };
+        let Some(search) = self.stack.last_mut() else { return self.unreachable(why) };
         let Some(handle) = search.pending.as_mut().and_then(|pending| pending.handles.pop()) else {
             self.stack.pop();
             return Step::Next(why);
@@ -454,6 +291,11 @@ impl Plan {
     /// Ends the question for want of something it may use no more of.
     pub(super) fn give_up(&mut self, why: Why) -> Step {
         self.blame();
+        self.unreachable(why)
+    }
+
+    /// The end, for want of the record that is to blame.
+    fn unreachable(&mut self, why: Why) -> Step {
         let (step, key) = self.blame.take().unwrap_or_else(|| (Purpose::Question, Box::default()));
         Step::Done(Conclusion::Unreachable { step, key, why })
     }
@@ -466,70 +308,8 @@ impl Plan {
     }
 
     /// Counts a referral, service handle or step up; `false` when there were too many.
-    fn hop(&mut self) -> bool {
+    pub(super) fn hop(&mut self) -> bool {
         self.hops = self.hops.saturating_add(1);
         self.hops <= self.limits.chain
-    }
-}
-
-/// A referral as it was told.
-#[derive(Clone, Copy)]
-struct Told<'a> {
-    code: ResponseCode,
-    handle: &'a [u8],
-    values: Values<'a>,
-}
-
-impl Told<'_> {
-    /// Whom it names: by its values or, without any that can be used, by the service handle in front of them.
-    fn delegation(&self, scope: Scope, now: Now) -> Option<(Delegation, u32)> {
-        let by_handle = || {
-            let handles = Delegation::Handles(Box::new([self.handle.into()]));
-            (!self.handle.is_empty() && self.values.is_empty()).then_some((handles, u32::MAX))
-        };
-        delegation(&self.values, scope, now).or_else(by_handle)
-    }
-}
-
-/// The answer is for this client alone.
-fn pass(message: &[u8], server: &Candidate) -> Step {
-    Step::Done(Conclusion::Passed { message: message.into(), from: server.ip })
-}
-
-/// Tells what the record found teaches, unless it was known: about itself and, being the record of a prefix, about whom to ask for the
-/// handles under it and the prefixes derived from it.
-fn learn(search: &Search, found: &Found, certified: bool, turn: &mut Turn<'_>) {
-    if found.from.is_none() {
-        return;
-    }
-    let lifetime_seconds = found.lifetime_seconds;
-    if search.wanted == Wanted::Whole {
-        let what = What::Fact { key: search.key.clone(), fact: Arc::clone(&found.fact) };
-        turn.actions.push(Action::Learn(Learned { what, certified, lifetime_seconds }));
-    }
-    let Some(prefix) = search.prefix_target() else { return };
-    match &*found.fact {
-        Fact::Absent => {
-            let what = What::AbsentPrefix { prefix: prefix.into() };
-            turn.actions.push(Action::Learn(Learned { what, certified, lifetime_seconds }));
-        }
-        Fact::NoValues => {}
-        Fact::Values(record) => {
-            let values = Values::from_wire(record.count, &record.wire).unwrap_or_default();
-            for scope in [Scope::Handles, Scope::DerivedPrefixes] {
-                if let Some((Delegation::Sites(service), seconds)) = delegation(&values, scope, turn.now) {
-                    let served = Served { service, lifetime_seconds: Some(seconds) };
-                    learn_service(prefix, scope, &served, certified, turn.actions);
-                }
-            }
-        }
-    }
-}
-
-/// Tells whom to ask, unless nobody can say for how long.
-fn learn_service(prefix: &[u8], scope: Scope, served: &Served, certified: bool, actions: &mut Vec<Action>) {
-    if served.lifetime_seconds.is_some() {
-        let what = What::Service { prefix: prefix.into(), scope, service: Arc::clone(&served.service) };
-        actions.push(Action::Learn(Learned { what, certified, lifetime_seconds: served.lifetime_seconds }));
     }
 }

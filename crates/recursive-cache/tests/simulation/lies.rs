@@ -22,6 +22,11 @@ pub fn wants_certification(request: &[u8]) -> bool {
     Request::parse(request).unwrap().message.header.flags.has(OpFlags::CERT)
 }
 
+/// Whether a request lets the server decide by an identity.
+fn passes_identity(request: &[u8]) -> bool {
+    Request::parse(request).unwrap().message.header.flags.has(OpFlags::IDENTITY_TOKEN)
+}
+
 /// Something that nobody can take for an answer, from a server that can sign: a broken server, or a broken path.
 pub fn nonsense(rng: &mut Prng, request: &[u8], mut honest: Vec<u8>, signer: Signer) -> Vec<u8> {
     let stranger = || vec![value(1, b"URL", b"another handle's")];
@@ -38,7 +43,10 @@ pub fn nonsense(rng: &mut Prng, request: &[u8], mut honest: Vec<u8>, signer: Sig
         3 => (0..rng.below(200)).map(|_| rng.next().to_le_bytes()[0]).collect(),
         4 => request.to_vec(),
         5 => {
-            let codes = [2, 3, 4, 5, 6, 7, 101, 202, 300, 301, 401, 402, 403, 500, 604, 902, 77_777];
+            let mut codes = vec![2, 3, 4, 5, 6, 7, 101, 202, 300, 301, 402, 500, 604, 902, 77_777];
+            if !passes_identity(request) {
+                codes.extend([400, 401, 403]);
+            }
             write(request, &Said::Code(ResponseCode(*rng.pick(&codes))), true, &signer)
         }
         6 => {

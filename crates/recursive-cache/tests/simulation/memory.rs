@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use waymark_recursive_cache::knowledge::{Fact, Knowledge, Learned, Now, Scope, Service, What};
 
+/// A prefix and what of it.
+type Place = (Box<[u8]>, Scope);
+
 /// Something, until when it may be used, and whether it was certified.
 type Kept<T> = (T, Duration, bool);
 
 #[derive(Default, Debug)]
 pub struct Memory {
     facts: HashMap<Box<[u8]>, Kept<Arc<Fact>>>,
-    services: HashMap<(Box<[u8]>, Scope), Kept<Arc<Service>>>,
+    services: HashMap<Place, Kept<Arc<Service>>>,
     absent_prefixes: HashMap<Box<[u8]>, Kept<()>>,
 }
 

@@ -224,15 +224,10 @@ fn check(network: &Network, asked: &Asked, outcome: &Outcome, at: &str) {
             assert_eq!(*certified, asked.certified, "{at}");
         }
         (Conclusion::AbsentPrefix { .. }, Truth::AbsentPrefix) => {}
-        (Conclusion::Refused { .. }, _) if asked.no_referral => {}
-        (Conclusion::Passed { message, from }, truth) => {
+        (Conclusion::Refused { code: ResponseCode(100 | 301) }, _) if asked.no_referral => {}
+        (Conclusion::Passed { message, from }, _) => {
             let honest = honest_answer(network, asked, *from, message);
-            let is_absent = matches!(truth, Truth::Fact(Fact::Absent));
-            assert_eq!(
-                Message::parse(message).unwrap().body,
-                Message::parse(&honest).unwrap().body,
-                "{at} {is_absent}"
-            );
+            assert!(Message::parse(message).unwrap().body == Message::parse(&honest).unwrap().body, "{at}");
         }
         (conclusion, _) => panic!("{at}: {conclusion:?}"),
     }
@@ -281,7 +276,7 @@ fn setting(name: &str, default: u64) -> u64 {
 #[test]
 fn no_question_hangs_and_none_is_answered_with_what_is_not_so() {
     let first = setting("WAYMARK_SIMULATION_FIRST", 0);
-    let seeds = setting("WAYMARK_SIMULATION_SEEDS", 3_000);
+    let seeds = setting("WAYMARK_SIMULATION_SEEDS", 2_000);
     let (mut answered, mut unreachable) = (0_u64, 0_u64);
     for seed in first..first + seeds {
         let mut rng = Prng::new(seed);
@@ -320,5 +315,4 @@ fn no_question_hangs_and_none_is_answered_with_what_is_not_so() {
     }
     // Neither all nor none: the faults bite, and they do not bite everything.
     assert!(answered > seeds && unreachable > seeds / 4, "{answered} answered, {unreachable} not");
-    let _ = ResponseCode::SUCCESS;
 }

@@ -143,13 +143,18 @@ impl World {
         self.put(parent, &prefix_key(prefix), values);
     }
 
-    /// The service and the site a server belongs to.
-    pub fn place(&self, server: IpAddr) -> (ServiceId, usize) {
+    /// The service and the site a server belongs to; `None` for addresses where no server is.
+    pub fn find(&self, server: IpAddr) -> Option<(ServiceId, usize)> {
         let sites = self.services.iter().enumerate().flat_map(|(service, authority)| {
             authority.sites.iter().enumerate().map(move |(site, servers)| (service, site, servers))
         });
         let mut found = sites.filter(|(_, _, servers)| servers.contains(&server));
-        found.next().map(|(service, site, _)| (service, site)).unwrap()
+        found.next().map(|(service, site, _)| (service, site))
+    }
+
+    /// The service and the site a server belongs to.
+    pub fn place(&self, server: IpAddr) -> (ServiceId, usize) {
+        self.find(server).unwrap()
     }
 
     /// HS_SITE data of a site that takes questions over HTTP alone.
