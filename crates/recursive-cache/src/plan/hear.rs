@@ -148,7 +148,7 @@ impl Plan {
     }
 
     /// The service says that the handle does not live there. When that it does was only remembered, it is forgotten, and what is above is
-    /// asked anew: once, so that two that disagree do not keep us running.
+    /// asked anew: once, so that services that disagree do not keep us running. The next question goes on from what was forgotten.
     fn lame(&mut self) -> Step {
         let Some(search) = self.stack.last_mut() else { return Step::Wait };
         let by = search.origin.as_ref().map(|origin| origin.by);
@@ -159,17 +159,13 @@ impl Plan {
             }
             _ => return Step::Abandon(Why::NotResponsible),
         };
-        if self.stepped_up || !self.hop() {
-            return Step::Abandon(Why::NotResponsible);
+        match by {
+            Some(By::KnownAncestor(at)) => search.doubted_ancestors = at.saturating_add(1),
+            _ => search.doubts_knowledge = true,
         }
-        self.stepped_up = true;
-        if let Some(search) = self.stack.last_mut() {
-            match by {
-                Some(By::KnownAncestor(at)) => search.doubted_ancestors = at + 1,
-                _ => search.doubts_knowledge = true,
-            }
-        }
-        Step::Forget(What::Lame { prefix, scope })
+        let is_first = !std::mem::replace(&mut self.stepped_up, true);
+        let asks_anew = is_first && self.hop();
+        Step::Forget { what: What::Lame { prefix, scope }, asks_anew }
     }
 }
 

@@ -119,9 +119,9 @@ pub(super) enum By {
     Roots,
     /// Knowledge of the service for prefixes derived from this ancestor, counted from the nearest.
     KnownAncestor(usize),
-    /// Knowledge of the service for handles under the prefix.
+    /// Knowledge of the service for handles under the prefix, or of a record that led to it.
     KnownPrefix,
-    /// The prefix record, read for this question.
+    /// The prefix record, and the service handle in it if there is one, both read for this question.
     PrefixRecord,
     /// A referral for prefixes derived from an ancestor (303).
     PrefixReferral,
@@ -218,7 +218,6 @@ impl Search {
         self.round = None;
         self.pending = None;
         self.form = Form::First;
-        self.wanted = Wanted::Whole;
         self.said = Said::default();
     }
 

@@ -38,8 +38,8 @@ pub(super) enum Step {
     Abandon(Why),
     /// What the search waited for cannot be had: the next service handle, or none.
     Next(Why),
-    /// A service that was known is not responsible any more: find out anew whom to ask.
-    Forget(What),
+    /// A service that was known is not responsible any more: find out anew whom to ask, or give the search up.
+    Forget { what: What, asks_anew: bool },
     /// Nothing until the next event.
     Wait,
     /// The end.
@@ -75,10 +75,10 @@ impl Plan {
                 Step::Serve(served) => self.serve(served, turn),
                 Step::Abandon(why) => self.abandon(why),
                 Step::Next(why) => self.next(why),
-                Step::Forget(what) => {
+                Step::Forget { what, asks_anew } => {
                     let certified = self.asked.certified;
                     turn.actions.push(Action::Learn(Learned { what, certified, lifetime_seconds: None }));
-                    Step::Locate
+                    if asks_anew { Step::Locate } else { Step::Abandon(Why::NotResponsible) }
                 }
                 Step::Wait => return,
                 Step::Done(conclusion) => {
@@ -251,7 +251,8 @@ impl Plan {
         self.stack.pop();
         let Some(search) = self.stack.last_mut() else { return Step::Wait };
         let Some(pending) = search.pending.take() else {
-            search.turn_to(served.service, By::PrefixRecord);
+            let is_known = served.lifetime_seconds.is_none();
+            search.turn_to(served.service, if is_known { By::KnownPrefix } else { By::PrefixRecord });
             return Step::Ask;
         };
         let both = served.lifetime_seconds.zip(pending.lifetime_seconds);
@@ -279,11 +280,15 @@ impl Plan {
             self.stack.pop();
             return Step::Next(why);
         };
+        let doubts = search.doubts_knowledge;
         if !self.hop() {
             return Step::Abandon(Why::ChainTooLong);
         }
         match Search::new(&handle, Purpose::ServiceHandle) {
-            Ok(search) => self.descend(search),
+            Ok(mut search) => {
+                search.doubts_knowledge = doubts;
+                self.descend(search)
+            }
             Err(_) => Step::Next(why),
         }
     }

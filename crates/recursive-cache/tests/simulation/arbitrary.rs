@@ -192,7 +192,9 @@ fn check(learned: &Learned) {
             assert!(service.sites.iter().all(|site| !Site::parse(site).unwrap().servers.is_empty()));
             assert!(learned.lifetime_seconds.is_some());
         }
-        What::AbsentPrefix { prefix } | What::Lame { prefix, .. } => assert!(!prefix.is_empty()),
+        What::AbsentPrefix { prefix } | What::Lame { prefix, .. } => {
+            assert!(!prefix.is_empty() && !prefix.contains(&b'/'));
+        }
     }
 }
 

@@ -132,13 +132,18 @@ fn a_server_that_cannot_answer_is_passed_over() {
 #[test]
 fn what_does_not_answer_is_passed_over() {
     type Spoil = fn(&[u8], Vec<u8>) -> Vec<u8>;
-    let spoilt: [Spoil; 9] = [
+    let spoilt: [Spoil; 10] = [
         |request, _| say(request, &Said::Values(b"88.1/b".to_vec(), url("b"))).unwrap(),
         |request, _| say(request, &Said::Values(b"88.1/A".to_vec(), url("b"))).unwrap(),
         |request, _| request.to_vec(),
         |_, mut honest| {
             honest[20..24].copy_from_slice(&2_u32.to_be_bytes());
             honest
+        },
+        |request, _| {
+            let mut absent = say(request, &Said::Code(ResponseCode::HANDLE_NOT_FOUND)).unwrap();
+            absent[20..24].copy_from_slice(&2_u32.to_be_bytes());
+            absent
         },
         |_, honest| honest[..honest.len() - 5].to_vec(),
         |_, _| Vec::new(),
@@ -217,6 +222,49 @@ fn a_known_ancestor_that_is_not_responsible_any_more_is_forgotten() {
     let scope = waymark_recursive_cache::knowledge::Scope::DerivedPrefixes;
     assert_eq!(scene.learned[0].what, What::Lame { prefix: Box::from(&b"88"[..]), scope });
     assert_eq!(scene.handles_sent(), ["0.NA/88.2", "88.2", "0.NA/88.2", "88.2/a"]);
+}
+
+/// The same when it is only the prefix record that is remembered, or the record of the service handle in it.
+#[test]
+fn a_known_record_that_leads_to_the_wrong_service_is_read_anew() {
+    let (mut scene, node) = two_levels();
+    scene.ask("88.1");
+    scene.memory.forget_services();
+    let heir = scene.world.add(&[1]);
+    scene.world.services[node].homed.clear();
+    scene.world.services[ROOTS].records.clear();
+    scene.world.delegate(ROOTS, b"88.1", heir);
+    scene.world.put(heir, b"88.1/b", url("b"));
+    assert_eq!(*found(&scene.ask("88.1/b")), fact_of(&url("b")));
+    assert_eq!(scene.handles_sent(), ["88.1/b", "88.1/b", "0.NA/88.1", "88.1/b"]);
+
+    let (mut scene, home, node) = super::walk::by_service_handle();
+    scene.ask("88.1/a");
+    scene.memory.forget_services();
+    let heir = scene.world.add(&[1]);
+    scene.world.services[node].homed.clear();
+    scene.world.services[heir].homed.insert(b"88.1".to_vec());
+    scene.world.put(heir, b"88.1/b", url("b"));
+    let sites = scene.world.site_values(heir, waymark_wire::types::HS_SITE, 1);
+    scene.world.services[home].records.insert(b"5/s".to_vec(), sites);
+    assert_eq!(*found(&scene.ask("88.1/b")), fact_of(&url("b")));
+    assert_eq!(scene.handles_sent(), ["88.1/b", "0.NA/88.1", "0.NA/5", "5/s", "88.1/b"]);
+}
+
+/// Once: when the service above is not responsible any more either, the question ends, and the next one goes on from there.
+#[test]
+fn only_one_step_up_is_taken() {
+    let (mut scene, middle, node) = super::three_levels();
+    scene.ask("88.1/a");
+    let heir = scene.world.add(&[1]);
+    scene.world.services[node].homed.clear();
+    scene.world.services[middle].derived.clear();
+    scene.world.services[ROOTS].records.clear();
+    scene.world.delegate(ROOTS, b"88.1", heir);
+    scene.world.put(heir, b"88.1/b", url("b"));
+    assert_eq!(why(&scene.ask("88.1/b")), Why::NotResponsible);
+    assert_eq!(scene.handles_sent(), ["88.1/b", "0.NA/88.1", "88.1"]);
+    assert_eq!(*found(&scene.ask("88.1/b")), fact_of(&url("b")));
 }
 
 /// A service that this very question found is not lame but wrong: its 301 is the end, and nothing is forgotten.

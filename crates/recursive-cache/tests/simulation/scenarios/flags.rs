@@ -40,6 +40,13 @@ fn authority_is_asked_of_primaries_alone() {
     }
     assert_eq!(why(&scene.resolve(authority())), Why::NoAnswer);
     assert_eq!(scene.sent.len(), 2, "the second site is no primary");
+    // The way there is asked of any site.
+    scene.memory = crate::memory::Memory::default();
+    scene.behaviours.clear();
+    let primary = scene.server(ROOTS, 0, 0);
+    scene.behaviours.insert(primary, Box::new(|_, _| None));
+    found(&scene.resolve(authority()));
+    scene.behaviours.clear();
     let secondary = scene.world.sites(node)[1].clone();
     scene.world.put(ROOTS, b"0.NA/88.6", vec![crate::world::value(1, HS_SITE, &secondary)]);
     assert_eq!(why(&scene.resolve(Asked { authority: true, ..asked("88.6/a") })), Why::NoPrimary);

@@ -1,6 +1,6 @@
 //! Whom to believe what.
 
-use waymark_recursive_cache::knowledge::Scope;
+use waymark_recursive_cache::knowledge::{Fact, Scope};
 use waymark_recursive_cache::plan::Why;
 use waymark_wire::types::{HS_SITE, HS_SITE_PREFIX};
 use waymark_wire::{Permissions, ResponseCode, ValueBuf};
@@ -90,11 +90,26 @@ fn a_referral_without_values_of_its_kind_is_no_answer() {
     ] {
         let (mut scene, _) = two_levels();
         for server in scene.world.services[ROOTS].sites.concat() {
-            let said = Said::Referral(code, Vec::new(), values.clone());
+            let handle = if values.is_empty() { &b""[..] } else { b"5/s" };
+            let said = Said::Referral(code, handle.to_vec(), values.clone());
             scene.behaviours.insert(server, Box::new(move |request, _| say(request, &said)));
         }
         assert_eq!(why(&scene.ask("88.1/a")), Why::WrongAnswer);
+        assert_eq!(scene.sent.len(), 2, "a handle in front of values that cannot be used is not followed");
     }
+}
+
+/// Keys of services are prefixes that handles can have: `0.NA/0.NA/88` is a record at the roots like any other, not that of a prefix `0.NA/88`.
+#[test]
+fn the_record_of_no_prefix_teaches_no_service() {
+    let (mut scene, node) = two_levels();
+    let sites = scene.world.site_values(node, HS_SITE, 1);
+    scene.world.put(ROOTS, b"0.NA/0.NA/88", sites.clone());
+    assert_eq!(*found(&scene.ask("0.NA/0.NA/88")), fact_of(&sites));
+    assert_eq!(learned_services(&scene), []);
+    assert_eq!(*found(&scene.ask("0.NA/0.NA/89")), Fact::Absent);
+    assert_eq!(scene.handles_sent(), ["0.NA/0.NA/89"]);
+    assert_eq!(scene.learned.len(), 1);
 }
 
 /// A handle in front of the values of a referral does not make other handles' services: what counts are the values, for the handle asked.

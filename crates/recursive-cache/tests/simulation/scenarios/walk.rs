@@ -101,6 +101,19 @@ fn what_the_first_form_was_told_stands_when_the_other_tells_nothing() {
     assert_eq!(scene.handles_sent(), ["0.NA/88.2", "88.2", "88.2"]);
 }
 
+/// What one service said is not what the one it refers to says: absent in one form, referred in the other, and no answer there.
+#[test]
+fn what_was_said_before_a_referral_does_not_stand() {
+    let (mut scene, middle, _) = three_levels();
+    scene.all_do(ROOTS, |request, honest| {
+        let is_full = request.windows(5).any(|bytes| bytes == b"0.NA/");
+        if is_full { say(request, &Said::Code(ResponseCode::HANDLE_NOT_FOUND)) } else { Some(honest) }
+    });
+    scene.all_do(middle, |_, _| None);
+    assert_eq!(why(&scene.ask("88.1/a")), Why::NoAnswer);
+    assert_eq!(scene.handles_sent(), ["0.NA/88.1", "88.1", "0.NA/88.1"]);
+}
+
 /// "Prefix referral: resolution on an absent prefix record whose nearest existing ancestor has public HS_SITE.PREFIX values -> rc 303 with an
 /// empty handle and those values." What follows from it is remembered for the parent of the prefix asked.
 #[test]
@@ -145,7 +158,7 @@ fn a_prefix_record_teaches_both_of_its_services() {
 }
 
 /// Roots; a home of service handles under 5; and a service for 88.1 that is named by the handle 5/s.
-fn by_service_handle() -> (Scene, usize, usize) {
+pub(super) fn by_service_handle() -> (Scene, usize, usize) {
     let mut world = World::new(&[1]);
     let (home, node) = (world.add(&[1]), world.add(&[1]));
     world.delegate(ROOTS, b"5", home);
@@ -164,6 +177,19 @@ fn a_service_handle_is_resolved_for_its_sites() {
     assert_eq!(scene.handles_sent(), ["0.NA/88.1", "0.NA/5", "5/s", "88.1/a"]);
     let expected = [("5".into(), Scope::Handles), ("88.1".into(), Scope::Handles)];
     assert_eq!(learned_services(&scene), expected);
+}
+
+/// Nobody can say for how long what was known may still be used, so what follows from it is not learned.
+#[test]
+fn a_service_that_follows_from_what_was_known_is_not_learned() {
+    let (mut scene, _, _) = by_service_handle();
+    scene.ask("5/s");
+    assert_eq!(*found(&scene.ask("88.1/a")), fact_of(&url("a")));
+    assert_eq!(learned_services(&scene), []);
+    let (mut scene, _, _) = by_service_handle();
+    scene.ask("88.1");
+    assert_eq!(*found(&scene.ask("88.1/a")), fact_of(&url("a")));
+    assert_eq!(learned_services(&scene), [("5".into(), Scope::Handles)]);
 }
 
 /// The service lives no longer than the shorter of the two records it comes from.
