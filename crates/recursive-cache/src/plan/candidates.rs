@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use waymark_wire::crypto::limits::PUBLIC_KEY_BYTES;
 use waymark_wire::types::{Interface, InterfaceKind, InterfaceProtocol, Site, SiteFlags};
 
 use crate::config::SITES;
@@ -18,7 +19,7 @@ pub struct Candidate {
     pub tcp: Option<u16>,
     /// Port that takes queries over QUIC.
     pub quic: Option<QuicDoor>,
-    /// Public key its certified answers are verified with, as encoded in its site; may be empty.
+    /// Public key its certified answers are verified with, as encoded in its site; empty when it has none that could be one.
     pub public_key: Box<[u8]>,
 }
 
@@ -31,11 +32,19 @@ pub struct QuicDoor {
     pub fingerprint: Option<Box<str>>,
 }
 
+/// What tells servers apart: where they are. Keys may differ from site to site and be large.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Place {
+    ip: IpAddr,
+    udp: Option<u16>,
+    tcp: Option<u16>,
+    quic: Option<u16>,
+}
+
 impl Candidate {
-    /// Whether both are the same server, so that one of them need not be asked what the other was asked.
-    pub(super) fn is_same_server(&self, other: &Self) -> bool {
-        let quic = |candidate: &Self| candidate.quic.as_ref().map(|door| door.port);
-        (self.ip, self.udp, self.tcp, quic(self)) == (other.ip, other.udp, other.tcp, quic(other))
+    /// Where it is. Whoever is in the same place need not be asked the same again.
+    pub(super) fn place(&self) -> Place {
+        Place { ip: self.ip, udp: self.udp, tcp: self.tcp, quic: self.quic.as_ref().map(|door| door.port) }
     }
 }
 
@@ -53,7 +62,7 @@ pub(super) fn candidates(service: &Service, handle: &[u8], need: Need) -> Vec<Ca
     let mut found: Vec<Candidate> = Vec::new();
     for data in service.sites.iter().take(SITES) {
         let Some(candidate) = Site::parse(data).ok().and_then(|site| of_site(&site, handle, need)) else { continue };
-        if !found.iter().any(|other| other.is_same_server(&candidate)) {
+        if !found.iter().any(|other| other.place() == candidate.place()) {
             found.push(candidate);
         }
     }
@@ -69,7 +78,8 @@ fn of_site(site: &Site<'_>, handle: &[u8], need: Need) -> Option<Candidate> {
         return None;
     }
     let server = site.server_for(handle)?;
-    if need.key && server.public_key.is_empty() {
+    let public_key = if server.public_key.len() <= PUBLIC_KEY_BYTES { server.public_key } else { &[] };
+    if need.key && public_key.is_empty() {
         return None;
     }
     let ip = server.address.ip();
@@ -82,7 +92,7 @@ fn of_site(site: &Site<'_>, handle: &[u8], need: Need) -> Option<Candidate> {
     if udp.is_none() && tcp.is_none() && quic.is_none() {
         return None;
     }
-    Some(Candidate { ip, udp, tcp, quic, public_key: server.public_key.into() })
+    Some(Candidate { ip, udp, tcp, quic, public_key: public_key.into() })
 }
 
 /// The port of an interface, if it is one.
@@ -169,9 +179,11 @@ mod tests {
     fn only_primaries_and_only_keys_when_needed() {
         let primary = SiteBuf { flags: SiteFlags::PRIMARY, ..one(usual(1)) };
         let keyless = one(ServerBuf { public_key: Vec::new(), ..usual(3) });
-        let service = service(&[one(usual(2)), primary, keyless]);
+        let too_long = one(ServerBuf { public_key: vec![1; PUBLIC_KEY_BYTES + 1], ..usual(4) });
+        let service = service(&[one(usual(2)), primary, keyless, too_long]);
         let with = |need| last_bytes(&candidates(&service, b"1/a", need));
-        assert_eq!(with(ANY), [2, 1, 3]);
+        assert_eq!(with(ANY), [2, 1, 3, 4]);
+        assert!(candidates(&service, b"1/a", ANY)[3].public_key.is_empty());
         assert_eq!(with(Need { primary: true, key: false }), [1]);
         assert_eq!(with(Need { primary: false, key: true }), [2, 1]);
     }

@@ -22,7 +22,8 @@ impl Plan {
     pub(super) fn answer(&mut self, query: QueryId, candidate: usize, message: &[u8], turn: &mut Turn<'_>) -> Step {
         let Some(search) = self.stack.last_mut() else { return Step::Wait };
         let Some(round) = search.round.as_ref().filter(|round| round.query == query) else { return Step::Wait };
-        let Some(server) = round.candidates.get(candidate).cloned() else { return Step::Wait };
+        let candidates = Arc::clone(&round.candidates);
+        let Some(server) = candidates.get(candidate) else { return Step::Wait };
         let certified = round.request.as_deref();
         let certified = certified.map(|request| Certified { public_key: &server.public_key, request });
         let reading = read(message, Expected { name: search.name(), certified }, turn.now);
@@ -30,10 +31,10 @@ impl Plan {
         match reading {
             Reading::Values(values) => return self.values(values, message, server, turn),
             Reading::NoValues if search.is_question() && search.wanted == Wanted::Filtered => {
-                return pass(message, &server);
+                return pass(message, server);
             }
             Reading::NoValues | Reading::Absent | Reading::Invalid | Reading::Denied if passes => {
-                return pass(message, &server);
+                return pass(message, server);
             }
             Reading::NoValues => {
                 return Step::Settle(Found {
@@ -53,7 +54,7 @@ impl Plan {
                 return self.referral(Told { code, handle, values }, server, turn);
             }
             Reading::NotResponsible => search.said.not_responsible = true,
-            Reading::Denied | Reading::Unable(_) => search.said.unable = true,
+            Reading::Denied | Reading::Unable => search.said.unable = true,
             Reading::Wrong => search.said.wrong = true,
             Reading::Uncertified => search.said.uncertified = true,
         }
@@ -61,21 +62,21 @@ impl Plan {
     }
 
     /// Asks the others: this server's answer was no use.
-    fn pass_over(&mut self, server: Candidate) -> Step {
+    fn pass_over(&mut self, server: &Candidate) -> Step {
         if let Some(search) = self.stack.last() {
-            self.answered.push((server, search.name().into()));
+            self.answered.push((server.place(), search.name().into()));
         }
         Step::Ask
     }
 
     /// The values of the record, or as much of them as was asked for.
-    fn values(&mut self, values: Values<'_>, message: &[u8], server: Candidate, turn: &Turn<'_>) -> Step {
+    fn values(&mut self, values: Values<'_>, message: &[u8], server: &Candidate, turn: &Turn<'_>) -> Step {
         let Some(search) = self.stack.last_mut() else { return Step::Wait };
         let (is_question, is_whole) = (search.is_question(), search.wanted == Wanted::Whole);
         let has_identity = is_question && self.asked.identity.is_some();
         let has_filter = !is_question || !self.asked.indexes.is_empty() || !self.asked.types.is_empty();
         match check(&values, &self.limits) {
-            Ok(()) if has_identity || (is_question && !is_whole) => return pass(message, &server),
+            Ok(()) if has_identity || (is_question && !is_whole) => return pass(message, server),
             Ok(()) => {
                 let (fact, lifetime_seconds) = fact(&values, turn.now);
                 return Step::Settle(Found { fact: Arc::new(fact), lifetime_seconds, from: Some(server.ip) });
@@ -91,7 +92,7 @@ impl Plan {
     }
 
     /// A referral: 303 speaks for the prefixes derived from an ancestor of the prefix asked, 302 for the handle asked alone.
-    fn referral(&mut self, told: Told<'_>, server: Candidate, turn: &mut Turn<'_>) -> Step {
+    fn referral(&mut self, told: Told<'_>, server: &Candidate, turn: &mut Turn<'_>) -> Step {
         let Some(search) = self.stack.last_mut() else { return Step::Wait };
         let is_prefix_referral = told.code == ResponseCode::PREFIX_REFERRAL;
         let speaks_for_ancestor = search.ancestors().next().is_some()
@@ -110,7 +111,7 @@ impl Plan {
                 if is_prefix_referral { ResponseCode::HANDLE_NOT_FOUND } else { ResponseCode::SERVER_NOT_RESPONSIBLE };
             return Step::Done(Conclusion::Refused { code });
         }
-        self.answered.push((server, search.name().into()));
+        self.answered.push((server.place(), search.name().into()));
         match delegation {
             Delegation::Sites(service) => {
                 if !self.hop() {

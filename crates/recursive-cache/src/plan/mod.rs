@@ -44,6 +44,7 @@ use waymark_wire::ResponseCode;
 pub use candidates::{Candidate, QuicDoor};
 pub use search::Purpose;
 
+use candidates::Place;
 use search::Search;
 use walk::{Step, Turn};
 
@@ -209,7 +210,7 @@ pub struct Plan {
     state: State,
     stack: Vec<Search>,
     /// Servers that gave an answer that was no use, and what they were asked: none is asked the same again.
-    answered: Vec<(Candidate, Box<[u8]>)>,
+    answered: Vec<(Place, Box<[u8]>)>,
     queries: u16,
     /// Referrals and service handles followed, and steps back up.
     hops: u16,

@@ -55,7 +55,7 @@ pub(super) enum Reading<'a> {
     /// Codes with which a server refuses an identity: 400, 401, 403 to 406. Without one they make no sense.
     Denied,
     /// Any other code: the server cannot answer now, or not to us.
-    Unable(ResponseCode),
+    Unable,
     /// Not an answer to what was asked.
     Wrong,
     /// Not certified by the server asked.
@@ -84,7 +84,7 @@ pub(super) fn read<'a>(message: &'a [u8], expected: Expected<'_>, now: Now) -> R
         (ResponseCode::INVALID_HANDLE, _) => Reading::Invalid,
         (ResponseCode::SERVER_NOT_RESPONSIBLE, _) => Reading::NotResponsible,
         (ResponseCode(400 | 401 | 403..=406), _) => Reading::Denied,
-        (code, _) => Reading::Unable(code),
+        _ => Reading::Unable,
     }
 }
 

@@ -175,7 +175,7 @@ impl Plan {
             true => Why::NoServer,
         };
         let has_answered = |candidate: &Candidate| {
-            answered.iter().any(|(other, name)| other.is_same_server(candidate) && **name == *search.name())
+            answered.iter().any(|(place, name)| *place == candidate.place() && **name == *search.name())
         };
         found.retain(|candidate| !has_answered(candidate));
         if found.is_empty() {

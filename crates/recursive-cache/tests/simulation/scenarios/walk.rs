@@ -222,7 +222,7 @@ fn the_next_service_handle_is_tried() {
 #[test]
 fn prefix_referrals_may_name_a_service_handle() {
     for by_value in [true, false] {
-        let (mut scene, home, node) = by_service_handle();
+        let (mut scene, _, node) = by_service_handle();
         scene.world.services[node].derived.insert(b"88".to_vec());
         let site = scene.world.site_values(node, HS_SITE, 1);
         scene.world.put(node, &prefix_key(b"88.3"), site);
@@ -239,7 +239,6 @@ fn prefix_referrals_may_name_a_service_handle() {
         assert_eq!(*found(&scene.ask("88.3/a")), fact_of(&url("c")), "{by_value}");
         assert_eq!(scene.handles_sent(), ["0.NA/88.3", "0.NA/5", "5/s", "0.NA/88.3", "88.3/a"]);
         assert!(learned_services(&scene).contains(&("88".into(), Scope::DerivedPrefixes)));
-        let _ = home;
     }
 }
 
