@@ -14,3 +14,4 @@ pub mod moment;
 pub mod operated;
 pub mod process;
 pub mod records;
+pub mod topology;
