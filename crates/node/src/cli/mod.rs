@@ -357,6 +357,8 @@ pub(crate) struct PrefixChange {
 pub(crate) struct Demo {
     #[arg(long)]
     pub(crate) once: bool,
+    #[arg(long)]
+    pub(crate) topology: bool,
     #[arg(long, value_name = "DIR", default_value = "waymark-data/demo")]
     pub(crate) data: PathBuf,
 }

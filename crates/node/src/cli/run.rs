@@ -18,8 +18,12 @@ use crate::{
     texts::Texts,
 };
 
-/// Runs `waymark` with these arguments, the program's name first.
+/// Runs `waymark` with these arguments, the program's name first; called as `waymarkd` it is the daemon.
 pub fn tool(arguments: Vec<OsString>) -> ExitCode {
+    let called = arguments.first().and_then(|name| std::path::Path::new(name).file_name());
+    if called.is_some_and(|name| name == "waymarkd") {
+        return daemon(arguments);
+    }
     let texts = Texts::new(language_of(&arguments));
     let tool: Tool = match parse(&arguments, &texts, "help") {
         Ok(tool) => tool,

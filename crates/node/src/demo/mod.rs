@@ -26,6 +26,7 @@ mod packages;
 mod questions;
 mod registering;
 pub(crate) mod samples;
+mod topology;
 
 use questions::{Outcome, Question};
 
@@ -50,6 +51,9 @@ struct Row {
 
 /// Runs the demo.
 pub(crate) async fn run(arguments: &Demo, texts: &Texts, shown: Shown) -> Result<Exit, Problem> {
+    if arguments.topology {
+        return topology::run(arguments, texts, shown).await;
+    }
     make_folder(&arguments.data)?;
     let config = configuration(&arguments.data);
     let samples = samples::all().map_err(|cause| Problem::new("demo-samples", Exit::Failed).with("cause", cause))?;

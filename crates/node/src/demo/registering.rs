@@ -106,12 +106,17 @@ pub(super) fn prefix_of(handle: &str) -> &str {
     handle.split_once('/').map_or(handle, |(prefix, _)| prefix)
 }
 
-fn url(listening: &Listening) -> Result<GrpcUrl, Problem> {
+pub(super) fn url(listening: &Listening) -> Result<GrpcUrl, Problem> {
     let address = listening.grpc.first().ok_or_else(|| failed(&"the node has no gRPC door"))?;
     format!("grpcs://{address}").parse().map_err(|cause| failed(&cause))
 }
 
-fn connect(listening: &Listening, url: &GrpcUrl, token: String, texts: &Texts) -> Result<Registrar, Problem> {
+pub(super) fn connect(
+    listening: &Listening,
+    url: &GrpcUrl,
+    token: String,
+    texts: &Texts,
+) -> Result<Registrar, Problem> {
     let pin = parse_pin(&listening.registration_fingerprint)?;
     let mut endpoint = Endpoint::new(url.clone());
     endpoint.trust = Some(ServerTrust::Pin(pin));
@@ -310,7 +315,7 @@ pub(super) fn say(texts: &Texts, code: &str, values: &[(&str, String)]) {
     terminal::line(texts.text(code, &values));
 }
 
-fn read(path: &Path) -> Result<String, Problem> {
+pub(super) fn read(path: &Path) -> Result<String, Problem> {
     let text = std::fs::read_to_string(path).map_err(|cause| {
         Problem::new("file-unreadable", Exit::Failed).with("path", path.display()).with("cause", cause)
     })?;

@@ -164,7 +164,6 @@ pub(crate) async fn trace(arguments: &TraceName, texts: &Texts, shown: Shown) ->
         certified: arguments.certified,
     };
     let traced = registrar.trace_name(&request).await.map_err(|error| answer::problem(&error, arguments.json))?;
-    let is_found = matches!(traced.outcome.as_str(), "KNOWN" | "FOUND");
     if arguments.json {
         terminal::line(json!({
             "handle": arguments.handle,
@@ -175,20 +174,34 @@ pub(crate) async fn trace(arguments: &TraceName, texts: &Texts, shown: Shown) ->
             "hops": traced.hops.iter().map(hop_json).collect::<Vec<_>>(),
         }));
     } else {
-        for (number, hop) in (1..).zip(&traced.hops) {
-            terminal::line(format_args!("{number:>3}  {}", line(hop, texts)));
-        }
-        let tone = if is_found { Tone::Good } else { Tone::Bad };
-        let outcome = format!("{} {}", traced.outcome, traced.detail);
-        let outcome = toned(outcome.trim_end(), tone, shown.colours);
-        let values = [("values", traced.values.to_string().into()), ("took", milliseconds(traced.took_us).into())];
-        terminal::line(format_args!("{outcome}  {}", texts.text("trace-ended", &values)));
+        print_trace(&traced, texts, shown);
     }
     Ok(match traced.outcome.as_str() {
-        _ if is_found => Exit::Done,
+        "KNOWN" | "FOUND" => Exit::Done,
         "ABSENT" | "ABSENT_PREFIX" | "NO_VALUES" => Exit::Absent,
         _ => Exit::Refused,
     })
+}
+
+/// Prints each step, and what came of all.
+pub(crate) fn print_trace(traced: &v1::TraceNameResponse, texts: &Texts, shown: Shown) {
+    for (number, hop) in (1..).zip(&traced.hops) {
+        terminal::line(format_args!("{number:>3}  {}", line(hop, texts)));
+    }
+    let is_found = matches!(traced.outcome.as_str(), "KNOWN" | "FOUND");
+    let tone = if is_found { Tone::Good } else { Tone::Bad };
+    let outcome = format!("{} {}", traced.outcome, traced.detail);
+    let outcome = toned(outcome.trim_end(), tone, shown.colours);
+    let values = [("values", traced.values.to_string().into()), ("took", milliseconds(traced.took_us).into())];
+    terminal::line(format_args!("{outcome}  {}", texts.text("trace-ended", &values)));
+}
+
+/// The server that answered in a step.
+pub(crate) fn server_of(hop: &v1::Hop) -> Option<String> {
+    match &hop.step {
+        Some(Step::Answered(answered)) => Some(answered.server.clone()),
+        _ => None,
+    }
 }
 
 /// One step in one line: what it was about, and what came of it.

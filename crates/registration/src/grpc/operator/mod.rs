@@ -7,5 +7,5 @@ pub(super) mod cases;
 pub(super) mod enterprises;
 pub(super) mod own_record;
 pub(crate) mod prefixes;
-mod sealing;
 pub(super) mod recursion;
+mod sealing;
