@@ -41,6 +41,20 @@ fn row(output: &str, transport: &str) -> Vec<usize> {
 }
 
 #[test]
+fn a_scan_crosses_five_nodes_and_survives_four_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("topology");
+    let ended = run(demo(&data, &["--topology", "--once"])).expect(0);
+    assert_eq!(ended.out.matches('✓').count(), 4, "{}", ended.out);
+    assert!(!ended.out.contains('✗'), "{}", ended.out);
+    assert_eq!(ended.out.matches("FOUND").count(), 2, "{}", ended.out);
+    // No process is left behind: nothing holds the folders.
+    for name in ["enterprise", "secondary-a", "secondary-b", "top-level", "recursive"] {
+        assert!(!data.join(name).join("listen.json").exists(), "{name} stopped in order");
+    }
+}
+
+#[test]
 fn the_demo_shows_every_sample_over_every_transport_and_ends_well() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("demo");

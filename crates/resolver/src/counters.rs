@@ -91,13 +91,15 @@ pub enum Outcome {
     Invalid,
     /// 500 to 505.
     SessionError,
+    /// 2: the name lives elsewhere, and the servers that know it do not answer as they should.
+    UpstreamDown,
     /// 2 and everything else: our fault.
     Failure,
 }
 
 impl Outcome {
     /// Every outcome, in the order of their counters.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Success,
         Self::NotFound,
         Self::Withdrawn,
@@ -112,6 +114,7 @@ impl Outcome {
         Self::NotSupported,
         Self::Invalid,
         Self::SessionError,
+        Self::UpstreamDown,
         Self::Failure,
     ];
 
@@ -153,6 +156,7 @@ impl Outcome {
             Self::NotSupported => "not_supported",
             Self::Invalid => "invalid",
             Self::SessionError => "session_error",
+            Self::UpstreamDown => "upstream_down",
             Self::Failure => "failure",
         }
     }

@@ -369,6 +369,7 @@ mod tests {
             "../logs.rs",
             "../answer_log.rs",
             "../registration.rs",
+            "../recursion/mod.rs",
             "../audit.rs",
         ] {
             let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/config")).join(file);

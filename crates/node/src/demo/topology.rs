@@ -74,7 +74,8 @@ impl Process {
         let program = std::env::current_exe().map_err(|cause| failed(&cause))?;
         let mut command = Command::new(program);
         command.arg0("waymarkd").arg("--config").arg(&config).arg("--data").arg(&data);
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let log = std::fs::File::create(folder.join(format!("{name}.log"))).map_err(written)?;
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().map_err(|cause| failed(&cause))?;
         let out = child.stdout.take();
         let first_line = tokio::task::spawn_blocking(move || {

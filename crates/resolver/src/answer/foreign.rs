@@ -198,14 +198,14 @@ pub(crate) fn of_resolved<'a>(
         Resolved::Refused(code) => Reply::code_alone(*code),
         Resolved::TooDeep => Reply::error(ResponseCode::RECURSION_LIMIT_EXCEEDED, texts::TOO_DEEP),
         Resolved::Busy => Reply::error(ResponseCode::SERVER_TOO_BUSY, texts::UPSTREAM_BUSY),
-        Resolved::UpstreamDown(_) => Reply::error(ResponseCode::ERROR, texts::UPSTREAM_DOWN),
+        Resolved::UpstreamDown(_) => Reply::UpstreamDown,
     }
 }
 
 /// The authority's own message, as far as it is for this asker: values and codes, no challenge that could not be answered through us.
 fn of_passed<'a>(question: &Question<'a>, message: &'a [u8], comparisons: usize) -> Option<Reply<'a>> {
     let Ok(response) = Response::parse(message, ResponseLimits::WHOLE_MESSAGE) else {
-        return Some(Reply::error(ResponseCode::ERROR, texts::UPSTREAM_DOWN));
+        return Some(Reply::UpstreamDown);
     };
     match response.body {
         ResponseBody::Resolution { values, .. } => {

@@ -45,6 +45,8 @@ pub(crate) enum Reply<'a> {
     NeverIssued,
     /// Values that a code has from its package: those that the filter selects and the public may read. At least one.
     Inherited { handle: &'a [u8], pattern: &'a Pattern, code: Code<'a>, filter: Filter<'a> },
+    /// 2: the servers of a name that lives elsewhere do not answer as they should.
+    UpstreamDown,
     /// Values of an authority elsewhere. At least one is chosen.
     Foreign(Given<'a>),
     /// 302 or 303 with the values of another record that say whom to ask. At least one.
@@ -70,6 +72,7 @@ impl Reply<'_> {
             Self::Error { code, .. } | Self::Referral { code, .. } => *code,
             Self::Withdrawn | Self::NeverIssued => ResponseCode::HANDLE_NOT_FOUND,
             Self::Challenge => ResponseCode::AUTHENTICATION_NEEDED,
+            Self::UpstreamDown => ResponseCode::ERROR,
             Self::Site { .. }
             | Self::Given { .. }
             | Self::Chosen { .. }
@@ -83,6 +86,7 @@ impl Reply<'_> {
         match self {
             Self::Withdrawn => Outcome::Withdrawn,
             Self::NeverIssued => Outcome::NeverIssued,
+            Self::UpstreamDown => Outcome::UpstreamDown,
             _ => Outcome::of(self.code()),
         }
     }
@@ -98,6 +102,7 @@ impl Reply<'_> {
         match *self {
             Self::Error { text, .. } => writer.error(text.as_bytes()),
             Self::Withdrawn | Self::NeverIssued => writer.error(b""),
+            Self::UpstreamDown => writer.error(texts::UPSTREAM_DOWN.as_bytes()),
             Self::Challenge => writer.challenge(&random.random::<[u8; NONCE_BYTES]>()),
             Self::Site { data } => writer.site_info(data),
             Self::Given { handle, runs } => writer.resolution(handle, runs.items()),
