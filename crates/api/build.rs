@@ -11,6 +11,7 @@ const FILES: &[&str] = &[
     "waymark/registration/v1/templates.proto",
     "waymark/registration/v1/verdicts.proto",
     "waymark/registration/v1/traces.proto",
+    "waymark/registration/v1/followers.proto",
     "waymark/operator/v1/operator.proto",
     "waymark/operator/v1/enterprises.proto",
     "waymark/operator/v1/operator_record.proto",

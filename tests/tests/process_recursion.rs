@@ -269,3 +269,63 @@ fn a_certified_question_is_answered_from_verified_answers_only() {
     let answer = blind.ask("88.990/item", &["--certified"]);
     assert!(message(&answer).starts_with("UPSTREAM_DOWN "), "{answer:?}");
 }
+
+/// Says over and over what a name says, until it says this; a node that never does ends the test by its time.
+fn until(placed: &Placed, handle: &str, wanted: &(u64, String, bool)) {
+    for _ in 0..10_000 {
+        if said(&placed.ask(handle, &[])) == *wanted {
+            return;
+        }
+    }
+    panic!("{handle} never says {wanted:?}");
+}
+
+#[test]
+fn what_changes_at_a_node_that_is_followed_is_forgotten_long_before_its_time() {
+    let secondary = secondary(DAY);
+    let top = top(&secondary);
+    let feed = Bench::new("");
+    let pin = secondary.daemon.line.split(' ').find_map(|word| word.strip_prefix("grpc-pin=")).unwrap().to_owned();
+    let file = feed.put(
+        "feed.toml",
+        format!(
+            "server = {:?}\nname = \"r1\"\nprefixes = [\"88.990\"]\ntoken_file = {:?}\npin = {pin:?}\n",
+            secondary.daemon.url("grpcs"),
+            secondary.bench.data().join("operator-token"),
+        ),
+    );
+    let recursive = Placed::recursive(&top, &format!("recursion.feeds = [{:?}]\n", file.to_str().unwrap()));
+    let followers = || secondary.operate(&["followers", "--json"]).expect(0).json();
+    let connected = |wanted: bool| {
+        for _ in 0..10_000 {
+            if followers().first().is_some_and(|one| one["connected"] == wanted) {
+                return;
+            }
+        }
+        panic!("never {wanted}: {:?}", followers());
+    };
+    connected(true);
+    until(&recursive, "88.990/item", &found("https://example.invalid/1"));
+    secondary.operate(&["suspend", "88.990/item", "--reason", "recall"]).expect(0);
+    until(&recursive, "88.990/item", &(100, String::new(), false));
+    secondary.operate(&["resume", "88.990/item"]).expect(0);
+    until(&recursive, "88.990/item", &found("https://example.invalid/1"));
+    // The publisher knows who has confirmed it.
+    let behind =
+        |serial: u64| secondary.operate(&["followers", "--behind", &serial.to_string(), "--json"]).expect(0).json();
+    let newest = followers()[0]["confirmed"].as_u64().unwrap() + followers()[0]["behind"].as_u64().unwrap();
+    let mut tries = 0;
+    while !behind(newest).is_empty() {
+        tries += 1;
+        assert!(tries < 10_000, "never confirmed");
+    }
+    // Lost, and back late: what happened meanwhile is forgotten first, though the cache of last time has it for a day.
+    let Placed { bench, daemon } = recursive;
+    daemon.stop().expect(0);
+    connected(false);
+    secondary.operate(&["suspend", "88.990/item", "--reason", "recall"]).expect(0);
+    assert_eq!(behind(newest + 1).len(), 1, "lost, and not confirmed");
+    let recursive = Placed { daemon: bench.serve(), bench };
+    connected(true);
+    until(&recursive, "88.990/item", &(100, String::new(), false));
+}

@@ -186,7 +186,7 @@ impl ColdReader {
 }
 
 /// What a visit may still look at.
-struct Window {
+pub(crate) struct Window {
     upto: Serial,
     visible: Serial,
     entries: usize,
@@ -194,12 +194,17 @@ struct Window {
 }
 
 impl Window {
-    fn new(after: Serial, visible: Serial, limits: FeedLimits) -> Self {
+    pub(crate) fn new(after: Serial, visible: Serial, limits: FeedLimits) -> Self {
         Self { upto: after, visible, entries: limits.entries, bytes: limits.bytes }
     }
 
+    /// Everything up to here was looked at.
+    pub(crate) const fn upto(&self) -> Serial {
+        self.upto
+    }
+
     /// Shows the entries behind `upto` to `show`, in order, until it breaks, a limit is reached, or nothing more is visible.
-    fn go_through(&mut self, store: &dyn Store, show: &mut Show<'_>) -> Result<(), FollowError> {
+    pub(crate) fn go_through(&mut self, store: &dyn Store, show: &mut Show<'_>) -> Result<(), FollowError> {
         while self.upto < self.visible {
             match store.follow(self.upto, &mut |entry| self.look(entry, show)) {
                 Ok(_) => return Ok(()),
@@ -262,7 +267,7 @@ impl Window {
 }
 
 /// Is called with each entry, or with what cannot be read.
-type Show<'s> = dyn FnMut(Result<&Entry<'_>, Damaged<'_>>) -> ControlFlow<()> + 's;
+pub(crate) type Show<'s> = dyn FnMut(Result<&Entry<'_>, Damaged<'_>>) -> ControlFlow<()> + 's;
 
 /// Entries of one damaged group that are looked for one by one without success. Past it the rest of the group is given up: where not an entry but
 /// what leads to them is damaged, none of them is found.

@@ -58,6 +58,7 @@ mod submission;
 pub mod template;
 #[cfg(test)]
 mod testing;
+mod touched;
 mod usage;
 mod values;
 mod varint;
@@ -94,6 +95,7 @@ pub use snapshot::SnapshotError;
 pub use startup::{OpenError, Options, Recovery, Warm, machine_time};
 pub use status::{Withdrawal, WithdrawalBuf};
 pub use streams::{ItemOutcome, ItemReceipt, ItemsError, MarkError};
+pub use touched::{Touched, TouchedVisitor};
 pub use values::{ContentHash, MAX_INDEX, ValueSet, ValueSetError};
 pub use warnings::{Warning, Warnings};
 pub use waymark_store::{FollowError, ReadError, Serial, Timestamp};

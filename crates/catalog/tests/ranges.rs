@@ -507,3 +507,41 @@ fn bad_orders_are_refused_with_the_field_at_fault() {
     };
     assert!(ask(&catalog, create).is_ok(), "nothing was ordered by any of these");
 }
+
+#[test]
+fn followers_learn_which_names_and_prefixes_a_change_touched() {
+    use std::ops::ControlFlow;
+    use waymark_catalog::{FeedLimits, Touched};
+    use waymark_store::Serial;
+    for engine in ENGINES {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = open_at(dir.path(), engine).catalog;
+        let mut after = Serial::NONE;
+        let mut touched = |catalog: &Catalog| {
+            let mut seen = Vec::new();
+            let upto = catalog.touched(after, FeedLimits::DEFAULT, &mut |_, touched| {
+                seen.push(match touched {
+                    Touched::Record(key) => format!("record {}", String::from_utf8_lossy(key)),
+                    Touched::Prefix(prefix) => format!("prefix {}", String::from_utf8_lossy(prefix)),
+                    Touched::Unknown => "anything".to_owned(),
+                });
+                ControlFlow::Continue(())
+            });
+            after = upto.unwrap();
+            seen.dedup();
+            seen
+        };
+        home(&catalog, "88.1");
+        assert_eq!(touched(&catalog), ["prefix 88.1"]);
+        write(&catalog, vec![create("88.1/a", "x")]);
+        assert_eq!(touched(&catalog), ["record 88.1/A"]);
+        write(&catalog, vec![Command::Range(allocate("", FormRequest::Plain, None, 100))]);
+        assert_eq!(touched(&catalog), ["prefix 88.1"]);
+        write(&catalog, vec![Command::Range(mark(1, span(3, 4), CodeState::Spoiled))]);
+        assert_eq!(touched(&catalog), ["prefix 88.1"]);
+        write(&catalog, vec![delete("88.1/a")]);
+        assert_eq!(touched(&catalog), ["record 88.1/A"]);
+        assert!(touched(&catalog).is_empty());
+        catalog.shutdown().unwrap();
+    }
+}

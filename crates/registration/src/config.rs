@@ -143,6 +143,12 @@ pub const JUDGED_CODE_BYTES: usize = 8 * KIB;
 /// Watchers at a time. Default: a bound on tasks; each reads the log for itself.
 pub const WATCHERS: Limit<usize> = Limit { default: 256, min: 1, max: 10_000 };
 
+/// Caches known to follow, those that are lost included. Not an operator's choice: each is some hundred bytes.
+pub const FOLLOWERS: usize = 10_000;
+
+/// Prefixes one of them follows. Not an operator's choice: each is compared with each change.
+pub const FOLLOWER_PREFIXES: usize = 64;
+
 /// Changes read for a watcher at a time, and those waiting for it to read them. Default: a good share of a page of the log.
 pub const WATCH_BATCH: Limit<usize> = Limit { default: 256, min: 1, max: 4_096 };
 

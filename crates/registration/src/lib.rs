@@ -14,6 +14,7 @@
 //! | `grpc` | the services of `proto/` |
 //! | `http` | the same by HTTP and JSON |
 //! | [`recursion`] | what operators ask of a node that resolves names that live elsewhere |
+//! | `followers` | caches of others that follow what changes here, and what each has confirmed |
 //! | `jobs` | uploads that the node works off by itself |
 //! | [`failure`], [`reasons`] | what goes wrong, as values, and the one table of their names and texts |
 //!
@@ -26,6 +27,7 @@ mod counters;
 pub mod door;
 mod edge;
 pub mod failure;
+mod followers;
 mod grpc;
 mod http;
 mod jobs;

@@ -1,8 +1,10 @@
-//! Calls about code packages. What changes something goes under a request id, made here where the caller has none.
+//! Calls about code packages, verdicts on codes, and caches that follow. What changes something goes under a request id, made here where the caller has none.
 
 use tonic::{Streaming, transport::Channel};
 use uuid::Uuid;
-use waymark_api::registration::v1::{self, packages_client::PackagesClient, verdicts_client::VerdictsClient};
+use waymark_api::registration::v1::{
+    self, followers_client::FollowersClient, packages_client::PackagesClient, verdicts_client::VerdictsClient,
+};
 
 use super::{attempts::Repeat, call::CallError, registrar::Registrar};
 use crate::config::ANSWER_BYTES;
@@ -72,6 +74,36 @@ impl Registrar {
             VerdictsClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES).judge(request).await
         };
         self.repeat(request, Repeat::Harmless, send).await
+    }
+
+    /// What changes make a cache forget, from a serial on, as they happen.
+    ///
+    /// # Errors
+    /// A refusal, or no answer in time.
+    pub async fn follow(&self, request: &v1::FollowRequest) -> Result<Streaming<v1::FollowResponse>, CallError> {
+        self.repeat_opening(request, |request| async move { self.followers_service().follow(request).await }).await
+    }
+
+    /// Says that everything up to a serial is forgotten.
+    ///
+    /// # Errors
+    /// A refusal, or no answer in time.
+    pub async fn confirm_forgotten(&self, request: &v1::ConfirmRequest) -> Result<v1::ConfirmResponse, CallError> {
+        let send = |request| async move { self.followers_service().confirm(request).await };
+        self.repeat(request, Repeat::Harmless, send).await
+    }
+
+    /// Who follows the changes of the node.
+    ///
+    /// # Errors
+    /// A refusal, or no answer in time.
+    pub async fn followers(&self, request: &v1::ListFollowersRequest) -> Result<v1::ListFollowersResponse, CallError> {
+        let send = |request| async move { self.followers_service().list(request).await };
+        self.repeat(request, Repeat::Harmless, send).await
+    }
+
+    fn followers_service(&self) -> FollowersClient<Channel> {
+        FollowersClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
     }
 
     fn packages_service(&self) -> PackagesClient<Channel> {

@@ -151,6 +151,8 @@ pub(crate) enum Command {
     Cache(server::cache::CacheVerb),
     /// Resolve a name that lives elsewhere and show each step.
     Trace(server::cache::TraceName),
+    /// Show which caches of others follow a node, and what each has confirmed.
+    Followers(server::cache::Followers),
     /// Show what an identifier is part of, made from, packed in.
     TraceUp(server::trace::Trace),
     /// Show what is part of an identifier, made from it, packed in it.

@@ -1,6 +1,7 @@
 //! Recursion in a node: made from the configuration, its cache kept from one run to the next.
 
 mod control;
+mod feeds;
 
 use std::{
     fs::File,
@@ -28,6 +29,8 @@ use waymark_resolver::{
 
 pub(crate) use control::{Control, events};
 
+use feeds::{Feed, Marks};
+
 use crate::{
     config::Config,
     daemon::chain,
@@ -43,7 +46,15 @@ const CACHE_FILE: &str = "cache.bin";
 pub struct RecursionKeeper {
     recursor: Arc<Recursor>,
     tasks: Vec<JoinHandle<()>>,
-    file: Option<PathBuf>,
+    saved: Option<Saved>,
+}
+
+/// What is written, and where.
+#[derive(Clone, Debug)]
+struct Saved {
+    cache: Arc<Cache>,
+    file: PathBuf,
+    marks: Marks,
 }
 
 /// Makes recursion as configured; `None` when nobody is named that names are resolved for. `sites` are the node's own.
@@ -66,17 +77,20 @@ pub fn start(
     let cache = Arc::new(Cache::new(cache_limits(config)));
     let minutes = config.values().number("cache.save_minutes");
     let file = (minutes > 0).then(|| data.join(CACHE_FILE));
-    if let Some(file) = &file {
-        load(&cache, file);
-    }
+    let is_loaded = file.as_ref().is_some_and(|file| load(&cache, file));
+    let paths = config.values().list("recursion.feeds").iter().map(Path::new);
+    let feeds = paths.map(|path| Feed::read(path, data, is_loaded)).collect::<Result<Vec<_>, _>>()?;
+    let marks = Marks::of(&feeds);
     let own = OwnDelegations::new(catalog, sites.iter().map(Into::into).collect());
     let recursor = Recursor::new(options(config)?, cache, Some(Box::new(own)));
     let mut tasks = vec![tokio::spawn(Arc::clone(&recursor).refresh())];
-    if let Some(file) = file.clone() {
-        tasks.push(tokio::spawn(save_often(Arc::clone(recursor.cache()), file, Duration::from_secs(minutes * 60))));
+    tasks.extend(feeds.into_iter().map(|feed| tokio::spawn(feed.run(Arc::clone(recursor.cache())))));
+    let saved = file.map(|file| Saved { cache: Arc::clone(recursor.cache()), file, marks });
+    if let Some(saved) = saved.clone() {
+        tasks.push(tokio::spawn(save_often(saved, Duration::from_secs(minutes * 60))));
     }
     let recursion = Recursion { recursor: Arc::clone(&recursor), sources: SourceLists::new(&sources, &[]) };
-    Ok(Some((Arc::new(recursion), RecursionKeeper { recursor, tasks, file })))
+    Ok(Some((Arc::new(recursion), RecursionKeeper { recursor, tasks, saved })))
 }
 
 impl RecursionKeeper {
@@ -93,8 +107,8 @@ impl RecursionKeeper {
     /// Writes the cache and ends.
     pub async fn stop(self) {
         self.tasks.iter().for_each(JoinHandle::abort);
-        if let Some(file) = self.file.clone() {
-            save(Arc::clone(self.recursor.cache()), file).await;
+        if let Some(saved) = self.saved.clone() {
+            save(saved).await;
         }
     }
 }
@@ -164,12 +178,13 @@ fn cache_limits(config: &Config) -> CacheLimits {
     }
 }
 
-/// Takes in what the last run knew. Whatever is wrong with the file, the node starts: it only knows less.
-fn load(cache: &Cache, file: &Path) {
+/// Takes in what the last run knew. Whatever is wrong with the file, the node starts: it only knows less. Tells whether anything was taken in.
+fn load(cache: &Cache, file: &Path) -> bool {
     let read = match File::open(file) {
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return false,
         opened => opened.map_err(DumpError::from).and_then(|file| cache.load(&mut BufReader::new(file), clock::now())),
     };
+    let is_loaded = read.is_ok();
     match read {
         Ok(loaded) if loaded.cut => {
             tracing::warn!(taken = loaded.taken, file = %file.display(), "the saved cache is damaged; what was whole is used");
@@ -179,25 +194,29 @@ fn load(cache: &Cache, file: &Path) {
             tracing::warn!(cause = %chain(&cause), file = %file.display(), "the saved cache cannot be read; the node begins without");
         }
     }
+    is_loaded
 }
 
-async fn save_often(cache: Arc<Cache>, file: PathBuf, pace: Duration) {
+async fn save_often(saved: Saved, pace: Duration) {
     loop {
         tokio::time::sleep(pace).await;
-        save(Arc::clone(&cache), file.clone()).await;
+        save(saved.clone()).await;
     }
 }
 
 /// Writes the cache beside its file and then over it. A failure is said and nothing else: the node works on.
-async fn save(cache: Arc<Cache>, file: PathBuf) {
+async fn save(saved: Saved) {
+    let Saved { cache, file, marks } = saved;
     let shown = file.display().to_string();
     let written = tokio::task::spawn_blocking(move || {
+        let marks = marks.now();
         let beside = file.with_extension("new");
         let mut out = BufWriter::new(File::create(&beside)?);
         let entries = cache.dump(&mut out, clock::now())?;
         out.flush()?;
         out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_data()?;
         std::fs::rename(&beside, &file)?;
+        Marks::write(&marks)?;
         Ok::<_, DumpError>(entries)
     });
     match written.await {

@@ -786,6 +786,12 @@ application-kind = kind
 application-users = users
 
 # Names that live elsewhere
+help-followers = Show which caches of others follow the changes of a node, and up to where each has confirmed that it forgot
+help-followers-behind = Only those that have not confirmed this serial, such as that of a recall
+follower-connected = connected
+follower-lost = lost
+follower-confirmed = confirmed { $confirmed } of { $serial }, last heard of { $seen }
+feed-unusable = The feed { $path } cannot be used: { $cause }
 help-cache = Show and flush what a node knows of names that live elsewhere; for operators
 help-cache-stats = Show what the cache holds and what was counted
 help-cache-flush = Forget a name, a prefix, or everything

@@ -786,6 +786,12 @@ application-kind = 类型
 application-users = 用户数
 
 # Names that live elsewhere
+help-followers = 显示哪些缓存节点在跟随本节点的变更，以及各自确认到哪里
+help-followers-behind = 只列出尚未确认该序号（例如某次召回的序号）的节点
+follower-connected = 已连接
+follower-lost = 已断开
+follower-confirmed = 已确认 { $confirmed } / { $serial }，最近联系 { $seen }
+feed-unusable = 变更源文件 { $path } 无法使用：{ $cause }
 help-cache = 查看和清除节点对别处标识的缓存；供管理员使用
 help-cache-stats = 显示缓存内容的数量与各项计数
 help-cache-flush = 忘记一个标识、一个前缀或全部

@@ -13,6 +13,7 @@
 
 mod dump;
 mod entry;
+mod flushes;
 mod limits;
 
 use std::sync::Arc;
@@ -28,6 +29,8 @@ use waymark_wire::{Values, type_matches};
 pub use self::dump::{DumpError, Loaded};
 pub use self::entry::{CacheSeconds, Entry, EntryKind, Known};
 use self::entry::{Head, Kind, State, put_sites, seconds};
+pub use self::flushes::Epoch;
+use self::flushes::{Flushes, is_within};
 pub use self::limits::{
     ABSENT, ABSENT_PREFIX, BUDGET_BYTES, CEILING, CacheLimits, FAILURE, FLOOR, MAX_NEVER_STALE_TYPES, POPULAR_HITS,
     STALE, STALE_TTL_SECONDS,
@@ -41,6 +44,7 @@ pub struct Cache {
     secret: (u64, u64),
     limits: CacheLimits,
     refresh: ArrayQueue<Entry>,
+    flushes: Flushes,
 }
 
 /// What looking for a name gives.
@@ -98,7 +102,7 @@ impl Cache {
             .build()
             .unwrap_or_else(|_| unreachable!("both sizes are given"));
         let table = Table::with_options(options, ByBytes, BuildHasherDefault::default(), DefaultLifecycle::default());
-        Self { table, secret, limits, refresh: ArrayQueue::new(REFRESH_QUEUE) }
+        Self { table, secret, limits, refresh: ArrayQueue::new(REFRESH_QUEUE), flushes: Flushes::default() }
     }
 
     /// The limits it was made with, within their ranges.
@@ -142,6 +146,33 @@ impl Cache {
     #[must_use]
     pub fn next_to_refresh(&self) -> Option<Entry> {
         self.refresh.pop()
+    }
+
+    /// How often something was forgotten so far: to be taken before a question is sent whose answer [`learn_since`](Self::learn_since) takes in.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.flushes.epoch()
+    }
+
+    /// Takes in what an answer taught, unless it was forgotten while the answer was on its way.
+    pub fn learn_since(&self, learned: &Learned, since: Epoch, now: Now) {
+        if !self.flushes.cover(learned, since) {
+            self.learn(learned, now);
+            // What is forgotten in this moment is forgotten behind the line above, or seen here.
+            if self.flushes.cover(learned, since) {
+                self.unlearn(&learned.what, learned.certified);
+            }
+        }
+    }
+
+    fn unlearn(&self, what: &What, certified: bool) {
+        match what {
+            What::Fact { key, .. } => self.forget(Kind::Fact, key, certified),
+            What::Service { prefix, scope, .. } | What::Lame { prefix, scope } => {
+                self.forget(Kind::of_scope(*scope), prefix, certified)
+            }
+            What::AbsentPrefix { prefix } => self.forget(Kind::AbsentPrefix, prefix, certified),
+        };
     }
 
     /// Takes in what an answer taught.
@@ -207,6 +238,7 @@ impl Cache {
 
     /// Forgets; gives the number of entries that went. Looks at all of them unless one name is meant.
     pub fn flush(&self, flush: Flush<'_>) -> u64 {
+        self.flushes.note(flush);
         match flush {
             Flush::Name(key) => {
                 [false, true].into_iter().map(|certified| u64::from(self.forget(Kind::Fact, key, certified))).sum()
@@ -341,8 +373,7 @@ fn is_named(entry: &Entry, kind: Kind, key: &[u8], certified: bool) -> bool {
 fn is_beneath(entry: &Entry, prefix: &[u8]) -> bool {
     let key = entry.key();
     let named = if entry.head().kind == Kind::Fact { key.strip_prefix(b"0.NA/").unwrap_or(key) } else { key };
-    let behind = named.strip_prefix(prefix);
-    behind.is_some_and(|behind| matches!(behind.first(), None | Some(b'/' | b'.')))
+    is_within(named, prefix)
 }
 
 /// Weighs an entry by the memory it takes.

@@ -259,3 +259,30 @@ fn values_that_are_not_whole_are_not_taken() {
     cache.learn(&about("88.1/A", Arc::new(broken), 100), at(0));
     assert_eq!(cache.stats().entries, 0);
 }
+
+#[test]
+fn an_answer_that_was_on_its_way_does_not_bring_back_what_was_forgotten() {
+    let cache = small(1 << 20);
+    let learned = |key: &str| about(key, record("URL", 10), 100);
+    let before = cache.epoch();
+    cache.flush(Flush::Name(b"88.1/A"));
+    cache.flush(Flush::Prefix(b"88.2"));
+    for (key, is_kept) in
+        [("88.1/A", false), ("88.1/B", true), ("88.2/A", false), ("88.2.3/A", false), ("88.22/A", true)]
+    {
+        cache.learn_since(&learned(key), before, at(0));
+        assert_eq!(is_fresh(&cache, key, at(0)), is_kept, "{key}");
+        cache.learn_since(&learned(key), cache.epoch(), at(0));
+        assert!(is_fresh(&cache, key, at(0)), "{key}: asked for behind that");
+    }
+    // Of what is older than all that is remembered, nothing is kept.
+    for number in 0..2_000 {
+        cache.flush(Flush::Name(format!("88.9/{number}").as_bytes()));
+    }
+    cache.learn_since(&learned("88.3/A"), before, at(0));
+    assert!(!is_fresh(&cache, "88.3/A", at(0)));
+    let before = cache.epoch();
+    cache.flush(Flush::All);
+    cache.learn_since(&learned("88.3/A"), before, at(0));
+    assert!(!is_fresh(&cache, "88.3/A", at(0)));
+}

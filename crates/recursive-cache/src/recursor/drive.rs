@@ -38,6 +38,7 @@ async fn carry_out(recursor: &Arc<Recursor>, asked: Asked, steps: &mut Steps<'_>
     let now = clock::now();
     let mut plan = Plan::new(asked, Arc::clone(&recursor.options.roots), recursor.options.plan, now);
     let mut actions = Vec::new();
+    let mut epoch = recursor.cache.epoch();
     let memory = Memory::new(recursor, steps.wanted());
     plan.start(now, &memory, &mut actions);
     steps.take(&memory);
@@ -46,7 +47,7 @@ async fn carry_out(recursor: &Arc<Recursor>, asked: Asked, steps: &mut Steps<'_>
         for action in actions.drain(..) {
             match action {
                 Action::Learn(learned) => {
-                    recursor.cache.learn(&learned, clock::now());
+                    recursor.cache.learn_since(&learned, epoch, clock::now());
                     steps.learned(&learned);
                 }
                 Action::Ask(ask) => next = Some(ask),
@@ -55,6 +56,7 @@ async fn carry_out(recursor: &Arc<Recursor>, asked: Asked, steps: &mut Steps<'_>
         }
         // A plan that is not over always asks.
         let Some(ask) = next else { return lost() };
+        epoch = recursor.cache.epoch();
         let left = plan.deadline().saturating_sub(clock::now().elapsed);
         let asked = send(recursor, &ask, left.min(recursor.options.query_time), steps, held_back).await;
         let now = clock::now();

@@ -15,6 +15,7 @@ use self::reading::ReadingRoom;
 use crate::config::Limits;
 use crate::counters::Counters;
 use crate::door::{Settings, Stopping};
+use crate::followers::Followers;
 use crate::recursion::Recursion;
 
 /// What all calls share.
@@ -32,6 +33,8 @@ pub(crate) struct Edge {
     pub(crate) uploads: Arc<Semaphore>,
     /// Watches that may begin.
     pub(crate) watchers: Arc<Semaphore>,
+    /// Caches of others that follow what changes here.
+    pub(crate) followers: Followers,
     /// Recursion, where the node has it.
     pub(crate) recursion: Option<Arc<dyn Recursion>>,
     waiting: Arc<Semaphore>,
@@ -58,6 +61,7 @@ impl Edge {
             verifications: Arc::new(Semaphore::new(limits.audit_verifications)),
             uploads: Arc::new(Semaphore::new(limits.uploads)),
             watchers: Arc::new(Semaphore::new(limits.watchers)),
+            followers: Followers::default(),
             recursion,
             waiting: Arc::new(Semaphore::new(limits.waiting_streams)),
             rates: Rates::new(limits.rate_per_second),

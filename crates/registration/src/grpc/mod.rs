@@ -1,6 +1,7 @@
 //! The gRPC services: registration and operation, with health, reflection and compression.
 
 mod admission;
+mod followers;
 mod health;
 mod jobs;
 pub(crate) mod operator;
@@ -27,6 +28,7 @@ use waymark_api::operator::v1::own_record_server::OwnRecordServer;
 use waymark_api::operator::v1::prefix_cases_server::PrefixCasesServer;
 use waymark_api::operator::v1::prefixes_server::PrefixesServer;
 use waymark_api::operator::v1::recursion_server::RecursionServer;
+use waymark_api::registration::v1::followers_server::FollowersServer;
 use waymark_api::registration::v1::jobs_server::JobsServer;
 use waymark_api::registration::v1::packages_server::PackagesServer;
 use waymark_api::registration::v1::registration_server::RegistrationServer;
@@ -93,6 +95,7 @@ pub(crate) fn serve(
         .add_service(service!(PackagesServer, packages::Packages::new(edge), limits))
         .add_service(service!(VerdictsServer, verdicts::VerdictService::new(edge), limits))
         .add_service(service!(TracesServer, traces::Traces::new(edge), limits))
+        .add_service(service!(FollowersServer, followers::FollowerService::new(edge), limits))
         .add_service(service!(AccessServer, operator::access::AccessService::new(edge), limits))
         .add_service(service!(PrefixesServer, operator::prefixes::PrefixService::new(edge), limits))
         .add_service(service!(EnterprisesServer, operator::enterprises::EnterpriseService::new(edge), limits))

@@ -1,5 +1,6 @@
 //! Reading, for every door: one identifier, lists, histories, who the caller is. Watching is in [`watch`].
 
+pub(crate) mod feed;
 pub(crate) mod verdicts;
 pub(crate) mod watch;
 

@@ -2,7 +2,10 @@
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use waymark_api::operator::v1::{self, flush_cache_request::What, hop::Step};
+use waymark_api::{
+    operator::v1::{self, flush_cache_request::What, hop::Step},
+    registration::v1 as registration,
+};
 
 use super::{answer, connection::Connection};
 use crate::{
@@ -63,6 +66,57 @@ pub(crate) struct TraceName {
     connection: Connection,
     #[arg(long)]
     json: bool,
+}
+
+/// `waymark followers`.
+#[derive(Debug, Args)]
+pub(crate) struct Followers {
+    #[arg(long, value_name = "SERIAL", default_value_t = 0)]
+    behind: u64,
+    #[command(flatten)]
+    connection: Connection,
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows who follows the changes of a node.
+pub(crate) async fn followers(arguments: &Followers, texts: &Texts, shown: Shown) -> Result<Exit, Problem> {
+    let registrar = arguments.connection.open(texts)?;
+    let request = registration::ListFollowersRequest { behind: arguments.behind };
+    let listed = registrar.followers(&request).await.map_err(|error| answer::problem(&error, arguments.json))?;
+    for follower in &listed.followers {
+        let seen = follower.seen.map(|time| time.to_string()).unwrap_or_default();
+        if arguments.json {
+            terminal::line(json!({
+                "principal": follower.principal,
+                "name": follower.name,
+                "prefixes": follower.prefixes,
+                "confirmed": follower.confirmed,
+                "behind": listed.serial.saturating_sub(follower.confirmed),
+                "connected": follower.connected,
+                "seen": seen,
+            }));
+            continue;
+        }
+        let tone = if follower.connected { Tone::Good } else { Tone::Bad };
+        let state = if follower.connected { "follower-connected" } else { "follower-lost" };
+        terminal::line(format_args!(
+            "{}  {}/{}  {}  {}",
+            toned(&texts.text(state, &[]), tone, shown.colours),
+            present::safe(&follower.principal),
+            present::safe(&follower.name),
+            follower.prefixes.join(" "),
+            texts.text(
+                "follower-confirmed",
+                &[
+                    ("confirmed", follower.confirmed.to_string().into()),
+                    ("serial", listed.serial.to_string().into()),
+                    ("seen", seen.into()),
+                ],
+            ),
+        ));
+    }
+    Ok(Exit::Done)
 }
 
 /// Runs a verb of the cache.

@@ -136,6 +136,13 @@ pub(super) const OPTIONS: &[Spec] = &[
         "Questions to one server; a flood of made-up names reaches it no faster.",
     ),
     option(
+        "recursion.feeds",
+        Kind::List { default: &[], item: Item::Text },
+        "paths",
+        "Files that each name another node of ours whose changes are followed, so that what it recalls is forgotten here at once; config/feed.example says what \
+         stands in one.",
+    ),
+    option(
         "recursion.stale_wait_ms",
         milliseconds(
             recursor::STALE_WAIT.default.as_millis(),

@@ -284,7 +284,7 @@ mod tests {
     use super::*;
     use crate::config::Limits;
     use crate::counters::Counters;
-    use crate::door::Stopping;
+    use crate::door::{Settings, Stopping};
 
     #[tokio::test]
     async fn a_verification_waits_for_its_own_places_and_not_past_its_deadline() {
@@ -292,7 +292,8 @@ mod tests {
         let catalog = open_over(Arc::new(MemoryStore::for_tests()), Recovery::default(), &options).unwrap().catalog;
         let (_open, stopping) = Stopping::for_tests();
         let limits = Limits { reads: 1, audit_reads: 1, ..Limits::default() };
-        let edge = Edge::new(&catalog, limits, Arc::new(Counters::default()), machine_time, stopping);
+        let settings = Settings { clock: machine_time, recursion: None };
+        let edge = Edge::new(&catalog, limits, Arc::new(Counters::default()), settings, stopping);
         let service = AuditService::new(&edge);
         let soon = || Instant::now() + Duration::from_millis(50);
         let later = || Instant::now() + Duration::from_secs(60);
