@@ -535,9 +535,9 @@ fn followers_learn_which_names_and_prefixes_a_change_touched() {
         assert_eq!(touched(&catalog), ["prefix 88.1"]);
         write(&catalog, vec![create("88.1/a", "x")]);
         assert_eq!(touched(&catalog), ["record 88.1/A"]);
-        write(&catalog, vec![Command::Range(allocate("", FormRequest::Plain, None, 100))]);
+        write(&catalog, vec![Command::Range(Box::new(allocate("", FormRequest::Plain, None, 100)))]);
         assert_eq!(touched(&catalog), ["prefix 88.1"]);
-        write(&catalog, vec![Command::Range(mark(1, span(3, 4), CodeState::Spoiled))]);
+        write(&catalog, vec![Command::Range(Box::new(mark(1, span(3, 4), CodeState::Spoiled)))]);
         assert_eq!(touched(&catalog), ["prefix 88.1"]);
         write(&catalog, vec![delete("88.1/a")]);
         assert_eq!(touched(&catalog), ["record 88.1/A"]);

@@ -75,8 +75,8 @@ async fn a_change_reaches_a_thousand_followers_and_the_node_knows_who_has_forgot
             *stream = None;
         }
     }
-    let receipt = writer.apply(apply(create("88.1/recalled", "x"))).await.unwrap().into_inner();
-    let serial = receipt.serial;
+    let applied = writer.apply(apply(create("88.1/recalled", "x"))).await.unwrap().into_inner();
+    let serial = applied.receipt.unwrap().serial;
     for (number, stream) in streams.iter_mut().enumerate() {
         let Some(stream) = stream else { continue };
         assert_eq!(heard(stream, serial).await, ["88.1/RECALLED"]);
@@ -109,7 +109,7 @@ async fn followers_are_told_of_their_prefixes_and_nothing_of_what_changed() {
     let reader = node.token("cache", Role::Reader, &["88.1"]);
     let mut cache = client(&node, &reader).await;
     let mut told = cache.follow(request("c", None)).await.unwrap().into_inner();
-    let serial = writer.apply(apply(create("88.1/a", "secret"))).await.unwrap().into_inner().serial;
+    let serial = writer.apply(apply(create("88.1/a", "secret"))).await.unwrap().into_inner().receipt.unwrap().serial;
     let first = told.message().await.unwrap().unwrap();
     assert_eq!((first.names, first.prefixes, first.anything), (vec![b"88.1/A".to_vec()], Vec::<String>::new(), false));
     assert!(first.upto >= serial);
