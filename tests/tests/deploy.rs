@@ -312,22 +312,22 @@ fn alerts_and_dashboard_use_metrics_the_node_has() {
 #[test]
 fn alerts_and_dashboard_use_label_values_the_node_has() {
     let sources = [
-        ("event", "crates/resolver/src/door/counters.rs"),
-        ("reason", "crates/resolver/src/question.rs"),
-        ("outcome", "crates/resolver/src/counters.rs"),
+        ("event", &["crates/resolver/src/door/counters.rs", "crates/node/src/recursion/control.rs"][..]),
+        ("reason", &["crates/resolver/src/question.rs"]),
+        ("outcome", &["crates/resolver/src/counters.rs"]),
     ];
     let mut checked = 0;
     for file in ["deploy/alerts.yml", "deploy/dashboard.json"] {
         let text = read(file);
         for (label, source) in sources {
-            let names = read(source);
+            let names: String = source.iter().map(|source| read(source)).collect();
             for value in label_values(&text, label) {
                 // `busy_.*` stands for every name that starts so.
                 let name = match value.strip_suffix(".*") {
                     Some(start) => format!("\"{start}"),
                     None => format!("\"{value}\""),
                 };
-                assert!(names.contains(&name), "{file}: {label} {value:?} is not in {source}");
+                assert!(names.contains(&name), "{file}: {label} {value:?} is not in {source:?}");
                 checked += 1;
             }
         }

@@ -70,7 +70,7 @@ impl Forgotten {
         };
         match self {
             Self::All => true,
-            Self::Name(key) => name.is_some_and(|name| name == key),
+            Self::Name(key) => name.is_some_and(|name| name.eq_ignore_ascii_case(key)),
             Self::Prefix(prefix) => is_within(named, prefix),
         }
     }

@@ -6,7 +6,7 @@
 //!   nothing and does not wait: while somebody changes that shard it looks a few times more and then says [`Found::Busy`].
 //! - **Eviction** is that of `quick_cache` (Clock-PRO, close to S3-FIFO): names asked for once pass through without pushing out those asked
 //!   for again. Entries are weighed by the memory they take, tables included.
-//! - **Keys** are 64-bit hashes under a secret of the process, so that nobody can aim collisions; an entry holds its name, and one that is found
+//! - **Keys** are 64-bit hashes of the name in one case under a secret of the process, so that nobody can aim collisions; an entry holds its name, and one that is found
 //!   under the hash of another name is no hit.
 //! - **Time**: an entry is good for as long as its values say, within floor and ceiling. Past that it is [`Found::Stale`] for a while: whoever
 //!   cannot learn better may give it out, unless it holds a value of a type that must not be late.
@@ -78,7 +78,7 @@ pub struct CacheStats {
 /// What to forget.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Flush<'f> {
-    /// The handle of this canonical key.
+    /// The handle of this canonical key, in whatever case of its letters.
     Name(&'f [u8]),
     /// Everything of this folded prefix and the prefixes derived from it.
     Prefix(&'f [u8]),
@@ -241,7 +241,9 @@ impl Cache {
         self.flushes.note(flush);
         match flush {
             Flush::Name(key) => {
-                [false, true].into_iter().map(|certified| u64::from(self.forget(Kind::Fact, key, certified))).sum()
+                let names = [false, true].map(|certified| self.name(Kind::Fact, key, certified));
+                let is_it = |entry: &Entry| entry.key().eq_ignore_ascii_case(key);
+                names.iter().map(|name| u64::from(self.table.remove_if(name, is_it).is_some())).sum()
             }
             Flush::Prefix(prefix) => {
                 let before = self.table.len();
@@ -335,7 +337,14 @@ impl Cache {
     fn name(&self, kind: Kind, key: &[u8], certified: bool) -> u64 {
         let mut hasher = SipHasher13::new_with_keys(self.secret.0, self.secret.1);
         hasher.write(&[kind.byte(), u8::from(certified)]);
-        hasher.write(key);
+        // In one case: spellings share a place, so that whoever forgets a name, in the case its server keeps it in, forgets them all.
+        let mut folded = [0; 64];
+        for part in key.chunks(folded.len()) {
+            let (upper, _) = folded.split_at_mut(part.len());
+            upper.copy_from_slice(part);
+            upper.make_ascii_uppercase();
+            hasher.write(upper);
+        }
         hasher.finish()
     }
 }

@@ -286,3 +286,16 @@ fn an_answer_that_was_on_its_way_does_not_bring_back_what_was_forgotten() {
     cache.learn_since(&learned("88.3/A"), before, at(0));
     assert!(!is_fresh(&cache, "88.3/A", at(0)));
 }
+
+#[test]
+fn a_name_is_forgotten_in_whatever_case_and_spellings_are_never_mixed_up() {
+    let cache = small(1 << 20);
+    cache.learn(&about("88.1/item", record("URL", 10), 100), at(0));
+    assert!(matches!(find(&cache, "88.1/ITEM", at(0)), Found::Missing), "its server may tell cases apart");
+    assert!(is_fresh(&cache, "88.1/item", at(0)));
+    let before = cache.epoch();
+    assert_eq!(cache.flush(Flush::Name(b"88.1/ITEM")), 1);
+    assert!(matches!(find(&cache, "88.1/item", at(0)), Found::Missing));
+    cache.learn_since(&about("88.1/item", record("URL", 10), 100), before, at(0));
+    assert!(matches!(find(&cache, "88.1/item", at(0)), Found::Missing));
+}
