@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use serde_json::Value;
-use waymark_tests::process::{Bench, Ended, daemon, run};
+use waymark_tests::process::{Bench, Ended, Process, daemon, run, tool};
 use waymark_tests::topology::{Placed, delegation, record};
 
 const DAY: i64 = 86_400;
@@ -91,7 +91,7 @@ fn past_its_time_an_answer_beats_none_but_for_what_says_whether_goods_may_be_sol
     assert!(message(&till).starts_with("UPSTREAM_DOWN "));
     // For people.
     let url = recursive.daemon.url("udp");
-    let shown = run(waymark_tests::process::tool(["resolve", "88.990/item", "--server", &url])).expect(0);
+    let shown = run(tool(["resolve", "88.990/item", "--server", &url])).expect(0);
     assert!(shown.out.contains("STALE age="), "{}", shown.out);
 }
 
@@ -331,4 +331,63 @@ fn what_changes_at_a_node_that_is_followed_is_forgotten_long_before_its_time() {
     let recursive = Placed { daemon: bench.serve(), bench };
     connected(true);
     until(&recursive, "88.990/item", &(100, String::new(), false));
+}
+
+#[test]
+fn a_flood_of_made_up_names_starves_nobody_even_when_all_above_are_killed() {
+    const KNOWN: usize = 100;
+    let records: Vec<String> = (0..KNOWN)
+        .map(|number| record(&format!("88.990/known-{number}"), &[(1, "URL", "https://example.invalid/", DAY)]))
+        .collect();
+    let secondary = Placed::start("", &records, &["88.990"]);
+    let top = top(&secondary);
+    // Two servers, each asked a hundred times a second at most, whatever is asked of us.
+    let recursive = Placed::recursive(&top, "recursion.per_server_second = 100\ncache.size_mib = 1\n");
+    for number in 0..KNOWN {
+        until(&recursive, &format!("88.990/known-{number}"), &found("https://example.invalid/"));
+    }
+    let names: Vec<String> = (0..KNOWN).map(|number| format!("88.990/known-{number}")).collect();
+    let file = recursive.bench.put("known.txt", names.join("\n"));
+    let server = recursive.daemon.url("tcp");
+    let began = std::time::Instant::now();
+    let flood = Process::start(tool([
+        "load",
+        "--server",
+        &server,
+        "--pattern",
+        "88.990/made-up-{:09}",
+        "--count",
+        "1000000000",
+        "--seconds",
+        "6",
+        "--json",
+    ]));
+    let known = Process::start(tool([
+        "load",
+        "--server",
+        &server,
+        "--names",
+        file.to_str().unwrap(),
+        "--seconds",
+        "5",
+        "--sockets",
+        "1",
+        "--outstanding",
+        "8",
+        "--json",
+    ]));
+    top.daemon.process.kill();
+    secondary.daemon.process.kill();
+    let known = known.ended().expect(0).json().pop().unwrap();
+    assert!(known["found"].as_u64().unwrap() > 0, "{known}");
+    for other in ["absent", "busy", "refused", "lost", "wrong"] {
+        assert_eq!(known[other], 0, "{other}: {known}");
+    }
+    let flood = flood.ended().json().pop().unwrap();
+    assert_eq!(flood["found"], 0, "{flood}");
+    let seconds = began.elapsed().as_secs() + 2;
+    let stats = recursive.operate(&["cache", "stats", "--json"]).expect(0).json().pop().unwrap();
+    assert!(stats["events"]["upstream_attempts"].as_u64().unwrap() <= 2 * 100 * seconds + KNOWN as u64 * 3, "{stats}");
+    assert!(stats["bytes"].as_u64().unwrap() <= 1 << 20, "{stats}");
+    println!("known names, all above killed, beside {} made-up ones a second: {known}", flood["answered_per_second"]);
 }
