@@ -1,5 +1,5 @@
 //! Asking one of several servers, over real sockets: who is asked, when the next is, and whom nobody believes.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod server;
 
