@@ -69,7 +69,7 @@ async fn a_change_reaches_a_thousand_followers_and_the_node_knows_who_has_forgot
         streams.push(Some(client.follow(request(&number.to_string(), None)).await.unwrap().into_inner()));
     }
     // Some are lost before the change: every seventh.
-    let is_lost = |number: usize| number % 7 == 0;
+    let is_lost = |number: usize| number.is_multiple_of(7);
     for (number, stream) in streams.iter_mut().enumerate() {
         if is_lost(number) {
             *stream = None;
