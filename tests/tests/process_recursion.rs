@@ -96,6 +96,52 @@ fn past_its_time_an_answer_beats_none_but_for_what_says_whether_goods_may_be_sol
 }
 
 #[test]
+fn what_lives_elsewhere_is_judged_by_what_its_node_says() {
+    let secondary = secondary(1);
+    let top = top(&secondary);
+    let recursive = Placed::recursive(&top, "");
+    // Verdict, detail, sale and reason of each.
+    let judged = |codes: &[&str], exit: i32| -> Vec<[String; 4]> {
+        let told = recursive.operate(&[&["verdict", "--json"], codes].concat()).expect(exit).json();
+        let text = |line: &Value, field: &str| line[field].as_str().unwrap_or_default().to_owned();
+        told.iter().map(|line| ["verdict", "detail", "sale", "reason"].map(|field| text(line, field))).collect()
+    };
+    let verdict = |texts: [&str; 4]| texts.map(str::to_owned);
+    let good = verdict(["VALID", "NOT_JUDGED_HERE", "WARN", ""]);
+    assert_eq!(judged(&["88.990/item", "88.990.5/box"], 0), [good.clone(), good.clone()]);
+    secondary.operate(&["recall", "88.990/item", "--reason", "裂纹"]).expect(0);
+    until_text(&recursive, "88.990/item", "裂纹");
+    let codes = ["88.990/item", "88.990/none", "88.991/no-such-prefix", "88.990/till", "(01)06942499556696(17)200229"];
+    let recalled = verdict(["RECALLED", "", "DENY", "裂纹"]);
+    let absent = verdict(["ABSENT", "", "DENY", ""]);
+    let expected = [recalled, absent.clone(), absent, good, verdict(["EXPIRED", "", "DENY", ""])];
+    assert_eq!(judged(&codes, 9), expected);
+    let line = recursive.operate(&["verdict", "88.990/none", "--json"]).expect(9).json().pop().unwrap();
+    assert_eq!(line["source"], "ELSEWHERE");
+    // An answer past its time is good enough for a scanner. For whoever sells it is not: meanwhile the thing may have been recalled.
+    secondary.daemon.stop().expect(0);
+    let down = verdict(["UPSTREAM_DOWN", "", "DENY", ""]);
+    let mut asked = 0;
+    while judged(&["88.990.5/box"], 9) != [down.clone()] {
+        asked += 1;
+        assert!(asked < 1_000, "its time does not end");
+    }
+    assert!(said(&recursive.ask("88.990.5/box", &[])).2, "a scanner has it still, as stale");
+}
+
+/// Asks until one of the values has a text.
+#[track_caller]
+fn until_text(placed: &Placed, handle: &str, text: &str) {
+    for _ in 0..1_000 {
+        let answer = placed.ask(handle, &[]).json().pop().unwrap();
+        if answer["values"].as_array().unwrap().iter().any(|value| value["data"]["value"] == text) {
+            return;
+        }
+    }
+    panic!("{handle} never says {text}");
+}
+
+#[test]
 fn an_answer_is_never_older_than_its_values_allow_while_the_authority_answers() {
     let secondary = secondary(1);
     let top = top(&secondary);

@@ -41,6 +41,19 @@ pub enum Source {
     Package,
     /// What a GS1 bar code says of itself, and the recalls of what it names.
     Scan,
+    /// The answer of the node it lives at.
+    Elsewhere,
+}
+
+/// What the node a code lives at says of it.
+#[derive(Clone, Copy, Debug)]
+pub enum Heard<'v> {
+    /// Nothing: it could not be asked, or not in time.
+    Nothing,
+    /// There is none of this name.
+    Absent,
+    /// These values, all that everybody may read.
+    Values(Values<'v>),
 }
 
 /// A verdict as it is told to somebody.
@@ -106,6 +119,28 @@ impl Desk<'_> {
                 self.tell_identifier(code, sees).unwrap_or_else(|_| self.judged(Known::Unreachable, Source::Nothing))
             }
         }
+    }
+
+    /// The handle of a code that is an identifier of another node: [`Self::tell`] says of it that those who know could not be asked, and
+    /// [`Self::tell_heard`] what they say.
+    #[must_use]
+    pub fn elsewhere<'h>(&self, code: &'h str) -> Option<Handle<'h>> {
+        let handle = Handle::new(code.as_bytes()).ok().filter(|_| Scan::parse(code.as_bytes()).is_err())?;
+        (!self.prefixes.serves(&key_of(&handle, self.rule))).then_some(handle)
+    }
+
+    /// The verdict on an identifier of another node, by what that node said at `as_of`.
+    #[must_use]
+    pub fn tell_heard(&self, heard: Heard<'_>, as_of: Timestamp) -> Told {
+        let known = match heard {
+            Heard::Nothing => Known::Unreachable,
+            Heard::Absent => Known::Absent,
+            Heard::Values(values) => recall_in(values).map_or(Known::LiveElsewhere, |recall| {
+                Known::Recalled(Notice { since: seconds(recall.since_seconds), reason: recall.reason })
+            }),
+        };
+        let facts = Facts { known, batch: None, batch_recall: None, expiry: None, as_of };
+        Told::of(&judge(&facts, self.options.rules, self.options.zone, self.now), Source::Elsewhere)
     }
 
     fn tell_identifier(&mut self, code: &str, sees: &dyn Fn(&[u8]) -> bool) -> Result<Told, FetchError> {

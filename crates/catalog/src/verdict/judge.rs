@@ -37,6 +37,8 @@ pub enum Known<'a> {
     Withdrawn(Notice<'a>),
     /// In resolution: registered, or an issued code of a range.
     Live,
+    /// In resolution at another node, whose templates are not known here.
+    LiveElsewhere,
     /// Out of resolution until it is resumed.
     Suspended(Notice<'a>),
     /// Out of resolution for good.
@@ -92,6 +94,8 @@ pub enum Detail {
     ExpiryMissing,
     /// Valid, but its expiry cannot be read.
     ExpiryUnreadable,
+    /// Valid as far as its record at another node says; which of its values name a day or a batch is not known here.
+    NotJudgedHere,
     /// Absent: what was scanned names a container or a model, nothing that is sold.
     NotAProduct,
 }
@@ -176,7 +180,7 @@ const fn by_identifier<'a>(facts: &Facts<'a>) -> Option<Finding<'a>> {
         (Known::Suspended(notice), None) => (Verdict::Suspended, None, Some(notice)),
         (Known::Revoked(notice), None) => (Verdict::Suspended, Some(Detail::Revoked), Some(notice)),
         (Known::Withdrawn(notice), None) => (Verdict::Suspended, Some(Detail::Withdrawn), Some(notice)),
-        (Known::Live, None) => return None,
+        (Known::Live | Known::LiveElsewhere, None) => return None,
     };
     Some(Finding::denied(verdict, detail, notice))
 }
@@ -184,9 +188,12 @@ const fn by_identifier<'a>(facts: &Facts<'a>) -> Option<Finding<'a>> {
 /// Rules 6 and 7: the identifier is good, its date decides.
 fn by_date<'a>(facts: &Facts<'a>, expiry: Option<Date>, rules: Rules, today: Date) -> Finding<'a> {
     let is_unreadable = facts.expiry.is_some() && expiry.is_none();
+    let is_elsewhere = facts.known == Known::LiveElsewhere;
     let valid = |sale, detail| Finding { verdict: Verdict::Valid, detail, sale, notice: None, since: None };
     match rules.shelf(expiry, today) {
         Shelf::Over => Finding { since: expiry.map(Date::next), ..Finding::denied(Verdict::Expired, None, None) },
+        Shelf::Missing if is_elsewhere => valid(Sale::Deny, Some(Detail::NotJudgedHere)),
+        Shelf::Fine if is_elsewhere => valid(Sale::Warn, Some(Detail::NotJudgedHere)),
         Shelf::Missing if is_unreadable => valid(Sale::Deny, Some(Detail::ExpiryUnreadable)),
         Shelf::Missing => valid(Sale::Deny, Some(Detail::ExpiryMissing)),
         Shelf::Near => valid(Sale::Warn, Some(Detail::NearExpiry)),

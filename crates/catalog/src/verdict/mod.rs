@@ -34,6 +34,9 @@
 //! | 6 | its expiry day is over | [`Verdict::Expired`] | deny |
 //! | 7 | otherwise | [`Verdict::Valid`] | by its date, as in rules 4 to 6 above |
 //!
+//! What lives at another node is asked for there: a recall is told by its values, days and batches are not read, since the
+//! templates that mark them are that node's. So it is warned of, and not sold where the rules require a date.
+//!
 //! What is not known is never sold: whoever wants to go on while upstreams are down sees it by the verdict. An expiry
 //! that cannot be read counts as none, and is warned of. Expiry ends with its day in the [`Zone`] of the node.
 
@@ -46,7 +49,7 @@ mod zone;
 
 pub use checkout::{Decision, Reason, Stop, Stopped, checkout};
 pub use date_text::{DateForm, DateText};
-pub use desk::{Desk, Source, Told, VerdictOptions};
+pub use desk::{Desk, Heard, Source, Told, VerdictOptions};
 pub use judge::{Detail, Facts, Judgement, Known, Notice, Verdict, judge};
 pub use rules::{Rules, Sale};
 pub use zone::Zone;

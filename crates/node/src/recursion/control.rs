@@ -1,4 +1,4 @@
-//! What operators ask of recursion, answered from the recursor.
+//! What operators and verdicts ask of recursion, answered from the recursor.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -6,13 +6,13 @@ use waymark_api::operator::v1;
 use waymark_client::Transport;
 use waymark_ident::{Handle, MAX_KEY_BYTES};
 use waymark_recursive_cache::{
-    cache::{Cache, Entry, EntryKind, Flush},
+    cache::{Cache, Entry, EntryKind, Flush, Known},
     clock,
     knowledge::{Fact, KEY_RULE, Scope},
     plan::Asked,
     recursor::{Hop, HopResult, LearnedKind, Recursor, Resolved},
 };
-use waymark_registration::recursion::Recursion;
+use waymark_registration::recursion::{Heard, Recursion};
 
 /// The recursor as operators see it.
 #[derive(Debug)]
@@ -48,6 +48,12 @@ impl Recursion for Control {
 
     fn entries(&self) -> Box<dyn Iterator<Item = v1::CacheEntry> + Send> {
         Box::new(self.0.cache().entries().into_iter().map(|entry| shown(&entry)))
+    }
+
+    fn hear(&self, handle: &[u8]) -> Pin<Box<dyn Future<Output = Heard> + Send>> {
+        let recursor = Arc::clone(&self.0);
+        let asked = Asked { handle: handle.into(), public_only: true, ..Asked::default() };
+        Box::pin(async move { heard(&recursor.resolve(asked).await) })
     }
 
     fn trace(&self, request: v1::TraceNameRequest) -> Pin<Box<dyn Future<Output = v1::TraceNameResponse> + Send>> {
@@ -122,6 +128,34 @@ const fn kind(kind: EntryKind) -> v1::CacheKind {
         EntryKind::DerivedService => v1::CacheKind::DerivedService,
         EntryKind::AbsentPrefix => v1::CacheKind::AbsentPrefix,
         EntryKind::Failure => v1::CacheKind::Failure,
+    }
+}
+
+/// What was said of a name. What is past its time is as good as nothing: meanwhile it may have been recalled.
+fn heard(resolved: &Resolved) -> Heard {
+    let values = |count, wire: &[u8], age_seconds| Heard::Values { count, wire: wire.into(), age_seconds };
+    match resolved {
+        Resolved::Known(entry) => {
+            let age_seconds = entry.age_seconds(Cache::seconds(clock::now()));
+            match entry.known() {
+                Some(Known::Values(known)) => values(entry.values(), known.wire(), age_seconds),
+                Some(Known::NoValues) => values(0, &[], age_seconds),
+                Some(Known::Absent) => Heard::Absent { age_seconds },
+                None => Heard::Nothing,
+            }
+        }
+        Resolved::Fact(fact) => match &**fact {
+            Fact::Values(record) => values(record.count, &record.wire, 0),
+            Fact::NoValues => values(0, &[], 0),
+            Fact::Absent => Heard::Absent { age_seconds: 0 },
+        },
+        Resolved::AbsentPrefix => Heard::Absent { age_seconds: 0 },
+        Resolved::Stale(_)
+        | Resolved::Passed(_)
+        | Resolved::Refused(_)
+        | Resolved::TooDeep
+        | Resolved::Busy
+        | Resolved::UpstreamDown(_) => Heard::Nothing,
     }
 }
 

@@ -841,6 +841,7 @@ verdict-detail-near-expiry = its last day is near
 verdict-detail-expiry-missing = it tells no last day and must
 verdict-detail-expiry-unreadable = its last day cannot be read
 verdict-detail-not-a-product = a container or a model, nothing that is sold
+verdict-detail-not-judged-here = known to another node, which may mark a last day or a batch that is not read here
 verdict-since = since { $value }
 verdict-reason = reason: { $value }
 verdict-batch = batch { $value }

@@ -841,6 +841,7 @@ verdict-detail-near-expiry = 临近到期
 verdict-detail-expiry-missing = 缺少必需的到期日
 verdict-detail-expiry-unreadable = 到期日无法读取
 verdict-detail-not-a-product = 为包装箱或型号,不是可销售的商品
+verdict-detail-not-judged-here = 由其他节点登记,其到期日与批次未在此判定
 verdict-since = 自 { $value }
 verdict-reason = 原因:{ $value }
 verdict-batch = 批次 { $value }

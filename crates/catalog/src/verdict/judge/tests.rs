@@ -66,6 +66,18 @@ fn each_thing_known_has_its_verdict() {
 }
 
 #[test]
+fn what_is_good_at_another_node_is_warned_of_and_not_sold_where_a_date_is_required() {
+    let facts = Facts { known: Known::LiveElsewhere, ..live() };
+    for (expiry_required, sale) in [(false, Sale::Warn), (true, Sale::Deny)] {
+        let judgement = judged(&facts, Rules { warn_days: 9, expiry_required });
+        assert_eq!(
+            (judgement.verdict, judgement.detail, judgement.sale),
+            (Verdict::Valid, Some(Detail::NotJudgedHere), sale)
+        );
+    }
+}
+
+#[test]
 fn the_day_of_a_notice_is_that_of_the_zone() {
     let facts = Facts { known: Known::Suspended(NOTICE), ..live() };
     for (zone, since) in [(Zone::CHINA, "2027-01-01"), (Zone::new(0).unwrap(), "2026-12-31")] {

@@ -10,12 +10,13 @@ use super::{learned_services, say, three_levels, two_levels, url, why};
 use crate::scene::{asked, fact_of, found};
 use crate::world::{FALSE_KEY, ROOTS, Said, Signer, write};
 
-/// "PUBL set, no RECU (we walk ourselves)": each question upstream is for public values, of this server alone.
+/// "PUBL set, no RECU (we walk ourselves)": each question upstream is for public values, of this server alone. KPAL keeps a stream open.
 #[test]
 fn questions_upstream_are_for_public_values_and_not_recursive() {
     let (mut scene, _) = two_levels();
     scene.ask("88.1/a");
-    assert!(scene.sent.iter().all(|sent| sent.flags == OpFlags::PUBL && sent.extra.is_none()), "{:?}", scene.sent);
+    let flags = OpFlags::PUBL.with(OpFlags::KPAL);
+    assert!(scene.sent.iter().all(|sent| sent.flags == flags && sent.extra.is_none()), "{:?}", scene.sent);
 }
 
 /// "Recursion count + 1."
@@ -198,7 +199,8 @@ fn an_identity_is_passed_to_the_server_of_the_handle_alone() {
     assert_eq!(scene.sent[0].extra, None);
     assert!(!scene.sent[0].flags.has(OpFlags::IDENTITY_TOKEN));
     let last = &scene.sent[1];
-    assert_eq!((last.flags, last.extra.as_deref()), (OpFlags::IDENTITY_TOKEN, Some(&b"token"[..])));
+    let flags = OpFlags::IDENTITY_TOKEN.with(OpFlags::KPAL);
+    assert_eq!((last.flags, last.extra.as_deref()), (flags, Some(&b"token"[..])));
     assert_eq!((&last.indexes[..], &last.types[..]), (&[1, 7][..], &["URL".to_owned()][..]));
     assert_eq!(learned_services(&scene).len(), 1);
     let is_answer = |learned: &waymark_recursive_cache::knowledge::Learned| matches!(&learned.what, waymark_recursive_cache::knowledge::What::Fact { key, .. } if **key == *b"88.1/a");
