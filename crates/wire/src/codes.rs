@@ -247,7 +247,6 @@ impl OpFlags {
     pub const DNRF: Self = Self(0x0010_0000);
     /// Teleinfo dialect: the resolution carries the end user's identity token.
     pub const IDENTITY_TOKEN: Self = Self(0x0000_0004);
-
     /// Request, between nodes and clients of this project: tell how old an answer is. Response: its [`Age`](crate::dialect::Age) stands behind the
     /// values. Others ignore the bit.
     pub const AGED: Self = Self(0x0000_0008);
@@ -290,7 +289,7 @@ impl OpFlags {
 }
 
 /// The names of the flags, highest bit first.
-const FLAG_NAMES: [(OpFlags, &str); 13] = [
+const FLAG_NAMES: [(OpFlags, &str); 14] = [
     (OpFlags::AUTH, "AUTH"),
     (OpFlags::CERT, "CERT"),
     (OpFlags::ENCR, "ENCR"),
@@ -303,6 +302,7 @@ const FLAG_NAMES: [(OpFlags, &str); 13] = [
     (OpFlags::OVRW, "OVRW"),
     (OpFlags::MINT, "MINT"),
     (OpFlags::DNRF, "DNRF"),
+    (OpFlags::AGED, "AGED"),
     (OpFlags::IDENTITY_TOKEN, "TOKEN"),
 ];
 
