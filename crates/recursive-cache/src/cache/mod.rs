@@ -18,6 +18,7 @@ mod limits;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 use quick_cache::sync::{Cache as Table, DefaultLifecycle};
@@ -182,8 +183,8 @@ impl Cache {
             What::Fact { key, fact } => {
                 let (state, record, lifetime) = match &**fact {
                     Fact::Values(record) => (State::Values, Some(record), *lifetime_seconds),
-                    Fact::NoValues => (State::NoValues, None, Some(seconds(self.limits.absent))),
-                    Fact::Absent => (State::Absent, None, Some(seconds(self.limits.absent))),
+                    Fact::NoValues => (State::NoValues, None, Some(within(*lifetime_seconds, self.limits.absent))),
+                    Fact::Absent => (State::Absent, None, Some(within(*lifetime_seconds, self.limits.absent))),
                 };
                 let (count, wire) = record.map_or((0, &[][..]), |record| (record.count, &record.wire));
                 // Kept for whoever walks it without looking: it must be whole.
@@ -200,7 +201,7 @@ impl Cache {
             }
             What::AbsentPrefix { prefix } => {
                 let head = self.head(Kind::AbsentPrefix, now);
-                let good_for = seconds(self.limits.absent_prefix);
+                let good_for = within(*lifetime_seconds, self.limits.absent_prefix);
                 self.put(Head { good_for, certified: *certified, ..head }, prefix, &[]);
                 self.forget(Kind::Service, prefix, *certified);
             }
@@ -368,6 +369,11 @@ impl std::fmt::Debug for Cache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Cache").field("stats", &self.stats()).finish_non_exhaustive()
     }
+}
+
+/// Seconds an absence is good for: as long as the limit says, or what was left of that when it was written to a dump.
+fn within(left: Option<u32>, limit: Duration) -> u32 {
+    left.unwrap_or(u32::MAX).min(seconds(limit))
 }
 
 /// Somebody changes that part of the table.

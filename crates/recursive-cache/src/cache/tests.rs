@@ -1,7 +1,5 @@
 //! The cache by itself, with a clock in the test's hand.
 
-use std::time::Duration;
-
 use waymark_wire::types::Site;
 use waymark_wire::{Ttl, ValueBuf};
 
@@ -205,7 +203,7 @@ fn a_dump_comes_back_without_what_is_over() {
     let cache = small(1 << 20);
     cache.learn(&about("88.1/LONG", record("URL", 10), 1_000), at(0));
     cache.learn(&about("88.1/SHORT", record("URL", 10), 50), at(0));
-    cache.learn(&about("88.1/NONE", Arc::new(Fact::Absent), 0), at(0));
+    cache.learn(&about("88.1/NONE", Arc::new(Fact::Absent), 60), at(0));
     let what = What::Service { prefix: b"88.1"[..].into(), scope: Scope::Handles, service: service() };
     cache.learn(&Learned { what, certified: true, lifetime_seconds: Some(1_000) }, at(0));
     cache.fail(b"88.2", at(0));
@@ -223,6 +221,26 @@ fn a_dump_comes_back_without_what_is_over() {
     // A clock that went back.
     let before = Now { elapsed: Duration::ZERO, unix_seconds: 5 };
     assert_eq!(small(1 << 20).load(&mut &file[..], before).unwrap().taken, 4);
+}
+
+/// A node that starts anew each minute does not say for ever that a name does not exist.
+#[test]
+fn absences_do_not_begin_anew_with_each_run() {
+    let absent_prefix = What::AbsentPrefix { prefix: b"88.9"[..].into() };
+    let absent = |what| Learned { what, certified: false, lifetime_seconds: None };
+    let fact = |fact| What::Fact { key: b"88.1/A"[..].into(), fact: Arc::new(fact) };
+    for (what, seconds) in [(fact(Fact::Absent), 60), (fact(Fact::NoValues), 60), (absent_prefix, 300)] {
+        let mut cache = small(1 << 20);
+        cache.learn(&absent(what), at(0));
+        for run in 1..6 {
+            let mut file = Vec::new();
+            cache.dump(&mut file, at(10 * run)).unwrap();
+            cache = small(1 << 20);
+            cache.load(&mut &file[..], at(10 * run)).unwrap();
+        }
+        let left: Vec<u32> = cache.entries().iter().map(|entry| entry.seconds_left(at(50).into())).collect();
+        assert_eq!(left, [seconds - 50]);
+    }
 }
 
 #[test]
