@@ -6,12 +6,14 @@
 
 mod answer;
 mod audit;
+pub mod cache_dump;
 mod catalog_forms;
 pub mod catalog_open;
 pub mod grpc_requests;
 pub mod http_requests;
 mod import_lines;
 mod key_files;
+pub mod plan;
 mod reassembly;
 mod request;
 mod response;
@@ -21,12 +23,14 @@ mod value;
 
 pub use answer::answer;
 pub use audit::audit;
+pub use cache_dump::cache_dump;
 pub use catalog_forms::catalog_forms;
 pub use catalog_open::catalog_open;
 pub use grpc_requests::grpc_requests;
 pub use http_requests::http_requests;
 pub use import_lines::import_lines;
 pub use key_files::key_files;
+pub use plan::plan;
 pub use reassembly::reassembly;
 pub use request::request;
 pub use response::response;
@@ -51,4 +55,6 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("http_requests", http_requests),
     ("import_lines", import_lines),
     ("key_files", key_files),
+    ("plan", plan),
+    ("cache_dump", cache_dump),
 ];

@@ -5,6 +5,7 @@
 mod catalog;
 mod import;
 mod keys;
+mod recursion;
 mod requests;
 mod store;
 
@@ -14,7 +15,8 @@ pub type Seed = (&'static str, String, Vec<u8>);
 /// All of them.
 #[must_use]
 pub fn seeds() -> Vec<Seed> {
-    [catalog::seeds(), store::seeds(), requests::seeds(), import::seeds(), keys::seeds()].concat()
+    let all = [catalog::seeds(), store::seeds(), requests::seeds(), import::seeds(), keys::seeds(), recursion::seeds()];
+    all.concat()
 }
 
 /// The samples of real identifiers, a line each.
