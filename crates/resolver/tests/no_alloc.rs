@@ -13,11 +13,17 @@ mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::Arc;
 
 use support::{NOW, Shelf, answerer, old_value, origin, request, resolution, resolution_with, settings, value_for};
 use waymark_catalog::Command;
 use waymark_catalog::range::{CodeState, FormRequest, MacKey, RangeCommand, RangeName, Span};
-use waymark_resolver::{Action, DropReason, Question, SlowReason, Transport};
+use waymark_recursive_cache::cache::{Cache, CacheLimits};
+use waymark_recursive_cache::knowledge::{Fact, Learned, Record, What};
+use waymark_recursive_cache::recursor::{Options, Recursor, roots_from_site};
+use waymark_resolver::policy::SourceLists;
+use waymark_resolver::recursion::Recursion;
+use waymark_resolver::{Action, Answerer, DropReason, Question, SlowReason, Transport};
 use waymark_wire::{Message, OpFlags, Version};
 
 thread_local! {
@@ -209,8 +215,87 @@ fn package(stem: &str, form: FormRequest, values: &[waymark_wire::ValueBuf]) -> 
 fn answering_allocates_nothing_whatever_is_asked() {
     let shelf = shelf();
     let sites = vec![support::site_at([192, 0, 2, 1].into(), 1, true)];
-    let mut answerer = answerer(&shelf.catalog, settings(sites));
-    let requests = requests();
+    ask_all(&mut answerer(&shelf.catalog, settings(sites)), &requests());
+}
+
+/// The names of others that are known, in every way there is.
+fn known() -> Arc<Cache> {
+    let cache = Arc::new(Cache::new(CacheLimits { popular_hits: 1, ..CacheLimits::default() }));
+    let record = |values: &[waymark_wire::ValueBuf]| {
+        let mut wire = Vec::new();
+        values.iter().for_each(|value| value.encode_into(&mut wire));
+        Fact::Values(Record { count: u32::try_from(values.len()).unwrap(), wire: wire.into() })
+    };
+    let values = [old_value(1, "URL", b"https://example.org/a"), old_value(2, "EMAIL", b"b@example.org")];
+    let many: Vec<_> = (1..40).map(|index| old_value(index, "T", b"x")).collect();
+    let facts = [
+        ("10.1/A", record(&values)),
+        ("10.1/MANY", record(&many)),
+        ("10.1/LARGE", record(&[old_value(1, "BLOB", &[7; 10_000])])),
+        ("10.1/NONE", Fact::Absent),
+        ("10.1/HIDDEN", Fact::NoValues),
+        ("0.NA/10.1", record(&values)),
+        // Near their end, so that a hit puts them in line to be fetched anew.
+        ("10.1/ENDING", record(&values)),
+    ];
+    let learn = |what, lifetime_seconds| {
+        cache.learn(&Learned { what, certified: false, lifetime_seconds }, NOW.into());
+    };
+    for (key, fact) in facts {
+        let seconds = if key == "10.1/ENDING" { 1 } else { 86_400 };
+        learn(What::Fact { key: key.as_bytes().into(), fact: Arc::new(fact) }, Some(seconds));
+    }
+    learn(What::AbsentPrefix { prefix: b"10.2"[..].into() }, None);
+    cache
+}
+
+/// A request for every way a name of others is answered or left to those who may wait.
+fn requests_for_others() -> Vec<(&'static str, Vec<u8>, Expect)> {
+    let digest = OpFlags::USUAL.with(OpFlags::RRDG);
+    let aged = OpFlags::USUAL.with(OpFlags::AGED);
+    let long_list: Vec<u32> = (0..40_000).collect();
+    let slow = Expect::Slow(SlowReason::Foreign);
+    vec![
+        ("values", resolution("10.1/A"), Expect::Code(1)),
+        ("many values", resolution("10.1/MANY"), Expect::Code(1)),
+        ("index filter", request(OpFlags::USUAL).resolution(b"10.1/A", &[2], &[], None), Expect::Code(1)),
+        ("type filter", request(OpFlags::USUAL).resolution(b"10.1/A", &[], &[b"URL"], None), Expect::Code(1)),
+        ("no value matches", request(OpFlags::USUAL).resolution(b"10.1/A", &[9], &[], None), Expect::Code(200)),
+        ("age", resolution_with(aged, "10.1/A"), Expect::Code(1)),
+        ("digest", resolution_with(digest, "10.1/A"), Expect::Code(1)),
+        ("prefix record", resolution("0.NA/10.1"), Expect::Code(1)),
+        ("prefix record by its prefix", resolution("10.1"), Expect::Code(1)),
+        ("near its end", resolution("10.1/ENDING"), Expect::Code(1)),
+        ("near its end, once more", resolution("10.1/ENDING"), Expect::Code(1)),
+        ("shows nothing", resolution("10.1/HIDDEN"), Expect::Code(200)),
+        ("absent", resolution("10.1/NONE"), Expect::Code(100)),
+        ("absent, with digest", resolution_with(digest, "10.1/NONE"), Expect::Code(100)),
+        ("absent prefix", resolution("10.2/ANY"), Expect::Code(100)),
+        ("record of an absent prefix", resolution("0.NA/10.2"), Expect::Code(100)),
+        ("large", resolution("10.1/LARGE"), Expect::Room),
+        ("unknown", resolution("10.3/A"), slow),
+        ("suffix in another case", resolution("10.1/a"), slow),
+        ("authority", resolution_with(OpFlags::USUAL.with(OpFlags::AUTH), "10.1/A"), slow),
+        ("long filter", request(OpFlags::USUAL).resolution(b"10.1/A", &long_list, &[], None), slow),
+        ("of our own", resolution("88.1/a"), Expect::Code(1)),
+    ]
+}
+
+#[test]
+fn answering_from_what_is_known_of_others_allocates_nothing() {
+    let shelf = shelf();
+    let site = support::site_at([192, 0, 2, 1].into(), 1, true);
+    let roots = Arc::new(roots_from_site(&support::site_at([192, 0, 2, 2].into(), 1, true)).unwrap());
+    let recursor = Recursor::new(Options::new(roots), known(), None);
+    let sources = SourceLists::new(&["127.0.0.0/8".parse().unwrap()], &[]);
+    let recursion = Recursion { recursor: Arc::clone(&recursor), sources };
+    let settings = waymark_resolver::Settings { recursion: Some(Arc::new(recursion)), ..settings(vec![site]) };
+    ask_all(&mut answerer(&shelf.catalog, settings), &requests_for_others());
+    assert_eq!(recursor.cache().next_to_refresh().unwrap().key(), b"10.1/ENDING", "that way was taken too");
+}
+
+/// Asks each by itself, then all together.
+fn ask_all(answerer: &mut Answerer, requests: &[(&str, Vec<u8>, Expect)]) {
     let mut rooms = vec![vec![0; 4_096]; requests.len()];
     let mut check = |label: &str, questions: &mut [Question<'_>]| {
         let before = ALLOCATIONS.get();
