@@ -206,7 +206,9 @@ impl Cache {
                 let head = self.head(Kind::AbsentPrefix, now);
                 let good_for = within(*lifetime_seconds, self.limits.absent_prefix);
                 self.put(Head { good_for, certified: *certified, ..head }, prefix, &[]);
+                // No record, no delegation: what was known of one is over.
                 self.forget(Kind::Service, prefix, *certified);
+                self.forget(Kind::DerivedService, prefix, *certified);
             }
             What::Lame { prefix, scope } => {
                 self.forget(Kind::of_scope(*scope), prefix, *certified);
