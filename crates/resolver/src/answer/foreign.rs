@@ -13,9 +13,10 @@ use waymark_wire::dialect::Age;
 use waymark_wire::limits::ResponseLimits;
 use waymark_wire::request::ResolutionBody;
 use waymark_wire::response::{Response, ResponseBody};
-use waymark_wire::{EncodeValue, NoRoom, ResponseCode, Sink, Ttl, ValueRef, Values};
+use waymark_wire::{EncodeValue, NoRoom, ResponseCode, Sink, Ttl, Values};
 
 use super::reply::{Frame, Reply, Written, write_reply};
+use super::resolve::PREFIX_RECORDS;
 use super::select::Filter;
 use super::texts;
 use super::understand::Asked;
@@ -49,41 +50,56 @@ pub(crate) struct Given<'a> {
 }
 
 impl<'a> Given<'a> {
-    /// The values that were asked for.
+    /// The values that were asked for. Whole records go out as one piece, in which each value then changes its time to live.
     pub(crate) fn chosen(self) -> impl Iterator<Item = Aged<'a>> {
-        let Self { values, filter, age_seconds, most_ttl_seconds, .. } = self;
-        let chosen = values.into_iter().filter(move |value| filter.selects(value.index, value.kind));
-        chosen.map(move |value| Aged { value, age_seconds, most_ttl_seconds })
+        let Self { values, filter, .. } = self;
+        let wire = values.wire();
+        let is_whole = filter.is_open();
+        let whole = values.starts().enumerate().map(move |(at, start)| {
+            let (bytes, ttl) = (if at == 0 { wire } else { &[] }, wire.get(start..).unwrap_or_default());
+            self.aged(bytes, ttl, wire.len().saturating_sub(start))
+        });
+        let selected = values.into_iter().filter(move |value| filter.selects(value.index, value.kind));
+        let selected = selected.map(move |value| self.aged(value.wire, value.wire, value.wire.len()));
+        whole.take(if is_whole { usize::MAX } else { 0 }).chain(selected.take(if is_whole { 0 } else { usize::MAX }))
+    }
+
+    /// A value whose wire form begins `back` bytes before where `bytes` end.
+    fn aged(&self, bytes: &'a [u8], value: &'a [u8], back: usize) -> Aged<'a> {
+        let relative = match value.get(TTL_AT..).and_then(<[u8]>::first_chunk::<5>) {
+            Some([kind, seconds @ ..]) => match Ttl::from_wire(*kind, i32::from_be_bytes(*seconds)) {
+                Ttl::Relative(seconds) => Some(seconds),
+                _ => None,
+            },
+            None => None,
+        };
+        let most = i32::try_from(self.most_ttl_seconds).unwrap_or(i32::MAX);
+        let age = i32::try_from(self.age_seconds).unwrap_or(i32::MAX);
+        let seconds = relative.map(|seconds| seconds.saturating_sub(age).clamp(0, most).cast_unsigned());
+        Aged { bytes, seconds, back: back.saturating_sub(TTL_AT + 1) }
     }
 }
 
 /// A value whose time to live has gone on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Aged<'a> {
-    value: ValueRef<'a>,
-    age_seconds: u32,
-    most_ttl_seconds: u32,
+    /// What goes out: the value, the whole record, or nothing since that went out before.
+    bytes: &'a [u8],
+    /// Its time to live from now on; none where that is no number of seconds.
+    seconds: Option<u32>,
+    /// How far before the end of what went out that number stands.
+    back: usize,
 }
 
-/// Where the time to live stands in the wire form of a value, and what is behind it.
+/// Where the time to live stands in the wire form of a value: its kind, then the number.
 const TTL_AT: usize = 8;
-const BEHIND_TTL: usize = 13;
 
 impl EncodeValue for Aged<'_> {
     fn put_value(&self, out: &mut (impl Sink + ?Sized)) {
-        let most = i32::try_from(self.most_ttl_seconds).unwrap_or(i32::MAX);
-        let ttl = match self.value.ttl {
-            Ttl::Relative(seconds) => {
-                let age = i32::try_from(self.age_seconds).unwrap_or(i32::MAX);
-                Ttl::Relative(seconds.saturating_sub(age).clamp(0, most))
-            }
-            other => other,
-        };
-        let (kind, seconds) = ttl.to_wire();
-        out.put(self.value.wire.get(..TTL_AT).unwrap_or_default());
-        out.put_u8(kind);
-        out.put_i32(seconds);
-        out.put(self.value.wire.get(BEHIND_TTL..).unwrap_or_default());
+        out.put(self.bytes);
+        if let Some(seconds) = self.seconds {
+            out.patch_u32(out.position().saturating_sub(self.back), seconds);
+        }
     }
 }
 
@@ -94,6 +110,7 @@ pub(crate) fn from_cache(
     now: Now,
     frame: &Frame,
     random: &mut StdRng,
+    key_room: &mut [u8; MAX_KEY_BYTES],
     room: &mut [u8],
 ) -> Option<Result<Written, NoRoom>> {
     let Question { asked, handle, .. } = *question;
@@ -101,12 +118,9 @@ pub(crate) fn from_cache(
         return None;
     }
     let cache = settings.recursion.as_ref()?.recursor.cache();
-    let mut key_room = [0; MAX_KEY_BYTES];
-    let key = handle.to_key(KEY_RULE, &mut key_room);
-    let mut prefix_room = [0; MAX_KEY_BYTES];
-    let prefix = folded_prefix(&handle, &mut prefix_room);
+    let key = handle.to_key(KEY_RULE, key_room);
     let frame = frame.without_authority();
-    match cache.find(key, prefix, false, now.into()) {
+    match cache.find(key, absence_prefix(key), false, now.into()) {
         Found::Fresh(entry) => {
             let reply = of_entry(question, &entry, now, None, FAST_COMPARISONS)?;
             Some(write_reply(&reply, asked, &frame, random, room))
@@ -119,13 +133,12 @@ pub(crate) fn from_cache(
     }
 }
 
-/// The prefix whose absence means that of the handle, folded.
-fn folded_prefix<'r>(handle: &Handle<'_>, room: &'r mut [u8; MAX_KEY_BYTES]) -> &'r [u8] {
-    let prefix = handle.prefix_record_target().unwrap_or_else(|| handle.prefix());
-    let Some(place) = room.get_mut(..prefix.len()) else { return &[] };
-    place.copy_from_slice(prefix);
-    place.make_ascii_uppercase();
-    place
+/// The prefix whose absence means that of the handle of this key. Keys hold prefixes folded, and those of prefix records the prefix in full.
+fn absence_prefix(key: &[u8]) -> &[u8] {
+    match key.strip_prefix(PREFIX_RECORDS) {
+        Some(target) => target,
+        None => key.split(|byte| *byte == b'/').next().unwrap_or_default(),
+    }
 }
 
 /// What an entry of the cache says to a question; `None` when selecting takes more comparisons than allowed. `most_ttl_seconds` is there
@@ -162,7 +175,7 @@ fn of_values<'a>(
     if filter.comparisons(values.len()) > comparisons {
         return None;
     }
-    if !values.iter().any(|value| filter.selects(value.index, value.kind)) {
+    if values.is_empty() || !filter.is_open() && !values.iter().any(|value| filter.selects(value.index, value.kind)) {
         return Some(Reply::code_alone(ResponseCode::VALUES_NOT_FOUND));
     }
     let told_age = question.asked.reads_ages().then_some(age);
@@ -229,5 +242,79 @@ pub(crate) fn to_plan(asked: &Asked<'_>, handle: &Handle<'_>, body: &ResolutionB
         public_only: asked.public_only(),
         identity: asked.passes_identity().then(|| body.extra.unwrap_or_default().into()),
         recursion_count: asked.head.header.recursion_count,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use waymark_wire::value::put_values;
+    use waymark_wire::{Reader, ReferenceBuf, StrList, U32List, ValueBuf};
+
+    use super::*;
+
+    const TTLS: [Ttl; 5] = [
+        Ttl::Relative(100),
+        Ttl::Relative(7),
+        Ttl::Absolute(1_800_000_000),
+        Ttl::Relative(-5),
+        Ttl::Relative(i32::MAX),
+    ];
+
+    /// Values with these times to live.
+    fn values(ttls: &[Ttl]) -> Vec<u8> {
+        let mut wire = Vec::new();
+        for (index, ttl) in (1..).zip(ttls) {
+            let references = vec![ReferenceBuf { handle: b"88.1/x".to_vec(), index: 1 }; index % 3];
+            let index = u32::try_from(index).unwrap();
+            ValueBuf { ttl: *ttl, references, ..ValueBuf::new(index, b"URL", b"data") }.encode_into(&mut wire);
+        }
+        wire
+    }
+
+    /// What goes out of values that were known for ten seconds, when these indexes are asked for.
+    fn written(ttls: &[Ttl], indexes: &[u32], most_ttl_seconds: u32) -> Vec<u8> {
+        let mut lists = Vec::new();
+        lists.put_length(indexes.len());
+        indexes.iter().for_each(|index| lists.put_u32(*index));
+        lists.put_length(0);
+        let mut reader = Reader::new(&lists);
+        let indexes = U32List::parse(&mut reader).unwrap();
+        let body =
+            ResolutionBody { handle: b"10.1/a", indexes, types: StrList::parse(&mut reader).unwrap(), extra: None };
+        let wire = values(ttls);
+        let values = Values::from_wire(u32::try_from(ttls.len()).unwrap(), &wire).unwrap();
+        let filter = Filter::of(&body);
+        let given = Given { handle: b"", values, filter, age_seconds: 10, most_ttl_seconds, told_age: None };
+        let mut out = b"before".to_vec();
+        put_values(&mut out, given.chosen());
+        out.split_off(10)
+    }
+
+    #[test]
+    fn times_to_live_go_on_and_nothing_else_changes() {
+        let later = [Ttl::Relative(90), Ttl::Relative(0), TTLS[2], Ttl::Relative(0), Ttl::Relative(i32::MAX - 10)];
+        assert_eq!(written(&TTLS, &[], u32::MAX), values(&later));
+        let bounded = [Ttl::Relative(30), Ttl::Relative(0), TTLS[2], Ttl::Relative(0), Ttl::Relative(30)];
+        assert_eq!(written(&TTLS, &[], 30), values(&bounded));
+    }
+
+    #[test]
+    fn a_selection_is_written_as_the_same_values_of_the_whole_record() {
+        assert_eq!(written(&TTLS, &[5, 4, 3, 2, 1], 50), written(&TTLS, &[], 50));
+        let whole = values(&[Ttl::Relative(90), Ttl::Relative(0)]);
+        let first = values(&[Ttl::Relative(90)]);
+        assert_eq!(written(&TTLS, &[1], u32::MAX), first);
+        assert_eq!(written(&TTLS, &[2], u32::MAX), whole[first.len()..]);
+    }
+
+    #[test]
+    fn the_prefix_whose_absence_tells_is_that_of_the_name_or_of_its_record() {
+        for (handle, prefix) in
+            [("88.1a/x/y", "88.1A"), ("88.1a", "88.1A"), ("0.na/88.1a", "88.1A"), ("0.na/88/x", "88/X"), ("/x", "")]
+        {
+            let mut room = [0; MAX_KEY_BYTES];
+            let key = Handle::new(handle.as_bytes()).unwrap().to_key(KEY_RULE, &mut room);
+            assert_eq!(String::from_utf8_lossy(absence_prefix(key)), prefix, "{handle}");
+        }
     }
 }

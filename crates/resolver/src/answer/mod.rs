@@ -54,6 +54,8 @@ pub struct Answerer {
     counters: Arc<ThreadCounters>,
     pub(crate) random: StdRng,
     keys: Box<[[u8; MAX_KEY_BYTES]]>,
+    /// Room of the key of a name that lives elsewhere: it may fold otherwise than ours.
+    foreign_key: Box<[u8; MAX_KEY_BYTES]>,
     tap: Option<Arc<AnswerTap>>,
 }
 
@@ -68,6 +70,7 @@ impl Answerer {
             counters,
             random: rand::make_rng(),
             keys: vec![[0; MAX_KEY_BYTES]; PASS].into_boxed_slice(),
+            foreign_key: Box::new([0; MAX_KEY_BYTES]),
             tap: None,
         }
     }
@@ -143,8 +146,8 @@ impl Answerer {
                     match resolve(&data, &resolution) {
                         Err(Stop::Foreign) => {
                             let foreign = foreign::Question { asked, handle: *handle, body };
-                            let room = &mut *question.room;
-                            let known = foreign::from_cache(settings, &foreign, now, frame, &mut self.random, room);
+                            let (random, key, room) = (&mut self.random, &mut *self.foreign_key, &mut *question.room);
+                            let known = foreign::from_cache(settings, &foreign, now, frame, random, key, room);
                             question.action = match known {
                                 Some(written) => count(written, asked, &self.counters, &question.origin),
                                 None => {

@@ -83,6 +83,13 @@ impl<'a> Values<'a> {
         ValuesIter { reader: Reader::new(self.wire), left: self.count }
     }
 
+    /// Where in [`wire`](Self::wire) each value begins: reads lengths alone.
+    pub fn starts(&self) -> impl Iterator<Item = usize> + use<'a> {
+        let wire = self.wire;
+        let next = move |start: &usize| end_of_value(wire, *start);
+        std::iter::successors(Some(0), next).take(self.len())
+    }
+
     /// Writes count and values.
     pub fn write(&self, out: &mut (impl Sink + ?Sized)) {
         out.put_u32(self.count);
@@ -137,6 +144,20 @@ impl<'a> Iterator for ValuesIter<'a> {
 
 impl ExactSizeIterator for ValuesIter<'_> {}
 
+/// Where the value that begins at `start` ends. `None` where it is not whole.
+fn end_of_value(wire: &[u8], start: usize) -> Option<usize> {
+    let behind = |at: usize| {
+        let length = u32::from_be_bytes(*wire.get(at..)?.first_chunk()?);
+        at.checked_add(4)?.checked_add(usize::try_from(length).ok()?)
+    };
+    let references = behind(behind(start.checked_add(TYPE_AT)?)?)?;
+    let count = u32::from_be_bytes(*wire.get(references..)?.first_chunk()?);
+    (0..count).try_fold(references + 4, |at, _| behind(at)?.checked_add(4))
+}
+
+/// Where the length of the type stands in a value: behind index, timestamp, time to live and permissions.
+const TYPE_AT: usize = 4 + 4 + 5 + 1;
+
 /// Writes values with their count in front, and returns how many there were.
 pub fn put_values<V: EncodeValue>(out: &mut (impl Sink + ?Sized), values: impl IntoIterator<Item = V>) -> u32 {
     let count_at = out.position();
@@ -153,8 +174,32 @@ pub fn put_values<V: EncodeValue>(out: &mut (impl Sink + ?Sized), values: impl I
 
 #[cfg(test)]
 mod tests {
-    use super::super::ValueBuf;
+    use super::super::{ReferenceBuf, ValueBuf};
     use super::*;
+
+    #[test]
+    fn starts_are_where_values_begin() {
+        let reference = ReferenceBuf { handle: b"88.1/x".to_vec(), index: 7 };
+        let bufs = [0, 1, 3].map(|references| ValueBuf {
+            references: vec![reference.clone(); references],
+            ..ValueBuf::new(7, b"URL", &vec![b'x'; references * 5])
+        });
+        let mut wire = Vec::new();
+        let starts: Vec<usize> = bufs
+            .iter()
+            .map(|value| {
+                let start = wire.len();
+                value.encode_into(&mut wire);
+                start
+            })
+            .collect();
+        assert_eq!(Values::from_wire(3, &wire).unwrap().starts().collect::<Vec<_>>(), starts);
+        assert_eq!(Values::default().starts().count(), 0);
+        for length in 0..wire.len() {
+            let cut = Values::checked_before(3, &wire[..length]);
+            assert!(starts.starts_with(&cut.starts().collect::<Vec<_>>()), "{length}");
+        }
+    }
 
     fn three() -> Vec<u8> {
         let mut bytes = Vec::new();
