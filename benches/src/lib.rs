@@ -6,5 +6,6 @@
 
 pub mod durable;
 pub mod ingest;
+pub mod recursion;
 pub mod running;
 pub mod side_by_side;
