@@ -287,7 +287,7 @@ fn over_udp(arguments: &Arguments, bytes: usize) -> Result<Turns, Box<dyn Error>
     let server = *listening.udp.first().ok_or("the node has no UDP door")?;
     let mut turns = Vec::new();
     for round in 0..=arguments.rounds {
-        let mut ask = |prefix| load(arguments, server, node.child.id(), prefix, round.into());
+        let ask = |prefix| load(arguments, server, node.child.id(), prefix, round.into());
         let turn = Turn { local: ask(LOCAL)?, foreign: ask(FOREIGN)? };
         if round > 0 {
             turns.push(turn);
