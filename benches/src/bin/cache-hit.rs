@@ -119,12 +119,16 @@ struct Turn {
 /// Turns by kind of question.
 type Turns = Vec<(&'static str, Vec<Turn>)>;
 
+/// Bytes all of it takes and a tenth more, so that the cache is as full as in a node that has run for long.
+fn budget_bytes(names: u64, values: &[ValueBuf]) -> u64 {
+    let bytes: usize = values.iter().map(|value| 26 + value.kind.len() + value.data.len()).sum();
+    names * (bytes as u64 + 320) * 11 / 10
+}
+
 /// What is known of others: the records of all names, as many that do not exist, and a prefix that does not.
 fn known(names: u64, values: &[ValueBuf], now: Learnt) -> Cache {
-    // As much as all of it takes and a tenth more, so that the cache is as full as in a node that has run for long.
-    let bytes: usize = values.iter().map(|value| 26 + value.kind.len() + value.data.len()).sum();
-    let budget_bytes = names * (bytes as u64 + 320) * 11 / 10;
-    let cache = Cache::new(CacheLimits { budget_bytes, ..CacheLimits::default() });
+    let limits = CacheLimits { budget_bytes: budget_bytes(names, values), ..CacheLimits::default() };
+    let cache = Cache::new(limits);
     let (fact, absent) = (record::fact(values), Arc::new(Fact::Absent));
     for number in 0..names {
         cache.learn(&record::learned(name(FOREIGN, number).as_bytes(), &fact), now);
@@ -272,11 +276,14 @@ fn over_udp(arguments: &Arguments, bytes: usize) -> Result<Turns, Box<dyn Error>
     let mut saved = BufWriter::new(File::create(data.join("cache.bin"))?);
     known(arguments.names, &values, clock::now()).dump(&mut saved, clock::now())?;
     saved.into_inner()?;
+    let size_mib = (budget_bytes(arguments.names, &values) >> 20) + 1;
     fs::write(
         &config,
-        "[listen]\nudp = [\"127.0.0.1:0\"]\ntcp = []\nquic = []\nhttp = []\ngrpc = []\n\
+        format!(
+            "[listen]\nudp = [\"127.0.0.1:0\"]\ntcp = []\nquic = []\nhttp = []\ngrpc = []\n\
          [udp]\nthreads = 1\n[source]\nallow = [\"127.0.0.0/8\"]\n[store]\nresident_mib = 4096\n\
-         [recursion]\nsources = [\"127.0.0.0/8\"]\nroots = [\"127.0.0.1:9\"]\n[cache]\nsize_mib = 4096\nsave_minutes = 0\n",
+         [recursion]\nsources = [\"127.0.0.0/8\"]\nroots = [\"127.0.0.1:9\"]\n[cache]\nsize_mib = {size_mib}\nsave_minutes = 0\n"
+        ),
     )?;
     let mut command = Command::new(binaries.join("waymarkd"));
     command.arg("--config").arg(&config).arg("--data").arg(&data).stdout(Stdio::piped());

@@ -56,6 +56,9 @@ pub(crate) const TRIES: usize = 16;
 /// double.
 pub(crate) const USUAL_ENTRY_BYTES: u64 = 640;
 
+/// Most answers whose places are laid out at start, whatever the budget: those of 1.25 GiB. They take some 130 MB.
+pub(crate) const MAX_RESERVED: usize = 1 << 21;
+
 /// Names remembered after they went, in parts of the names there is room for. Half of what is usual: on traces of the usual popularity long enough to
 /// fill a cache, a quarter hits more often (benchmark `cache-trace`) and takes less memory.
 pub(crate) const GHOSTS: f64 = 0.25;

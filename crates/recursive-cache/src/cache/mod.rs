@@ -36,7 +36,7 @@ pub use self::limits::{
     ABSENT, ABSENT_PREFIX, BUDGET_BYTES, CEILING, CacheLimits, FAILURE, FLOOR, MAX_NEVER_STALE_TYPES, POPULAR_HITS,
     STALE, STALE_TTL_SECONDS,
 };
-use self::limits::{GHOSTS, REFRESH_QUEUE, TABLE_BYTES, TRIES, USUAL_ENTRY_BYTES};
+use self::limits::{GHOSTS, MAX_RESERVED, REFRESH_QUEUE, TABLE_BYTES, TRIES, USUAL_ENTRY_BYTES};
 use crate::knowledge::{Fact, Knowledge, Learned, Now, Scope, Service, What};
 
 /// The cache. Shared by all threads.
@@ -104,8 +104,9 @@ impl Cache {
             .build()
             .unwrap_or_else(|_| unreachable!("both sizes are given"));
         let table = Table::with_options(options, ByBytes, BuildHasherDefault::default(), DefaultLifecycle::default());
-        // All at once: tables that grow by doubling take more than is counted, and make askers wait while they move.
-        table.reserve(entries);
+        // All at once: tables that grow by doubling take more than is counted, and make askers wait while they move. Only so far as a machine
+        // certainly has it: a budget is no promise that there is as much memory.
+        table.reserve(entries.min(MAX_RESERVED));
         Self { table, secret, limits, refresh: ArrayQueue::new(REFRESH_QUEUE), flushes: Flushes::default() }
     }
 

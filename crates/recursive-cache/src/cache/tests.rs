@@ -198,6 +198,14 @@ fn the_budget_holds_and_what_is_asked_for_again_survives_a_scan() {
     assert!(left >= 95, "{left} of 100");
 }
 
+/// More than any machine has: nothing of it is taken before it is used.
+#[test]
+fn the_greatest_budget_is_no_memory_yet() {
+    let cache = small(BUDGET_BYTES.max);
+    cache.learn(&about("88.1/A", record("URL", 10), 60), at(0));
+    assert!(is_fresh(&cache, "88.1/A", at(1)));
+}
+
 #[test]
 fn a_dump_comes_back_without_what_is_over() {
     let cache = small(1 << 20);
