@@ -277,7 +277,7 @@ fn over_udp(arguments: &Arguments, bytes: usize) -> Result<Turns, Box<dyn Error>
     known(arguments.names, &values, clock::now()).dump(&mut saved, clock::now())?;
     saved.into_inner()?;
     // Parts of a cache are not filled alike: with room for half as much again, all of it is there.
-    let size_mib = (budget_bytes(arguments.names, &values) * 3 / 2 >> 20) + 1;
+    let size_mib = ((budget_bytes(arguments.names, &values) * 3 / 2) >> 20) + 1;
     fs::write(
         &config,
         format!(
