@@ -12,6 +12,7 @@ pub mod fuzz_bodies;
 pub mod fuzz_seeds;
 pub mod moment;
 pub mod operated;
+pub mod parties;
 pub mod process;
 pub mod records;
 pub mod topology;

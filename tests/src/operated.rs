@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::process::{Bench, Daemon, Ended, run, tool};
+use crate::process::{Bench, Daemon, Ended, run};
 use crate::records;
 
 /// A running node with one prefix, and who asks it.
@@ -37,10 +37,7 @@ impl Node {
 
     /// `waymark` with these words, asking the node as the operator.
     pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = tool(words);
-        command.args(["--server", &self.daemon.url("grpcs"), "--pin", &self.pin()]);
-        command.arg("--token-file").arg(&self.token);
-        command
+        self.daemon.tool(words, &self.token)
     }
 
     /// Stops it in order, does something with its folder, and starts it again.
@@ -54,8 +51,7 @@ impl Node {
 
     /// The fingerprint of its registration certificate.
     pub fn pin(&self) -> String {
-        let pin = self.daemon.line.split(' ').find_map(|word| word.strip_prefix("grpc-pin="));
-        pin.unwrap_or_else(|| panic!("no fingerprint in {}", self.daemon.line)).to_owned()
+        self.daemon.registration_pin().to_owned()
     }
 
     /// Runs such a command to its end.

@@ -337,6 +337,13 @@ impl Bench {
         path
     }
 
+    /// What every file of the data folder holds, one behind the other.
+    pub fn data_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        gather(&self.data(), &mut bytes);
+        bytes
+    }
+
     /// The text of a file.
     #[track_caller]
     pub fn text(&self, name: &str) -> String {
@@ -404,6 +411,21 @@ impl Daemon {
         pin.unwrap_or_else(|| panic!("no fingerprint in {}", self.line)).to_owned()
     }
 
+    /// The fingerprint of its registration certificate.
+    #[track_caller]
+    pub fn registration_pin(&self) -> &str {
+        let pin = self.line.split(' ').find_map(|word| word.strip_prefix("grpc-pin="));
+        pin.unwrap_or_else(|| panic!("no fingerprint in {}", self.line))
+    }
+
+    /// `waymark` with these words, asking it with the token of a file.
+    pub fn tool(&self, words: &[&str], token: &Path) -> Command {
+        let mut command = tool(words);
+        command.args(["--server", &self.url("grpcs"), "--pin", self.registration_pin()]);
+        command.arg("--token-file").arg(token);
+        command
+    }
+
     /// A page of its HTTP door: status code and text.
     pub fn page(&self, path: &str) -> (u16, String) {
         let agent: ureq::Agent =
@@ -418,5 +440,16 @@ impl Daemon {
     pub fn stop(self) -> Ended {
         self.process.signal(Signal::SIGTERM);
         self.process.ended()
+    }
+}
+
+fn gather(folder: &Path, into: &mut Vec<u8>) {
+    for entry in std::fs::read_dir(folder).expect("the folder is ours") {
+        let path = entry.expect("the folder is ours").path();
+        if path.is_dir() {
+            gather(&path, into);
+        } else {
+            into.extend(std::fs::read(path).expect("the file is ours"));
+        }
     }
 }

@@ -115,11 +115,7 @@ impl Placed {
     /// Runs a command as its operator.
     #[track_caller]
     pub fn operate(&self, words: &[&str]) -> Ended {
-        let pin = self.daemon.line.split(' ').find_map(|word| word.strip_prefix("grpc-pin=")).expect("a fingerprint");
-        let mut command = tool(words);
-        command.args(["--server", &self.daemon.url("grpcs"), "--pin", pin]);
-        command.arg("--token-file").arg(self.bench.data().join("operator-token"));
-        run(command)
+        run(self.daemon.tool(words, &self.bench.data().join("operator-token")))
     }
 }
 

@@ -8,74 +8,33 @@
     reason = "a test may fail by panicking"
 )]
 
-use std::cell::RefCell;
-use std::path::{Path, PathBuf};
-
 use serde_json::{Value, json};
-use waymark_tests::process::{Bench, Daemon, Ended, run, tool};
+use waymark_tests::parties::Parties;
+use waymark_tests::process::{Bench, Ended, run, tool};
 
 const PREFIX: &str = "88.111.701";
 
 /// A running node for whose prefix 88.111 enterprises ask, and who asks it.
-struct Node {
-    bench: Bench,
-    daemon: Daemon,
-    token: RefCell<PathBuf>,
+fn start() -> Parties {
+    let bench = Bench::new("");
+    bench.run(&["prefix", "home", "88.111", "0.NA/0.NA/88.111"]).expect(0);
+    let principals = [
+        ("rev", "reviewer", "*"),
+        ("acme", "enterprise-administrator", PREFIX),
+        ("rival", "enterprise-administrator", "88.111.702"),
+    ];
+    Parties::start(bench, &principals)
 }
 
-impl Node {
-    fn start() -> Self {
-        let bench = Bench::new("");
-        bench.run(&["prefix", "home", "88.111", "0.NA/0.NA/88.111"]).expect(0);
-        let daemon = bench.serve();
-        let token = RefCell::new(bench.data().join("operator-token"));
-        let node = Self { bench, daemon, token };
-        for (name, role, prefix) in [
-            ("rev", "reviewer", "*"),
-            ("acme", "enterprise-administrator", PREFIX),
-            ("rival", "enterprise-administrator", "88.111.702"),
-        ] {
-            node.run(&["principal", "put", name, "--role", role, "--prefix", prefix]).expect(0);
-            let file = node.bench.path(name);
-            node.run(&["token", "issue", name, "--to", file.to_str().unwrap()]).expect(0);
-        }
-        node
-    }
+#[track_caller]
+fn step(node: &Parties, who: &str, words: &[&str]) -> Value {
+    let words = [&["prefix", words[0], PREFIX], &words[1..]].concat();
+    node.by(who).json(&words, 0)["outcome"].clone()
+}
 
-    /// Whose token the next commands show.
-    fn by(&self, name: &str) -> &Self {
-        let file = if name == "operator" { self.bench.data().join("operator-token") } else { self.bench.path(name) };
-        self.token.replace(file);
-        self
-    }
-
-    #[track_caller]
-    fn run(&self, words: &[&str]) -> Ended {
-        let mut command = tool(words);
-        let pin = self.daemon.line.split(' ').find_map(|word| word.strip_prefix("grpc-pin=")).unwrap();
-        command.args(["--server", &self.daemon.url("grpcs"), "--pin", pin]);
-        command.arg("--token-file").arg(&*self.token.borrow());
-        run(command)
-    }
-
-    /// What a command prints as JSON, the last line of it.
-    #[track_caller]
-    fn json(&self, words: &[&str], code: i32) -> Value {
-        let mut words = words.to_vec();
-        words.push("--json");
-        self.run(&words).expect(code).json().pop().expect("a line")
-    }
-
-    #[track_caller]
-    fn step(&self, who: &str, words: &[&str]) -> Value {
-        let words = [&["prefix", words[0], PREFIX], &words[1..]].concat();
-        self.by(who).json(&words, 0)["outcome"].clone()
-    }
-
-    /// What the resolver says of a name, with its exit code.
-    fn resolve(&self, name: &str) -> Ended {
-        run(tool(["resolve", name, "--server", &self.daemon.url("udp"), "--json"]))
-    }
+/// What the resolver says of a name, with its exit code.
+fn resolve(node: &Parties, name: &str) -> Ended {
+    run(tool(["resolve", name, "--server", &node.daemon.url("udp"), "--json"]))
 }
 
 /// Whether an answer sends the asker to another site.
@@ -100,24 +59,24 @@ fn enterprise(number: &str) -> Value {
 
 #[test]
 fn a_prefix_goes_from_the_application_to_an_answer_and_back() {
-    let node = Node::start();
+    let node = start();
     let file = node.bench.put("acme.json", enterprise("D1").to_string());
     let put = ["enterprise", "put", file.to_str().unwrap()];
     assert_eq!(node.by("acme").json(&put, 0)["subject"], "E1");
-    assert_eq!(node.step("acme", &["apply", "--note", "by the web"]), "applied");
+    assert_eq!(step(&node, "acme", &["apply", "--note", "by the web"]), "applied");
     let refused = node.by("rev").json(&["prefix", "approve", PREFIX], 4);
     assert_eq!(refused["error"]["reason"], "WRONG_STEP");
-    assert_eq!(node.step("rev", &["review"]), "in-review");
+    assert_eq!(step(&node, "rev", &["review"]), "in-review");
     node.by("rev").run(&["prefix", "approve", PREFIX]).expect(4).says(&["NOT_VERIFIED"]);
     node.by("rev").run(&["enterprise", "real-name", "E1", "verified", "--source", "registry"]).expect(0);
-    assert_eq!(node.step("rev", &["approve"]), "approved");
+    assert_eq!(step(&node, "rev", &["approve"]), "approved");
     node.by("rev").run(&["prefix", "confirm", PREFIX]).expect(4).says(&["NOT_PERMITTED"]);
-    assert_eq!(node.step("operator", &["confirm"]), "confirmed");
+    assert_eq!(step(&node, "operator", &["confirm"]), "confirmed");
     node.by("acme").run(&["register", "88.111.701/x", "--value", "1 URL u"]).expect(4).says(&["NOT_SERVED"]);
 
-    assert_eq!(node.step("operator", &["host"]), "hosted");
+    assert_eq!(step(&node, "operator", &["host"]), "hosted");
     node.by("acme").run(&["register", "88.111.701/x", "--value", "1 URL u"]).expect(0);
-    node.resolve("88.111.701/x").expect(0);
+    resolve(&node, "88.111.701/x").expect(0);
     let case = node.by("acme").json(&["prefix", "case", PREFIX], 0);
     assert_eq!(
         (&case["state"], &case["state_number"], &case["hosting_number"]),
@@ -126,20 +85,18 @@ fn a_prefix_goes_from_the_application_to_an_answer_and_back() {
     assert!(case["effective_ms"].is_u64() && case["steps"].as_array().unwrap().len() == 5, "{case}");
 
     let sites = ["delegate", "--site", "192.0.2.7 tcp=2641 udp=2641", "--site", "2001:db8::7 tcp=2641"];
-    assert_eq!(node.step("operator", &sites), "delegated");
-    let referred = node.resolve("88.111.701/x");
+    assert_eq!(step(&node, "operator", &sites), "delegated");
+    let referred = resolve(&node, "88.111.701/x");
     assert!(is_referred(&referred) && referred.out.contains("c0000207"), "{} {}", referred.out, referred.err);
-    assert_eq!(node.step("rev", &["suspend", "--reason", "audit"]), "suspended");
-    assert!(!is_referred(&node.resolve("88.111.701/x")));
-    assert_eq!(node.step("rev", &["resume"]), "resumed");
-    assert!(is_referred(&node.resolve("88.111.701/x")));
-    assert_eq!(node.step("operator", &["delete", "--reason", "closed"]), "deleted");
-    assert!(!is_referred(&node.resolve("88.111.701/x")));
+    assert_eq!(step(&node, "rev", &["suspend", "--reason", "audit"]), "suspended");
+    assert!(!is_referred(&resolve(&node, "88.111.701/x")));
+    assert_eq!(step(&node, "rev", &["resume"]), "resumed");
+    assert!(is_referred(&resolve(&node, "88.111.701/x")));
+    assert_eq!(step(&node, "operator", &["delete", "--reason", "closed"]), "deleted");
+    assert!(!is_referred(&resolve(&node, "88.111.701/x")));
 
     // All of it is there after a restart, and the audit has each step.
-    let Node { bench, daemon, token } = node;
-    daemon.stop().expect(0);
-    let node = Node { daemon: bench.serve(), bench, token };
+    let node = node.restart(|_| {});
     let case = node.by("acme").json(&["prefix", "case", PREFIX], 0);
     assert_eq!((&case["state"], case["steps"].as_array().unwrap().len()), (&json!("deleted"), 9));
     let audit = node.by("operator").run(&["audit", "search", "--key", PREFIX, "--json"]).expect(0);
@@ -156,12 +113,12 @@ fn a_prefix_goes_from_the_application_to_an_answer_and_back() {
 
 #[test]
 fn another_enterprise_is_refused_by_every_verb_and_shown_nothing() {
-    let node = Node::start();
+    let node = start();
     for (who, number) in [("acme", "D1"), ("rival", "D2")] {
         let file = node.bench.put(&format!("{who}.json"), enterprise(number).to_string());
         node.by(who).run(&["enterprise", "put", file.to_str().unwrap()]).expect(0);
     }
-    assert_eq!(node.step("acme", &["apply"]), "applied");
+    assert_eq!(step(&node, "acme", &["apply"]), "applied");
     let file = node.bench.path("rival.json");
     let put = ["enterprise", "put", file.to_str().unwrap(), "--enterprise", "E1"];
     let refused: &[&[&str]] = &[
@@ -203,7 +160,7 @@ fn another_enterprise_is_refused_by_every_verb_and_shown_nothing() {
 
 #[test]
 fn what_is_said_of_people_is_read_by_name_and_forgotten_for_good() {
-    let node = Node::start();
+    let node = start();
     let file = node.bench.put("acme.json", enterprise("D1").to_string());
     node.by("acme").run(&["enterprise", "put", file.to_str().unwrap()]).expect(0);
     let shown = node.by("acme").run(&["enterprise", "show", "--json"]).expect(0);
@@ -221,29 +178,18 @@ fn what_is_said_of_people_is_read_by_name_and_forgotten_for_good() {
     node.by("acme").run(&["enterprise", "forget", "E1", "--reason", "asked"]).expect(0);
     node.by("rev").run(&["enterprise", "disclose", "E1", "--purpose", "x"]).expect(4).says(&["INVALID_BUSINESS"]);
     let export = node.bench.path("export.jsonl");
-    let Node { bench, daemon, .. } = node;
+    let Parties { bench, daemon, .. } = node;
     let said = daemon.stop().expect(0);
     bench.run(&["export", export.to_str().unwrap()]).expect(0);
     let mut bytes = [shown.out, refused.out, refused.err, said.out, said.err].concat().into_bytes();
     bytes.extend(std::fs::read(&export).unwrap());
-    gather(&bench.data(), &mut bytes);
+    bytes.extend(bench.data_bytes());
     for secret in
         ["欧阳明月", "司马流云", "330106197001017771", "E98765432", "13800138777", "sima.liuyun", "secret-777"]
     {
         assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret}");
     }
     assert!(bytes.windows(6).any(|window| window == "样例".as_bytes()), "what is not of people is found");
-}
-
-fn gather(dir: &Path, into: &mut Vec<u8>) {
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            gather(&entry.path(), into);
-        } else {
-            into.extend(std::fs::read(entry.path()).unwrap());
-        }
-    }
 }
 
 /// A picture of one pixel.
@@ -254,7 +200,7 @@ fn png() -> Vec<u8> {
 
 #[test]
 fn images_of_documents_are_told_by_their_bytes_sealed_and_forgotten_with_the_people() {
-    let node = Node::start();
+    let node = start();
     for (who, number) in [("acme", "D1"), ("rival", "D2")] {
         let file = node.bench.put(&format!("{who}.json"), enterprise(number).to_string());
         node.by(who).run(&["enterprise", "put", file.to_str().unwrap()]).expect(0);
@@ -289,14 +235,10 @@ fn images_of_documents_are_told_by_their_bytes_sealed_and_forgotten_with_the_peo
     assert!(audit.contains("enterprise-image") && audit.contains("enterprise-disclose"), "{audit}");
 
     // It is there after a restart, in no readable form, and gone when the people are forgotten.
-    let Node { bench, daemon, token } = node;
-    daemon.stop().expect(0);
-    bench.run(&["store", "check"]).expect(0);
-    let mut bytes = Vec::new();
-    gather(&bench.data(), &mut bytes);
-    assert!(!bytes.windows(16).any(|window| window == &png()[24..40]), "the image lies open on the disk");
-    let daemon = bench.serve();
-    let node = Node { bench, daemon, token };
+    let node = node.restart(|bench| {
+        let bytes = bench.data_bytes();
+        assert!(!bytes.windows(16).any(|window| window == &png()[24..40]), "the image lies open on the disk");
+    });
     node.by("rev").run(&read).expect(0);
     node.by("acme").run(&["enterprise", "image", "contact-back", path]).expect(0);
     node.by("acme").run(&["enterprise", "image", "contact-back", "--remove"]).expect(0);

@@ -8,78 +8,30 @@
     reason = "a test may fail by panicking"
 )]
 
-use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
-use waymark_tests::process::{Bench, Daemon, Ended, run, tool};
+use waymark_tests::parties::Parties;
+use waymark_tests::process::{Bench, run, tool};
 
-/// A running node, and who asks it.
-struct Node {
-    bench: Bench,
-    daemon: Daemon,
-    token: RefCell<PathBuf>,
+/// A running node, two who look after it, and two who act for enterprises.
+fn start() -> Parties {
+    let principals = [
+        ("rev", "reviewer", "*"),
+        ("aud", "auditor", "*"),
+        ("acme", "enterprise-administrator", "88.111.701"),
+        ("rival", "enterprise-administrator", "88.111.702"),
+    ];
+    Parties::start(Bench::new(""), &principals)
 }
 
-impl Node {
-    fn start() -> Self {
-        let bench = Bench::new("");
-        let daemon = bench.serve();
-        let token = RefCell::new(bench.data().join("operator-token"));
-        let node = Self { bench, daemon, token };
-        for (name, role, prefix) in [
-            ("rev", "reviewer", "*"),
-            ("aud", "auditor", "*"),
-            ("acme", "enterprise-administrator", "88.111.701"),
-            ("rival", "enterprise-administrator", "88.111.702"),
-        ] {
-            node.run(&["principal", "put", name, "--role", role, "--prefix", prefix]).expect(0);
-            let file = node.bench.path(name);
-            node.run(&["token", "issue", name, "--to", file.to_str().unwrap()]).expect(0);
-        }
-        node
+/// Both enterprises.
+fn with_enterprises(node: Parties) -> Parties {
+    for (who, number) in [("acme", "D1"), ("rival", "D2")] {
+        let file = node.bench.put(&format!("{who}.json"), enterprise(number).to_string());
+        node.by(who).run(&["enterprise", "put", file.to_str().unwrap()]).expect(0);
     }
-
-    /// Whose token the next commands show.
-    fn by(&self, name: &str) -> &Self {
-        let file = if name == "operator" { self.bench.data().join("operator-token") } else { self.bench.path(name) };
-        self.token.replace(file);
-        self
-    }
-
-    #[track_caller]
-    fn run(&self, words: &[&str]) -> Ended {
-        let mut command = tool(words);
-        let pin = self.daemon.line.split(' ').find_map(|word| word.strip_prefix("grpc-pin=")).unwrap();
-        command.args(["--server", &self.daemon.url("grpcs"), "--pin", pin]);
-        command.arg("--token-file").arg(&*self.token.borrow());
-        run(command)
-    }
-
-    /// What a command prints as JSON, the last line of it.
-    #[track_caller]
-    fn json(&self, words: &[&str], code: i32) -> Value {
-        let mut words = words.to_vec();
-        words.push("--json");
-        self.run(&words).expect(code).json().pop().expect("a line")
-    }
-
-    /// Both enterprises.
-    fn with_enterprises(self) -> Self {
-        for (who, number) in [("acme", "D1"), ("rival", "D2")] {
-            let file = self.bench.put(&format!("{who}.json"), enterprise(number).to_string());
-            self.by(who).run(&["enterprise", "put", file.to_str().unwrap()]).expect(0);
-        }
-        self
-    }
-
-    fn restart(self) -> Self {
-        let Self { bench, daemon, token } = self;
-        daemon.stop().expect(0);
-        bench.run(&["store", "check"]).expect(0);
-        let daemon = bench.serve();
-        Self { bench, daemon, token }
-    }
+    node
 }
 
 fn enterprise(number: &str) -> Value {
@@ -127,20 +79,9 @@ fn png() -> Vec<u8> {
     hex::decode(pixel).unwrap()
 }
 
-fn gather(dir: &Path, into: &mut Vec<u8>) {
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            gather(&entry.path(), into);
-        } else {
-            into.extend(std::fs::read(entry.path()).unwrap());
-        }
-    }
-}
-
 #[test]
 fn the_record_is_set_shown_refused_where_it_is_wrong_and_kept_over_a_restart() {
-    let node = Node::start();
+    let node = start();
     node.by("operator").run(&["operator-record", "show"]).expect(3).says(&["NOT_FOUND"]);
     let file = node.bench.put("record.json", record().to_string());
     let set = ["operator-record", "set", file.to_str().unwrap()];
@@ -195,7 +136,7 @@ fn the_record_is_set_shown_refused_where_it_is_wrong_and_kept_over_a_restart() {
     node.by("aud").run(&set).expect(4).says(&["NOT_PERMITTED"]);
     node.by("aud").run(&read).expect(0);
     assert!(std::fs::read(out).unwrap() == pdf(5 << 20));
-    let node = node.restart();
+    let node = node.restart(|_| {});
     let shown = node.by("aud").json(&["operator-record", "show"], 0);
     assert_eq!(shown["files"], json!(["document", "verification-source-1"]));
     let missing: Vec<_> = shown["missing"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
@@ -217,7 +158,7 @@ fn the_record_is_set_shown_refused_where_it_is_wrong_and_kept_over_a_restart() {
 
 #[test]
 fn what_the_record_says_of_people_lies_open_nowhere_and_is_forgotten_for_good() {
-    let node = Node::start();
+    let node = start();
     let file = node.bench.put("record.json", record().to_string());
     node.by("operator").run(&["operator-record", "set", file.to_str().unwrap()]).expect(0);
     let shown = node.run(&["operator-record", "show", "--json"]).expect(0);
@@ -232,10 +173,10 @@ fn what_the_record_says_of_people_lies_open_nowhere_and_is_forgotten_for_good() 
     let forgotten = node.json(&["operator-record", "show"], 0);
     assert_eq!((&forgotten["files"], &forgotten["has_personal_data"]), (&json!([]), &json!(false)));
     node.run(&["operator-record", "disclose", "--purpose", "x"]).expect(4).says(&["INVALID_BUSINESS"]);
-    let Node { bench, daemon, .. } = node;
+    let Parties { bench, daemon, .. } = node;
     let said = daemon.stop().expect(0);
     let mut bytes = [shown.out, refused.out, refused.err, said.out, said.err].concat().into_bytes();
-    gather(&bench.data(), &mut bytes);
+    bytes.extend(bench.data_bytes());
     for secret in [
         "欧阳明月",
         "司马流云",
@@ -256,7 +197,7 @@ fn what_the_record_says_of_people_lies_open_nowhere_and_is_forgotten_for_good() 
 
 #[test]
 fn applications_of_two_enterprises_and_of_the_node_are_apart() {
-    let node = Node::start().with_enterprises();
+    let node = with_enterprises(start());
     let set = |who: &str, words: &[&str]| {
         let words = [&["application", "set", "traceability", "--kind", "mini-program"][..], words].concat();
         node.by(who).json(&words, 0)["subject"].as_str().unwrap().to_owned()
@@ -302,7 +243,7 @@ fn applications_of_two_enterprises_and_of_the_node_are_apart() {
     assert_eq!(ids("operator", &["--owner", "node"]), std::slice::from_ref(&own));
     node.by("rival").run(&["application", "delete", &mine]).expect(0);
     let (theirs, own) = (theirs.clone(), own.clone());
-    let node = node.restart();
+    let node = node.restart(|_| {});
     let shown = node.by("acme").json(&["application", "show", &theirs], 0);
     assert_eq!(
         (&shown["owner"], &shown["kind_number"], &shown["developer"]),

@@ -334,7 +334,7 @@ fn what_changes_at_a_node_that_is_followed_is_forgotten_long_before_its_time() {
     let secondary = secondary(DAY);
     let top = top(&secondary);
     let feed = Bench::new("");
-    let pin = secondary.daemon.line.split(' ').find_map(|word| word.strip_prefix("grpc-pin=")).unwrap().to_owned();
+    let pin = secondary.daemon.registration_pin();
     let file = feed.put(
         "feed.toml",
         format!(

@@ -23,11 +23,7 @@ fn starter(name: &str) -> PathBuf {
 
 /// `waymark` with these words, asking the node as the operator.
 fn asking(bench: &Bench, daemon: &Daemon, words: &[&str]) -> Command {
-    let mut command = tool(words);
-    let pin = daemon.line.split(' ').find_map(|word| word.strip_prefix("grpc-pin=")).expect("a fingerprint");
-    command.args(["--server", &daemon.url("grpcs"), "--pin", pin]);
-    command.arg("--token-file").arg(bench.data().join("operator-token"));
-    command
+    daemon.tool(words, &bench.data().join("operator-token"))
 }
 
 #[track_caller]

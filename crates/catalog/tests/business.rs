@@ -12,9 +12,7 @@
 mod common;
 mod enterprise;
 
-use std::path::Path;
-
-use common::{ENGINES, copy_folder, data, lose_state, put, try_write, write};
+use common::{ENGINES, bytes_of, copy_folder, data, lose_state, put, try_write, write};
 use waymark_catalog::access::Role;
 use waymark_catalog::business::{BusinessCommand, CaseState, CaseStep, EnterpriseId, Placement, StepKind, Wish};
 use waymark_catalog::vault::{Fresh, Vault};
@@ -267,7 +265,7 @@ fn no_stored_byte_and_no_text_tells_of_people_and_forgetting_ends_what_keys_can_
         let told = format!("{:?}", node.business());
         node.catalog.shutdown().unwrap();
         let mut bytes = told.into_bytes();
-        gather(dir.path(), &mut bytes);
+        bytes.extend(bytes_of(dir.path()));
         let told = personal();
         for secret in
             [&told.legal_person.name, &told.contact.name, &told.phone, &told.email, &told.contact.document_number]
@@ -287,17 +285,6 @@ fn no_stored_byte_and_no_text_tells_of_people_and_forgetting_ends_what_keys_can_
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn gather(dir: &Path, into: &mut Vec<u8>) {
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            gather(&entry.path(), into);
-        } else {
-            into.extend(std::fs::read(entry.path()).unwrap());
-        }
-    }
 }
 
 #[test]

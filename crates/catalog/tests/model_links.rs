@@ -16,7 +16,7 @@ mod linked;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use common::{copy_folder, create, data, delete, home, lose_state, open_at, put, try_write};
+use common::{Ending, create, data, delete, home, open_at, put, reopen, try_write};
 use linked::{aggregate, disaggregate, sources, with_link};
 use proptest::prelude::*;
 use waymark_catalog::link::Relation;
@@ -34,7 +34,7 @@ enum Step {
     Delete(u8),
     Pack(u8, Vec<u8>),
     Unpack(u8, Vec<u8>),
-    Restart(u8),
+    Restart(Ending),
 }
 
 const NAMES: u8 = 8;
@@ -49,7 +49,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => name().prop_map(Step::Delete),
         6 => (name(), several()).prop_map(|(parent, children)| Step::Pack(parent, children)),
         4 => (name(), several()).prop_map(|(parent, children)| Step::Unpack(parent, children)),
-        1 => (0_u8..4).prop_map(Step::Restart),
+        1 => prop::sample::select(&Ending::ALL[..]).prop_map(Step::Restart),
     ]
 }
 
@@ -132,25 +132,14 @@ fn run(engine: Engine, steps: &[Step]) {
     home(&catalog, "88.1");
     let mut model = Model::default();
     for (number, step) in steps.iter().enumerate() {
-        let Step::Restart(kind) = step else {
+        let Step::Restart(ending) = step else {
             let (command, taken) = model.take(step);
             let result = try_write(&catalog, vec![command]).unwrap().remove(0);
             assert_eq!(result.is_ok(), taken, "step {number}, {step:?}: {result:?}");
             continue;
         };
         let crashed = root.path().join((number + 1).to_string());
-        if *kind == 0 {
-            copy_folder(&folder, &crashed);
-        }
-        catalog.shutdown().unwrap();
-        drop(catalog);
-        match kind {
-            0 => folder = crashed,
-            1 => lose_state(&folder),
-            2 => drop(waymark_catalog::rebuild(&common::options(&folder, engine)).unwrap()),
-            _ => {}
-        }
-        catalog = open_at(&folder, engine).catalog;
+        catalog = reopen(catalog, *ending, &mut folder, crashed, engine);
         model.compare(&catalog);
     }
     model.compare(&catalog);

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use common::{add, copy_folder, create, data, delete, home, lose_state, open_at, try_write};
+use common::{Ending, add, create, data, delete, home, open_at, reopen, try_write};
 use proptest::prelude::*;
 use waymark_catalog::range::{CodeState, FormRequest, Layer, MacKey, Part, RangeCommand, RangeName, Span};
 use waymark_catalog::{Catalog, Command, Inherited, ValueSet};
@@ -78,7 +78,7 @@ enum Step {
         range: usize,
         serial: u64,
     },
-    Restart(u8),
+    Restart(Ending),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -100,7 +100,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (range(), serial()).prop_map(|(range, serial)| Step::Create { range, serial }),
         2 => (range(), serial()).prop_map(|(range, serial)| Step::Add { range, serial }),
         1 => (range(), serial()).prop_map(|(range, serial)| Step::Delete { range, serial }),
-        1 => (0_u8..3).prop_map(Step::Restart),
+        1 => prop::sample::select(&Ending::ALL[..]).prop_map(Step::Restart),
     ]
 }
 
@@ -389,19 +389,9 @@ fn run(engine: Engine, steps: &[Step]) {
     home(&catalog, "88.1");
     let mut model = Model::default();
     for (number, step) in steps.iter().enumerate() {
-        if let Step::Restart(kind) = step {
+        if let Step::Restart(ending) = step {
             let crashed = root.path().join((number + 1).to_string());
-            if *kind == 0 {
-                copy_folder(&folder, &crashed);
-            }
-            catalog.shutdown().unwrap();
-            drop(catalog);
-            match kind {
-                0 => folder = crashed,
-                1 => {}
-                _ => lose_state(&folder),
-            }
-            catalog = open_at(&folder, engine).catalog;
+            catalog = reopen(catalog, *ending, &mut folder, crashed, engine);
             model.compare(&catalog);
             continue;
         }

@@ -14,7 +14,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use common::{copy_folder, data, delete, home, lose_state, open_at, put, try_write};
+use common::{Ending, data, delete, home, open_at, put, reopen, try_write};
 use proptest::prelude::*;
 use waymark_catalog::template::{
     Column, DataType, DateFormat, Definition, FieldValue, Industry, ObjectType, TemplateCommand, TemplateName,
@@ -39,7 +39,7 @@ enum Step {
     AddBeside(u8, u8),
     Remove(u8, u8),
     Delete(u8),
-    Restart(u8),
+    Restart(Ending),
 }
 
 const VERSIONS: u8 = 3;
@@ -62,7 +62,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (name(), 0_u8..4).prop_map(|(name, text)| Step::AddBeside(name, text)),
         3 => (name(), column()).prop_map(|(name, column)| Step::Remove(name, column)),
         1 => name().prop_map(Step::Delete),
-        1 => (0_u8..4).prop_map(Step::Restart),
+        1 => prop::sample::select(&Ending::ALL[..]).prop_map(Step::Restart),
     ]
 }
 
@@ -275,25 +275,14 @@ fn run(engine: Engine, steps: &[Step]) {
     home(&catalog, "88.1");
     let mut model = Model::default();
     for (number, step) in steps.iter().enumerate() {
-        let Step::Restart(kind) = step else {
+        let Step::Restart(ending) = step else {
             let (command, taken) = model.take(step);
             let result = try_write(&catalog, vec![command]).unwrap().remove(0);
             assert_eq!(result.is_ok(), taken, "step {number}, {step:?}: {result:?}");
             continue;
         };
         let crashed = root.path().join((number + 1).to_string());
-        if *kind == 0 {
-            copy_folder(&folder, &crashed);
-        }
-        catalog.shutdown().unwrap();
-        drop(catalog);
-        match kind {
-            0 => folder = crashed,
-            1 => lose_state(&folder),
-            2 => drop(waymark_catalog::rebuild(&common::options(&folder, engine)).unwrap()),
-            _ => {}
-        }
-        catalog = open_at(&folder, engine).catalog;
+        catalog = reopen(catalog, *ending, &mut folder, crashed, engine);
         model.compare(&catalog);
     }
     model.compare(&catalog);

@@ -14,7 +14,7 @@ mod enterprise;
 
 use std::path::Path;
 
-use common::{ENGINES, copy_folder, lose_state, write};
+use common::{ENGINES, bytes_of, copy_folder, lose_state, write};
 use serde_json::{Value, json};
 use waymark_catalog::access::Role;
 use waymark_catalog::business::{
@@ -386,8 +386,7 @@ fn a_document_of_full_size_is_kept_whole_and_lies_open_nowhere() {
         let node = Node::open(dir.path(), engine);
         assert!(read_file(&node, FileKind::VerificationSource1) == Some(full));
         node.catalog.shutdown().unwrap();
-        let mut bytes = Vec::new();
-        gather(dir.path(), &mut bytes);
+        let bytes = bytes_of(dir.path());
         for open in
             [&b"xxxxxxxxxxxxxxxx"[..], b"%PDF-", "欧阳明月".as_bytes(), b"571-87654321", b"571-87667777", b"ouyang@"]
         {
@@ -449,15 +448,4 @@ fn a_request_sent_again_is_one_request_though_it_is_sealed_anew() {
         digest(OperatorCommand::Forget { reason: text() }),
         digest(OperatorCommand::Disclose { purpose: text() })
     );
-}
-
-fn gather(dir: &Path, into: &mut Vec<u8>) {
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            gather(&entry.path(), into);
-        } else {
-            into.extend(std::fs::read(entry.path()).unwrap());
-        }
-    }
 }

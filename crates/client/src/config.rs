@@ -2,23 +2,7 @@
 
 use std::time::Duration;
 
-/// A limit a caller may set: its default and the range it is moved into, both ends included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit<T> {
-    /// The value when nothing is set.
-    pub default: T,
-    /// The smallest value used.
-    pub min: T,
-    /// The largest value used.
-    pub max: T,
-}
-
-impl<T: Copy + Ord> Limit<T> {
-    /// `value` moved into the range.
-    pub fn clamp(&self, value: T) -> T {
-        value.clamp(self.min, self.max)
-    }
-}
+pub use waymark_wire::frame::config::Limit;
 
 /// Silence after which the next transport starts beside the one that is silent. The default lets one lost datagram be repeated
 /// first; less doubles traffic on slow links, more makes people wait where a network blocks a transport.

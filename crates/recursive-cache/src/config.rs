@@ -2,23 +2,7 @@
 
 use std::time::Duration;
 
-/// A limit an operator may set: its default and the range it is moved into, both ends included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit<T> {
-    /// The value when nothing is set.
-    pub default: T,
-    /// The smallest value used.
-    pub min: T,
-    /// The largest value used.
-    pub max: T,
-}
-
-impl<T: Copy + Ord> Limit<T> {
-    /// `value` moved into the range.
-    pub fn clamp(&self, value: T) -> T {
-        value.clamp(self.min, self.max)
-    }
-}
+pub use waymark_wire::frame::config::Limit;
 
 /// Servers a question may have passed before it reached us, as its recursion count says; at the limit it is refused with code 6. The
 /// default is that of the reference server: servers that send each other in circles are stopped by the first that counts to it.

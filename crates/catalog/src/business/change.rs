@@ -9,15 +9,13 @@ use super::Problem;
 use super::application::{Application, ApplicationId};
 use super::application_change::{ApplicationCommand, decide_application};
 use super::codes::CodeTables;
-use super::enterprise::{
-    Enterprise, EnterpriseId, Forgotten, Profile, RealName, RealNameResult, needed_text, text_within,
-};
+use super::enterprise::{Enterprise, EnterpriseId, Profile, RealName, RealNameResult, needed_text, text_within};
 use super::file::{FileKind, FreshFile, StoredFile};
 use super::operator::OperatorRecord;
 use super::operator_change::{OperatorCommand, decide_operator};
 use super::owner::Owner;
 use super::prefix_case::{CaseState, CaseStep, OwnSite, Placement, PrefixCase, Step, StepKind, Wish, check_sites};
-use super::sealed::{keep_file, note_reading};
+use super::sealed::{forgotten, keep_file, note_reading, people_after};
 use super::table::{Business, Disclosure};
 use crate::access::permit::Permit;
 use crate::command::{Outcome, Refusal};
@@ -290,11 +288,13 @@ fn put(
             None => vec![Arc::clone(facts.actor)],
         },
     };
-    let mut next = Enterprise {
+    let held = former.map(|former| (former.personal.as_ref(), former.forgotten.as_ref()));
+    let (people, forgotten) = people_after(held, personal)?;
+    let next = Enterprise {
         id,
         profile: profile.clone(),
-        personal: former.and_then(|former| former.personal.clone()),
-        forgotten: former.and_then(|former| former.forgotten.clone()),
+        personal: people,
+        forgotten,
         real_name: former
             .filter(|former| is_same_body(&former.profile, profile))
             .and_then(|former| former.real_name.clone()),
@@ -304,20 +304,8 @@ fn put(
         serial: former.map_or(Serial::NONE, |former| former.serial),
         time: former.map_or(facts.now, |former| former.time),
     };
-    match personal {
-        Some(fresh) => {
-            // Keys that one record was sealed with would otherwise outlive its being forgotten.
-            if next.personal.as_ref().is_some_and(|sealed| sealed.subject != fresh.sealed.subject) {
-                return Err(Problem::new("personal", "was sealed for another record; ask again").into());
-            }
-            next.personal = Some(fresh.sealed.clone());
-            next.forgotten = None;
-        }
-        None if former.is_none() => return Err(Problem::new("personal", "is missing").into()),
-        None if former.is_some_and(|former| **former == next) => {
-            return Ok(BusinessDecision::Keep(next.serial, next.time));
-        }
-        None => {}
+    if personal.is_none() && former.is_some_and(|former| **former == next) {
+        return Ok(BusinessDecision::Keep(next.serial, next.time));
     }
     Ok(changed(next, Outcome::Stored, facts))
 }
@@ -377,11 +365,10 @@ fn forget(
     facts: &BusinessFacts<'_>,
 ) -> Result<BusinessDecision, Refusal> {
     let former = reach(permit, Some(id), facts)?;
-    check_reason(reason, true)?;
-    let Some(sealed) = &former.personal else {
+    let forgotten = forgotten(former.personal.as_ref(), reason)?;
+    if forgotten.is_none() {
         return Ok(BusinessDecision::Keep(former.serial, former.time));
-    };
-    let forgotten = Some(Forgotten { subject: sealed.subject, reason: reason.to_owned() });
+    }
     let next = Enterprise { personal: None, forgotten, ..Enterprise::clone(former) };
     Ok(changed(next, Outcome::Forgotten, facts))
 }

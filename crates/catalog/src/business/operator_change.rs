@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use waymark_store::Serial;
 
-use super::Problem;
-use super::change::{BusinessChange, BusinessDecision, BusinessFacts, check_reason};
-use super::enterprise::{Forgotten, Profile};
+use super::change::{BusinessChange, BusinessDecision, BusinessFacts};
+use super::enterprise::Profile;
 use super::file::{FileKind, FreshFile};
 use super::operator::{NodeItems, OperatorRecord};
 use super::owner::Owner;
-use super::sealed::{keep_file, note_reading};
+use super::sealed::{forgotten, keep_file, note_reading, people_after};
 use crate::command::{Outcome, Refusal};
 use crate::vault::Fresh;
 
@@ -93,40 +92,29 @@ fn put(
     facts: &BusinessFacts<'_>,
 ) -> Result<BusinessDecision, Refusal> {
     OperatorRecord::check(profile, node, facts.codes)?;
-    let mut next = OperatorRecord {
+    let held = former.map(|former| (former.personal.as_ref(), former.forgotten.as_ref()));
+    let (people, forgotten) = people_after(held, personal)?;
+    let next = OperatorRecord {
         profile: profile.clone(),
         node: node.clone(),
-        personal: former.and_then(|former| former.personal.clone()),
-        forgotten: former.and_then(|former| former.forgotten.clone()),
+        personal: people,
+        forgotten,
         created: former.map_or(facts.now, |former| former.created),
         by: former.map_or_else(|| Arc::clone(facts.actor), |former| Arc::clone(&former.by)),
         serial: former.map_or(Serial::NONE, |former| former.serial),
         time: former.map_or(facts.now, |former| former.time),
     };
-    match personal {
-        Some(fresh) => {
-            // Keys that one record was sealed with would otherwise outlive its being forgotten.
-            if next.personal.as_ref().is_some_and(|sealed| sealed.subject != fresh.sealed.subject) {
-                return Err(Problem::new("personal", "was sealed for another record; ask again").into());
-            }
-            next.personal = Some(fresh.sealed.clone());
-            next.forgotten = None;
-        }
-        None if former.is_none() => return Err(Problem::new("personal", "is missing").into()),
-        None if former.is_some_and(|former| **former == next) => {
-            return Ok(BusinessDecision::Keep(next.serial, next.time));
-        }
-        None => {}
+    if personal.is_none() && former.is_some_and(|former| **former == next) {
+        return Ok(BusinessDecision::Keep(next.serial, next.time));
     }
     Ok(changed(next, Outcome::Stored, facts))
 }
 
 fn forget(former: &OperatorRecord, reason: &str, facts: &BusinessFacts<'_>) -> Result<BusinessDecision, Refusal> {
-    check_reason(reason, true)?;
-    let Some(sealed) = &former.personal else {
+    let forgotten = forgotten(former.personal.as_ref(), reason)?;
+    if forgotten.is_none() {
         return Ok(BusinessDecision::Keep(former.serial, former.time));
-    };
-    let forgotten = Some(Forgotten { subject: sealed.subject, reason: reason.to_owned() });
+    }
     let next = OperatorRecord { personal: None, forgotten, ..former.clone() };
     Ok(changed(next, Outcome::Forgotten, facts))
 }

@@ -5,14 +5,36 @@ use std::sync::Arc;
 use waymark_store::{Serial, Timestamp};
 
 use super::Problem;
-use super::change::{BusinessChange, BusinessDecision, BusinessFacts};
-use super::enterprise::needed_text;
+use super::change::{BusinessChange, BusinessDecision, BusinessFacts, check_reason};
+use super::enterprise::{Forgotten, needed_text};
 use super::file::{FileKind, FreshFile, StoredFile};
 use super::owner::Owner;
 use super::table::Disclosure;
 use crate::command::{Outcome, Refusal};
 use crate::config::SHORT_TEXT_CHARS;
-use crate::vault::Sealed;
+use crate::vault::{Fresh, Sealed};
+
+/// What a record holds of its people once it is written: what is sealed for it now, else what its `former` version held or had forgotten.
+pub(super) fn people_after(
+    former: Option<(Option<&Sealed>, Option<&Forgotten>)>,
+    fresh: Option<&Fresh>,
+) -> Result<(Option<Sealed>, Option<Forgotten>), Refusal> {
+    let Some(fresh) = fresh else {
+        let (held, forgotten) = former.ok_or(Problem::new("personal", "is missing"))?;
+        return Ok((held.cloned(), forgotten.cloned()));
+    };
+    // Keys that one record was sealed with would otherwise outlive its being forgotten.
+    if former.and_then(|(held, _)| held).is_some_and(|held| held.subject != fresh.sealed.subject) {
+        return Err(Problem::new("personal", "was sealed for another record; ask again").into());
+    }
+    Ok((Some(fresh.sealed.clone()), None))
+}
+
+/// How what is held of people is forgotten; `None` where nothing is held.
+pub(super) fn forgotten(held: Option<&Sealed>, reason: &str) -> Result<Option<Forgotten>, Refusal> {
+    check_reason(reason, true)?;
+    Ok(held.map(|held| Forgotten { subject: held.subject, reason: reason.to_owned() }))
+}
 
 /// Notes that the caller is about to read what is said of people.
 pub(super) fn note_reading(

@@ -66,6 +66,55 @@ pub(crate) fn lose_state(dir: &Path) {
     std::fs::rename(dir.join("state"), gone.path().join("state")).unwrap();
 }
 
+/// How a catalog ends before it is opened again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// By a crash.
+    Crash,
+    /// In order, and its small state is lost then.
+    StateLost,
+    /// In order, and it is rebuilt then.
+    Rebuilt,
+    /// In order.
+    Order,
+}
+
+impl Ending {
+    pub(crate) const ALL: [Self; 4] = [Self::Crash, Self::StateLost, Self::Rebuilt, Self::Order];
+}
+
+/// Ends a catalog in `folder` and opens it again; after a crash `folder` is `crashed`, a copy of what was there.
+pub(crate) fn reopen(
+    catalog: Catalog,
+    ending: Ending,
+    folder: &mut PathBuf,
+    crashed: PathBuf,
+    engine: Engine,
+) -> Catalog {
+    if ending == Ending::Crash {
+        copy_folder(folder, &crashed);
+    }
+    catalog.shutdown().unwrap();
+    drop(catalog);
+    match ending {
+        Ending::Crash => *folder = crashed,
+        Ending::StateLost => lose_state(folder),
+        Ending::Rebuilt => drop(waymark_catalog::rebuild(&options(folder, engine)).unwrap()),
+        Ending::Order => {}
+    }
+    open_at(folder, engine).catalog
+}
+
+/// What every file of a folder holds, one behind the other.
+pub(crate) fn bytes_of(folder: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        bytes.extend(if path.is_dir() { bytes_of(&path) } else { std::fs::read(path).unwrap() });
+    }
+    bytes
+}
+
 /// Submits as the operator and waits.
 pub(crate) fn try_write(
     catalog: &Catalog,

@@ -1,7 +1,5 @@
 //! Verdicts, for every door.
 
-use std::collections::HashMap;
-
 use futures_util::{StreamExt as _, stream};
 use waymark_api::registration::v1;
 use waymark_catalog::Timestamp;
@@ -42,9 +40,8 @@ pub(crate) async fn judge(edge: &Edge, caller: &Caller, codes: Vec<String>) -> R
     });
     let (mut judgements, elsewhere) = read.await?;
     if let Some(recursion) = edge.recursion.as_deref().filter(|_| !elsewhere.is_empty()) {
-        let mut told = judge_elsewhere(edge, recursion, elsewhere).await?;
-        for (at, judgement) in judgements.iter_mut().enumerate() {
-            if let Some(told) = told.remove(&at) {
+        for (at, told) in judge_elsewhere(edge, recursion, elsewhere).await? {
+            if let Some(judgement) = judgements.get_mut(at) {
                 *judgement = told;
             }
         }
@@ -57,7 +54,7 @@ async fn judge_elsewhere(
     edge: &Edge,
     recursion: &dyn Recursion,
     handles: Vec<(usize, Box<[u8]>)>,
-) -> Result<HashMap<usize, v1::Judgement>, Failure> {
+) -> Result<Vec<(usize, v1::Judgement)>, Failure> {
     let asked = handles.into_iter().map(|(at, handle)| {
         let hearing = recursion.hear(&handle);
         async move { (at, hearing.await) }
