@@ -142,6 +142,27 @@ fn until_text(placed: &Placed, handle: &str, text: &str) {
 }
 
 #[test]
+fn popular_answers_are_fetched_from_their_node_ahead_of_their_end() {
+    let secondary = secondary(2);
+    let top = top(&secondary);
+    let recursive = Placed::recursive(&top, "cache.popular_hits = 1\n");
+    let events = || recursive.operate(&["cache", "stats", "--json"]).expect(0).json().pop().unwrap()["events"].clone();
+    let count = |events: &Value, name: &str| events[name].as_u64().unwrap();
+    let mut asked = 0;
+    let told = loop {
+        assert_eq!(said(&recursive.ask("88.990/item", &[])), found("https://example.invalid/1"));
+        let told = events();
+        if count(&told, "refreshed") >= 5 {
+            break told;
+        }
+        asked += 1;
+        assert!(asked < 10_000, "nothing is fetched ahead: {told}");
+    };
+    // Each of them asked somebody.
+    assert!(count(&told, "upstream_questions") >= count(&told, "resolved"), "{told}");
+}
+
+#[test]
 fn an_answer_is_never_older_than_its_values_allow_while_the_authority_answers() {
     let secondary = secondary(1);
     let top = top(&secondary);

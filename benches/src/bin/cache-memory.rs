@@ -175,11 +175,11 @@ fn fill(cache: &Cache, facts: &[Arc<Fact>], names: u64) {
     for (name, fact) in (0..names).zip(facts.iter().cycle()) {
         cache.learn(&record::learned(&key(name), fact), NOW);
         let again = key(name - name % 3);
-        if let Found::Missing = cache.find(&again, PREFIX, false, NOW) {
+        if let Found::Missing = cache.find(&again, false, NOW) {
             cache.learn(&record::learned(&again, fact), NOW);
         }
         let old = key(name.wrapping_mul(0x9e37_79b9) % (name + 1));
-        if let Found::Missing = cache.find(&old, PREFIX, false, NOW) {
+        if let Found::Missing = cache.find(&old, false, NOW) {
             cache.learn(&record::learned(&old, fact), NOW);
         }
     }

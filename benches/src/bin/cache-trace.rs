@@ -186,7 +186,7 @@ fn ours(trace: &[u64], budget_bytes: u64, answers: &Answers) -> f64 {
     let cache = Cache::new(CacheLimits { budget_bytes, ..CacheLimits::default() });
     hits(trace, |name| {
         let key = key(name);
-        if matches!(cache.find(&key, PREFIX, false, NOW), Found::Fresh(_)) {
+        if matches!(cache.find(&key, false, NOW), Found::Fresh(_)) {
             return true;
         }
         let learned: Learned = record::learned(&key, &answers.of(name).0);

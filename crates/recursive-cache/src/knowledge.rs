@@ -14,6 +14,18 @@ use waymark_ident::CaseRule;
 /// entry for each spelling, never a wrong answer.
 pub const KEY_RULE: CaseRule = CaseRule::SuffixSensitive;
 
+/// What the keys of prefix records begin with.
+pub(crate) const PREFIX_RECORDS: &[u8] = b"0.NA/";
+
+/// The prefix whose absence means that of the handle of this key. Keys hold prefixes folded, and those of prefix records the prefix in full.
+#[must_use]
+pub fn absence_prefix(key: &[u8]) -> &[u8] {
+    match key.strip_prefix(PREFIX_RECORDS) {
+        Some(target) => target,
+        None => key.split(|byte| *byte == b'/').next().unwrap_or_default(),
+    }
+}
+
 /// The time, read once by the driver for each step.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Now {
@@ -115,4 +127,22 @@ pub enum What {
         /// For what.
         scope: Scope,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use waymark_ident::{Handle, MAX_KEY_BYTES};
+
+    use super::*;
+
+    #[test]
+    fn the_prefix_whose_absence_tells_is_that_of_the_name_or_of_its_record() {
+        for (handle, prefix) in
+            [("88.1a/x/y", "88.1A"), ("88.1a", "88.1A"), ("0.na/88.1a", "88.1A"), ("0.na/88/x", "88/X"), ("/x", "")]
+        {
+            let mut room = [0; MAX_KEY_BYTES];
+            let key = Handle::new(handle.as_bytes()).unwrap().to_key(KEY_RULE, &mut room);
+            assert_eq!(String::from_utf8_lossy(absence_prefix(key)), prefix, "{handle}");
+        }
+    }
 }

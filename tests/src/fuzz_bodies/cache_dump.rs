@@ -44,7 +44,7 @@ const NOW: Now = Now { elapsed: Duration::from_secs(9), unix_seconds: 1_800_000_
 const LATER: Now = Now { elapsed: Duration::from_secs(19), unix_seconds: NOW.unix_seconds + 10 };
 
 /// How files begin.
-const MAGIC: &[u8] = b"WMCACHE\x01";
+const MAGIC: &[u8] = b"WMCACHE\x02";
 
 fn small() -> Cache {
     Cache::new(CacheLimits { budget_bytes: 1 << 20, ..CacheLimits::default() })
@@ -90,7 +90,7 @@ fn use_it(cache: &Cache, entry: &Entry) {
     if let Some(Known::Values(values)) = entry.known() {
         assert_eq!(values.iter().count(), values.len());
     }
-    let _ = cache.find(entry.key(), entry.key(), entry.is_certified(), NOW);
+    let _ = cache.find(entry.key(), entry.is_certified(), NOW);
     for scope in [Scope::Handles, Scope::DerivedPrefixes] {
         if let Some(service) = cache.service(entry.key(), scope, entry.is_certified(), NOW) {
             assert!(!service.sites.is_empty());

@@ -39,6 +39,12 @@ pub(super) const IDLE_CONNECTIONS: usize = 8;
 /// See [`IDLE_CONNECTIONS`].
 pub(super) const IDLE_TIME: Duration = Duration::from_secs(30);
 
+/// Such connections over all servers: each is a file the process holds open.
+pub(super) const ALL_IDLE_CONNECTIONS: usize = 1_024;
+
+/// How long a server that did not answer over QUIC is asked in other ways, if it has some.
+pub(super) const QUIC_AGAIN: Duration = Duration::from_secs(30);
+
 /// QUIC connections kept open over all servers; the one unused for longest goes first.
 pub(super) const QUIC_CONNECTIONS: usize = 256;
 

@@ -27,7 +27,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use waymark_wire::DecodeError;
 
 pub use self::limits::{CONCURRENCY, PER_SECOND, UpstreamLimits};
-use self::limits::{SERVERS, TCP_BESIDE_UDP};
+use self::limits::{HEDGE, SERVERS, TCP_BESIDE_UDP};
 use self::pool::{QuicPool, TcpPool};
 use self::rate::Rate;
 use self::standing::{Health, Standing};
@@ -225,7 +225,8 @@ impl Upstreams {
     /// The smoothed time of a peer's answers, where it gave some.
     #[must_use]
     pub fn smoothed(&self, peer: &Peer) -> Option<Duration> {
-        self.known(peer).standing(|standing| standing.smoothed())
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(peer)?.standing(|standing| standing.smoothed())
     }
 
     fn now(&self) -> Duration {
@@ -244,7 +245,13 @@ impl Upstreams {
                 (health, expected, Chosen { number, peer: peer.clone(), known })
             })
             .collect();
-        chosen.sort_by_key(|(health, expected, chosen)| std::cmp::Reverse((*health, *expected, chosen.number)));
+        // Who is to be probed comes first: the next one is asked beside it soon, and as one of the last it would never be asked again.
+        let rank = |health: &Health| match health {
+            Health::Doubtful => 0,
+            Health::Well => 1,
+            Health::Dead => 2,
+        };
+        chosen.sort_by_key(|(health, expected, chosen)| std::cmp::Reverse((rank(health), *expected, chosen.number)));
         // The dead are asked when nobody else is there.
         if chosen.iter().any(|(health, ..)| *health != Health::Dead) {
             chosen.retain(|(health, ..)| *health != Health::Dead);
@@ -327,11 +334,11 @@ impl Race<'_> {
             }
             tokio::select! {
                 ended = self.running.join_next() => match ended {
-                    None if self.held_back && self.asked.is_empty() && asked == 0 => return Err(Unanswered::Busy),
+                    None if self.held_back && asked == 0 => return Err(Unanswered::Busy),
                     None => return Err(Unanswered::Failed),
                     Some(Ok((number, Ok(answer)))) => {
-                        let Answer { message, transport, elapsed, .. } = answer;
-                        self.answered(number, transport, elapsed);
+                        let Answer { message, transport, .. } = answer;
+                        let elapsed = self.answered(number, transport);
                         return Ok(Reply { peer: number, message, transport, elapsed, asked });
                     }
                     Some(Ok((number, Err(_)))) => {
@@ -365,7 +372,8 @@ impl Race<'_> {
         hedge
     }
 
-    fn answered(&mut self, number: usize, transport: Transport, elapsed: Duration) {
+    /// Gives the time since it was asked, by whatever ways before this one.
+    fn answered(&mut self, number: usize, transport: Transport) -> Duration {
         let place = match transport {
             Transport::Udp => 0,
             Transport::Tcp => 1,
@@ -374,35 +382,50 @@ impl Race<'_> {
         if let Some(answers) = self.upstreams.counts.answers.get(place) {
             count(answers);
         }
-        if let Some(known) = self.heard_of(number) {
-            known.standing(|standing| standing.answered(elapsed));
-        }
+        let Some((known, since)) = self.heard_of(number) else { return Duration::ZERO };
+        let elapsed = since.elapsed();
+        known.standing(|standing| standing.answered(elapsed));
+        elapsed
     }
 
     fn failed(&mut self, number: usize) {
         count(&self.upstreams.counts.failures);
         let now = self.upstreams.now();
-        if let Some(known) = self.heard_of(number) {
+        if let Some((known, _)) = self.heard_of(number) {
             known.standing(|standing| standing.failed(now));
         }
     }
 
-    fn heard_of(&mut self, number: usize) -> Option<Arc<Known>> {
+    fn heard_of(&mut self, number: usize) -> Option<(Arc<Known>, Instant)> {
         let at = self.asked.iter().position(|(asked, ..)| *asked == number)?;
-        Some(self.asked.swap_remove(at).1)
+        let (_, known, since) = self.asked.swap_remove(at);
+        Some((known, since))
     }
 
     /// What the silence of the others says, once there is an answer or the time is over.
     fn settle(&mut self, was_answered: bool) {
         let now = self.upstreams.now();
         for (_, known, since) in self.asked.drain(..) {
-            if !was_answered {
-                count(&self.upstreams.counts.failures);
-            }
-            known.standing(|standing| match was_answered {
-                true => standing.overtaken(since.elapsed()),
-                false => standing.failed(now),
+            let silent = since.elapsed();
+            known.standing(|standing| {
+                if was_answered {
+                    standing.overtaken(silent);
+                } else if silent >= HEDGE.min {
+                    count(&self.upstreams.counts.failures);
+                    standing.failed(now);
+                } else {
+                    // Asked in the last moment: its silence says nothing yet.
+                    standing.left();
+                }
             });
+        }
+    }
+}
+
+impl Drop for Race<'_> {
+    fn drop(&mut self) {
+        for (_, known, _) in self.asked.drain(..) {
+            known.standing(Standing::left);
         }
     }
 }
@@ -412,7 +435,10 @@ impl Upstreams {
     async fn attempt(&self, peer: &Peer, question: &Question, first_wait: Duration) -> Result<Answer, Failure> {
         let at = |port: u16| SocketAddr::new(peer.ip, port);
         let Question { request, expected, accepts } = question;
-        if let Some((port, pin)) = peer.quic {
+        let has_other_ways = peer.udp.is_some() || peer.tcp.is_some();
+        if let Some((port, pin)) = peer.quic
+            && !(has_other_ways && self.quic.is_left_alone(at(port), pin))
+        {
             let started = Instant::now();
             let asked = self.quic.ask(at(port), pin, request, *expected);
             // A network may lose QUIC and nothing else.
@@ -420,6 +446,7 @@ impl Upstreams {
             if let Ok(Ok(message)) = asked {
                 return Ok(streamed(message, Transport::Quic, started));
             }
+            self.quic.leave_alone(at(port), pin);
         }
         let tcp = async |port: u16| {
             let started = Instant::now();
@@ -454,7 +481,10 @@ impl Upstreams {
                 let tcp = tcp(tcp_port);
                 tokio::pin!(tcp);
                 tokio::select! {
-                    answer = &mut udp => if answer.is_ok() { answer } else { tcp.await },
+                    answer = &mut udp => match answer {
+                        Ok(answer) if !answer.is_sent_elsewhere() => Ok(answer),
+                        other => tcp.await.or(other),
+                    },
                     answer = &mut tcp => if answer.is_ok() { answer } else { udp.await },
                 }
             }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use super::limits::{IDLE_CONNECTIONS, IDLE_TIME, QUIC_CONNECTIONS, SERVERS};
+use super::limits::{ALL_IDLE_CONNECTIONS, IDLE_CONNECTIONS, IDLE_TIME, QUIC_AGAIN, QUIC_CONNECTIONS, SERVERS};
 use crate::error::Failure;
 use crate::exchange::Expected;
 use crate::quic::{self, Connectors};
@@ -16,7 +16,28 @@ use crate::trust::Trust;
 
 /// TCP connections that wait for their next question.
 #[derive(Debug, Default)]
-pub(super) struct TcpPool(Mutex<HashMap<SocketAddr, Vec<(tcp::Connection, Instant)>>>);
+pub(super) struct TcpPool(Mutex<Idle>);
+
+#[derive(Debug, Default)]
+struct Idle {
+    of: HashMap<SocketAddr, Vec<(tcp::Connection, Instant)>>,
+    /// When those that waited for too long were last closed.
+    swept: Option<Instant>,
+}
+
+impl Idle {
+    /// Closes what waited for too long, now and then.
+    fn sweep(&mut self, now: Instant) {
+        if self.swept.is_some_and(|swept| now.duration_since(swept) < IDLE_TIME) {
+            return;
+        }
+        self.swept = Some(now);
+        self.of.retain(|_, connections| {
+            connections.retain(|(_, since)| now.duration_since(*since) < IDLE_TIME);
+            !connections.is_empty()
+        });
+    }
+}
 
 impl TcpPool {
     /// Asks on a connection that is there, otherwise on a new one. A server may have closed the first without our knowing.
@@ -50,12 +71,12 @@ impl TcpPool {
 
     fn take(&self, server: SocketAddr) -> Option<tcp::Connection> {
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let connections = idle.get_mut(&server)?;
+        let connections = idle.of.get_mut(&server)?;
         let now = Instant::now();
         connections.retain(|(_, since)| now.duration_since(*since) < IDLE_TIME);
         let taken = connections.pop().map(|(connection, _)| connection);
         if connections.is_empty() {
-            idle.remove(&server);
+            idle.of.remove(&server);
         }
         taken
     }
@@ -63,11 +84,9 @@ impl TcpPool {
     fn put(&self, server: SocketAddr, connection: tcp::Connection) {
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        if idle.len() >= SERVERS {
-            idle.retain(|_, connections| connections.iter().any(|(_, since)| now.duration_since(*since) < IDLE_TIME));
-        }
-        if idle.len() < SERVERS || idle.contains_key(&server) {
-            let connections = idle.entry(server).or_default();
+        idle.sweep(now);
+        if idle.of.values().map(Vec::len).sum::<usize>() < ALL_IDLE_CONNECTIONS {
+            let connections = idle.of.entry(server).or_default();
             if connections.len() < IDLE_CONNECTIONS {
                 connections.push((connection, now));
             }
@@ -86,6 +105,8 @@ type Server = (SocketAddr, [u8; 32]);
 pub(super) struct QuicPool {
     connectors: Connectors,
     open: Mutex<HashMap<Server, (Shared, Instant)>>,
+    /// Those that did not answer, and until when they are not asked.
+    left_alone: Mutex<HashMap<Server, Instant>>,
 }
 
 impl QuicPool {
@@ -125,6 +146,25 @@ impl QuicPool {
             connector.open(server, &server.ip().to_string()).await
         };
         shared.get_or_try_init(connect).await?.ask(request, expected).await
+    }
+
+    /// Whether it did not answer a moment ago: a network that loses QUIC loses it for all questions.
+    pub(super) fn is_left_alone(&self, server: SocketAddr, pin: [u8; 32]) -> bool {
+        let left_alone = self.left_alone.lock().unwrap_or_else(PoisonError::into_inner);
+        left_alone.get(&(server, pin)).is_some_and(|until| Instant::now() < *until)
+    }
+
+    /// It did not answer: its connection is given up, and it is left alone for a while.
+    pub(super) fn leave_alone(&self, server: SocketAddr, pin: [u8; 32]) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&(server, pin));
+        let now = Instant::now();
+        let mut left_alone = self.left_alone.lock().unwrap_or_else(PoisonError::into_inner);
+        if left_alone.len() >= SERVERS {
+            left_alone.retain(|_, until| now < *until);
+        }
+        if left_alone.len() < SERVERS {
+            left_alone.insert((server, pin), now + QUIC_AGAIN);
+        }
     }
 
     fn shared(&self, server: SocketAddr, pin: [u8; 32]) -> (Shared, bool) {

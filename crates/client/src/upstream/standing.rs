@@ -49,14 +49,16 @@ impl Standing {
 
     /// Another server answered while this one was silent for `silent`: it takes that long at least.
     pub(super) fn overtaken(&mut self, silent: Duration) {
-        if self.smoothed.is_some_and(|smoothed| silent > smoothed) {
+        if silent > self.smoothed.unwrap_or(HEDGE.min) {
             let failures = self.failures;
             self.answered(silent);
             self.failures = failures;
-        } else if self.smoothed.is_none() {
-            self.smoothed = Some(silent);
-            self.deviation = silent / 2;
         }
+        self.left();
+    }
+
+    /// Nobody waits for it any more, and nothing was learned.
+    pub(super) fn left(&mut self) {
         self.probing = false;
     }
 

@@ -1,24 +1,24 @@
 //! The cache on disk, from one run of a node to the next.
 //!
 //! ```text
-//! "WMCACHE" | version u8 = 1 | made at, seconds since 1970 (u32) |
-//! each: kind u8 | state u8 | flags u8 (1 certified) | seconds left (u32) | values (u32) | bytes of key (u16) | bytes of payload (u32) |
-//!       key | payload | CRC-32C of all that (u32)
+//! "WMCACHE" | version u8 = 2 | made at, seconds since 1970 (u32) |
+//! each: kind u8 | state u8 | flags u8 (1 certified) | seconds left (u32) | age in seconds (u32) | values (u32) | bytes of key (u16) |
+//!       bytes of payload (u32) | key | payload | CRC-32C of all that (u32)
 //! ```
-//! Numbers are big-endian. What is good no more at the time of loading is dropped, and so is what is damaged, with everything behind it: a cache may
+//! Numbers are big-endian. What is loaded is as old as it is. What is good no more at the time of loading is dropped, and so is what is damaged, with everything behind it: a cache may
 //! always know less.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
+use super::Cache;
 use super::entry::{CacheSeconds, Entry, Kind, State, sites_of};
-use super::{Cache, seconds};
 use crate::knowledge::{Fact, Learned, Now, Record, Scope, What};
 
-const MAGIC: &[u8; 8] = b"WMCACHE\x01";
+const MAGIC: &[u8; 8] = b"WMCACHE\x02";
 
 /// Bytes of an entry before its key.
-const HEAD_BYTES: usize = 17;
+const HEAD_BYTES: usize = 21;
 
 /// Longest key and payload read. Handles have at most 2,048 bytes, messages 262,144.
 const MOST_KEY_BYTES: usize = 4_096;
@@ -64,7 +64,7 @@ impl Cache {
         for entry in entries {
             let left = entry.seconds_left(now.into());
             if left > 0 && entry.head().kind != Kind::Failure {
-                put_entry(&mut bytes, &entry, left);
+                put_entry(&mut bytes, &entry, left, entry.age_seconds(now.into()));
                 out.write_all(&bytes)?;
                 written += 1;
             }
@@ -73,7 +73,7 @@ impl Cache {
         Ok(written)
     }
 
-    /// Takes in a dump, as far as it is whole and good. What the cache knows already stays where the dump does not know better.
+    /// Takes in a dump, as far as it is whole and good, in the place of what the cache knows.
     ///
     /// # Errors
     /// Those of `input`; [`DumpError::OtherForm`].
@@ -93,9 +93,9 @@ impl Cache {
                 Next::Damaged => return Ok(Loaded { cut: true, ..loaded }),
                 Next::Entry(entry) => match entry.left.checked_sub(since).filter(|left| *left > 0) {
                     None => loaded.expired += 1,
-                    Some(left) => match entry.learned(left.min(seconds(self.limits.ceiling))) {
-                        Some(learned) => {
-                            self.learn(&learned, now);
+                    Some(left) => match entry.learned(left) {
+                        Some((learned, age)) => {
+                            self.learn_again(&learned, age.saturating_add(since), now);
                             loaded.taken += 1;
                         }
                         None => return Ok(Loaded { cut: true, ..loaded }),
@@ -112,11 +112,12 @@ impl Cache {
     }
 }
 
-fn put_entry(bytes: &mut Vec<u8>, entry: &Entry, left: u32) {
+fn put_entry(bytes: &mut Vec<u8>, entry: &Entry, left: u32, age: u32) {
     let (head, key, payload) = (entry.head(), entry.key(), entry.payload());
     bytes.clear();
     bytes.extend_from_slice(&[head.kind.byte(), head.state.byte(), if head.certified { CERTIFIED } else { 0 }]);
     bytes.extend_from_slice(&left.to_be_bytes());
+    bytes.extend_from_slice(&age.to_be_bytes());
     bytes.extend_from_slice(&head.count.to_be_bytes());
     bytes.extend_from_slice(&head.key_bytes.to_be_bytes());
     bytes.extend_from_slice(&u32::try_from(payload.len()).unwrap_or(u32::MAX).to_be_bytes());
@@ -137,15 +138,16 @@ struct Stored {
     state: State,
     certified: bool,
     left: u32,
+    age: u32,
     count: u32,
     key: Box<[u8]>,
     payload: Vec<u8>,
 }
 
 impl Stored {
-    /// What it taught; `None` for what no entry can hold.
-    fn learned(self, lifetime_seconds: u32) -> Option<Learned> {
-        let Self { kind, state, certified, count, key, payload, .. } = self;
+    /// What it taught, and how old it was when it was written; `None` for what no entry can hold.
+    fn learned(self, lifetime_seconds: u32) -> Option<(Learned, u32)> {
+        let Self { kind, state, certified, age, count, key, payload, .. } = self;
         let what = match kind {
             Kind::Fact => {
                 let fact = Arc::new(match state {
@@ -162,7 +164,7 @@ impl Stored {
             Kind::AbsentPrefix => What::AbsentPrefix { prefix: key },
             Kind::Failure => return None,
         };
-        Some(Learned { what, certified, lifetime_seconds: Some(lifetime_seconds) })
+        Some((Learned { what, certified, lifetime_seconds: Some(lifetime_seconds) }, age))
     }
 }
 
@@ -177,7 +179,7 @@ fn read_entry(input: &mut impl Read) -> io::Result<Next> {
     if !read_whole(input, rest)? {
         return Ok(Next::Damaged);
     }
-    let [kind, state, flags, l0, l1, l2, l3, c0, c1, c2, c3, k0, k1, p0, p1, p2, p3] = head;
+    let [kind, state, flags, l0, l1, l2, l3, a0, a1, a2, a3, c0, c1, c2, c3, k0, k1, p0, p1, p2, p3] = head;
     let key_bytes = usize::from(u16::from_be_bytes([k0, k1]));
     let payload_bytes = usize::try_from(u32::from_be_bytes([p0, p1, p2, p3])).unwrap_or(usize::MAX);
     if key_bytes > MOST_KEY_BYTES || payload_bytes > MOST_PAYLOAD_BYTES {
@@ -199,6 +201,7 @@ fn read_entry(input: &mut impl Read) -> io::Result<Next> {
         state,
         certified: flags & CERTIFIED != 0,
         left: u32::from_be_bytes([l0, l1, l2, l3]),
+        age: u32::from_be_bytes([a0, a1, a2, a3]),
         count: u32::from_be_bytes([c0, c1, c2, c3]),
         key: body.into(),
         payload,

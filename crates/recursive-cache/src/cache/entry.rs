@@ -103,14 +103,21 @@ pub(crate) struct Head {
     pub(crate) told: AtomicBool,
 }
 
+impl Head {
+    /// The same, learned `age` seconds before and good for `left` seconds from now on at most.
+    pub(crate) fn aged(self, age: u32, left: u32) -> Self {
+        let age = age.min(self.learned);
+        Self { learned: self.learned - age, good_for: age.saturating_add(self.good_for.min(left)), ..self }
+    }
+}
+
 /// An entry, shared. Cloning it counts, and copies nothing.
 #[derive(Clone, Debug)]
 pub struct Entry(pub(crate) ThinArc<Head, u8>);
 
 impl Entry {
     pub(crate) fn new(head: Head, key: &[u8], payload: &[u8]) -> Self {
-        let bytes = Parts { key, payload, at: 0 };
-        Self(ThinArc::from_header_and_iter(head, bytes))
+        Self(ThinArc::from_header_and_slice(head, &[key, payload].concat()))
     }
 
     pub(crate) fn head(&self) -> &Head {
@@ -265,30 +272,6 @@ impl From<Now> for CacheSeconds {
 pub(crate) fn seconds(duration: Duration) -> u32 {
     u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
 }
-
-/// Key and payload, byte by byte, with a length known before.
-struct Parts<'p> {
-    key: &'p [u8],
-    payload: &'p [u8],
-    at: usize,
-}
-
-impl Iterator for Parts<'_> {
-    type Item = u8;
-
-    fn next(&mut self) -> Option<u8> {
-        let at = self.at;
-        self.at += 1;
-        self.key.get(at).or_else(|| self.payload.get(at.checked_sub(self.key.len())?)).copied()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = (self.key.len() + self.payload.len()).saturating_sub(self.at);
-        (left, Some(left))
-    }
-}
-
-impl ExactSizeIterator for Parts<'_> {}
 
 /// Sites with their lengths.
 pub(crate) fn put_sites(service: &Service) -> Vec<u8> {

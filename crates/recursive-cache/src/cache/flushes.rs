@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::Flush;
-use crate::knowledge::{Learned, What};
+use crate::knowledge::{Learned, PREFIX_RECORDS, What};
 
 /// Flushes remembered. An answer whose question is older than all of them is not kept: it is asked for again.
 const REMEMBERED: usize = 1_024;
 
 /// How often something was forgotten. Taken before a question is sent, given with what its answer teaches.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Epoch(u64);
 
 /// What was forgotten lately.
@@ -63,7 +63,7 @@ impl Flushes {
 impl Forgotten {
     fn covers(&self, learned: &Learned) -> bool {
         let (name, named) = match &learned.what {
-            What::Fact { key, .. } => (Some(key), key.strip_prefix(b"0.NA/").unwrap_or(key)),
+            What::Fact { key, .. } => (Some(key), key.strip_prefix(PREFIX_RECORDS).unwrap_or(key)),
             What::Service { prefix, .. } | What::AbsentPrefix { prefix } | What::Lame { prefix, .. } => {
                 (None, &**prefix)
             }

@@ -37,7 +37,7 @@ pub use self::limits::{
     STALE, STALE_TTL_SECONDS,
 };
 use self::limits::{GHOSTS, MAX_RESERVED, REFRESH_QUEUE, TABLE_BYTES, TRIES, USUAL_ENTRY_BYTES};
-use crate::knowledge::{Fact, Knowledge, Learned, Now, Scope, Service, What};
+use crate::knowledge::{Fact, Knowledge, Learned, Now, PREFIX_RECORDS, Scope, Service, What, absence_prefix};
 
 /// The cache. Shared by all threads.
 pub struct Cache {
@@ -116,14 +116,14 @@ impl Cache {
         &self.limits
     }
 
-    /// Looks for a handle by its canonical key and its folded prefix; of a prefix record, by the prefix it is the record of. For answering threads: no allocation, no waiting.
+    /// Looks for a handle by its canonical key. For answering threads: no allocation, no waiting.
     #[must_use]
-    pub fn find(&self, key: &[u8], prefix: &[u8], certified: bool, now: Now) -> Found {
+    pub fn find(&self, key: &[u8], certified: bool, now: Now) -> Found {
         let seconds = CacheSeconds::from(now);
         match self.try_get(Kind::Fact, key, certified) {
             Err(Contended) => Found::Busy,
             Ok(Some(entry)) => self.judge(entry, seconds),
-            Ok(None) => match self.try_get(Kind::AbsentPrefix, prefix, certified) {
+            Ok(None) => match self.try_get(Kind::AbsentPrefix, absence_prefix(key), certified) {
                 Err(Contended) => Found::Busy,
                 Ok(Some(absent)) if absent.seconds_left(seconds) > 0 => Found::AbsentPrefix,
                 Ok(_) => Found::Missing,
@@ -182,7 +182,24 @@ impl Cache {
 
     /// Takes in what an answer taught.
     pub fn learn(&self, learned: &Learned, now: Now) {
+        self.take_in(learned, None, now);
+    }
+
+    /// Takes in what was learned `age` seconds ago and is good for no longer than its lifetime from now on.
+    pub(crate) fn learn_again(&self, learned: &Learned, age: u32, now: Now) {
+        self.take_in(learned, Some(age), now);
+    }
+
+    fn take_in(&self, learned: &Learned, age: Option<u32>, now: Now) {
         let Learned { what, certified, lifetime_seconds } = learned;
+        let put = |head: Head, key: &[u8], payload: &[u8]| {
+            let head = Head { certified: *certified, ..head };
+            let head = match age {
+                Some(age) => head.aged(age, lifetime_seconds.unwrap_or(u32::MAX)),
+                None => head,
+            };
+            self.put(head, key, payload);
+        };
         match what {
             What::Fact { key, fact } => {
                 let (state, record, lifetime) = match &**fact {
@@ -193,20 +210,19 @@ impl Cache {
                 let (count, wire) = record.map_or((0, &[][..]), |record| (record.count, &record.wire));
                 // Kept for whoever walks it without looking: it must be whole.
                 let Ok(values) = Values::from_wire(count, wire) else { return };
-                let head =
-                    Head { state, count, never_stale: self.is_never_stale(values), ..self.head(Kind::Fact, now) };
-                self.put(Head { good_for: self.good_for(lifetime), certified: *certified, ..head }, key, wire);
+                let never_stale = self.is_never_stale(values);
+                let head = Head { state, count, never_stale, ..self.head(Kind::Fact, now) };
+                put(Head { good_for: self.good_for(lifetime), ..head }, key, wire);
             }
             What::Service { prefix, scope, service } => {
                 let head = self.head(Kind::of_scope(*scope), now);
-                let head = Head { good_for: self.good_for(*lifetime_seconds), certified: *certified, ..head };
-                self.put(head, prefix, &put_sites(service));
+                put(Head { good_for: self.good_for(*lifetime_seconds), ..head }, prefix, &put_sites(service));
                 self.forget(Kind::AbsentPrefix, prefix, *certified);
             }
             What::AbsentPrefix { prefix } => {
                 let head = self.head(Kind::AbsentPrefix, now);
                 let good_for = within(*lifetime_seconds, self.limits.absent_prefix);
-                self.put(Head { good_for, certified: *certified, ..head }, prefix, &[]);
+                put(Head { good_for, ..head }, prefix, &[]);
                 // No record, no delegation: what was known of one is over.
                 self.forget(Kind::Service, prefix, *certified);
                 self.forget(Kind::DerivedService, prefix, *certified);
@@ -231,11 +247,11 @@ impl Cache {
 
     /// Looks for a handle where one may wait; never [`Found::Busy`].
     #[must_use]
-    pub fn find_patiently(&self, key: &[u8], prefix: &[u8], certified: bool, now: Now) -> Found {
+    pub fn find_patiently(&self, key: &[u8], certified: bool, now: Now) -> Found {
         if let Some(entry) = self.get(Kind::Fact, key, certified) {
             return self.judge(entry, now.into());
         }
-        if self.is_absent_prefix(prefix, certified, now) { Found::AbsentPrefix } else { Found::Missing }
+        if self.is_absent_prefix(absence_prefix(key), certified, now) { Found::AbsentPrefix } else { Found::Missing }
     }
 
     /// What is known of a handle, as long as it is good.
@@ -393,7 +409,7 @@ fn is_named(entry: &Entry, kind: Kind, key: &[u8], certified: bool) -> bool {
 /// Whether an entry is of a prefix or one derived from it. Keys of handles begin with their prefix; those of prefix records, with `0.NA/`.
 fn is_beneath(entry: &Entry, prefix: &[u8]) -> bool {
     let key = entry.key();
-    let named = if entry.head().kind == Kind::Fact { key.strip_prefix(b"0.NA/").unwrap_or(key) } else { key };
+    let named = if entry.head().kind == Kind::Fact { key.strip_prefix(PREFIX_RECORDS).unwrap_or(key) } else { key };
     is_within(named, prefix)
 }
 

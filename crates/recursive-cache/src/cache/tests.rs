@@ -22,12 +22,8 @@ fn about(key: &str, fact: Arc<Fact>, seconds: u32) -> Learned {
     Learned { what, certified: false, lifetime_seconds: Some(seconds) }
 }
 
-fn prefix_of(key: &str) -> &[u8] {
-    key.split('/').next().unwrap().as_bytes()
-}
-
 fn find(cache: &Cache, key: &str, now: Now) -> Found {
-    cache.find(key.as_bytes(), prefix_of(key), false, now)
+    cache.find(key.as_bytes(), false, now)
 }
 
 fn is_fresh(cache: &Cache, key: &str, now: Now) -> bool {
@@ -96,10 +92,7 @@ fn one_entry_says_of_all_names_beneath_that_their_prefix_does_not_exist() {
         assert!(matches!(find(&cache, name, at(299)), Found::AbsentPrefix));
         assert!(matches!(find(&cache, name, at(300)), Found::Missing));
     }
-    assert!(
-        matches!(cache.find(b"88.9/A", b"88.9", true, at(0)), Found::Missing),
-        "certified questions know nothing of it"
-    );
+    assert!(matches!(cache.find(b"88.9/A", true, at(0)), Found::Missing), "certified questions know nothing of it");
     assert!(matches!(find(&cache, "88.99/A", at(0)), Found::Missing));
     let what = What::Service { prefix: b"88.9"[..].into(), scope: Scope::Handles, service: service() };
     cache.learn(&Learned { what, certified: false, lifetime_seconds: Some(60) }, at(1));
@@ -223,7 +216,7 @@ fn a_dump_comes_back_without_what_is_over() {
     let loaded = again.load(&mut &file[..], later).unwrap();
     assert_eq!(loaded, Loaded { taken: 2, expired: 2, cut: false });
     let Found::Fresh(entry) = find(&again, "88.1/LONG", later) else { panic!("not there") };
-    assert_eq!(entry.seconds_left(later.into()), 1_000 - 100);
+    assert_eq!((entry.seconds_left(later.into()), entry.age_seconds(later.into())), (1_000 - 100, 100));
     assert_eq!(again.service(b"88.1", Scope::Handles, true, later), Some(service()));
     assert_eq!(again.service(b"88.1", Scope::Handles, false, later), None);
     // A clock that went back.

@@ -1,9 +1,10 @@
 //! Which servers can be asked: of each site of a service, the one its hash gives the handle to.
 
-use std::net::IpAddr;
+use std::collections::HashSet;
+use std::net::{IpAddr, SocketAddr};
 
 use waymark_wire::crypto::limits::PUBLIC_KEY_BYTES;
-use waymark_wire::types::{Interface, InterfaceKind, InterfaceProtocol, Site, SiteFlags};
+use waymark_wire::types::{Interface, InterfaceKind, InterfaceProtocol, Server, Site, SiteFlags};
 
 use crate::config::SITES;
 use crate::knowledge::Service;
@@ -69,6 +70,34 @@ pub(super) fn candidates(service: &Service, handle: &[u8], need: Need) -> Vec<Ca
     found
 }
 
+/// Every door of a service that takes queries.
+pub(crate) fn doors(service: &Service) -> HashSet<SocketAddr> {
+    let mut doors = HashSet::new();
+    for site in service.sites.iter().filter_map(|data| Site::parse(data).ok()) {
+        for server in site.servers.iter() {
+            let ways = Ways::of(&site, &server);
+            let ports = [ways.udp, ways.tcp, ways.quic.map(|door| door.port)];
+            doors.extend(ports.into_iter().flatten().map(|port| SocketAddr::new(server.address.ip(), port)));
+        }
+    }
+    doors
+}
+
+/// How a server can be asked.
+struct Ways {
+    udp: Option<u16>,
+    tcp: Option<u16>,
+    quic: Option<QuicDoor>,
+}
+
+impl Ways {
+    fn of(site: &Site<'_>, server: &Server<'_>) -> Self {
+        let door = |protocol| server.interface(protocol, InterfaceKind::QUERY).and_then(|interface| port(&interface));
+        let quic = site.attribute(QUIC_ATTRIBUTE).and_then(quic_door);
+        Self { udp: door(InterfaceProtocol::UDP), tcp: door(InterfaceProtocol::TCP), quic }
+    }
+}
+
 /// Name of the site attribute that announces a QUIC door: the port, or the port, a space and the fingerprint.
 const QUIC_ATTRIBUTE: &[u8] = b"waymark.quic";
 
@@ -86,9 +115,7 @@ fn of_site(site: &Site<'_>, handle: &[u8], need: Need) -> Option<Candidate> {
     if ip.is_unspecified() || ip.is_multicast() {
         return None;
     }
-    let door = |protocol| server.interface(protocol, InterfaceKind::QUERY).and_then(|interface| port(&interface));
-    let (udp, tcp) = (door(InterfaceProtocol::UDP), door(InterfaceProtocol::TCP));
-    let quic = site.attribute(QUIC_ATTRIBUTE).and_then(quic_door);
+    let Ways { udp, tcp, quic } = Ways::of(site, &server);
     if udp.is_none() && tcp.is_none() && quic.is_none() {
         return None;
     }

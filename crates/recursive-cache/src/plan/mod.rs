@@ -41,6 +41,7 @@ use std::time::Duration;
 use waymark_ident::HandleError;
 use waymark_wire::ResponseCode;
 
+pub(crate) use candidates::doors;
 pub use candidates::{Candidate, QuicDoor};
 pub use search::Purpose;
 
@@ -64,6 +65,8 @@ pub struct Asked {
     pub authority: bool,
     /// CERT: each step must be certified and verified.
     pub certified: bool,
+    /// The authority is asked though the answer is known: it is fetched ahead of its end.
+    pub anew: bool,
     /// DNRF: a referral for the handle itself ends the question.
     pub no_referral: bool,
     /// PUBL. Only of meaning with an identity; without one, public values alone are asked for.

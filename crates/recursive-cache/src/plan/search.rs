@@ -7,7 +7,7 @@ use waymark_ident::{Handle, HandleError, MAX_HANDLE_BYTES, MAX_KEY_BYTES, parent
 
 use super::{Candidate, QueryId, Why};
 use crate::config::ANCESTORS;
-use crate::knowledge::{KEY_RULE, Service};
+use crate::knowledge::{KEY_RULE, PREFIX_RECORDS, Service};
 
 /// A record being looked for, and how far that has come.
 #[derive(Debug)]
@@ -259,6 +259,3 @@ impl Names {
         }
     }
 }
-
-/// What the handle of every prefix record begins with.
-const PREFIX_RECORDS: &[u8] = b"0.NA/";

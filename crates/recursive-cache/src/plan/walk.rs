@@ -11,7 +11,7 @@ use super::delegation::{Delegation, delegation};
 use super::learn::{learn, learn_service};
 use super::request::request;
 use super::search::{By, Pending, Purpose, Round, Search};
-use super::{Action, Ask, Candidate, Conclusion, Plan, QueryId, State, Why};
+use super::{Action, Ask, Asked, Candidate, Conclusion, Plan, QueryId, State, Why};
 use crate::knowledge::{Fact, Knowledge, Learned, Now, Scope, Service, What};
 
 /// What a plan works with while it handles one event.
@@ -92,8 +92,8 @@ impl Plan {
         }
     }
 
-    /// Looks for the record in what is known. The question itself is not answered from there when authority is asked for, or when the
-    /// answer depends on who asks.
+    /// Looks for the record in what is known. The question itself is not answered from there when authority is asked for, when the answer
+    /// depends on who asks, or when it is fetched anew.
     fn begin(&mut self, turn: &Turn<'_>) -> Step {
         let Some(search) = self.stack.last() else { return Step::Wait };
         let known = |fact| Step::Settle(Found { fact, lifetime_seconds: None, from: None });
@@ -101,7 +101,8 @@ impl Plan {
             // Nobody can register it, so nobody needs to be asked.
             return known(Arc::new(Fact::Absent));
         }
-        let is_direct = search.is_question() && (self.asked.authority || self.asked.identity.is_some());
+        let Asked { authority, anew, identity, .. } = &self.asked;
+        let is_direct = search.is_question() && (*authority || *anew || identity.is_some());
         if is_direct || search.doubts_knowledge {
             return Step::Locate;
         }

@@ -1,7 +1,7 @@
 //! A plan, carried out: its queries sent, their answers handed in, what it learned put into the cache.
 
 use std::cell::RefCell;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,6 @@ use waymark_wire::Message;
 use waymark_wire::limits::ResponseLimits;
 use waymark_wire::request::{RequestBody, ResolutionBody};
 use waymark_wire::response::{Response, ResponseBody};
-use waymark_wire::types::Site;
 
 use super::hop::{Hop, HopResult, LearnedKind};
 use super::{Recursor, limits};
@@ -83,16 +82,14 @@ async fn send(
     steps: &mut Steps<'_>,
     held_back: &mut bool,
 ) -> Result<(usize, Vec<u8>), ()> {
-    let roots = root_addresses(&recursor.options.roots);
-    let may_ask = |candidate: &Candidate| recursor.may_ask(candidate.ip, roots.contains(&candidate.ip));
-    let allowed: Vec<usize> =
-        (0..).zip(ask.candidates.iter()).filter(|(_, candidate)| may_ask(candidate)).map(|(at, _)| at).collect();
+    let allowed =
+        (0..).zip(ask.candidates.iter()).filter_map(|(at, candidate)| Some((at, peer_of(recursor, candidate)?)));
+    let (allowed, peers): (Vec<usize>, Vec<Peer>) = allowed.unzip();
     let about = handle_of(&ask.request);
     if allowed.is_empty() {
         steps.not_allowed(&about, &ask.candidates);
         return Err(());
     }
-    let peers: Vec<Peer> = allowed.iter().filter_map(|at| ask.candidates.get(*at)).map(peer_of).collect();
     let began = clock::now().elapsed;
     let accepts = accepts(about.clone());
     let reply = recursor.upstreams.ask(&peers, &ask.request, &accepts, time).await;
@@ -110,15 +107,14 @@ async fn send(
     }
 }
 
-/// Addresses of the roots, which the operator gave and which may therefore be asked wherever they are.
-fn root_addresses(roots: &Service) -> Vec<IpAddr> {
-    let sites = roots.sites.iter().filter_map(|data| Site::parse(data).ok());
-    sites.flat_map(|site| site.servers.iter().map(|server| server.address.ip()).collect::<Vec<_>>()).collect()
-}
-
-fn peer_of(candidate: &Candidate) -> Peer {
-    let quic = candidate.quic.as_ref().and_then(|door| Some((door.port, pin_of(door.fingerprint.as_deref()?)?)));
-    Peer { ip: candidate.ip, udp: candidate.udp, tcp: candidate.tcp, quic }
+/// A server by those of its ways that may be gone; `None` where none may.
+fn peer_of(recursor: &Recursor, candidate: &Candidate) -> Option<Peer> {
+    let ip = candidate.ip;
+    let may_ask = |port: &u16| recursor.may_ask(SocketAddr::new(ip, *port));
+    let (udp, tcp) = (candidate.udp.filter(may_ask), candidate.tcp.filter(may_ask));
+    let quic = candidate.quic.as_ref().filter(|door| may_ask(&door.port));
+    let quic_pin = quic.and_then(|door| Some((door.port, pin_of(door.fingerprint.as_deref()?)?)));
+    (udp.is_some() || tcp.is_some() || quic.is_some()).then_some(Peer { ip, udp, tcp, quic: quic_pin })
 }
 
 /// The 32 bytes of a fingerprint in hexadecimal.

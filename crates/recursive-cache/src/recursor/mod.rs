@@ -16,13 +16,13 @@ mod hop;
 mod limits;
 mod roots;
 
-use std::collections::HashMap;
-use std::net::IpAddr;
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 use waymark_client::upstream::{UpstreamLimits, Upstreams};
 use waymark_ident::{Handle, MAX_KEY_BYTES};
@@ -32,11 +32,11 @@ use self::drive::Driven;
 pub use self::hop::{Hop, HopResult, LearnedKind};
 pub use self::limits::{FLIGHTS, QUERY_TIME, STALE_WAIT};
 pub use self::roots::{RootAddress, RootsError, roots_from_addresses, roots_from_site};
-use crate::cache::{Cache, Entry, Found, Known};
+use crate::cache::{Cache, Entry, Epoch, Found, Known};
 use crate::clock;
 use crate::config::PlanLimits;
-use crate::knowledge::{Fact, KEY_RULE, Scope, Service};
-use crate::plan::{Asked, Conclusion, Why};
+use crate::knowledge::{Fact, KEY_RULE, Scope, Service, absence_prefix};
+use crate::plan::{Asked, Conclusion, Why, doors};
 
 /// What a driver is made with.
 #[derive(Clone, Debug)]
@@ -151,11 +151,25 @@ pub struct Recursor {
     upstreams: Arc<Upstreams>,
     own: Option<Box<dyn Delegations>>,
     flights: Mutex<HashMap<FlightName, watch::Receiver<Option<Resolved>>>>,
+    /// Where the roots are: the operator gave them, so that they may be asked wherever they are.
+    root_doors: HashSet<SocketAddr>,
+    /// What may be resolved at once.
+    room: Arc<Semaphore>,
     counts: Counts,
 }
 
-/// What makes two questions equal: the record, and whether it must be certified.
-type FlightName = (Box<[u8]>, bool);
+/// What makes two questions equal.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct FlightName {
+    /// The record.
+    key: Box<[u8]>,
+    /// Whether it must be certified.
+    certified: bool,
+    /// Whether a referral ends it.
+    no_referral: bool,
+    /// What was forgotten since is not answered by a question from before.
+    epoch: Epoch,
+}
 
 impl std::fmt::Debug for Recursor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -163,25 +177,10 @@ impl std::fmt::Debug for Recursor {
     }
 }
 
-/// Key and prefix of a handle, folded.
-struct Name {
-    key: Box<[u8]>,
-    prefix: Box<[u8]>,
-}
-
-impl Name {
-    fn of(handle: &[u8]) -> Option<Self> {
-        let handle = Handle::new(handle).ok()?;
-        let mut room = [0; MAX_KEY_BYTES];
-        let key = handle.to_key(KEY_RULE, &mut room);
-        Some(Self { key: key.into(), prefix: folded_prefix(&handle) })
-    }
-}
-
-/// The prefix whose absence means that of the handle: its own, or for a prefix record the one it is the record of.
-fn folded_prefix(handle: &Handle<'_>) -> Box<[u8]> {
-    let prefix = handle.prefix_record_target().unwrap_or_else(|| handle.prefix());
-    prefix.to_ascii_uppercase().into()
+/// The canonical key of a handle.
+fn key_of(handle: &[u8]) -> Option<Box<[u8]>> {
+    let mut room = [0; MAX_KEY_BYTES];
+    Some(Handle::new(handle).ok()?.to_key(KEY_RULE, &mut room).into())
 }
 
 impl Recursor {
@@ -192,7 +191,10 @@ impl Recursor {
         options.query_time = QUERY_TIME.clamp(options.query_time);
         options.stale_wait = STALE_WAIT.clamp(options.stale_wait);
         let upstreams = Arc::new(Upstreams::new(options.upstream));
-        Arc::new(Self { options, cache, upstreams, own, flights: Mutex::default(), counts: Counts::default() })
+        let room = Arc::new(Semaphore::new(options.flights));
+        let root_doors = doors(&options.roots);
+        let (flights, counts) = (Mutex::default(), Counts::default());
+        Arc::new(Self { options, cache, upstreams, own, flights, root_doors, room, counts })
     }
 
     /// What was learned.
@@ -216,12 +218,12 @@ impl Recursor {
     /// Resolves a question. Ends within the time of a question; what it started goes on when this is dropped.
     pub async fn resolve(self: &Arc<Self>, asked: Asked) -> Resolved {
         count(&self.counts.questions);
-        let Some(name) = Name::of(&asked.handle) else { return Resolved::Refused(ResponseCode::INVALID_HANDLE) };
+        let Some(key) = key_of(&asked.handle) else { return Resolved::Refused(ResponseCode::INVALID_HANDLE) };
         if asked.authority || asked.identity.is_some() {
-            return self.resolve_alone(asked, &name).await;
+            return self.resolve_alone(asked).await;
         }
         let now = clock::now();
-        let stale = match self.cache.find_patiently(&name.key, &name.prefix, asked.certified, now) {
+        let stale = match self.cache.find_patiently(&key, asked.certified, now) {
             Found::Fresh(entry) => {
                 count(&self.counts.cached);
                 return Resolved::Known(entry);
@@ -230,14 +232,19 @@ impl Recursor {
                 count(&self.counts.cached);
                 return Resolved::AbsentPrefix;
             }
-            Found::Stale(entry) => Some(entry),
+            // That something was not there is no answer past its time: it is better said not to be known, and worth the whole wait.
+            Found::Stale(entry) => Some(entry).filter(|entry| matches!(entry.known(), Some(Known::Values(_)))),
             Found::Missing | Found::Busy => None,
         };
-        if self.cache.has_failed(&name.prefix, now) {
+        if self.cache.has_failed(absence_prefix(&key), now) {
             count(&self.counts.failed_before);
             return self.give_stale(stale).unwrap_or(Resolved::UpstreamDown(Why::NoAnswer));
         }
-        let Some(mut flight) = self.join(asked, &name) else {
+        if asked.recursion_count >= self.options.plan.clamped().recursion {
+            // Said of this question alone, not of those joined to it.
+            return Resolved::TooDeep;
+        }
+        let Some((mut flight, is_joined)) = self.join(&asked, &key) else {
             count(&self.counts.busy);
             return self.give_stale(stale).unwrap_or(Resolved::Busy);
         };
@@ -249,8 +256,11 @@ impl Recursor {
             Ok(Err(_)) | Err(_) => None,
         };
         match resolved {
+            Some(Resolved::UpstreamDown(Why::TooLarge)) if is_joined => self.resolve_alone(asked).await,
             Some(Resolved::UpstreamDown(why)) => self.give_stale(stale).unwrap_or(Resolved::UpstreamDown(why)),
             Some(Resolved::Busy) => self.give_stale(stale).unwrap_or(Resolved::Busy),
+            // A record that is too large was asked for by the indexes and types of whoever began.
+            Some(Resolved::Passed(_)) if is_joined => self.resolve_alone(asked).await,
             Some(resolved) => resolved,
             None => self.give_stale(stale).unwrap_or(Resolved::UpstreamDown(Why::OutOfTime)),
         }
@@ -259,11 +269,11 @@ impl Recursor {
     /// Resolves a question whatever is known of its answer, and tells each step.
     pub async fn trace(self: &Arc<Self>, asked: Asked) -> (Resolved, Vec<Hop>) {
         let mut hops = Vec::new();
-        let Some(name) = Name::of(&asked.handle) else {
+        let Some(key) = key_of(&asked.handle) else {
             return (Resolved::Refused(ResponseCode::INVALID_HANDLE), hops);
         };
         let now = clock::now();
-        let found = self.cache.find_patiently(&name.key, &name.prefix, asked.certified, now);
+        let found = self.cache.find_patiently(&key, asked.certified, now);
         if !asked.authority
             && let Found::Fresh(entry) = found
         {
@@ -271,7 +281,7 @@ impl Recursor {
             return (Resolved::Known(entry), hops);
         }
         let driven = drive::drive(self, asked, Some(&mut hops)).await;
-        (self.settle(driven, &name), hops)
+        (self.settle(driven), hops)
     }
 
     /// Fetches popular answers ahead of their end, for ever. For a task of its own.
@@ -280,9 +290,9 @@ impl Recursor {
             tokio::time::sleep(limits::REFRESH_PACE).await;
             for _ in 0..limits::REFRESH_AT_ONCE {
                 let Some(entry) = self.cache.next_to_refresh() else { break };
-                let Some(name) = Name::of(entry.key()) else { continue };
-                let asked = Asked { handle: entry.key().into(), certified: entry.is_certified(), ..Asked::default() };
-                if self.join(asked, &name).is_some() {
+                let (handle, certified) = (entry.key().into(), entry.is_certified());
+                let asked = Asked { handle, certified, anew: true, ..Asked::default() };
+                if self.join(&asked, entry.key()).is_some() {
                     count(&self.counts.refreshed);
                 }
             }
@@ -305,7 +315,7 @@ impl Recursor {
             failed_before: read(failed_before),
             upstream_down: read(upstream_down),
             busy: read(busy),
-            flights: self.lock_flights().len() as u64,
+            flights: self.options.flights.saturating_sub(self.room.available_permits()) as u64,
         }
     }
 
@@ -316,49 +326,54 @@ impl Recursor {
 
     fn give_stale(&self, stale: Option<Entry>) -> Option<Resolved> {
         let entry = stale?;
-        // What does not exist is better said not to be known.
-        matches!(entry.known(), Some(Known::Values(_))).then(|| {
-            count(&self.counts.stale);
-            Resolved::Stale(entry)
-        })
+        count(&self.counts.stale);
+        Some(Resolved::Stale(entry))
     }
 
-    /// A question whose answer nobody else may have.
-    async fn resolve_alone(self: &Arc<Self>, asked: Asked, name: &Name) -> Resolved {
-        if self.lock_flights().len() >= self.options.flights {
+    /// A question whose answer nobody else may have. What its servers do says nothing about those that others ask.
+    async fn resolve_alone(self: &Arc<Self>, asked: Asked) -> Resolved {
+        let Ok(_room) = self.room.try_acquire() else {
             count(&self.counts.busy);
             return Resolved::Busy;
-        }
+        };
         count(&self.counts.resolved);
         let driven = drive::drive(self, asked, None).await;
-        self.settle(driven, name)
+        self.settle(driven)
     }
 
-    /// The flight for a name, started if there is none; `None` when there are too many.
-    fn join(self: &Arc<Self>, asked: Asked, name: &Name) -> Option<watch::Receiver<Option<Resolved>>> {
-        let flight_name = (name.key.clone(), asked.certified);
+    /// The flight for a name, started if there is none, and whether it was there; `None` when there are too many.
+    fn join(self: &Arc<Self>, asked: &Asked, key: &[u8]) -> Option<(watch::Receiver<Option<Resolved>>, bool)> {
+        let flight_name = FlightName {
+            key: key.into(),
+            certified: asked.certified,
+            no_referral: asked.no_referral,
+            epoch: self.cache.epoch(),
+        };
         let mut flights = self.lock_flights();
         if let Some(flight) = flights.get(&flight_name) {
             count(&self.counts.joined);
-            return Some(flight.clone());
+            return Some((flight.clone(), true));
         }
-        if flights.len() >= self.options.flights {
-            return None;
-        }
+        let room = Arc::clone(&self.room).try_acquire_owned().ok()?;
         let (sender, receiver) = watch::channel(None);
         flights.insert(flight_name.clone(), receiver.clone());
         drop(flights);
         count(&self.counts.resolved);
-        let landing = Landing { recursor: Arc::clone(self), flight_name };
-        let name = Name { key: name.key.clone(), prefix: name.prefix.clone() };
+        let landing = Landing { recursor: Arc::clone(self), flight_name, _room: room };
+        let asked = asked.clone();
         tokio::spawn(async move {
+            // Servers that certify are few: that they fail says nothing about the others.
+            let is_ordinary = !asked.certified;
             let driven = drive::drive(&landing.recursor, asked, None).await;
-            let resolved = landing.recursor.settle(driven, &name);
+            let resolved = landing.recursor.settle(driven);
+            if is_ordinary && matches!(resolved, Resolved::UpstreamDown(Why::NoAnswer | Why::OutOfTime | Why::Unable)) {
+                landing.recursor.cache.fail(absence_prefix(&landing.flight_name.key), clock::now());
+            }
             // First the flight goes, so that whoever comes now finds the cache or begins anew.
             drop(landing);
             sender.send_replace(Some(resolved));
         });
-        Some(receiver)
+        Some((receiver, false))
     }
 
     fn lock_flights(&self) -> MutexGuard<'_, HashMap<FlightName, watch::Receiver<Option<Resolved>>>> {
@@ -366,7 +381,7 @@ impl Recursor {
     }
 
     /// What the end of a plan means for who asked.
-    fn settle(&self, driven: Driven, name: &Name) -> Resolved {
+    fn settle(&self, driven: Driven) -> Resolved {
         match driven.conclusion {
             Conclusion::Found { fact, .. } => Resolved::Fact(fact),
             Conclusion::AbsentPrefix { .. } => Resolved::AbsentPrefix,
@@ -379,17 +394,14 @@ impl Recursor {
             }
             Conclusion::Unreachable { why, .. } => {
                 count(&self.counts.upstream_down);
-                if matches!(why, Why::NoAnswer | Why::OutOfTime | Why::Unable) {
-                    self.cache.fail(&name.prefix, clock::now());
-                }
                 Resolved::UpstreamDown(why)
             }
         }
     }
 
-    /// Whether a server at this address may be asked.
-    fn may_ask(&self, ip: IpAddr, is_root: bool) -> bool {
-        is_root || self.options.private_servers || is_public(ip)
+    /// Whether this door of a server may be knocked at.
+    fn may_ask(&self, door: SocketAddr) -> bool {
+        self.options.private_servers || is_public(door.ip()) || self.root_doors.contains(&door)
     }
 
     fn own_service(&self, prefix: &[u8], scope: Scope) -> Option<Arc<Service>> {
@@ -401,6 +413,7 @@ impl Recursor {
 struct Landing {
     recursor: Arc<Recursor>,
     flight_name: FlightName,
+    _room: OwnedSemaphorePermit,
 }
 
 impl Drop for Landing {
@@ -412,20 +425,28 @@ impl Drop for Landing {
 /// Whether an address is one of the public networks.
 fn is_public(ip: IpAddr) -> bool {
     match ip.to_canonical() {
-        IpAddr::V4(ip) => {
-            let [first, second, ..] = ip.octets();
-            let is_shared = first == 100 && (64..128).contains(&second);
-            let is_own = ip.is_private() || ip.is_loopback() || ip.is_link_local() || is_shared;
-            !is_own && !ip.is_broadcast() && !ip.is_multicast() && first != 0
-        }
+        IpAddr::V4(ip) => is_public_v4(ip),
         IpAddr::V6(ip) => {
-            !(ip.is_loopback()
-                || ip.is_unspecified()
-                || ip.is_multicast()
-                || ip.is_unique_local()
-                || ip.is_unicast_link_local())
+            let is_own = ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local();
+            !is_own && !ip.is_unspecified() && !ip.is_multicast() && inner_v4(ip).is_none_or(is_public_v4)
         }
     }
+}
+
+fn is_public_v4(ip: Ipv4Addr) -> bool {
+    let [first, second, ..] = ip.octets();
+    let is_shared = first == 100 && (64..128).contains(&second);
+    let is_own = ip.is_private() || ip.is_loopback() || ip.is_link_local() || is_shared;
+    !is_own && !ip.is_broadcast() && !ip.is_multicast() && first != 0
+}
+
+/// The IPv4 address that packets to this one are carried to: translated (RFC 6052), by 6to4 (RFC 3056), or in the old compatible form.
+fn inner_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+    let (high, low) = match ip.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0, 0, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => (high, low),
+        _ => return None,
+    };
+    Some(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)))
 }
 
 #[cfg(test)]
@@ -450,10 +471,21 @@ mod tests {
             "fe80::1",
             "ff02::1",
             "::ffff:10.0.0.1",
+            "64:ff9b::10.0.0.1",
+            "2002:a00:1::1",
+            "::10.0.0.1",
         ] {
             assert!(!is_public(private.parse().unwrap()), "{private}");
         }
-        for public in ["192.0.2.1", "100.128.0.1", "172.32.0.1", "2001:db8::1", "::ffff:8.8.8.8"] {
+        for public in [
+            "192.0.2.1",
+            "100.128.0.1",
+            "172.32.0.1",
+            "2001:db8::1",
+            "::ffff:8.8.8.8",
+            "64:ff9b::808:808",
+            "2002:808:808::1",
+        ] {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
     }

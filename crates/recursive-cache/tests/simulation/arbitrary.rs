@@ -57,11 +57,11 @@ fn any_handle() -> impl Strategy<Value = Vec<u8>> {
 prop_compose! {
     fn any_asked()(
         handle in any_handle(), indexes in prop::collection::vec(any::<u32>(), 0..3), authority: bool, certified: bool,
-        no_referral: bool, public_only: bool, identity in prop::option::weighted(0.2, Just(Box::from(&b"token"[..]))),
+        anew: bool, no_referral: bool, public_only: bool, identity in prop::option::weighted(0.2, Just(Box::from(&b"token"[..]))),
         recursion_count in 0..12_u8,
     ) -> Asked {
         let (handle, indexes) = (handle.into(), indexes.into());
-        Asked { handle, indexes, types: Box::default(), authority, certified, no_referral, public_only, identity, recursion_count }
+        Asked { handle, indexes, types: Box::default(), authority, certified, anew, no_referral, public_only, identity, recursion_count }
     }
 }
 

@@ -169,6 +169,7 @@ fn question(rng: &mut Prng) -> Asked {
         indexes: if filters { Box::new([1, 3]) } else { Box::default() },
         authority: rng.percent(15),
         certified: rng.percent(25),
+        anew: rng.percent(15),
         no_referral: rng.percent(15),
         public_only: rng.percent(50),
         identity: rng.percent(10).then(|| Box::from(&b"token"[..])),

@@ -16,7 +16,6 @@ use waymark_wire::response::{Response, ResponseBody};
 use waymark_wire::{EncodeValue, NoRoom, ResponseCode, Sink, Ttl, Values};
 
 use super::reply::{Frame, Reply, Written, write_reply};
-use super::resolve::PREFIX_RECORDS;
 use super::select::Filter;
 use super::texts;
 use super::understand::Asked;
@@ -120,7 +119,7 @@ pub(crate) fn from_cache(
     let cache = settings.recursion.as_ref()?.recursor.cache();
     let key = handle.to_key(KEY_RULE, key_room);
     let frame = frame.without_authority();
-    match cache.find(key, absence_prefix(key), false, now.into()) {
+    match cache.find(key, false, now.into()) {
         Found::Fresh(entry) => {
             let reply = of_entry(question, &entry, now, None, FAST_COMPARISONS)?;
             Some(write_reply(&reply, asked, &frame, random, room))
@@ -130,14 +129,6 @@ pub(crate) fn from_cache(
             Some(write_reply(&reply, asked, &frame, random, room))
         }
         Found::Stale(_) | Found::Missing | Found::Busy => None,
-    }
-}
-
-/// The prefix whose absence means that of the handle of this key. Keys hold prefixes folded, and those of prefix records the prefix in full.
-fn absence_prefix(key: &[u8]) -> &[u8] {
-    match key.strip_prefix(PREFIX_RECORDS) {
-        Some(target) => target,
-        None => key.split(|byte| *byte == b'/').next().unwrap_or_default(),
     }
 }
 
@@ -238,6 +229,7 @@ pub(crate) fn to_plan(asked: &Asked<'_>, handle: &Handle<'_>, body: &ResolutionB
         types: body.types.iter().map(Into::into).collect(),
         authority: asked.wants_authority(),
         certified: asked.is_certified(),
+        anew: false,
         no_referral: asked.refuses_referral(),
         public_only: asked.public_only(),
         identity: asked.passes_identity().then(|| body.extra.unwrap_or_default().into()),
@@ -305,16 +297,5 @@ mod tests {
         let first = values(&[Ttl::Relative(90)]);
         assert_eq!(written(&TTLS, &[1], u32::MAX), first);
         assert_eq!(written(&TTLS, &[2], u32::MAX), whole[first.len()..]);
-    }
-
-    #[test]
-    fn the_prefix_whose_absence_tells_is_that_of_the_name_or_of_its_record() {
-        for (handle, prefix) in
-            [("88.1a/x/y", "88.1A"), ("88.1a", "88.1A"), ("0.na/88.1a", "88.1A"), ("0.na/88/x", "88/X"), ("/x", "")]
-        {
-            let mut room = [0; MAX_KEY_BYTES];
-            let key = Handle::new(handle.as_bytes()).unwrap().to_key(KEY_RULE, &mut room);
-            assert_eq!(String::from_utf8_lossy(absence_prefix(key)), prefix, "{handle}");
-        }
     }
 }

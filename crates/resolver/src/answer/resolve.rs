@@ -22,7 +22,7 @@ use crate::settings::{Settings, SiteSet};
 const STATUS: &[u8] = b"0.SITE/STATUS";
 
 /// What the key of every prefix record begins with.
-pub(super) const PREFIX_RECORDS: &[u8] = b"0.NA/";
+const PREFIX_RECORDS: &[u8] = b"0.NA/";
 
 /// Ancestors of an absent prefix that are looked at for a referral, nearest first. Real prefixes have two to four parts; the bound keeps a
 /// name of a thousand dots from costing a thousand look-ups.

@@ -19,6 +19,18 @@ fn questions_upstream_are_for_public_values_and_not_recursive() {
     assert!(scene.sent.iter().all(|sent| sent.flags == flags && sent.extra.is_none()), "{:?}", scene.sent);
 }
 
+/// "Popular entries are refreshed before they expire": then the server is asked though its answer is known, by way of what is known.
+#[test]
+fn a_known_answer_is_asked_for_anew_when_that_is_wanted() {
+    let (mut scene, _) = two_levels();
+    scene.ask("88.1/a");
+    scene.ask("88.1/a");
+    assert!(scene.sent.is_empty(), "it is known");
+    found(&scene.resolve(Asked { anew: true, ..asked("88.1/a") }));
+    assert_eq!(scene.handles_sent(), ["88.1/a"]);
+    assert_eq!(scene.learned.len(), 1);
+}
+
 /// "Recursion count + 1."
 #[test]
 fn the_recursion_count_grows_by_one() {
