@@ -84,8 +84,6 @@ struct Arguments {
 /// The moment of all questions.
 const NOW: Now = Now { elapsed: Duration::from_secs(9), unix_seconds: 1_800_000_000 };
 
-const PREFIX: &[u8] = b"88.111.1";
-
 /// What a process measures, in the order it prints it.
 struct Figures {
     entries: f64,

@@ -100,8 +100,6 @@ fn key(name: u64) -> Vec<u8> {
     format!("88.111.1/ITEM-{name:016}").into_bytes()
 }
 
-const PREFIX: &[u8] = b"88.111.1";
-
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let answers = Answers::new(arguments.value_bytes, arguments.once);

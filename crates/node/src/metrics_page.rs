@@ -186,16 +186,16 @@ pub struct RecursionFigures {
 impl RecursionFigures {
     /// Those of this moment.
     pub fn of(recursor: &Recursor) -> Self {
-        let (cache, upstream) = (recursor.cache().stats(), recursor.upstreams().counters());
+        let (cache, own, upstream) = (recursor.cache().stats(), recursor.counters(), recursor.upstreams().counters());
         let gauges = [
-            (RECURSION_FLIGHTS, recursor.counters().flights),
+            (RECURSION_FLIGHTS, own.flights),
             (UPSTREAM_SERVERS, upstream.servers),
             (UPSTREAM_DEAD, upstream.dead),
             (CACHE_ENTRIES, cache.entries),
             (CACHE_BYTES, cache.bytes),
             (CACHE_BUDGET, cache.budget_bytes),
         ];
-        Self { events: recursion::events(recursor).collect(), gauges }
+        Self { events: recursion::events(own, upstream).collect(), gauges }
     }
 }
 

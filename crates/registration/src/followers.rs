@@ -54,7 +54,11 @@ impl Followers {
         let lost = u64::try_from(LOST.as_millis()).unwrap_or(u64::MAX);
         all.retain(|_, follower| follower.streams > 0 || now.0.saturating_sub(follower.seen.0) < lost);
         if all.len() >= FOLLOWERS && !all.contains_key(&name) {
-            return Err(Failure::new(Reason::Busy));
+            // Who left longest ago makes room: nobody keeps others out by names that came once.
+            let left =
+                all.iter().filter(|(_, follower)| follower.streams == 0).min_by_key(|(_, follower)| follower.seen);
+            let left = left.map(|(name, _)| name.clone()).ok_or_else(|| Failure::new(Reason::Busy))?;
+            all.remove(&left);
         }
         let known = Follower { prefixes: Vec::new(), confirmed, streams: 0, seen: now };
         let follower = all.entry(name.clone()).or_insert(known);
@@ -103,7 +107,12 @@ pub(crate) fn follow(
     if let Some(refused) = folded.iter().find(|prefix| !caller.rights.allows(Verb::Watch, prefix)) {
         return Err(edge.deny(caller, Verb::Watch, refused));
     }
-    let after = if from_now { edge.catalog.serial() } else { Serial(after_serial) };
+    let newest = edge.catalog.serial();
+    let after = if from_now { newest } else { Serial(after_serial) };
+    if after > newest {
+        // Of another log than this one, or of one from which this was restored: what changed in between is not known.
+        return Err(Failure::new(Reason::Compacted).with("oldest", newest.0));
+    }
     let name = (Arc::from(caller.actor.name()), name.into());
     let confirmed = if from_now { Serial::NONE } else { after };
     let connected = Followers::connect(edge, name, prefixes, confirmed)?;
@@ -139,9 +148,8 @@ pub(crate) fn list(
     }
     let serial = edge.catalog.serial().0;
     let all = edge.followers.lock();
-    let wanted = |follower: &&(&Name, &Follower)| request.behind == 0 || follower.1.confirmed.0 < request.behind;
-    let followers = all.iter().collect::<Vec<_>>();
-    let followers = followers.iter().filter(wanted).map(|((principal, name), follower)| v1::Follower {
+    let wanted = |(_, follower): &(&Name, &Follower)| request.behind == 0 || follower.confirmed.0 < request.behind;
+    let followers = all.iter().filter(wanted).map(|((principal, name), follower)| v1::Follower {
         principal: principal.to_string(),
         name: name.to_string(),
         prefixes: follower.prefixes.clone(),

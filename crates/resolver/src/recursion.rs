@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use waymark_catalog::{Catalog, ColdReader, Reader, Stored};
-use waymark_ident::Handle;
+use waymark_catalog::{Catalog, ColdReader, Lookup, Reader, Stored};
+use waymark_ident::{Handle, MAX_KEY_BYTES};
 use waymark_recursive_cache::knowledge::{Scope, Service};
 use waymark_recursive_cache::plan;
 use waymark_recursive_cache::recursor::{Delegations, Recursor};
@@ -77,11 +77,23 @@ impl Delegations for OwnDelegations {
         let handle = Handle::new(prefix).ok().filter(Handle::is_bare)?;
         let mut data = self.data.lock().unwrap_or_else(PoisonError::into_inner);
         let (reader, cold) = &mut *data;
-        if !reader.pin().serves(&handle) {
+        let fetched;
+        let view = reader.pin();
+        if !view.serves(&handle) {
             return None;
         }
-        let record = cold.fetch(&handle).ok()??;
-        let stored = record.stored().ok().filter(|stored| !stored.is_withdrawn())?;
-        self.service_of(&stored, scope).map(Arc::new)
+        let mut room = [0; MAX_KEY_BYTES];
+        let stored = match view.find_one(view.key(&handle, &mut room)) {
+            Lookup::Absent => return None,
+            Lookup::Record(stored) => stored,
+            Lookup::Cold => {
+                fetched = cold.fetch(&handle).ok()??;
+                fetched.stored().ok()?
+            }
+        };
+        Some(stored)
+            .filter(|stored| !stored.is_withdrawn())
+            .and_then(|stored| self.service_of(&stored, scope))
+            .map(Arc::new)
     }
 }

@@ -4,6 +4,7 @@
 //! that nothing is pinned while the disk works and no lock is held; a question asks for its own record and at most for those of the
 //! ancestors of a prefix.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use waymark_ident::{Handle, MAX_KEY_BYTES};
@@ -13,7 +14,6 @@ use waymark_wire::request::ResolutionBody;
 use waymark_wire::{NoRoom, OpFlags, ResponseCode};
 
 use crate::answer::foreign;
-use crate::answer::recurses;
 use crate::answer::reply::{Frame, Reply, Written, write_reply};
 use crate::answer::resolve::{Data, Fetched, MAX_ANCESTORS, Resolution, Stop, resolve};
 use crate::answer::texts;
@@ -37,8 +37,7 @@ impl Answerer {
             }
             Understood::Reply(asked, reply) => (asked, self.write(&reply, &asked, &frame, room)),
             Understood::Resolve(asked, handle, body) => {
-                let recurses = recurses(&settings, &asked, &question.origin);
-                match self.resolve(&frame, &asked, handle, &body, recurses, room) {
+                match self.resolve(&frame, &asked, handle, &body, question.origin.peer.ip(), room) {
                     Some(outcome) => (asked, outcome),
                     None => {
                         self.counters().continued(transport, SlowReason::Foreign);
@@ -103,7 +102,7 @@ impl Answerer {
         asked: &Asked<'_>,
         handle: Handle<'_>,
         body: &ResolutionBody<'_>,
-        recurses: bool,
+        source: IpAddr,
         room: &mut Vec<u8>,
     ) -> Option<Outcome> {
         let settings = Arc::clone(&self.settings);
@@ -115,7 +114,7 @@ impl Answerer {
             let mut key_room = [0; MAX_KEY_BYTES];
             let key = view.key(&handle, &mut key_room);
             let found = view.find_one(key);
-            let name = match resolve(&data, &Resolution { asked, handle, body, key: key.bytes, found, recurses }) {
+            let name = match resolve(&data, &Resolution { asked, handle, body, key: key.bytes, found, source }) {
                 Ok(reply) => return Some(write(&reply, asked, frame, &mut self.random, room)),
                 Err(Stop::Foreign) => return None,
                 Err(Stop::LongFilter) => {

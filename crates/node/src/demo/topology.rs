@@ -82,7 +82,7 @@ impl Process {
             let mut line = String::new();
             out.map(|out| BufReader::new(out).read_line(&mut line)).transpose().map(|_| line)
         });
-        let line = first_line.await.map_err(|cause| failed(&cause))?.map_err(|cause| failed(&cause))?;
+        let line = first_line.await.ok().and_then(Result::ok).unwrap_or_default();
         let listening = Listening::read(&data).ok().flatten();
         let Some(listening) = listening.filter(|_| line.starts_with("listening ")) else {
             let _gone = child.kill();

@@ -3,14 +3,14 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use waymark_api::operator::v1;
-use waymark_client::Transport;
+use waymark_client::{Transport, upstream::UpstreamCounters};
 use waymark_ident::{Handle, MAX_KEY_BYTES};
 use waymark_recursive_cache::{
     cache::{Cache, Entry, EntryKind, Flush, Known},
     clock,
     knowledge::{Fact, KEY_RULE, Scope},
     plan::Asked,
-    recursor::{Hop, HopResult, LearnedKind, Recursor, Resolved},
+    recursor::{Counters, Hop, HopResult, LearnedKind, Recursor, Resolved},
 };
 use waymark_registration::recursion::{Heard, Recursion};
 
@@ -26,7 +26,7 @@ impl Recursion for Control {
             bytes: cache.bytes,
             budget_bytes: cache.budget_bytes,
             flights: counters.flights,
-            events: events(&self.0).map(|(name, count)| (name.to_owned(), count)).collect(),
+            events: events(counters, upstream).map(|(name, count)| (name.to_owned(), count)).collect(),
             servers: upstream.servers,
             dead_servers: upstream.dead,
         }
@@ -80,8 +80,7 @@ impl Recursion for Control {
 }
 
 /// Everything counted, by name.
-pub(crate) fn events(recursor: &Recursor) -> impl Iterator<Item = (&'static str, u64)> {
-    let (own, upstream) = (recursor.counters(), recursor.upstreams().counters());
+pub(crate) fn events(own: Counters, upstream: UpstreamCounters) -> impl Iterator<Item = (&'static str, u64)> {
     let [udp, tcp, quic] = upstream.answers;
     [
         ("questions", own.questions),

@@ -8,6 +8,7 @@
 //! The serial up to which everything is forgotten is kept beside the saved cache and never newer than it.
 
 use std::{
+    collections::{BTreeSet, HashSet},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -32,6 +33,9 @@ const WAITS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_
 
 /// Confirmations are sent this often at most; what is forgotten in between is confirmed together.
 const CONFIRM_PACE: Duration = Duration::from_millis(200);
+
+/// Longest name, as the node that pushes takes it.
+const NAME_BYTES: usize = 64;
 
 /// Silence after which the stream counts as lost. The node that pushes says every few seconds that it is there.
 const SILENCE: Duration = Duration::from_secs(90);
@@ -102,13 +106,26 @@ impl Feed {
             _ => return Err(unusable(&"name the certificate's fingerprint (pin), or a file of authorities (ca)")),
         };
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-        if file.name.is_empty() || !file.name.bytes().all(is_part) {
-            return Err(unusable(&"name: letters, digits, points, hyphens and underscores"));
+        if file.name.is_empty() || file.name.len() > NAME_BYTES || !file.name.bytes().all(is_part) {
+            return Err(unusable(&"name: 1 to 64 letters, digits, points, hyphens and underscores"));
         }
-        let state = data.join(format!("feed-{}.serial", file.name));
+        // A serial is one of that server and of no other.
+        let server: String = file.server.chars().map(|it| if it.is_ascii_alphanumeric() { it } else { '_' }).collect();
+        let state = data.join(format!("feed-{}-{server}.serial", file.name));
         let known = std::fs::read_to_string(&state).ok().and_then(|text| text.trim().parse().ok());
         let forgotten = Arc::new(AtomicU64::new(known.filter(|_| has_cache).unwrap_or_default()));
         Ok(Self { file, url, trust, forgotten, state })
+    }
+
+    /// Refuses feeds of one server under one name: the server would take them for one follower.
+    pub(super) fn check_all(feeds: &[Self]) -> Result<(), Problem> {
+        let mut states = HashSet::new();
+        match feeds.iter().find(|feed| !states.insert(&feed.state)) {
+            None => Ok(()),
+            Some(twin) => Err(Problem::new("feed-unusable", Exit::Usage)
+                .with("path", &twin.file.server)
+                .with("cause", format!("two feeds of this server are named {}", twin.file.name))),
+        }
     }
 
     /// Follows for ever. For a task of its own.
@@ -127,7 +144,7 @@ impl Feed {
     }
 
     /// Follows on one connection; says how it ended.
-    async fn follow(&self, cache: &Cache) -> String {
+    async fn follow(&self, cache: &Arc<Cache>) -> String {
         let registrar = match self.connect() {
             Ok(registrar) => registrar,
             Err(cause) => return cause,
@@ -154,8 +171,11 @@ impl Feed {
             let pace = unconfirmed.map_or(SILENCE, |_| CONFIRM_PACE.saturating_sub(confirmed.elapsed()));
             match timeout(pace, told.message()).await {
                 Ok(Ok(Some(message))) => {
-                    self.forget(&message, cache);
-                    unconfirmed = Some(message.upto);
+                    let upto = message.upto;
+                    if !self.forget(message, cache).await {
+                        return "what was told could not be forgotten".to_owned();
+                    }
+                    unconfirmed = Some(upto);
                 }
                 Ok(Ok(None)) => return "the server ended the stream".to_owned(),
                 Ok(Err(status)) => {
@@ -193,21 +213,31 @@ impl Feed {
         cause
     }
 
-    fn forget(&self, message: &v1::FollowResponse, cache: &Cache) {
-        if message.anything {
+    /// Tells whether all of it is forgotten.
+    async fn forget(&self, message: v1::FollowResponse, cache: &Arc<Cache>) -> bool {
+        let v1::FollowResponse { names, prefixes, anything, upto } = message;
+        if anything {
             self.forget_all(cache);
         }
-        for name in &message.names {
-            cache.flush(Flush::Name(name));
-            // Where handles of a prefix live stands in its record.
-            if let Some(prefix) = name.strip_prefix(b"0.NA/") {
+        let fold = |prefix: String| prefix.to_ascii_uppercase().into_bytes();
+        // Where handles of a prefix live stands in its record.
+        let of_records = names.iter().filter_map(|name| name.strip_prefix(b"0.NA/")).map(<[u8]>::to_vec);
+        let prefixes: BTreeSet<Vec<u8>> = prefixes.into_iter().map(fold).chain(of_records).collect();
+        let cache = Arc::clone(cache);
+        // A prefix is looked for in the whole cache: not on a thread that others wait for.
+        let forgetting = tokio::task::spawn_blocking(move || {
+            for name in &names {
+                cache.flush(Flush::Name(name));
+            }
+            for prefix in &prefixes {
                 cache.flush(Flush::Prefix(prefix));
             }
+        });
+        let is_done = forgetting.await.is_ok();
+        if is_done {
+            self.forgotten.store(upto, Ordering::Release);
         }
-        for prefix in &message.prefixes {
-            cache.flush(Flush::Prefix(prefix.to_ascii_uppercase().as_bytes()));
-        }
-        self.forgotten.store(message.upto, Ordering::Release);
+        is_done
     }
 
     fn forget_all(&self, cache: &Cache) {

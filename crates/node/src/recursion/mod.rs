@@ -7,7 +7,7 @@ use std::{
     fs::File,
     io::{BufReader, BufWriter, Write as _},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -55,6 +55,8 @@ struct Saved {
     cache: Arc<Cache>,
     file: PathBuf,
     marks: Marks,
+    /// Held while it is written: a write that nobody waits for any more goes on.
+    writing: Arc<Mutex<()>>,
 }
 
 /// Makes recursion as configured; `None` when nobody is named that names are resolved for. `sites` are the node's own.
@@ -80,12 +82,13 @@ pub fn start(
     let is_loaded = file.as_ref().is_some_and(|file| load(&cache, file));
     let paths = config.values().list("recursion.feeds").iter().map(Path::new);
     let feeds = paths.map(|path| Feed::read(path, data, is_loaded)).collect::<Result<Vec<_>, _>>()?;
+    Feed::check_all(&feeds)?;
     let marks = Marks::of(&feeds);
     let own = OwnDelegations::new(catalog, sites.iter().map(Into::into).collect());
     let recursor = Recursor::new(options(config)?, cache, Some(Box::new(own)));
     let mut tasks = vec![tokio::spawn(Arc::clone(&recursor).refresh())];
     tasks.extend(feeds.into_iter().map(|feed| tokio::spawn(feed.run(Arc::clone(recursor.cache())))));
-    let saved = file.map(|file| Saved { cache: Arc::clone(recursor.cache()), file, marks });
+    let saved = file.map(|file| Saved { cache: Arc::clone(recursor.cache()), file, marks, writing: Arc::default() });
     if let Some(saved) = saved.clone() {
         tasks.push(tokio::spawn(save_often(saved, Duration::from_secs(minutes * 60))));
     }
@@ -206,9 +209,10 @@ async fn save_often(saved: Saved, pace: Duration) {
 
 /// Writes the cache beside its file and then over it. A failure is said and nothing else: the node works on.
 async fn save(saved: Saved) {
-    let Saved { cache, file, marks } = saved;
+    let Saved { cache, file, marks, writing } = saved;
     let shown = file.display().to_string();
     let written = tokio::task::spawn_blocking(move || {
+        let _alone = writing.lock().unwrap_or_else(PoisonError::into_inner);
         let marks = marks.now();
         let beside = file.with_extension("new");
         let mut out = BufWriter::new(File::create(&beside)?);

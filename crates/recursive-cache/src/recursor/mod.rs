@@ -249,10 +249,9 @@ impl Recursor {
             return self.give_stale(stale).unwrap_or(Resolved::Busy);
         };
         let wait = if stale.is_some() { self.options.stale_wait } else { self.longest() };
-        let landed = timeout(wait, flight.wait_for(Option::is_some)).await;
-        let resolved = match landed {
-            Ok(Ok(resolved)) => resolved.clone(),
-            // It took too long, or its task was lost with the runtime.
+        // None: it took too long, or its task was lost with the runtime.
+        let resolved = match timeout(wait, flight.wait_for(Option::is_some)).await {
+            Ok(Ok(landed)) => landed.clone(),
             Ok(Err(_)) | Err(_) => None,
         };
         match resolved {
@@ -442,11 +441,12 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
 
 /// The IPv4 address that packets to this one are carried to: translated (RFC 6052), by 6to4 (RFC 3056), or in the old compatible form.
 fn inner_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
-    let (high, low) = match ip.segments() {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0, 0, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => (high, low),
-        _ => return None,
-    };
-    Some(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)))
+    match ip.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0, 0, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Verdicts, for every door.
 
 use futures_util::{StreamExt as _, stream};
+use tokio::time::sleep;
 use waymark_api::registration::v1;
 use waymark_catalog::Timestamp;
 use waymark_catalog::access::Verb;
@@ -49,7 +50,7 @@ pub(crate) async fn judge(edge: &Edge, caller: &Caller, codes: Vec<String>) -> R
     Ok(v1::JudgeResponse { judgements })
 }
 
-/// The verdicts on identifiers of other nodes, by their places in the call.
+/// The verdicts on identifiers of other nodes that were heard in time, by their places in the call.
 async fn judge_elsewhere(
     edge: &Edge,
     recursion: &dyn Recursion,
@@ -59,7 +60,9 @@ async fn judge_elsewhere(
         let hearing = recursion.hear(&handle);
         async move { (at, hearing.await) }
     });
-    let heard: Vec<(usize, Heard)> = stream::iter(asked).buffer_unordered(ASKED_AT_ONCE).collect().await;
+    let asked = stream::iter(asked).buffer_unordered(ASKED_AT_ONCE);
+    // Slow neighbours cost their own codes a verdict, not the whole call its time.
+    let heard: Vec<(usize, Heard)> = asked.take_until(sleep(edge.limits.call_time / 2)).collect().await;
     let (catalog, now) = (edge.catalog.clone(), edge.now());
     let read = edge.reading.read(move |cold| {
         let desk = catalog.desk(cold);

@@ -141,8 +141,8 @@ impl Answerer {
                 Understood::Resolve(asked, handle, body) => {
                     // One look-up was made for each resolution that is not certified, in the same order.
                     let Some((key, found)) = lookups.next() else { continue };
-                    let recurses = recurses(settings, asked, &question.origin);
-                    let resolution = Resolution { asked, handle: *handle, body, key: key.bytes, found, recurses };
+                    let (key, source) = (key.bytes, question.origin.peer.ip());
+                    let resolution = Resolution { asked, handle: *handle, body, key, found, source };
                     match resolve(&data, &resolution) {
                         Err(Stop::Foreign) => {
                             let foreign = foreign::Question { asked, handle: *handle, body };
@@ -208,11 +208,6 @@ fn count(written: Result<Written, NoRoom>, asked: &Asked<'_>, counters: &ThreadC
             Action::NeedsRoom(needed)
         }
     }
-}
-
-/// Whether names that live elsewhere are resolved for whoever asks this.
-pub(crate) fn recurses(settings: &Settings, asked: &Asked<'_>, origin: &Origin) -> bool {
-    asked.wants_recursion() && settings.recursion.as_ref().is_some_and(|recursion| recursion.serves(origin.peer.ip()))
 }
 
 /// The record of an answer.

@@ -4,6 +4,8 @@
 //! before existence: what is stored of prefixes that do not live here is never told. Nor is what is suspended or revoked: such a record is as
 //! good as absent, whatever is asked of it.
 
+use std::net::IpAddr;
+
 use waymark_catalog::{Inherited, Lookup, OwnedRecord, Stored, View};
 use waymark_ident::{Handle, MAX_KEY_BYTES, parent_prefix};
 use waymark_wire::request::ResolutionBody;
@@ -74,8 +76,8 @@ pub(crate) struct Resolution<'a, 'k> {
     pub(crate) key: &'k [u8],
     /// What the index found under it.
     pub(crate) found: Lookup<'a>,
-    /// Whether names that live elsewhere are resolved for the asker.
-    pub(crate) recurses: bool,
+    /// From where it is asked.
+    pub(crate) source: IpAddr,
 }
 
 /// Decides a resolution. Allocates nothing.
@@ -132,6 +134,11 @@ impl<'a> Settled<'a> {
     }
 }
 
+/// Whether names that live elsewhere are resolved for whoever asks this.
+fn recurses(settings: &Settings, asked: &Asked<'_>, source: IpAddr) -> bool {
+    asked.wants_recursion() && settings.recursion.as_ref().is_some_and(|recursion| recursion.serves(source))
+}
+
 /// A handle that does not live here. When its prefix is delegated to another site, and it is ours to say so (its prefix record lives here),
 /// the answer is 302 with the public site and service values of that record, unless referrals are unwelcome.
 fn foreign<'a, 'k>(
@@ -139,7 +146,7 @@ fn foreign<'a, 'k>(
     question: &Resolution<'a, 'k>,
     is_prefix_record: bool,
 ) -> Result<Reply<'a>, Stop<'k>> {
-    if question.recurses {
+    if recurses(data.settings, question.asked, question.source) {
         return Err(Stop::Foreign);
     }
     let not_ours = Reply::error(ResponseCode::SERVER_NOT_RESPONSIBLE, texts::NOT_OUR_PREFIX);
