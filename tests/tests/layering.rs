@@ -18,6 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("waymark-recursive-cache", &["waymark-ident", "waymark-wire", "waymark-client"]),
     ("waymark-resolver", &["waymark-ident", "waymark-wire", "waymark-catalog", "waymark-recursive-cache"]),
     ("waymark-registration", &["waymark-ident", "waymark-wire", "waymark-catalog", "waymark-api"]),
+    ("waymark-top-sync", &["waymark-ident", "waymark-wire", "waymark-catalog", "waymark-client", "waymark-api"]),
     ("waymark-sheet", &[]),
     ("waymark-codes", &[]),
     (
@@ -33,6 +34,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "waymark-recursive-cache",
             "waymark-resolver",
             "waymark-registration",
+            "waymark-top-sync",
             "waymark-sheet",
             "waymark-codes",
         ],
