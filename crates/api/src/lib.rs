@@ -20,5 +20,13 @@ pub mod operator {
     }
 }
 
+/// Telling a top-level node, in a form of our own.
+pub mod toplevel {
+    /// Version 1.
+    pub mod v1 {
+        tonic::include_proto!("waymark.toplevel.v1");
+    }
+}
+
 /// All files of `proto/` as an encoded `FileDescriptorSet`, for reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
