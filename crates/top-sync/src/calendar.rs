@@ -131,6 +131,15 @@ impl fmt::Display for Month {
     }
 }
 
+/// A moment as rows and messages write it: `2026-11-29T08:00:00.000Z`.
+#[must_use]
+pub fn moment(time: Timestamp) -> String {
+    let day = Date::from_days(i64::try_from(time.0 / DAY_MS).unwrap_or(i64::MAX));
+    let of_day = time.0 % DAY_MS;
+    let (hours, minutes) = (of_day / 3_600_000, of_day / 60_000 % 60);
+    format!("{day}T{hours:02}:{minutes:02}:{:02}.{:03}Z", of_day / 1000 % 60, of_day % 1000)
+}
+
 /// The text is no day such as `2026-11-29`, or one before 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no day such as 2026-11-29")]
@@ -191,6 +200,12 @@ mod tests {
         assert_eq!(day("2026-11-28").end(), Timestamp(midnight));
         // Between midnight and eight in the morning it is another day there than in UTC.
         assert_eq!(Day::of(Timestamp(midnight + 8 * 3_600_000 - 1)), day("2026-11-29"));
+    }
+
+    #[test]
+    fn moments_are_written_in_utc() {
+        assert_eq!(moment(Timestamp(1_795_881_600_007)), "2026-11-28T16:00:00.007Z");
+        assert_eq!(moment(Timestamp(0)), "1970-01-01T00:00:00.000Z");
     }
 
     #[test]

@@ -3,7 +3,31 @@
 //! A secondary node owes the node above it data sets on fixed schedules, incidents, figures of each day and month, and a deposit; it is granted
 //! prefixes from there. What is owed is read from the change log by serial: nothing is written a second time when identifiers are registered.
 //!
+//! ```text
+//! change log, tables ── maker: what is due ── outbox: parts with sequences ── desk ── transport ── the node above
+//!                                                └── acknowledged, refused, or sent again ──────────────┘
+//! ```
+//!
+//! | file | holds |
+//! |---|---|
+//! | `calendar` | days and months of China Standard Time |
+//! | `sets` | the data sets: names, schedules, rows |
+//! | `figures` | how often names were asked for, as whoever counts it tells |
+//! | `maker` | which sets are due, and their parts |
+//! | `outbox` | parts until they are acknowledged, and after |
+//! | `desk` | parts on their way: put together, handed out in order, settled |
+//! | `transport` | how they get there: gRPC, or files |
+//! | `driver` | makes and carries, for ever |
+//!
 //! Where the form in which the real top-level node takes something is not public, the form here is our own, says so, and stands behind a trait.
 #![forbid(unsafe_code)]
 
 pub mod calendar;
+pub mod config;
+pub mod desk;
+pub mod driver;
+pub mod figures;
+pub mod maker;
+pub mod outbox;
+pub mod sets;
+pub mod transport;

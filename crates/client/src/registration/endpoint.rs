@@ -88,7 +88,10 @@ impl Endpoint {
     }
 
     /// A connection that is opened when it is first needed, and again whenever it was lost.
-    pub(crate) fn channel(&self) -> Result<Channel, EndpointError> {
+    ///
+    /// # Errors
+    /// The settings do not fit together; the server is not asked yet.
+    pub fn channel(&self) -> Result<Channel, EndpointError> {
         let endpoint = tonic::transport::Endpoint::from_shared(self.url.http())
             .map_err(EndpointError::Address)?
             .connect_timeout(CONNECT_TIME)

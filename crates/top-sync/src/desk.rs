@@ -1,0 +1,232 @@
+//! Parts on their way: put together with what was sealed of them, handed out in order, settled when their fate is known.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use waymark_catalog::business::Business;
+use waymark_catalog::vault::{Sealed, Vault, VaultError};
+use waymark_catalog::{Catalog, Timestamp};
+use zeroize::Zeroizing;
+
+use crate::outbox::{Outbox, OutboxError, Part, PartState};
+use crate::sets::SetName;
+
+/// Why a part cannot be put together.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeskError {
+    /// The outbox.
+    #[error("the outbox")]
+    Outbox(#[from] OutboxError),
+    /// What was sealed cannot be opened: there is no key file, or not the right one.
+    #[error("what {set} tells of people cannot be opened without the key file of the node")]
+    NoKeys {
+        /// The set.
+        set: SetName,
+    },
+    /// What was sealed cannot be opened.
+    #[error("what was sealed of a row of {set}")]
+    Vault {
+        /// The set.
+        set: SetName,
+        /// Why not.
+        source: VaultError,
+    },
+    /// A row is none this version wrote.
+    #[error("a row of {set} {sequence} is not one this version wrote")]
+    Row {
+        /// The set.
+        set: SetName,
+        /// The part.
+        sequence: u64,
+    },
+}
+
+/// A part as it goes up.
+#[derive(Clone)]
+pub struct Prepared {
+    /// Of which prefix the node is.
+    pub node: Arc<str>,
+    /// What it is.
+    pub part: Part,
+    /// Its rows, one JSON object in each line. May tell of people: never printed.
+    pub content: Vec<u8>,
+    /// SHA-256 of them.
+    pub sha256: [u8; 32],
+}
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared").field("part", &self.part).finish_non_exhaustive()
+    }
+}
+
+/// What the node above said of a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// It has it for good.
+    Stored,
+    /// It does not want it.
+    Refused(String),
+    /// It waits for parts before it.
+    OutOfOrder {
+        /// The sequence that it waits for.
+        expected: u64,
+    },
+    /// Nothing, or nothing that could be understood: it is to be sent again.
+    Lost(String),
+}
+
+/// Where transports get parts from. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    catalog: Catalog,
+    outbox: Arc<Outbox>,
+    node: Arc<str>,
+}
+
+impl Desk {
+    /// A desk of the node of a prefix.
+    #[must_use]
+    pub fn new(catalog: &Catalog, outbox: Arc<Outbox>, node: &str) -> Self {
+        Self { catalog: catalog.clone(), outbox, node: node.to_ascii_uppercase().into() }
+    }
+
+    /// The prefix of the node, folded.
+    #[must_use]
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.catalog.now()
+    }
+
+    /// The next parts to send, at most `most`, each set in order: behind `sent`, which is moved.
+    ///
+    /// # Errors
+    /// A part that cannot be put together; the problem is noted with it. Parts of other sets are given out by the next call.
+    pub fn take(&self, sent: &mut BTreeMap<SetName, u64>, most: usize) -> Result<Vec<Prepared>, DeskError> {
+        let mut taken = Vec::new();
+        for set in SetName::ALL {
+            let behind = sent.get(&set).copied().unwrap_or(0);
+            for part in self.outbox.waiting(set, behind, most.saturating_sub(taken.len())) {
+                let sequence = part.sequence;
+                match self.prepare(part) {
+                    Ok(prepared) => taken.push(prepared),
+                    Err(error) => {
+                        let problem = error.to_string();
+                        self.outbox.note(set, sequence, PartState::Waiting, &problem, self.now())?;
+                        // Those behind it wait for it.
+                        sent.insert(set, u64::MAX);
+                        return if taken.is_empty() { Err(error) } else { Ok(taken) };
+                    }
+                }
+                sent.insert(set, sequence);
+            }
+        }
+        Ok(taken)
+    }
+
+    fn prepare(&self, part: Part) -> Result<Prepared, DeskError> {
+        let kept = self.outbox.rows(&part)?;
+        let content = if part.set.is_personal() { self.opened(&part, &kept)? } else { kept };
+        let sha256 = Sha256::digest(&content).into();
+        Ok(Prepared { node: Arc::clone(&self.node), part, content, sha256 })
+    }
+
+    /// The rows with what was sealed of them; `null` for what was forgotten.
+    fn opened(&self, part: &Part, kept: &[u8]) -> Result<Vec<u8>, DeskError> {
+        let set = part.set;
+        let vault = self.catalog.vault().map(Arc::as_ref);
+        let business = self.catalog.business();
+        let mut content = Vec::with_capacity(kept.len());
+        for line in kept.split_inclusive(|byte| *byte == b'\n') {
+            let row = DeskError::Row { set, sequence: part.sequence };
+            let Some((shown, sealed)) = halves(line) else { return Err(row) };
+            let personal = match sealed {
+                None => None,
+                Some(sealed) => open(vault, &business, set, &sealed)?,
+            };
+            let Some(shown) = shown.strip_suffix('}') else { return Err(row) };
+            content.extend_from_slice(shown.as_bytes());
+            content.extend_from_slice(b",\"personal\":");
+            content.extend_from_slice(personal.as_ref().map_or(b"null", |clear| clear.as_slice()));
+            content.extend_from_slice(b"}\n");
+        }
+        Ok(content)
+    }
+
+    /// Notes what became of a part that was sent.
+    ///
+    /// # Errors
+    /// It is not noted, and will be sent again.
+    pub fn settle(&self, set: SetName, sequence: u64, reply: &Reply) -> Result<(), OutboxError> {
+        let now = self.now();
+        let note = |state, problem: &str| self.outbox.note(set, sequence, state, problem, now);
+        match reply {
+            Reply::Stored => note(PartState::Acknowledged, ""),
+            Reply::Refused(problem) => note(PartState::Refused, problem),
+            Reply::Lost(problem) => note(PartState::Waiting, problem),
+            Reply::OutOfOrder { expected } => {
+                note(PartState::Waiting, &format!("the node above waits for {expected}"))?;
+                // It lost what it had acknowledged: it is given it again, as far as it is still here.
+                if *expected < sequence {
+                    self.outbox.resend(set, *expected, sequence, now)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A row as it is kept.
+#[derive(serde::Deserialize)]
+struct Kept<'r> {
+    #[serde(borrow)]
+    row: &'r serde_json::value::RawValue,
+    sealed: KeptSealed,
+}
+
+#[derive(serde::Deserialize)]
+struct KeptSealed {
+    subject: String,
+    nonce: String,
+    bytes: String,
+}
+
+/// The row itself, and what was sealed of it.
+fn halves(line: &[u8]) -> Option<(&str, Option<Sealed>)> {
+    let line = std::str::from_utf8(line).ok()?.trim_end();
+    if !line.starts_with("{\"row\":") {
+        return Some((line, None));
+    }
+    let kept: Kept<'_> = serde_json::from_str(line).ok()?;
+    let sealed = Sealed {
+        subject: hex::decode(kept.sealed.subject).ok()?.try_into().ok()?,
+        nonce: hex::decode(kept.sealed.nonce).ok()?.try_into().ok()?,
+        bytes: hex::decode(kept.sealed.bytes).ok()?,
+    };
+    Some((kept.row.get(), Some(sealed)))
+}
+
+/// Clear text, wiped when it is dropped.
+type Clear = Zeroizing<Vec<u8>>;
+
+/// Opens what was sealed; `None` for what was forgotten since.
+fn open(vault: Option<&Vault>, business: &Business, set: SetName, sealed: &Sealed) -> Result<Option<Clear>, DeskError> {
+    let vault = vault.ok_or(DeskError::NoKeys { set })?;
+    let clear = vault.unseal_bytes(sealed).map_err(|source| DeskError::Vault { set, source })?;
+    // A key that is gone although the record still stands was not dropped: it is in another file.
+    if clear.is_none() && is_named(business, sealed) { Err(DeskError::NoKeys { set }) } else { Ok(clear) }
+}
+
+/// Whether a record still holds what was sealed by this key.
+fn is_named(business: &Business, sealed: &Sealed) -> bool {
+    let own = business.operator().and_then(|record| record.personal.as_ref());
+    let others = business.enterprises().filter_map(|enterprise| enterprise.personal.as_ref());
+    own.into_iter().chain(others).any(|personal| personal.subject == sealed.subject)
+}

@@ -1,0 +1,191 @@
+//! Makes what is due and carries what waits, for ever.
+//!
+//! Decides nothing: `maker` knows what is due, `desk` what becomes of a part. What fails is tried again: making with the next turn, carrying after a
+//! pause that doubles, with jitter, so that nodes that lost the one above together do not come back together.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rand::RngExt as _;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep};
+
+use crate::config::{FIRST_PAUSE_MS, LONGEST_PAUSE_MS};
+use crate::desk::Desk;
+use crate::maker::Maker;
+use crate::outbox::{Outbox, SetStatus};
+use crate::sets::SetName;
+use crate::transport::Transport;
+
+/// How often it is looked for what is due.
+const TURN: Duration = Duration::from_secs(1);
+
+/// How often what was settled long ago is removed.
+const SWEEP: Duration = Duration::from_secs(600);
+
+/// The driver of a node's sets.
+#[derive(Debug)]
+pub struct Driver {
+    maker: Maker,
+    desk: Desk,
+    outbox: Arc<Outbox>,
+    transport: Box<dyn Transport>,
+    problems: Mutex<Problems>,
+}
+
+/// What fails now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems {
+    /// Why sets are not made.
+    pub making: BTreeMap<SetName, String>,
+    /// Why parts do not get up.
+    pub carrying: Option<String>,
+}
+
+/// How everything stands.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Where to, for people.
+    pub destination: String,
+    /// The node's prefix.
+    pub node: String,
+    /// Each set.
+    pub sets: Vec<SetStatus>,
+    /// What fails now.
+    pub problems: Problems,
+    /// Sets that are not made: nobody counts what they tell.
+    pub not_made: Vec<SetName>,
+}
+
+impl Driver {
+    /// A driver of these parts.
+    #[must_use]
+    pub fn new(maker: Maker, desk: Desk, outbox: Arc<Outbox>, transport: Box<dyn Transport>) -> Self {
+        Self { maker, desk, outbox, transport, problems: Mutex::default() }
+    }
+
+    /// The outbox, for whoever looks into it or settles a part by hand.
+    #[must_use]
+    pub fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    /// How everything stands.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        Report {
+            destination: self.transport.destination(),
+            node: self.desk.node().to_owned(),
+            sets: self.outbox.status(),
+            problems: self.lock().clone(),
+            not_made: SetName::ALL.into_iter().filter(|set| !self.maker.makes(*set)).collect(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Problems> {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works until `stop` says so or its sender is gone.
+    pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        let mut pause = Duration::ZERO;
+        let (mut carry_at, mut sweep_at) = (Instant::now(), Instant::now());
+        loop {
+            let driver = Arc::clone(&self);
+            // A panic was reported by its thread; the next turn tries again.
+            let _made = spawn_blocking(move || driver.make_all()).await;
+            if Instant::now() >= carry_at {
+                pause = self.carry(pause).await;
+                carry_at = Instant::now() + jittered(pause);
+            }
+            if Instant::now() >= sweep_at {
+                let driver = Arc::clone(&self);
+                let _swept = spawn_blocking(move || driver.sweep()).await;
+                sweep_at = Instant::now() + SWEEP;
+            }
+            tokio::select! {
+                () = sleep(TURN) => {}
+                stopped = stop.wait_for(|stop| *stop) => {
+                    let _gone = stopped.is_err();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn make_all(&self) {
+        for set in SetName::ALL {
+            // All days that were missed, one after the other.
+            loop {
+                match self.maker.make_due(set, self.desk.now()) {
+                    Ok(true) if matches!(set.schedule(), crate::sets::Schedule::Daily) => {}
+                    Ok(_) => {
+                        self.lock().making.remove(&set);
+                        break;
+                    }
+                    Err(error) => {
+                        let cause = chain(&error);
+                        let before = self.lock().making.insert(set, cause.clone());
+                        // Once for as long as it is the same.
+                        if before.as_deref() != Some(&cause) {
+                            tracing::error!(%set, %cause, "a set that is due cannot be made; it is tried again");
+                        }
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Carries what waits; gives the pause before the next time.
+    async fn carry(&self, pause: Duration) -> Duration {
+        match self.transport.carry(&self.desk).await {
+            Ok(settled) => {
+                if self.lock().carrying.take().is_some() && settled > 0 {
+                    tracing::info!(settled, "the node above takes parts again");
+                }
+                Duration::ZERO
+            }
+            Err(error) => {
+                let cause = chain(&error);
+                let before = self.lock().carrying.replace(cause.clone());
+                if before.as_deref() != Some(&cause) {
+                    tracing::warn!(to = %self.transport.destination(), %cause, "parts do not get up; it is tried again");
+                }
+                (pause * 2).clamp(Duration::from_millis(FIRST_PAUSE_MS), Duration::from_millis(LONGEST_PAUSE_MS))
+            }
+        }
+    }
+
+    fn sweep(&self) {
+        loop {
+            match self.outbox.forget_settled(self.desk.now()) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(cause = %chain(&error), "parts settled long ago are not removed");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Between half of a pause and the whole.
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(rand::rng().random_range(0.5..=1.0))
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

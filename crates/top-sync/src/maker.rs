@@ -1,0 +1,310 @@
+//! Which sets are due, and their parts.
+//!
+//! Called again and again; each call makes what has become due since the last one and is over in order: rows are written, then the outbox takes
+//! them together with the cursor. A call that fails is made again by the next one.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest as _, Sha256};
+use waymark_catalog::business::{Business, CaseState, Placement, PrefixCase, StepKind};
+use waymark_catalog::{Catalog, FollowError, Serial, Timestamp};
+
+use crate::calendar::{Day, Month, moment};
+use crate::config::DAY_GRACE_MS;
+use crate::figures::Figures;
+use crate::outbox::{Cursor, Draft, Outbox, OutboxError};
+use crate::sets::business::{self, Span, Take};
+use crate::sets::master::{self, Counts, WalkError};
+use crate::sets::rows::{IdentifiersCounted, PrefixesCounted, Route, StatisticsRow};
+use crate::sets::{Schedule, SetName};
+
+/// Milliseconds of an hour.
+const HOUR_MS: u64 = 60 * 60 * 1000;
+
+/// Why a set could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MakeError {
+    /// The outbox.
+    #[error("the outbox")]
+    Outbox(#[from] OutboxError),
+    /// Rows could not be written.
+    #[error("rows of {set} could not be kept")]
+    Rows {
+        /// Of which set.
+        set: SetName,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A day of the change log could not be told.
+    #[error("{day} could not be told")]
+    Day {
+        /// Which.
+        day: Day,
+        /// Why not.
+        source: WalkError,
+    },
+    /// The change log could not be read.
+    #[error("the change log")]
+    Follow(#[from] FollowError),
+}
+
+/// Makes parts. One for each outbox.
+#[derive(Debug)]
+pub struct Maker {
+    catalog: Catalog,
+    outbox: Arc<Outbox>,
+    /// The node's prefix, folded.
+    prefix: String,
+    routes: Vec<Route>,
+    figures: Option<Arc<dyn Figures>>,
+    memory: Mutex<Memory>,
+}
+
+/// What need not outlive the process.
+#[derive(Debug, Default)]
+struct Memory {
+    /// The hour of each hourly set that was made last.
+    hours: BTreeMap<SetName, u64>,
+    /// What the last day told counted.
+    counted: Option<(Day, Counts)>,
+}
+
+impl Maker {
+    /// A maker for the node of a prefix, answered for at these addresses. Without figures there are no statistics to tell.
+    #[must_use]
+    pub fn new(
+        catalog: &Catalog,
+        outbox: Arc<Outbox>,
+        prefix: &str,
+        routes: Vec<Route>,
+        figures: Option<Arc<dyn Figures>>,
+    ) -> Self {
+        let (catalog, prefix) = (catalog.clone(), prefix.to_ascii_uppercase());
+        Self { catalog, outbox, prefix, routes, figures, memory: Mutex::default() }
+    }
+
+    /// Whether a set is made here.
+    #[must_use]
+    pub fn makes(&self, set: SetName) -> bool {
+        self.figures.is_some() || !matches!(set, SetName::T3 | SetName::T8)
+    }
+
+    /// Makes a set if it is due; tells whether parts were made. Reads the disk: where waiting is allowed.
+    ///
+    /// # Errors
+    /// See [`MakeError`]. The set is as it was.
+    pub fn make_due(&self, set: SetName, now: Timestamp) -> Result<bool, MakeError> {
+        match set.schedule() {
+            Schedule::RealTime => self.make_changed(set, now),
+            Schedule::Hourly => {
+                let hour = now.0 / HOUR_MS;
+                if self.lock().hours.get(&set) == Some(&hour) {
+                    return Ok(false);
+                }
+                let made = self.make_changed(set, now)?;
+                self.lock().hours.insert(set, hour);
+                Ok(made)
+            }
+            Schedule::Daily if self.makes(set) => self.make_days(set, now),
+            Schedule::Daily => Ok(false),
+            Schedule::Monthly => self.make_month(set, now),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets of what changed since they were told last.
+    fn make_changed(&self, set: SetName, now: Timestamp) -> Result<bool, MakeError> {
+        let cursor = self.outbox.cursor(set);
+        // Before the tables are read: they are at least as new, and what is newer is told the next time.
+        let upto = self.catalog.serial();
+        let digest = if matches!(set, SetName::T2 | SetName::T7) { self.routes_digest() } else { String::new() };
+        let is_new = digest != cursor.digest;
+        if cursor.serial == upto.0 && !is_new {
+            return Ok(false);
+        }
+        // Prefixes that are hosted are answered for where the node is.
+        let after = if set == SetName::T7 && is_new { Serial::NONE } else { Serial(cursor.serial) };
+        let span = Span { after, upto };
+        let mut draft = self.outbox.draft(set);
+        let (business, templates) = (self.catalog.business(), self.catalog.templates());
+        let written = match set {
+            SetName::T1 => business::operator(&business, &self.prefix, span, &mut draft),
+            SetName::T2 if is_new => draft.take(&business::node_routes(&self.prefix, &self.routes), None),
+            SetName::T6 => business::enterprises(&business, span, &mut draft),
+            SetName::T7 => business::enterprise_routes(&business, &self.routes, span, &mut draft),
+            SetName::T11 => business::enterprise_templates(&templates, self.prefix.as_bytes(), span, &mut draft),
+            _ => Ok(()),
+        };
+        written.map_err(|source| MakeError::Rows { set, source })?;
+        if draft.is_empty() {
+            // The cursor may stay: looking through the tables again costs little, writing at each change would not.
+            return Ok(false);
+        }
+        let period = moment(now);
+        self.outbox.add(draft, &period, &Cursor { serial: upto.0, period: period.clone(), digest }, now)?;
+        Ok(true)
+    }
+
+    fn routes_digest(&self) -> String {
+        let routes = serde_json::to_vec(&self.routes).unwrap_or_default();
+        hex::encode(Sha256::digest(routes))
+    }
+
+    /// Sets of days that are over: one day after the other, none left out.
+    fn make_days(&self, set: SetName, now: Timestamp) -> Result<bool, MakeError> {
+        let over = Day::of(Timestamp(now.0.saturating_sub(DAY_GRACE_MS))).previous();
+        let cursor = self.outbox.cursor(set);
+        let day = match cursor.period.parse::<Day>() {
+            Ok(told) => told.next(),
+            Err(_) => self.first_day(set, over)?,
+        };
+        // What is told of a node's templates is how they are now: of days before there is nothing to know.
+        let day = if set == SetName::T4 { day.max(over) } else { day };
+        if day > over {
+            return Ok(false);
+        }
+        let upto = Serial(self.catalog.store().serial_at(day.end())?.0.saturating_sub(1));
+        let upto = upto.max(Serial(cursor.serial));
+        let told = Cursor { serial: upto.0, period: day.to_string(), digest: String::new() };
+        let mut draft = self.outbox.draft(set);
+        let rows = |source| MakeError::Rows { set, source };
+        let mut totals = Vec::new();
+        match set {
+            SetName::T3 => self.node_statistics(day, &mut draft).map_err(rows)?,
+            SetName::T4 => {
+                let templates = self.catalog.templates();
+                business::node_templates(&templates, self.prefix.as_bytes(), &mut draft).map_err(rows)?;
+            }
+            SetName::T8 => {
+                let counts = self.counts(day, Serial(cursor.serial), upto)?;
+                totals = self.new_totals(&counts);
+                self.enterprise_statistics(day, &counts, &totals, &mut draft).map_err(rows)?;
+            }
+            _ => {
+                let counts = self.tell(day, Serial(cursor.serial), upto, &mut |row| draft.take(row, None))?;
+                self.lock().counted = Some((day, counts));
+            }
+        }
+        self.outbox.add_with_totals(draft, &told.period, &told, &totals, now)?;
+        Ok(true)
+    }
+
+    /// The day a set of days begins with: that of the first entry of the log, and of the node's own figures the last one that is over.
+    fn first_day(&self, set: SetName, over: Day) -> Result<Day, MakeError> {
+        if matches!(set, SetName::T3 | SetName::T4) {
+            return Ok(over);
+        }
+        let store = self.catalog.store();
+        let first = store.serial_at(Timestamp(0))?;
+        let mut buffer = Vec::new();
+        let day = store.read_serial(first, &mut buffer)?.map(|entry| Day::of(entry.time));
+        Ok(day.unwrap_or(over))
+    }
+
+    fn tell(&self, day: Day, after: Serial, upto: Serial, take: &mut master::Taker<'_>) -> Result<Counts, MakeError> {
+        master::tell_day(&self.catalog, day, after, upto, take).map_err(|source| MakeError::Day { day, source })
+    }
+
+    /// What a day counted: as it was found out for the master data, if that was a moment ago.
+    fn counts(&self, day: Day, after: Serial, upto: Serial) -> Result<Counts, MakeError> {
+        let known = self.lock().counted.as_ref().filter(|(of, _)| *of == day).map(|(_, counts)| counts.clone());
+        match known {
+            Some(counts) => Ok(counts),
+            None => self.tell(day, after, upto, &mut |_| Ok(())),
+        }
+    }
+
+    /// Identifiers of the prefixes a day changed, at its end.
+    fn new_totals(&self, counts: &Counts) -> Vec<(Box<[u8]>, u64)> {
+        let mut totals = Vec::with_capacity(counts.len());
+        for (prefix, count) in counts {
+            let total = self.outbox.total(prefix).saturating_add(count.created).saturating_sub(count.deleted);
+            totals.push((prefix.clone(), total));
+        }
+        totals
+    }
+
+    fn node_statistics(&self, day: Day, draft: &mut Draft) -> io::Result<()> {
+        let Some(requests) = self.figures.as_ref().and_then(|figures| figures.requests(day, None)) else {
+            return Ok(());
+        };
+        let business = self.catalog.business();
+        let became = |case: &&Arc<PrefixCase>| {
+            let confirmed =
+                |step: &waymark_catalog::business::Step| step.kind == StepKind::Confirm && Day::of(step.time) == day;
+            case.steps.iter().any(confirmed)
+        };
+        let counted = PrefixesCounted {
+            new_prefixes: business.cases().filter(became).count() as u64,
+            total_prefixes: business.cases().filter(|case| was_active(case, day.end())).count() as u64,
+        };
+        draft.take(&StatisticsRow::new(Cow::Borrowed(&self.prefix), day.to_string(), counted, requests), None)
+    }
+
+    fn enterprise_statistics(
+        &self,
+        day: Day,
+        counts: &Counts,
+        totals: &[(Box<[u8]>, u64)],
+        draft: &mut Draft,
+    ) -> io::Result<()> {
+        let Some(figures) = &self.figures else { return Ok(()) };
+        let business = self.catalog.business();
+        let mut prefixes: BTreeSet<Box<[u8]>> = hosted(&business, day).map(|case| case.prefix.clone()).collect();
+        prefixes.extend(counts.keys().cloned());
+        prefixes.remove(self.prefix.as_bytes());
+        let totals: BTreeMap<&[u8], u64> = totals.iter().map(|(prefix, total)| (&**prefix, *total)).collect();
+        for prefix in prefixes {
+            let total = totals.get(&*prefix).copied().unwrap_or_else(|| self.outbox.total(&prefix));
+            let new = counts.get(&prefix).map_or(0, |count| count.created);
+            let counted = IdentifiersCounted { new_identifiers: new, total_identifiers: total };
+            let requests = figures.requests(day, Some(&prefix)).unwrap_or_default();
+            let row = StatisticsRow::new(String::from_utf8_lossy(&prefix), day.to_string(), counted, requests);
+            draft.take(&row, None)?;
+        }
+        Ok(())
+    }
+
+    /// Sets of the last month that is over.
+    fn make_month(&self, set: SetName, now: Timestamp) -> Result<bool, MakeError> {
+        let over = Day::of(Timestamp(now.0.saturating_sub(DAY_GRACE_MS))).month();
+        let month = over.first().previous().month();
+        let cursor = self.outbox.cursor(set);
+        let month = match cursor.period.parse::<Month>() {
+            Ok(told) if told >= month => return Ok(false),
+            Ok(told) => told.next(),
+            Err(_) => month,
+        };
+        let mut draft = self.outbox.draft(set);
+        let business = self.catalog.business();
+        business::applications(&business, &self.prefix, set == SetName::T5, month, &mut draft)
+            .map_err(|source| MakeError::Rows { set, source })?;
+        let told = Cursor { serial: self.catalog.serial().0, period: month.to_string(), digest: String::new() };
+        self.outbox.add(draft, &told.period, &told, now)?;
+        Ok(true)
+    }
+}
+
+/// Cases of prefixes that this node answered for at the end of a day.
+fn hosted(business: &Business, day: Day) -> impl Iterator<Item = &Arc<PrefixCase>> {
+    business.cases().filter(move |case| case.placement == Placement::Here && was_active(case, day.end()))
+}
+
+/// Whether a case was active at a moment, by the steps taken before.
+fn was_active(case: &PrefixCase, at: Timestamp) -> bool {
+    let mut state = CaseState::AwaitingReview;
+    for step in case.steps.iter().filter(|step| step.time < at) {
+        state = match step.kind {
+            StepKind::Apply => CaseState::AwaitingReview,
+            kind => state.after(kind).unwrap_or(state),
+        };
+    }
+    state == CaseState::Active
+}

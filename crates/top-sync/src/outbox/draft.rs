@@ -1,0 +1,155 @@
+//! Rows on their way into parts: written to files as they come, so that a day of millions takes no memory.
+//!
+//! A row with something sealed is kept as `{"row":…,"sealed":{"subject":…,"nonce":…,"bytes":…}}`, hexadecimal, and put together when it is sent: nothing
+//! that tells of people lies in the outbox in clear, and what is forgotten meanwhile does not go up.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use waymark_catalog::vault::Sealed;
+
+use crate::config::{PART_BYTES, PART_ROWS};
+use crate::sets::SetName;
+use crate::sets::business::Take;
+
+/// What was sealed of a row.
+#[derive(Serialize)]
+struct Kept<'r, R> {
+    row: &'r R,
+    sealed: KeptSealed,
+}
+
+#[derive(Serialize)]
+struct KeptSealed {
+    subject: String,
+    nonce: String,
+    bytes: String,
+}
+
+/// A part whose rows are written.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+    pub(super) sha256: String,
+}
+
+/// Rows of one set and period. Its files are named by sequence from the next one on; they count when the outbox takes it.
+#[derive(Debug)]
+pub struct Draft {
+    folder: PathBuf,
+    set: SetName,
+    first: u64,
+    written: Vec<Written>,
+    open: Option<Open>,
+    line: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: BufWriter<File>,
+    digest: Sha256,
+    rows: u64,
+    bytes: u64,
+}
+
+/// Where the rows of a part lie.
+pub(super) fn path(folder: &Path, set: SetName, sequence: u64) -> PathBuf {
+    folder.join(format!("{set}-{sequence:012}.jsonl"))
+}
+
+impl Draft {
+    pub(super) fn new(folder: PathBuf, set: SetName, first: u64) -> Self {
+        Self { folder, set, first, written: Vec::new(), open: None, line: Vec::new() }
+    }
+
+    /// Of which set.
+    #[must_use]
+    pub const fn set(&self) -> SetName {
+        self.set
+    }
+
+    /// Whether no row was taken.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.written.is_empty() && self.open.is_none()
+    }
+
+    fn open(&mut self) -> io::Result<Open> {
+        let sequence = self.first + self.written.len() as u64;
+        let file = BufWriter::with_capacity(1 << 16, File::create(path(&self.folder, self.set, sequence))?);
+        Ok(Open { file, digest: Sha256::new(), rows: 0, bytes: 0 })
+    }
+
+    fn put_line(&mut self) -> io::Result<()> {
+        let length = self.line.len() as u64;
+        let is_full = |open: &Open| open.rows >= PART_ROWS || open.bytes + length > PART_BYTES as u64;
+        if self.open.as_ref().is_some_and(is_full) {
+            self.end_part()?;
+        }
+        let mut open = match self.open.take() {
+            Some(open) => open,
+            None => self.open()?,
+        };
+        open.file.write_all(&self.line)?;
+        open.digest.update(&self.line);
+        open.rows += 1;
+        open.bytes += length;
+        self.open = Some(open);
+        Ok(())
+    }
+
+    fn end_part(&mut self) -> io::Result<()> {
+        let Some(Open { file, digest, rows, bytes }) = self.open.take() else { return Ok(()) };
+        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        self.written.push(Written { rows, bytes, sha256: hex::encode(digest.finalize()) });
+        Ok(())
+    }
+
+    /// Ends it: one part at least, on the disk for good, files and names.
+    pub(super) fn end(mut self) -> io::Result<(u64, Vec<Written>)> {
+        if self.is_empty() {
+            self.open = Some(self.open()?);
+        }
+        self.end_part()?;
+        File::open(&self.folder)?.sync_all()?;
+        Ok((self.first, std::mem::take(&mut self.written)))
+    }
+}
+
+impl Take for Draft {
+    type Error = io::Error;
+
+    fn take(&mut self, row: &impl Serialize, sealed: Option<&Sealed>) -> io::Result<()> {
+        self.line.clear();
+        match sealed {
+            None => serde_json::to_writer(&mut self.line, row)?,
+            Some(Sealed { subject, nonce, bytes }) => {
+                let sealed =
+                    KeptSealed { subject: hex::encode(subject), nonce: hex::encode(nonce), bytes: hex::encode(bytes) };
+                serde_json::to_writer(&mut self.line, &Kept { row, sealed })?;
+            }
+        }
+        self.line.push(b'\n');
+        if self.line.len() > PART_BYTES {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a row is longer than a part may be"));
+        }
+        self.put_line()
+    }
+}
+
+/// Removes the files of parts that were written and never taken, and whatever else was begun; gives how many.
+pub(super) fn sweep(folder: &Path, is_kept: impl Fn(&Path) -> bool) -> io::Result<u64> {
+    let mut gone = 0;
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if !is_kept(&path) {
+            fs::remove_file(&path)?;
+            gone += 1;
+        }
+    }
+    Ok(gone)
+}

@@ -1,0 +1,508 @@
+//! What is owed upward: parts of sets, each with a sequence, kept until the node above acknowledged it, whatever happens to this one.
+//!
+//! A part comes into being together with the cursor of its set, in one group of a store of its own: after a kill, either both are there or
+//! neither is, and rows are made again. Parts of a set are sent in the order of their sequence. Nothing is dropped: what is refused stays and is
+//! shown, what is acknowledged is kept for days, so that a node above that lost it can be given it again.
+//!
+//! ```text
+//! DIR/log                     the store of parts, cursors and pauses
+//! DIR/parts/T9-000000000012.jsonl   rows of a part
+//!
+//! key  p/SET/sequence(8)      body  a Part as JSON
+//! key  c/SET                  body  a Cursor as JSON
+//! key  s/SET                  body  empty: the set is paused
+//! key  n/prefix               body  number of identifiers, 8 bytes
+//! ```
+
+mod draft;
+mod part;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use waymark_catalog::Timestamp;
+use waymark_store::{CommitError, EntryKind, Group, OpenError, PushError, ReadError, Serial, Store};
+
+pub use self::draft::Draft;
+pub use self::part::{Part, PartState};
+use crate::config::KEEP_DAYS;
+use crate::sets::SetName;
+
+/// Segments of the store: a day's changes of state are some hundred kilobytes.
+const SEGMENT_BYTES: u64 = 1 << 20;
+
+/// Milliseconds of a day.
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Up to where a set was told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cursor {
+    /// Serial of the change log.
+    pub serial: u64,
+    /// The last period told; empty before the first.
+    pub period: String,
+    /// Of sets that are told as a whole: the digest of what was told, in hexadecimal.
+    #[serde(default)]
+    pub digest: String,
+}
+
+/// Why the outbox cannot be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutboxError {
+    /// Its store cannot be opened.
+    #[error("the store of the outbox")]
+    Open(#[from] OpenError),
+    /// Its store cannot be read.
+    #[error("the store of the outbox")]
+    Read(#[from] ReadError),
+    /// Its store takes no more.
+    #[error("the store of the outbox")]
+    Commit(#[from] CommitError),
+    /// Something is longer than an entry may be.
+    #[error("the store of the outbox")]
+    Push(#[from] PushError),
+    /// Files of parts.
+    #[error("{}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// An entry that is none of this version.
+    #[error("entry {key} of the outbox is not one this version knows")]
+    Entry {
+        /// Its key, as text.
+        key: String,
+    },
+    /// Rows of a part are not those it was made with.
+    #[error("{} is damaged: its digest is not that of the part", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// What a report says of a set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetStatus {
+    /// Which.
+    pub set: SetName,
+    /// Up to where it was told.
+    pub cursor: Cursor,
+    /// Whether the operator holds it back.
+    pub is_paused: bool,
+    /// Parts that wait.
+    pub waiting: u64,
+    /// Parts that were refused.
+    pub refused: u64,
+    /// The last sequence given.
+    pub last_sequence: u64,
+    /// When the oldest part that waits or was refused was made, in milliseconds since 1970.
+    pub oldest: Option<u64>,
+    /// When a part was acknowledged last, in milliseconds since 1970.
+    pub acknowledged: Option<u64>,
+    /// What went wrong with the part that is next, if it was tried.
+    pub problem: String,
+}
+
+/// The outbox of a node.
+#[derive(Debug)]
+pub struct Outbox {
+    store: Arc<dyn Store>,
+    folder: PathBuf,
+    keep_ms: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    parts: BTreeMap<(SetName, u64), Part>,
+    cursors: BTreeMap<SetName, Cursor>,
+    paused: BTreeSet<SetName>,
+    totals: BTreeMap<Box<[u8]>, u64>,
+}
+
+impl State {
+    fn of(&self, set: SetName) -> impl DoubleEndedIterator<Item = &Part> {
+        self.parts.range((set, 0)..=(set, u64::MAX)).map(|(_, part)| part)
+    }
+
+    fn last_sequence(&self, set: SetName) -> u64 {
+        self.of(set).next_back().map_or(0, |part| part.sequence)
+    }
+}
+
+impl Outbox {
+    /// Opens the outbox in a folder, made where it is missing. Rows that no part was made of are removed.
+    ///
+    /// # Errors
+    /// See [`OutboxError`].
+    pub fn open(dir: &Path, keep_days: u64, now: Timestamp) -> Result<Self, OutboxError> {
+        let folder = dir.join("parts");
+        let at = |path: &Path| {
+            let path = path.to_owned();
+            move |source| OutboxError::Io { path, source }
+        };
+        fs::create_dir_all(&folder).map_err(at(&folder))?;
+        let options = waymark_store::Options {
+            now,
+            segment_bytes: SEGMENT_BYTES,
+            ..waymark_store::Options::new(dir.join("log"))
+        };
+        let (store, _) = waymark_store::open(&options)?;
+        let state = load(&*store)?;
+        let kept: BTreeSet<PathBuf> =
+            state.parts.keys().map(|(set, sequence)| draft::path(&folder, *set, *sequence)).collect();
+        draft::sweep(&folder, |path| kept.contains(path)).map_err(at(&folder))?;
+        let keep_ms = keep_days.clamp(KEEP_DAYS.min, KEEP_DAYS.max) * DAY_MS;
+        Ok(Self { store, folder, keep_ms, state: Mutex::new(state) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Up to where a set was told.
+    #[must_use]
+    pub fn cursor(&self, set: SetName) -> Cursor {
+        self.lock().cursors.get(&set).cloned().unwrap_or_default()
+    }
+
+    /// Identifiers of a prefix at the end of the last day that was told.
+    #[must_use]
+    pub fn total(&self, prefix: &[u8]) -> u64 {
+        self.lock().totals.get(prefix).copied().unwrap_or(0)
+    }
+
+    /// Where rows of a set go. One draft of a set at a time.
+    #[must_use]
+    pub fn draft(&self, set: SetName) -> Draft {
+        Draft::new(self.folder.clone(), set, self.lock().last_sequence(set) + 1)
+    }
+
+    /// Makes parts of a draft, and moves the cursor of its set, as one step that is durable on return.
+    ///
+    /// # Errors
+    /// Nothing of it is there.
+    pub fn add(&self, draft: Draft, period: &str, cursor: &Cursor, now: Timestamp) -> Result<(), OutboxError> {
+        self.add_with_totals(draft, period, cursor, &[], now)
+    }
+
+    /// The same, with the numbers of identifiers that are so from then on.
+    ///
+    /// # Errors
+    /// Nothing of it is there.
+    pub fn add_with_totals(
+        &self,
+        draft: Draft,
+        period: &str,
+        cursor: &Cursor,
+        totals: &[(Box<[u8]>, u64)],
+        now: Timestamp,
+    ) -> Result<(), OutboxError> {
+        let set = draft.set();
+        let (first, written) = draft.end().map_err(|source| self.io(source))?;
+        let count = u32::try_from(written.len()).unwrap_or(u32::MAX);
+        let parts = (first..).zip(1..).zip(written).map(|((sequence, part), written)| Part {
+            set,
+            sequence,
+            period: period.to_owned(),
+            part,
+            parts: count,
+            rows: written.rows,
+            bytes: written.bytes,
+            sha256: written.sha256,
+            made: now.0,
+            state: PartState::Waiting,
+            attempts: 0,
+            tried: 0,
+            problem: String::new(),
+            settled: 0,
+        });
+        let parts: Vec<Part> = parts.collect();
+        let mut state = self.lock();
+        let mut group = Group::new();
+        put(&mut group, &cursor_key(set), cursor)?;
+        parts.iter().try_for_each(|part| put(&mut group, &part_key(set, part.sequence), part))?;
+        for (prefix, total) in totals {
+            let key = [b"n/", &prefix[..]].concat();
+            group.push(EntryKind::PUT, &key, b"", Serial::NONE, &total.to_be_bytes())?;
+        }
+        self.store.commit(now, &group)?;
+        state.cursors.insert(set, cursor.clone());
+        state.parts.extend(parts.into_iter().map(|part| ((set, part.sequence), part)));
+        state.totals.extend(totals.iter().cloned());
+        Ok(())
+    }
+
+    /// Moves the cursor of a set without a part: there was nothing to tell.
+    ///
+    /// # Errors
+    /// It is where it was.
+    pub fn pass(&self, set: SetName, cursor: &Cursor, now: Timestamp) -> Result<(), OutboxError> {
+        let mut state = self.lock();
+        if state.cursors.get(&set) == Some(cursor) {
+            return Ok(());
+        }
+        let mut group = Group::new();
+        put(&mut group, &cursor_key(set), cursor)?;
+        self.store.commit(now, &group)?;
+        state.cursors.insert(set, cursor.clone());
+        Ok(())
+    }
+
+    /// The parts of a set that wait, in order, behind a sequence; none while the set is paused.
+    #[must_use]
+    pub fn waiting(&self, set: SetName, behind: u64, most: usize) -> Vec<Part> {
+        let state = self.lock();
+        if state.paused.contains(&set) {
+            return Vec::new();
+        }
+        let waits = |part: &&Part| part.state == PartState::Waiting && part.sequence > behind;
+        state.of(set).filter(waits).take(most).cloned().collect()
+    }
+
+    /// The rows of a part as they are kept.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not what was written.
+    pub fn rows(&self, part: &Part) -> Result<Vec<u8>, OutboxError> {
+        use sha2::{Digest as _, Sha256};
+        let path = draft::path(&self.folder, part.set, part.sequence);
+        let rows = fs::read(&path).map_err(|source| OutboxError::Io { path: path.clone(), source })?;
+        if hex::encode(Sha256::digest(&rows)) == part.sha256 { Ok(rows) } else { Err(OutboxError::Damaged { path }) }
+    }
+
+    /// Notes that a part was sent, and what became of that as far as it is known.
+    ///
+    /// # Errors
+    /// It is as it was.
+    pub fn note(
+        &self,
+        set: SetName,
+        sequence: u64,
+        state: PartState,
+        problem: &str,
+        now: Timestamp,
+    ) -> Result<(), OutboxError> {
+        self.change(set, sequence..=sequence, now, |part| {
+            part.state = state;
+            problem.clone_into(&mut part.problem);
+            part.attempts += 1;
+            part.tried = now.0;
+            part.settled = if state == PartState::Waiting { 0 } else { now.0 };
+        })
+    }
+
+    /// Lets parts wait again, acknowledged or not: they go up with the sequences they had. Gives how many.
+    ///
+    /// # Errors
+    /// They are as they were.
+    pub fn resend(&self, set: SetName, from: u64, upto: u64, now: Timestamp) -> Result<u64, OutboxError> {
+        let mut count = 0;
+        self.change(set, from..=upto, now, |part| {
+            count += 1;
+            part.state = PartState::Waiting;
+            part.problem.clear();
+            part.settled = 0;
+        })?;
+        Ok(count)
+    }
+
+    /// Says of parts that wait or were refused that they are settled otherwise. Gives how many.
+    ///
+    /// # Errors
+    /// They are as they were.
+    pub fn mark(&self, set: SetName, from: u64, upto: u64, reason: &str, now: Timestamp) -> Result<u64, OutboxError> {
+        let mut count = 0;
+        self.change(set, from..=upto, now, |part| {
+            if matches!(part.state, PartState::Waiting | PartState::Refused) {
+                count += 1;
+                part.state = PartState::Marked;
+                reason.clone_into(&mut part.problem);
+                part.settled = now.0;
+            }
+        })?;
+        Ok(count)
+    }
+
+    fn change(
+        &self,
+        set: SetName,
+        sequences: std::ops::RangeInclusive<u64>,
+        now: Timestamp,
+        mut edit: impl FnMut(&mut Part),
+    ) -> Result<(), OutboxError> {
+        let mut state = self.lock();
+        let mut edited = Vec::new();
+        let mut group = Group::new();
+        for (key, part) in state.parts.range((set, *sequences.start())..=(set, *sequences.end())) {
+            let mut new = part.clone();
+            edit(&mut new);
+            if new != *part {
+                put(&mut group, &part_key(key.0, key.1), &new)?;
+                edited.push((*key, new));
+            }
+        }
+        if !group.is_empty() {
+            self.store.commit(now, &group)?;
+            state.parts.extend(edited);
+        }
+        Ok(())
+    }
+
+    /// Holds a set back, or lets it go on.
+    ///
+    /// # Errors
+    /// It is as it was.
+    pub fn pause(&self, set: SetName, is_paused: bool, now: Timestamp) -> Result<(), OutboxError> {
+        let mut state = self.lock();
+        if state.paused.contains(&set) == is_paused {
+            return Ok(());
+        }
+        let kind = if is_paused { EntryKind::PUT } else { EntryKind::DELETE };
+        let mut group = Group::new();
+        group.push(kind, &[b"s/", set.as_str().as_bytes()].concat(), b"", Serial::NONE, b"")?;
+        self.store.commit(now, &group)?;
+        if is_paused {
+            state.paused.insert(set);
+        } else {
+            state.paused.remove(&set);
+        }
+        Ok(())
+    }
+
+    /// Removes what was settled long ago: the last part of each set stays, so that its sequence is known. Gives how many parts went.
+    ///
+    /// # Errors
+    /// Some are still there.
+    pub fn forget_settled(&self, now: Timestamp) -> Result<u64, OutboxError> {
+        let mut state = self.lock();
+        let before = now.0.saturating_sub(self.keep_ms);
+        let is_old = |part: &&Part| {
+            matches!(part.state, PartState::Acknowledged | PartState::Marked)
+                && part.settled < before
+                && part.sequence < state.last_sequence(part.set)
+        };
+        let old: Vec<(SetName, u64)> =
+            state.parts.values().filter(is_old).take(FORGOTTEN_AT_ONCE).map(|part| (part.set, part.sequence)).collect();
+        if old.is_empty() {
+            return Ok(0);
+        }
+        let mut group = Group::new();
+        for (set, sequence) in &old {
+            group.push(EntryKind::DELETE, &part_key(*set, *sequence), b"", Serial::NONE, b"")?;
+        }
+        self.store.commit(now, &group)?;
+        for key in &old {
+            state.parts.remove(key);
+            // A file that stays is swept at the next start.
+            let _gone = fs::remove_file(draft::path(&self.folder, key.0, key.1));
+        }
+        Ok(old.len() as u64)
+    }
+
+    /// How each set stands.
+    #[must_use]
+    pub fn status(&self) -> Vec<SetStatus> {
+        let state = self.lock();
+        SetName::ALL.into_iter().map(|set| status_of(&state, set)).collect()
+    }
+
+    /// The newest parts of a set, newest first, before a sequence.
+    #[must_use]
+    pub fn newest(&self, set: SetName, before: u64, most: usize) -> Vec<Part> {
+        self.lock().of(set).rev().filter(|part| part.sequence < before).take(most).cloned().collect()
+    }
+
+    /// One part.
+    #[must_use]
+    pub fn part(&self, set: SetName, sequence: u64) -> Option<Part> {
+        self.lock().parts.get(&(set, sequence)).cloned()
+    }
+
+    fn io(&self, source: io::Error) -> OutboxError {
+        OutboxError::Io { path: self.folder.clone(), source }
+    }
+}
+
+/// Parts removed in one step: far below what a group of the store may hold.
+const FORGOTTEN_AT_ONCE: usize = 1_000;
+
+fn status_of(state: &State, set: SetName) -> SetStatus {
+    let count = |wanted: PartState| state.of(set).filter(|part| part.state == wanted).count() as u64;
+    let unsettled = |part: &&Part| matches!(part.state, PartState::Waiting | PartState::Refused);
+    let next = state.of(set).find(unsettled);
+    SetStatus {
+        set,
+        cursor: state.cursors.get(&set).cloned().unwrap_or_default(),
+        is_paused: state.paused.contains(&set),
+        waiting: count(PartState::Waiting),
+        refused: count(PartState::Refused),
+        last_sequence: state.last_sequence(set),
+        oldest: next.map(|part| part.made),
+        acknowledged: state.of(set).filter(|part| part.state == PartState::Acknowledged).map(|part| part.settled).max(),
+        problem: next.map_or_else(String::new, |part| part.problem.clone()),
+    }
+}
+
+fn part_key(set: SetName, sequence: u64) -> Vec<u8> {
+    [b"p/", set.as_str().as_bytes(), b"/", &sequence.to_be_bytes()].concat()
+}
+
+fn cursor_key(set: SetName) -> Vec<u8> {
+    [b"c/", set.as_str().as_bytes()].concat()
+}
+
+fn put(group: &mut Group, key: &[u8], body: &impl Serialize) -> Result<(), OutboxError> {
+    let unwritable = |_| OutboxError::Entry { key: key.escape_ascii().to_string() };
+    let body = serde_json::to_vec(body).map_err(unwritable)?;
+    Ok(group.push(EntryKind::PUT, key, b"", Serial::NONE, &body)?)
+}
+
+fn load(store: &dyn Store) -> Result<State, OutboxError> {
+    let mut state = State::default();
+    let mut problem = None;
+    store.scan_keys(b"", b"", &mut |met| {
+        let (key, taken) = match met {
+            Ok(entry) => (entry.key, take_in(&mut state, entry.key, entry.body)),
+            Err(damaged) => (damaged.key, None),
+        };
+        if taken.is_none() {
+            problem = Some(OutboxError::Entry { key: key.escape_ascii().to_string() });
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })?;
+    problem.map_or(Ok(state), Err)
+}
+
+fn take_in(state: &mut State, key: &[u8], body: &[u8]) -> Option<()> {
+    let (kind, name) = key.split_at_checked(2)?;
+    let set = |name: &[u8]| std::str::from_utf8(name).ok()?.parse::<SetName>().ok();
+    match kind {
+        b"p/" => {
+            let part: Part = serde_json::from_slice(body).ok()?;
+            state.parts.insert((part.set, part.sequence), part);
+        }
+        b"c/" => {
+            state.cursors.insert(set(name)?, serde_json::from_slice(body).ok()?);
+        }
+        b"s/" => {
+            state.paused.insert(set(name)?);
+        }
+        b"n/" => {
+            state.totals.insert(name.into(), u64::from_be_bytes(body.try_into().ok()?));
+        }
+        _ => return None,
+    }
+    Some(())
+}

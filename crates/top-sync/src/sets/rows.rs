@@ -1,0 +1,203 @@
+//! The rows of the sets, field by field as `SETS.md` has them.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use serde::Serialize;
+use waymark_catalog::business::{NodeItems, Profile};
+
+/// T1: the operator's own record. What it says of people is put in when it is sent.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "fields are those of SETS.md")]
+pub struct OperatorRow<'a> {
+    pub prefix: &'a str,
+    pub profile: &'a Profile,
+    pub node: &'a NodeItems,
+}
+
+/// T6: an enterprise. What it says of people is put in when it is sent.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "fields are those of SETS.md")]
+pub struct EnterpriseRow<'a> {
+    pub enterprise: String,
+    pub prefixes: Vec<Cow<'a, str>>,
+    pub profile: &'a Profile,
+    pub real_name: Option<RealNameRow<'a>>,
+}
+
+/// How the real name of an enterprise was verified.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "fields are those of SETS.md")]
+pub struct RealNameRow<'a> {
+    pub result: &'a str,
+    pub source: &'a str,
+    pub time: String,
+}
+
+/// T2 and T7: the routes of a prefix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "fields are those of SETS.md")]
+pub struct RouteRow<'a> {
+    pub prefix: Cow<'a, str>,
+    pub code_type: &'static str,
+    pub routes: Cow<'a, [Route]>,
+}
+
+/// An address and the ports there. One of the ports at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "fields are those of SETS.md")]
+pub struct Route {
+    pub ip_type: u8,
+    pub ip: IpAddr,
+    pub tcp: Option<u16>,
+    pub udp: Option<u16>,
+    pub http: Option<u16>,
+}
+
+impl Route {
+    /// The route to an address.
+    #[must_use]
+    pub const fn new(ip: IpAddr, tcp: Option<u16>, udp: Option<u16>, http: Option<u16>) -> Self {
+        Self { ip_type: if ip.is_ipv4() { 4 } else { 6 }, ip, tcp, udp, http }
+    }
+}
+
+/// T4 and T11: a template. `industry` is a list or a text.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "fields are those of SETS.md")]
+pub struct TemplateRow<'a> {
+    pub prefix: Cow<'a, str>,
+    pub template: String,
+    pub code: &'a str,
+    pub version: &'a str,
+    pub title: &'a str,
+    pub industry: IndustryField<'a>,
+    pub active_carrier: bool,
+    pub items: Vec<ItemRow<'a>>,
+}
+
+/// An industry as the two sets of templates write it.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum IndustryField<'a> {
+    /// T4: its levels from the first on.
+    Levels(Vec<&'a str>),
+    /// T11: its section and its finest level in one.
+    Text(String),
+}
+
+/// A column of a template.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "fields are those of SETS.md")]
+pub struct ItemRow<'a> {
+    pub name: &'a str,
+    pub alias: &'a str,
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub length: u32,
+}
+
+/// T5 and T10: an application in a month.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "fields are those of SETS.md")]
+pub struct ApplicationRow<'a> {
+    pub prefix: Cow<'a, str>,
+    pub month: String,
+    pub name: &'a str,
+    #[serde(rename = "type")]
+    pub kind: u8,
+    pub description: &'a str,
+    pub users: Option<u64>,
+    pub recursive_node: &'a str,
+    pub developer: &'a str,
+}
+
+/// T9: what became of an identifier on a day.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "fields are those of SETS.md")]
+pub struct MasterRow<'a> {
+    pub code: Cow<'a, str>,
+    pub created: String,
+    pub template: String,
+    pub operation: u8,
+    pub product_type: Cow<'a, str>,
+    pub brand: Cow<'a, str>,
+    pub name: Cow<'a, str>,
+    pub maker: Cow<'a, str>,
+    pub produced: Cow<'a, str>,
+    pub expires: Cow<'a, str>,
+    pub carrier: Option<CarrierRow<'a>>,
+}
+
+/// What only active carriers say.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "fields are those of SETS.md")]
+pub struct CarrierRow<'a> {
+    pub terminal_type: Cow<'a, str>,
+    pub owner: Cow<'a, str>,
+    #[serde(rename = "use")]
+    pub purpose: Cow<'a, str>,
+    pub imei: Cow<'a, str>,
+    pub licence: Cow<'a, str>,
+    pub mark_code: Cow<'a, str>,
+    pub mark_serial: Cow<'a, str>,
+}
+
+/// T3 and T8: requests of a prefix on a day, with what else is told of it.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "fields are those of SETS.md")]
+pub struct StatisticsRow<'a, C> {
+    pub prefix: Cow<'a, str>,
+    pub day: String,
+    #[serde(flatten)]
+    pub counted: C,
+    pub requests: u64,
+    pub successes: u64,
+    pub sources: Vec<SourceRow>,
+    pub other_sources: u64,
+    pub exact: bool,
+    pub error: u64,
+}
+
+/// Requests of one source.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "fields are those of SETS.md")]
+pub struct SourceRow {
+    pub ip: IpAddr,
+    pub count: u64,
+}
+
+/// What T3 counts: prefixes of enterprises.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "fields are those of SETS.md")]
+pub struct PrefixesCounted {
+    pub new_prefixes: u64,
+    pub total_prefixes: u64,
+}
+
+/// What T8 counts: identifiers.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "fields are those of SETS.md")]
+pub struct IdentifiersCounted {
+    pub new_identifiers: u64,
+    pub total_identifiers: u64,
+}
+
+impl<'a, C> StatisticsRow<'a, C> {
+    /// The row of a prefix and day.
+    #[must_use]
+    pub fn new(prefix: Cow<'a, str>, day: String, counted: C, requests: crate::figures::Requests) -> Self {
+        let crate::figures::Requests { requests, successes, sources, other_sources, error, lost } = requests;
+        Self {
+            prefix,
+            day,
+            counted,
+            requests,
+            successes,
+            sources: sources.into_iter().map(|(ip, count)| SourceRow { ip, count }).collect(),
+            other_sources,
+            exact: error == 0 && lost == 0,
+            error,
+        }
+    }
+}
