@@ -32,6 +32,7 @@ use crate::{
     registration::{Opening, Registration, first_token},
     sites::{self, SiteFacts},
     status::Watched,
+    sync::{self, SyncKeeper},
 };
 
 /// Code of the problem that a folder holds no store.
@@ -53,6 +54,7 @@ pub struct Node {
     answer_log: Option<AnswerLog>,
     audit: AuditKeeper,
     recursion: Option<RecursionKeeper>,
+    sync: Option<SyncKeeper>,
 }
 
 impl std::fmt::Debug for Node {
@@ -118,12 +120,17 @@ impl Node {
         let running = bound.start(&catalog, &settings).map_err(|error| not_opened(&error))?;
         let doors = Arc::new(Mutex::new(Some(running)));
         let control = recursion.as_ref().map(RecursionKeeper::control);
-        let registration = registration.map(|opening| opening.start(&catalog, control)).transpose()?;
+        let sync = sync::start(config, data, &catalog, &settings.sites).await?;
+        let docked = sync.as_ref().map(SyncKeeper::control);
+        let registration = registration.map(|opening| opening.start(&catalog, control, docked)).transpose()?;
         let registration = Arc::new(Mutex::new(registration));
         let audit = AuditKeeper::start(&catalog, config, data)?;
         watched.keeps_audit(audit.failures());
         if let Some(recursion) = &recursion {
             watched.recurses(Arc::clone(recursion.recursor()));
+        }
+        if let Some(sync) = &sync {
+            watched.docks(Arc::clone(sync.driver()));
         }
         watched.doors_opened(Arc::clone(&doors), Arc::clone(&registration), listening.clone(), tap);
         write_listening(&listening, data)?;
@@ -141,6 +148,7 @@ impl Node {
             answer_log,
             audit,
             recursion,
+            sync,
         })
     }
 
@@ -202,6 +210,9 @@ impl Node {
         drop(self.answer_log);
         if let Some(recursion) = self.recursion {
             recursion.stop().await;
+        }
+        if let Some(sync) = self.sync {
+            sync.stop().await;
         }
         self.audit.stop().await;
         close(self.catalog).await

@@ -33,4 +33,5 @@ pub mod recursion;
 mod registration;
 pub mod sites;
 pub mod status;
+mod sync;
 pub mod texts;

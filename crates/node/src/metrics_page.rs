@@ -6,13 +6,14 @@
 
 use metrics::{counter, describe_counter, describe_gauge, gauge, with_local_recorder};
 use metrics_exporter_prometheus::PrometheusBuilder;
-use waymark_catalog::{NotWritable, Statistics};
+use waymark_catalog::{NotWritable, Statistics, Timestamp};
 use waymark_recursive_cache::recursor::Recursor;
 use waymark_resolver::{
     CounterSnapshot, DropReason, OpClass, Outcome, SlowReason, Transport,
     counters::LATENCY_BOUNDS_NANOS,
     door::{DoorEvent, DoorSnapshot},
 };
+use waymark_top_sync::outbox::SetStatus;
 
 use crate::recursion;
 
@@ -100,6 +101,12 @@ pub const CACHE_ENTRIES: &str = "waymark_cache_entries";
 pub const CACHE_BYTES: &str = "waymark_cache_bytes";
 /// Bytes they may take.
 pub const CACHE_BUDGET: &str = "waymark_cache_budget_bytes";
+/// Parts owed to the top-level node that wait, by set.
+pub const SYNC_WAITING: &str = "waymark_sync_parts_waiting";
+/// Of these parts, refused by it.
+pub const SYNC_REFUSED: &str = "waymark_sync_parts_refused";
+/// Seconds since the oldest of both was made; 0 when there is none.
+pub const SYNC_OLDEST: &str = "waymark_sync_oldest_seconds";
 /// Seconds since the node was ready.
 pub const UPTIME: &str = "waymark_node_uptime_seconds";
 
@@ -150,6 +157,9 @@ pub const NAMES: &[(&str, &str)] = &[
     (CACHE_ENTRIES, "Entries of the cache of names that live elsewhere"),
     (CACHE_BYTES, "Bytes of that cache, tables included"),
     (CACHE_BUDGET, "Bytes that cache may take"),
+    (SYNC_WAITING, "Parts of sets owed to the top-level node that wait, by set"),
+    (SYNC_REFUSED, "Parts of sets that the top-level node refused, by set"),
+    (SYNC_OLDEST, "Seconds since the oldest part that waits or was refused was made, by set"),
     (UPTIME, "Seconds since the node was ready"),
 ];
 
@@ -166,6 +176,8 @@ pub struct Figures {
     pub not_writable: Option<NotWritable>,
     /// Of recursion, where the node has it.
     pub recursion: Option<RecursionFigures>,
+    /// How each set owed to the top-level node stands, and the time; none where the node is docked with nobody.
+    pub sync: Option<(Timestamp, Vec<SetStatus>)>,
     /// Of the registration doors.
     pub registration: Vec<(waymark_registration::Event, u64)>,
     /// Checkpoints of the audit that could not be written.
@@ -208,6 +220,15 @@ fn put_recursion(figures: &RecursionFigures) {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "the text form holds floats; 2^53 is beyond every figure here")]
+fn put_set(status: &SetStatus, now: Timestamp) {
+    let set = status.set.as_str();
+    let oldest = status.oldest.map_or(0, |made| now.0.saturating_sub(made) / 1_000);
+    gauge!(SYNC_WAITING, "set" => set).set(status.waiting as f64);
+    gauge!(SYNC_REFUSED, "set" => set).set(status.refused as f64);
+    gauge!(SYNC_OLDEST, "set" => set).set(oldest as f64);
+}
+
 /// The page of these figures.
 pub fn render(figures: &Figures) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
@@ -229,6 +250,9 @@ pub fn render(figures: &Figures) -> String {
         }
         if let Some(recursion) = &figures.recursion {
             put_recursion(recursion);
+        }
+        if let Some((now, sets)) = &figures.sync {
+            sets.iter().for_each(|set| put_set(set, *now));
         }
         counter!(CHECKPOINT_FAILURES).absolute(figures.checkpoint_failures);
         counter!(ANSWER_RECORDS_LOST).absolute(figures.answer_records_lost);

@@ -6,6 +6,7 @@ use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use waymark_catalog::Catalog;
 use waymark_registration::{
     Bound, Certificate, Limits, Running, Service, ServiceConfig, Settings, StartError, Tls, recursion::Recursion,
+    sync::TopSync,
 };
 
 use crate::{
@@ -98,8 +99,9 @@ impl Opening {
         self,
         catalog: &Catalog,
         recursion: Option<Arc<dyn Recursion>>,
+        sync: Option<Arc<dyn TopSync>>,
     ) -> Result<Registration, Problem> {
-        let settings = Settings { clock: waymark_catalog::machine_time, recursion };
+        let settings = Settings { clock: waymark_catalog::machine_time, recursion, sync };
         let running = self.bound.start(catalog, &settings).map_err(|error| failed(&error))?;
         Ok(Registration { running, source: self.source })
     }

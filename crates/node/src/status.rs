@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use waymark_catalog::Catalog;
 use waymark_recursive_cache::recursor::Recursor;
 use waymark_resolver::{AnswerTap, CounterSnapshot, Transport, door::Running};
+use waymark_top_sync::driver::Driver;
 
 use crate::{
     listen::Listening,
@@ -36,6 +37,7 @@ pub struct Watched {
     listening: Mutex<Listening>,
     answer_tap: OnceLock<Arc<AnswerTap>>,
     recursor: OnceLock<Arc<Recursor>>,
+    sync: OnceLock<Arc<Driver>>,
 }
 
 impl std::fmt::Debug for Watched {
@@ -91,6 +93,7 @@ impl Watched {
             listening: Mutex::default(),
             answer_tap: OnceLock::new(),
             recursor: OnceLock::new(),
+            sync: OnceLock::new(),
         }
     }
 
@@ -123,6 +126,12 @@ impl Watched {
         let _first = self.recursor.set(recursor);
     }
 
+    /// The node is docked with a top-level node.
+    pub(crate) fn docks(&self, driver: Arc<Driver>) {
+        // Made once in the life of a node.
+        let _first = self.sync.set(driver);
+    }
+
     /// Where the node listens, and the fingerprint of its certificate, from now on.
     pub(crate) fn listens(&self, listening: Listening) {
         *self.listening.lock().unwrap_or_else(PoisonError::into_inner) = listening;
@@ -144,6 +153,7 @@ impl Watched {
             running.as_ref().map_or_else(Vec::new, |running| running.counters().all().collect())
         });
         Figures {
+            sync: self.sync.get().map(|driver| (driver.now(), driver.outbox().status())),
             recursion: self.recursor.get().map(|recursor| RecursionFigures::of(recursor)),
             registration,
             doors: doors.as_ref().map_or_else(Vec::new, |doors| {

@@ -14,6 +14,7 @@
 //! | `grpc` | the services of `proto/` |
 //! | `http` | the same by HTTP and JSON |
 //! | [`recursion`] | what operators ask of a node that resolves names that live elsewhere |
+//! | [`sync`] | what operators ask of a node that is docked with a top-level node |
 //! | `followers` | caches of others that follow what changes here, and what each has confirmed |
 //! | `jobs` | uploads that the node works off by itself |
 //! | [`failure`], [`reasons`] | what goes wrong, as values, and the one table of their names and texts |
@@ -37,6 +38,7 @@ pub mod reasons;
 pub mod recursion;
 #[doc(hidden)]
 pub mod request_forms;
+pub mod sync;
 mod traces;
 mod upload;
 

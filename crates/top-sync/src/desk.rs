@@ -175,7 +175,7 @@ impl Desk {
                 note(PartState::Waiting, &format!("the node above waits for {expected}"))?;
                 // It lost what it had acknowledged: it is given it again, as far as it is still here.
                 if *expected < sequence {
-                    self.outbox.resend(set, *expected, sequence, now)?;
+                    self.outbox.resend(set, *expected, sequence, "", now)?;
                 }
                 Ok(())
             }

@@ -11,6 +11,7 @@ use rand::RngExt as _;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
+use waymark_catalog::Timestamp;
 
 use crate::config::{FIRST_PAUSE_MS, LONGEST_PAUSE_MS};
 use crate::desk::Desk;
@@ -70,6 +71,12 @@ impl Driver {
     #[must_use]
     pub fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.desk.now()
     }
 
     /// How everything stands.

@@ -5,11 +5,14 @@ use uuid::Uuid;
 use waymark_api::operator::v1::{
     self, access_client::AccessClient, applications_client::ApplicationsClient, audit_client::AuditClient,
     enterprises_client::EnterprisesClient, own_record_client::OwnRecordClient, prefix_cases_client::PrefixCasesClient,
-    prefixes_client::PrefixesClient, recursion_client::RecursionClient,
+    prefixes_client::PrefixesClient, recursion_client::RecursionClient, sync_client::SyncClient,
 };
 
 use super::{attempts::Repeat, call::CallError, registrar::Registrar};
 use crate::config::ANSWER_BYTES;
+
+/// Rows of a part of a set: 4 MiB, what was sealed of them twice as long, and what is around them.
+const PART_ROWS_BYTES: usize = 12 << 20;
 
 /// Writes a call: its documentation, name, request, response, service, and what repeating it does.
 macro_rules! calls {
@@ -85,6 +88,18 @@ calls! {
     flush_cache(v1::FlushCacheRequest) -> v1::FlushCacheResponse, recursion.flush, Harmless;
     /// Resolves a name on the node and tells each step.
     trace_name(v1::TraceNameRequest) -> v1::TraceNameResponse, recursion.trace, Harmless;
+    /// How what is owed to the top-level node stands.
+    sync_status(v1::SyncStatusRequest) -> v1::SyncStatus, sync.status, Harmless;
+    /// Parts of a set owed to it.
+    sync_parts(v1::ListPartsRequest) -> v1::ListPartsResponse, sync.parts, Harmless;
+    /// The rows of such a part.
+    sync_rows(v1::PartRowsRequest) -> v1::PartRowsResponse, sync.rows, Harmless;
+    /// Lets such parts be sent again.
+    sync_resend(v1::ResendRequest) -> v1::SyncChanged, sync.resend, Harmless;
+    /// Says of such parts that they are settled otherwise.
+    sync_mark(v1::MarkRequest) -> v1::SyncChanged, sync.mark, Harmless;
+    /// Holds sets back, or lets them go on.
+    sync_pause(v1::PauseRequest) -> v1::SyncChanged, sync.pause, Harmless;
     /// The end of the audit chain.
     audit_head(v1::AuditHeadRequest) -> v1::AuditHead, audit.head, Harmless;
     /// Goes through the whole audit chain.
@@ -153,6 +168,10 @@ impl Registrar {
 
     fn recursion(&self) -> RecursionClient<Channel> {
         RecursionClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
+    }
+
+    fn sync(&self) -> SyncClient<Channel> {
+        SyncClient::new(self.channel()).max_decoding_message_size(PART_ROWS_BYTES)
     }
 
     fn access(&self) -> AccessClient<Channel> {

@@ -138,6 +138,17 @@ impl Config {
                 "everybody is named as a source; an open resolver must be asked for",
             );
         }
+        let (grpc, folder) = (values.text("sync.server"), values.text("sync.directory"));
+        if values.text("sync.prefix").is_empty() {
+            if !grpc.is_empty() || !folder.is_empty() {
+                refuse("sync.prefix", "sync.server, sync.directory", "the prefix of the node is not named");
+            }
+        } else if grpc.is_empty() == folder.is_empty() {
+            refuse("sync.server", "sync.directory", "set one of them");
+        }
+        if values.text("sync.certificate").is_empty() != values.text("sync.private_key").is_empty() {
+            refuse("sync.certificate", "sync.private_key", "set both or none");
+        }
         if values.number("cache.floor_seconds") > values.number("cache.ceiling_seconds") {
             refuse("cache.floor_seconds", "cache.ceiling_seconds", "the shortest time is longer than the longest");
         }
@@ -178,6 +189,9 @@ impl Config {
             "registration.certificate",
             "registration.private_key",
             "registration.client_authorities",
+            "sync.authorities",
+            "sync.certificate",
+            "sync.private_key",
         ] {
             let Some(path) = self.path(key) else { continue };
             if let Err(cause) = std::fs::File::open(&path) {

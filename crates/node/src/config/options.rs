@@ -25,6 +25,7 @@ mod slow;
 mod source;
 mod store;
 mod stream;
+mod sync;
 mod udp;
 mod verdict;
 mod write;
@@ -82,6 +83,7 @@ const SECTIONS: &[&[Spec]] = &[
     write::OPTIONS,
     recursion::OPTIONS,
     recursion::CACHE_OPTIONS,
+    sync::OPTIONS,
     source::OPTIONS,
     udp::OPTIONS,
     stream::OPTIONS,

@@ -34,6 +34,7 @@ use crate::grpc;
 use crate::http;
 use crate::jobs::{self, Folder, FolderError, Jobs};
 use crate::recursion::Recursion;
+use crate::sync::TopSync;
 
 /// Which doors to open, and how.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +59,8 @@ pub struct Settings {
     pub clock: Clock,
     /// Recursion, where the node resolves names that live elsewhere.
     pub recursion: Option<Arc<dyn Recursion>>,
+    /// The exchange with the top-level node, where the node is docked.
+    pub sync: Option<Arc<dyn TopSync>>,
 }
 
 impl std::fmt::Debug for Settings {

@@ -17,6 +17,7 @@ use crate::counters::Counters;
 use crate::door::{Settings, Stopping};
 use crate::followers::Followers;
 use crate::recursion::Recursion;
+use crate::sync::TopSync;
 
 /// What all calls share.
 pub(crate) struct Edge {
@@ -37,6 +38,8 @@ pub(crate) struct Edge {
     pub(crate) followers: Followers,
     /// Recursion, where the node has it.
     pub(crate) recursion: Option<Arc<dyn Recursion>>,
+    /// The exchange with the top-level node, where the node has it.
+    pub(crate) sync: Option<Arc<dyn TopSync>>,
     waiting: Arc<Semaphore>,
     rates: Rates,
     failures: Failures,
@@ -51,7 +54,7 @@ impl Edge {
         settings: Settings,
         stopping: Stopping,
     ) -> Arc<Self> {
-        let Settings { clock, recursion } = settings;
+        let Settings { clock, recursion, sync } = settings;
         Arc::new(Self {
             catalog: catalog.clone(),
             counters,
@@ -63,6 +66,7 @@ impl Edge {
             watchers: Arc::new(Semaphore::new(limits.watchers)),
             followers: Followers::default(),
             recursion,
+            sync,
             waiting: Arc::new(Semaphore::new(limits.waiting_streams)),
             rates: Rates::new(limits.rate_per_second),
             failures: Failures::new(&limits),

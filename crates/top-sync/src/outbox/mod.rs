@@ -225,6 +225,7 @@ impl Outbox {
             attempts: 0,
             tried: 0,
             problem: String::new(),
+            by: String::new(),
             settled: 0,
         });
         let parts: Vec<Part> = parts.collect();
@@ -306,12 +307,13 @@ impl Outbox {
     ///
     /// # Errors
     /// They are as they were.
-    pub fn resend(&self, set: SetName, from: u64, upto: u64, now: Timestamp) -> Result<u64, OutboxError> {
+    pub fn resend(&self, set: SetName, from: u64, upto: u64, by: &str, now: Timestamp) -> Result<u64, OutboxError> {
         let mut count = 0;
         self.change(set, from..=upto, now, |part| {
             count += 1;
             part.state = PartState::Waiting;
             part.problem.clear();
+            by.clone_into(&mut part.by);
             part.settled = 0;
         })?;
         Ok(count)
@@ -321,13 +323,22 @@ impl Outbox {
     ///
     /// # Errors
     /// They are as they were.
-    pub fn mark(&self, set: SetName, from: u64, upto: u64, reason: &str, now: Timestamp) -> Result<u64, OutboxError> {
+    pub fn mark(
+        &self,
+        set: SetName,
+        from: u64,
+        upto: u64,
+        reason: &str,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<u64, OutboxError> {
         let mut count = 0;
         self.change(set, from..=upto, now, |part| {
             if matches!(part.state, PartState::Waiting | PartState::Refused) {
                 count += 1;
                 part.state = PartState::Marked;
                 reason.clone_into(&mut part.problem);
+                by.clone_into(&mut part.by);
                 part.settled = now.0;
             }
         })?;
@@ -359,14 +370,14 @@ impl Outbox {
         Ok(())
     }
 
-    /// Holds a set back, or lets it go on.
+    /// Holds a set back, or lets it go on; tells whether that is new.
     ///
     /// # Errors
     /// It is as it was.
-    pub fn pause(&self, set: SetName, is_paused: bool, now: Timestamp) -> Result<(), OutboxError> {
+    pub fn pause(&self, set: SetName, is_paused: bool, now: Timestamp) -> Result<bool, OutboxError> {
         let mut state = self.lock();
         if state.paused.contains(&set) == is_paused {
-            return Ok(());
+            return Ok(false);
         }
         let kind = if is_paused { EntryKind::PUT } else { EntryKind::DELETE };
         let mut group = Group::new();
@@ -377,7 +388,7 @@ impl Outbox {
         } else {
             state.paused.remove(&set);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Removes what was settled long ago: the last part of each set stays, so that its sequence is known. Gives how many parts went.

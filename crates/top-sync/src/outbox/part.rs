@@ -62,6 +62,9 @@ pub struct Part {
     pub tried: u64,
     /// What went wrong with the last attempt, in English; empty when nothing did.
     pub problem: String,
+    /// Who sent it again or settled it by hand last; empty for nobody.
+    #[serde(default)]
+    pub by: String,
     /// When it was acknowledged, refused or marked, in milliseconds since 1970; 0 before.
     pub settled: u64,
 }

@@ -13,6 +13,7 @@ pub(crate) mod range;
 pub(crate) mod recall;
 pub(crate) mod register;
 pub(crate) mod rows;
+pub(crate) mod sync;
 pub(crate) mod trace;
 mod under_way;
 pub(crate) mod upload;
