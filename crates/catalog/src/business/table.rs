@@ -13,7 +13,7 @@ use super::operator::OperatorRecord;
 use super::owner::Owner;
 use super::prefix_case::PrefixCase;
 use crate::access::{Rights, Role, Verb};
-use crate::vault::Subject;
+use crate::vault::People;
 
 /// The enterprises and cases of this node at one serial. Never changed once published.
 #[derive(Clone, Debug, Default)]
@@ -126,6 +126,19 @@ impl Business {
         self.disclosures.get(&owner)
     }
 
+    /// Whose keys the record of an enterprise or of the node knows of.
+    #[must_use]
+    pub fn people(&self, owner: Owner) -> People {
+        let known = match owner {
+            Owner::Node => self.operator.as_ref().map(|record| (&record.personal, &record.forgotten)),
+            Owner::Enterprise(id) => self.enterprise(id).map(|known| (&known.personal, &known.forgotten)),
+        };
+        known.map_or_else(People::default, |(personal, forgotten)| People {
+            held: personal.as_ref().map(|sealed| sealed.subject),
+            forgotten: forgotten.as_ref().map(|forgotten| forgotten.subject),
+        })
+    }
+
     /// A file of an enterprise or of the node.
     #[must_use]
     pub fn file(&self, owner: Owner, kind: FileKind) -> Option<FileAt> {
@@ -134,11 +147,7 @@ impl Business {
 
     /// The files there are of an enterprise or of the node, where its people were not forgotten.
     pub fn files(&self, owner: Owner) -> impl Iterator<Item = FileKind> {
-        let personal = match owner {
-            Owner::Node => self.operator.as_ref().and_then(|record| record.personal.as_ref()),
-            Owner::Enterprise(id) => self.enterprise(id).and_then(|enterprise| enterprise.personal.as_ref()),
-        };
-        let all = if personal.is_some() { FileKind::ALL } else { &[] };
+        let all = if self.people(owner).held.is_some() { FileKind::ALL } else { &[] };
         all.iter().copied().filter(move |kind| self.file(owner, *kind).is_some())
     }
 
@@ -234,15 +243,6 @@ impl Business {
     /// Notes who read last.
     pub(crate) fn put_disclosure(&mut self, owner: Owner, disclosure: Disclosure) {
         self.disclosures.insert(owner, disclosure);
-    }
-}
-
-impl Enterprise {
-    /// Whose key opens, or opened, what it said of its people.
-    #[must_use]
-    pub fn subject(&self) -> Option<Subject> {
-        let forgotten = self.forgotten.as_ref().map(|forgotten| forgotten.subject);
-        self.personal.as_ref().map(|sealed| sealed.subject).or(forgotten)
     }
 }
 
