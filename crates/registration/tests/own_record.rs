@@ -331,6 +331,18 @@ async fn applications_are_listed_by_page_and_owner() {
     let get = v1::GetApplicationRequest { id: ids[0].clone() };
     assert_eq!(reason(&writer.get(get.clone()).await.unwrap_err()), "NOT_FOUND");
     assert!(writer.list(ask("", "")).await.unwrap().into_inner().applications.is_empty());
+    // Who acts for an enterprise is shown its own, named or not.
+    let token = node.token("acme", Role::EnterpriseAdministrator, &["88.1"]);
+    enterprises(&node, &token).await.put(enterprise()).await.unwrap();
+    let mut acme = applications(&node, &token).await;
+    let own = acme.put(put("a")).await.unwrap().into_inner().application.unwrap();
+    assert_eq!(own.owner, "E1");
+    for owner in ["", "E1", "node"] {
+        let listed = acme.list(ask(owner, "")).await.unwrap().into_inner().applications;
+        let expected = if owner == "node" { vec![] } else { vec![&own] };
+        assert_eq!(listed.iter().collect::<Vec<_>>(), expected, "{owner}");
+    }
+    assert_eq!(calls.list(ask("E1", "")).await.unwrap().into_inner().applications, [own]);
     calls.delete(v1::DeleteApplicationRequest { id: ids[0].clone(), request_id: String::new() }).await.unwrap();
     assert_eq!(reason(&calls.get(get).await.unwrap_err()), "NOT_FOUND");
 }

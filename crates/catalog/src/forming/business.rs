@@ -34,10 +34,10 @@ impl Forming {
         actor: &Arc<str>,
         terms: Terms<'_>,
     ) -> Result<Receipt, Refusal> {
-        let (business, prefixes, access) =
-            (Arc::clone(&self.business), Arc::clone(&self.prefixes), Arc::clone(&self.access));
+        // What is decided owns what it says: were the tables held here any longer, each change would copy them.
+        let (prefixes, access) = (&self.prefixes, &self.access);
         let facts = BusinessFacts {
-            business: &business,
+            business: &self.business,
             codes: terms.codes,
             limits: terms.business,
             now: self.time,
