@@ -312,7 +312,7 @@ pub fn visible_applications(rights: &Rights, owner: Owner, business: &Business) 
 /// Whether somebody may know what the node says of itself: operators and auditors.
 #[must_use]
 pub fn visible_operator(rights: &Rights) -> bool {
-    rights.has(Verb::Audit) && rights.is_everywhere()
+    rights.has_everywhere(Verb::Audit)
 }
 
 fn sees_all(rights: &Rights) -> bool {

@@ -68,8 +68,7 @@ impl OwnRecordService {
 
     /// Who may not write has nothing sealed, and no key drawn.
     fn may_write(&self, caller: &Caller) -> Result<(), Failure> {
-        let may = caller.rights.has(Verb::Home) && caller.rights.is_everywhere();
-        if may { Ok(()) } else { Err(self.edge.deny(caller, Verb::Home, NODE)) }
+        if caller.rights.has_everywhere(Verb::Home) { Ok(()) } else { Err(self.edge.deny(caller, Verb::Home, NODE)) }
     }
 
     fn may_read(&self, caller: &Caller) -> Result<(), Failure> {
