@@ -2,16 +2,13 @@
 //!
 //! A limit refuses, or takes what is beyond it with a warning, or takes it silently; what the protocol cannot carry is refused always.
 
-use waymark_ident::{HandleError, HandleLimits, check_new_handle};
+use waymark_ident::{HandleError, HandleLimits, PREFIX_RECORDS, check_new_handle};
 use waymark_wire::Values;
 
 use crate::command::{InvalidValue, Refusal};
 use crate::config::{RecordLimits, Ruling, VALUE_BYTES, VALUES_PER_RECORD, usize_of};
 use crate::values::ValueSet;
 use crate::warnings::{Warning, Warnings};
-
-/// What the handles of prefix records begin with.
-const PREFIX_RECORDS: &[u8] = b"0.NA/";
 
 /// Checks a handle that is to be registered.
 ///

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use waymark_ident::{CaseRule, Handle, HandleError, MAX_KEY_BYTES, fold_in_place, parent_prefix};
+use waymark_ident::{CaseRule, Handle, HandleError, MAX_KEY_BYTES, PREFIX_RECORDS, fold_in_place, parent_prefix};
 use waymark_store::Serial;
 
 /// What can be homed, folded to upper case.
@@ -28,9 +28,9 @@ impl HomeName {
     pub fn parse(bytes: &[u8]) -> Result<Self, HomeNameError> {
         let handle = Handle::new(bytes)?;
         let name = handle.prefix_record_target().ok_or(HomeNameError::NotAPrefix)?;
-        match name.get(..MARKER.len()) {
-            Some(lead) if lead.eq_ignore_ascii_case(MARKER) => {
-                let rest = name.get(MARKER.len()..).unwrap_or_default();
+        match name.get(..PREFIX_RECORDS.len()) {
+            Some(lead) if lead.eq_ignore_ascii_case(PREFIX_RECORDS) => {
+                let rest = name.get(PREFIX_RECORDS.len()..).unwrap_or_default();
                 Ok(Self::DerivedFrom(checked(rest)?))
             }
             _ => Ok(Self::Prefix(checked(name)?)),
@@ -49,7 +49,7 @@ impl HomeName {
     #[must_use]
     pub fn handle(&self) -> Vec<u8> {
         let lead: &[u8] = match self {
-            Self::Prefix(_) => MARKER,
+            Self::Prefix(_) => PREFIX_RECORDS,
             Self::DerivedFrom(_) => b"0.NA/0.NA/",
         };
         [lead, self.prefix()].concat()
@@ -111,7 +111,7 @@ impl Prefixes {
         if self.derived.is_empty() {
             return false;
         }
-        let Some(name) = key.strip_prefix(MARKER) else { return false };
+        let Some(name) = key.strip_prefix(PREFIX_RECORDS) else { return false };
         // An ancestor ends before a dot; with this cut the last dot it can end before is still inside.
         let mut name = name.get(..=self.longest_derived).unwrap_or(name);
         while let Some(parent) = parent_prefix(name) {
@@ -194,9 +194,6 @@ pub(crate) fn key_of(handle: &Handle<'_>, rule: CaseRule) -> Vec<u8> {
     let mut room = [0; MAX_KEY_BYTES];
     handle.to_key(rule, &mut room).to_vec()
 }
-
-/// What prefix records begin with, and markers a second time.
-const MARKER: &[u8] = b"0.NA/";
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! What changes make whoever keeps answers forget: names, and whole prefixes.
 //!
 //! Of what a change says nothing is told, so that this feed needs no right to read. Changes of records name the record. Those that change how many
-//! names resolve (a package and what is known of its parts, a prefix that is served, suspended or delegated) name the prefix.
+//! names resolve (a package, values and states of its codes, a prefix that is served, suspended or delegated) name the prefix.
 
 use std::ops::ControlFlow;
 
@@ -11,6 +11,7 @@ use crate::catalog::Catalog;
 use crate::changes::Window;
 use crate::config::FeedLimits;
 use crate::prefixes::HomeName;
+use crate::range::Layer;
 use crate::reserved::{ReservedKey, is_reserved};
 
 /// What a change touched.
@@ -56,7 +57,8 @@ fn look(entry: &Entry<'_>, visit: &mut TouchedVisitor<'_>) -> ControlFlow<()> {
         return visit(entry.serial, Touched::Record(entry.key));
     }
     match ReservedKey::parse(entry.key) {
-        Some(ReservedKey::Range(name) | ReservedKey::Piece(name, ..)) => {
+        // Who has codes for printing changes nothing about how they resolve.
+        Some(ReservedKey::Range(name) | ReservedKey::Piece(name, Layer::Bound | Layer::State, _)) => {
             visit(entry.serial, Touched::Prefix(name.prefix()))
         }
         Some(ReservedKey::Home(HomeName::Prefix(prefix) | HomeName::DerivedFrom(prefix))) => {

@@ -110,6 +110,15 @@ impl fmt::Debug for Person {
 /// Names a key; drawn at random, and says nothing of whose it is.
 pub type Subject = [u8; 16];
 
+/// Whose keys a record knows of: what it holds of people was sealed with one, or with one before it was forgotten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct People {
+    /// Whose key opens what the record holds.
+    pub held: Option<Subject>,
+    /// Whose key was dropped, or is to be dropped, since what the record held was forgotten.
+    pub forgotten: Option<Subject>,
+}
+
 /// What was sealed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sealed {
@@ -135,6 +144,18 @@ pub struct Fresh {
     pub sealed: Sealed,
     /// The same for the same clear text on this node: what a repeated request is compared by. No part of the log.
     pub mark: [u8; 32],
+    /// Whether the key was drawn for it: nothing else was ever sealed with it.
+    pub is_first: bool,
+    /// Whose key was dropped before, so that the record need not say any more that it is to be.
+    pub dropped: Option<Subject>,
+}
+
+impl Fresh {
+    /// The key that was drawn for it, which whoever submits it drops when it was not used.
+    #[must_use]
+    pub fn drawn(&self) -> Option<Subject> {
+        self.is_first.then_some(self.sealed.subject)
+    }
 }
 
 /// The keys, and their file.
@@ -211,26 +232,28 @@ impl Vault {
         }
     }
 
-    /// Seals what is said of people, [`Personal`] or what holds it; under the key of `subject` if there is one and it was not dropped, under a new
-    /// one otherwise, which is durable on return.
+    /// Seals what is said of people, [`Personal`] or what holds it, for the record that knows of `people`: under the key of those it holds if it was
+    /// not dropped, under a new one otherwise, which is durable on return. With it goes the key of those it has forgotten.
     ///
     /// # Errors
     /// See [`VaultError`].
-    pub fn seal(&self, subject: Option<Subject>, personal: &impl Serialize) -> Result<Fresh, VaultError> {
+    pub fn seal(&self, people: People, personal: &impl Serialize) -> Result<Fresh, VaultError> {
         let clear = Zeroizing::new(serde_json::to_vec(personal).map_err(|_| VaultError::Sealed)?);
-        self.seal_bytes(subject, &clear)
+        self.seal_bytes(people, &clear)
     }
 
     /// Seals bytes, as [`seal`](Self::seal) does.
     ///
     /// # Errors
     /// See [`VaultError`].
-    pub fn seal_bytes(&self, subject: Option<Subject>, clear: &[u8]) -> Result<Fresh, VaultError> {
+    pub fn seal_bytes(&self, people: People, clear: &[u8]) -> Result<Fresh, VaultError> {
+        let People { held, forgotten } = people;
         let mut keys = self.lock();
-        let known = subject.and_then(|subject| Some((subject, keys.subjects.get(&subject)?.clone())));
+        let known = held.and_then(|subject| Some((subject, keys.subjects.get(&subject)?.clone())));
+        let is_first = known.is_none();
         let (subject, key) = match known {
             Some(known) => known,
-            None => self.add(&mut keys)?,
+            None => self.draw(&mut keys, forgotten)?,
         };
         let mark = keys.mark.mark(clear);
         drop(keys);
@@ -244,7 +267,7 @@ impl Vault {
             bytes.zeroize();
             return Err(VaultError::Sealed);
         }
-        Ok(Fresh { sealed: Sealed { subject, nonce, bytes }, mark })
+        Ok(Fresh { sealed: Sealed { subject, nonce, bytes }, mark, is_first, dropped: forgotten.filter(|_| is_first) })
     }
 
     /// Opens what an enterprise said of its people; `None` when the key was dropped.
@@ -304,12 +327,15 @@ impl Vault {
         self.lock().subjects.len()
     }
 
-    fn add(&self, keys: &mut Keys) -> Result<(Subject, Key), VaultError> {
+    /// Draws a key, and drops the one of `forgotten`.
+    fn draw(&self, keys: &mut Keys, forgotten: Option<Subject>) -> Result<(Subject, Key), VaultError> {
         let (mut subject, key) = (Subject::default(), Key::draw()?);
         getrandom::fill(&mut subject).map_err(|_| VaultError::Random)?;
+        let dropped = forgotten.and_then(|gone| keys.subjects.remove_entry(&gone));
         keys.subjects.insert(subject, key.clone());
         if let Err(error) = write(&self.path, keys) {
             keys.subjects.remove(&subject);
+            keys.subjects.extend(dropped);
             return Err(error);
         }
         Ok((subject, key))
@@ -449,16 +475,40 @@ mod tests {
         }
     }
 
+    fn holding(fresh: &Fresh) -> People {
+        People { held: Some(fresh.sealed.subject), forgotten: None }
+    }
+
+    #[test]
+    fn a_new_key_takes_the_one_of_what_was_forgotten_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("personal.keys");
+        let vault = Vault::open(&path).unwrap();
+        let former = vault.seal(People::default(), &personal()).unwrap();
+        let subject = former.sealed.subject;
+        assert_eq!((former.drawn(), former.dropped), (Some(subject), None));
+        assert_eq!(vault.seal(holding(&former), &personal()).unwrap().drawn(), None, "it is used already");
+        let people = People { held: None, forgotten: Some(subject) };
+        for _ in 0..2 {
+            let next = vault.seal(people, &personal()).unwrap();
+            assert_eq!((next.drawn(), next.dropped), (Some(next.sealed.subject), Some(subject)));
+            assert_ne!(next.sealed.subject, subject);
+        }
+        let again = Vault::open(&path).unwrap();
+        assert!(again.unseal(&former.sealed).unwrap().is_none());
+        assert_eq!(again.subjects(), 2);
+    }
+
     #[test]
     fn what_was_sealed_opens_after_a_restart_and_never_after_forgetting() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("personal.keys");
         let vault = Vault::open(&path).unwrap();
-        let first = vault.seal(None, &personal()).unwrap();
-        let second = vault.seal(Some(first.sealed.subject), &personal()).unwrap();
+        let first = vault.seal(People::default(), &personal()).unwrap();
+        let second = vault.seal(holding(&first), &personal()).unwrap();
         assert_eq!((first.sealed.subject, first.mark), (second.sealed.subject, second.mark));
         assert_ne!(first.sealed.bytes, second.sealed.bytes);
-        let other = vault.seal(None, &personal()).unwrap();
+        let other = vault.seal(People::default(), &personal()).unwrap();
         let again = Vault::open(&path).unwrap();
         assert_eq!(again.subjects(), 2);
         assert!(again.unseal(&first.sealed).unwrap() == Some(personal()));
@@ -469,7 +519,7 @@ mod tests {
             assert!(last.unseal(sealed).unwrap().is_none());
         }
         assert!(last.unseal(&other.sealed).unwrap() == Some(personal()), "others are not touched");
-        let renewed = last.seal(Some(first.sealed.subject), &personal()).unwrap();
+        let renewed = last.seal(holding(&first), &personal()).unwrap();
         assert_ne!(renewed.sealed.subject, first.sealed.subject, "a dropped key is never made again");
     }
 
@@ -477,8 +527,10 @@ mod tests {
     fn a_ciphertext_that_was_moved_or_changed_does_not_open() {
         let dir = tempfile::tempdir().unwrap();
         let vault = Vault::open(&dir.path().join("k")).unwrap();
-        let (one, other) =
-            (vault.seal(None, &personal()).unwrap().sealed, vault.seal(None, &personal()).unwrap().sealed);
+        let (one, other) = (
+            vault.seal(People::default(), &personal()).unwrap().sealed,
+            vault.seal(People::default(), &personal()).unwrap().sealed,
+        );
         let moved = Sealed { subject: other.subject, ..one.clone() };
         let mut changed = one;
         changed.bytes[3] ^= 1;
@@ -491,7 +543,7 @@ mod tests {
     fn a_key_file_that_is_torn_or_open_to_others_is_refused_and_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("k");
-        Vault::open(&path).unwrap().seal(None, &personal()).unwrap();
+        Vault::open(&path).unwrap().seal(People::default(), &personal()).unwrap();
         let whole = fs::read_to_string(&path).unwrap();
         for (text, line) in [
             (whole.trim_end().to_owned(), 1),

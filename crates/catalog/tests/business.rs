@@ -15,7 +15,7 @@ mod enterprise;
 use common::{ENGINES, bytes_of, copy_folder, data, lose_state, put, try_write, write};
 use waymark_catalog::access::Role;
 use waymark_catalog::business::{BusinessCommand, CaseState, CaseStep, EnterpriseId, Placement, StepKind, Wish};
-use waymark_catalog::vault::{Fresh, Vault};
+use waymark_catalog::vault::{Fresh, People, Vault};
 use waymark_catalog::{Command, HomeName, Order, Outcome, PutMode, Refusal, Request, Submission, command_digest};
 use waymark_store::Engine;
 
@@ -250,15 +250,15 @@ fn no_stored_byte_and_no_text_tells_of_people_and_forgetting_ends_what_keys_can_
             principals: None,
         };
         assert_eq!(
-            node.done("acme", change(node.vault.seal(Some(sealed.subject), &personal()).unwrap())),
+            node.done("acme", change(node.vault.seal(node.business().people(id.into()), &personal()).unwrap())),
             Outcome::Stored
         );
-        let other = node.by("acme", change(node.vault.seal(None, &personal()).unwrap()));
+        let other = node.by("acme", change(node.vault.seal(People::default(), &personal()).unwrap()));
         assert!(matches!(other, Err(Refusal::InvalidBusiness { field: "personal", .. })));
         assert!(node.vault.unseal(&sealed).unwrap().is_some());
         let forget = || BusinessCommand::Forget { id, reason: "asked".into() };
         assert_eq!(node.done("acme", forget()), Outcome::Forgotten);
-        assert_eq!(node.business().enterprise(id).unwrap().subject(), Some(sealed.subject));
+        assert_eq!(node.business().people(id.into()).forgotten, Some(sealed.subject));
         assert!(node.vault.forget(&sealed.subject).unwrap());
         assert_eq!(node.done("acme", forget()), Outcome::Same, "so that the key can be dropped again");
         assert!(matches!(read("acme"), Err(Refusal::InvalidBusiness { field: "personal", .. })));
@@ -281,6 +281,32 @@ fn no_stored_byte_and_no_text_tells_of_people_and_forgetting_ends_what_keys_can_
         let again = Vault::open(&dir.path().join("personal.keys")).unwrap();
         assert!(again.unseal(&sealed).unwrap().is_none());
     }
+}
+
+#[test]
+fn what_was_sealed_before_the_people_were_forgotten_is_refused_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = Node::begun(dir.path(), Engine::Log);
+    node.done("acme", node.put("D1"));
+    let id = EnterpriseId(1);
+    let before = node.business().people(id.into());
+    let put = |people| BusinessCommand::PutEnterprise {
+        id: Some(id),
+        profile: Box::new(profile("D1")),
+        personal: Some(Box::new(node.vault.seal(people, &personal()).unwrap())),
+        principals: None,
+    };
+    let late = put(before);
+    assert_eq!(node.done("acme", BusinessCommand::Forget { id, reason: "asked".into() }), Outcome::Forgotten);
+    let refused = node.by("acme", late);
+    assert!(matches!(refused, Err(Refusal::InvalidBusiness { field: "personal", .. })), "{refused:?}");
+    let people = node.business().people(id.into());
+    assert_eq!((people.held, people.forgotten), (None, before.held), "its key is still to be dropped");
+    // What was sealed by somebody who did not know of it would leave the key of what was forgotten, with nothing to tell of it.
+    let unaware = node.by("acme", put(People::default()));
+    assert!(matches!(unaware, Err(Refusal::InvalidBusiness { field: "personal", .. })), "{unaware:?}");
+    assert_eq!(node.done("acme", put(people)), Outcome::Stored, "under another key all may be said anew");
+    assert!(!node.vault.has(&before.held.unwrap()), "which took the former with it");
 }
 
 fn hex(bytes: &[u8]) -> String {

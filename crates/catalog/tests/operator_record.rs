@@ -21,7 +21,7 @@ use waymark_catalog::business::{
     BusinessCommand, DocumentKind, FileFormat, FileKind, FreshFile, Licence, LicenceKind, Location, NodeItems,
     Operation, OperatorCommand, OperatorPersonal, Owner, Party, Profile, Reach, visible_operator,
 };
-use waymark_catalog::vault::{Fresh, Subject, Vault};
+use waymark_catalog::vault::{Fresh, People, Vault};
 use waymark_catalog::{Command, Outcome, Refusal, Request, Submission, Timestamp, command_digest};
 use waymark_store::Engine;
 
@@ -141,13 +141,13 @@ fn operator_personal() -> OperatorPersonal {
     OperatorPersonal { people: personal(), representative: Reach { phone, email, fax: "0571-87667777".into() } }
 }
 
-fn fresh(node: &Node, subject: Option<Subject>) -> Option<Box<Fresh>> {
-    Some(Box::new(node.vault.seal(subject, &operator_personal()).unwrap()))
+fn fresh(node: &Node, people: People) -> Option<Box<Fresh>> {
+    Some(Box::new(node.vault.seal(people, &operator_personal()).unwrap()))
 }
 
 fn put(node: &Node) -> OperatorCommand {
     let (profile, node_items) = (Box::new(full_profile()), Box::new(node_items()));
-    OperatorCommand::Put { profile, node: node_items, personal: fresh(node, subject(node)) }
+    OperatorCommand::Put { profile, node: node_items, personal: fresh(node, people(node)) }
 }
 
 fn change(change: impl Fn(&mut Profile, &mut NodeItems)) -> OperatorCommand {
@@ -156,8 +156,8 @@ fn change(change: impl Fn(&mut Profile, &mut NodeItems)) -> OperatorCommand {
     OperatorCommand::Put { profile, node, personal: None }
 }
 
-fn subject(node: &Node) -> Option<Subject> {
-    node.business().operator().and_then(|record| record.personal.as_ref().map(|sealed| sealed.subject))
+fn people(node: &Node) -> People {
+    node.business().people(Owner::Node)
 }
 
 fn pdf(bytes: usize) -> Vec<u8> {
@@ -173,7 +173,7 @@ fn png() -> Vec<u8> {
 
 fn put_file(node: &Node, kind: FileKind, bytes: &[u8]) -> OperatorCommand {
     let format = FileFormat::of(kind, bytes).unwrap();
-    let fresh = node.vault.seal_bytes(subject(node), bytes).unwrap();
+    let fresh = node.vault.seal_bytes(people(node), bytes).unwrap();
     OperatorCommand::PutFile { kind, file: Some(Box::new(FreshFile { format, fresh })) }
 }
 
@@ -353,8 +353,11 @@ fn fields_that_are_not_what_they_may_be_are_refused_by_name() {
     }
     // What was sealed with another key would outlive its being forgotten.
     let OperatorCommand::Put { profile, node: items, .. } = put(&node) else { panic!() };
-    assert_eq!(field(OperatorCommand::Put { profile, node: items, personal: fresh(&node, None) }), "personal");
-    let strange = node.vault.seal_bytes(None, &png()).unwrap();
+    assert_eq!(
+        field(OperatorCommand::Put { profile, node: items, personal: fresh(&node, People::default()) }),
+        "personal"
+    );
+    let strange = node.vault.seal_bytes(People::default(), &png()).unwrap();
     let strange = FreshFile { format: FileFormat::Png, fresh: strange };
     assert_eq!(field(OperatorCommand::PutFile { kind: FileKind::Document, file: Some(Box::new(strange)) }), "image");
     let mut wrong = operator_personal();
@@ -404,7 +407,7 @@ fn forgetting_takes_every_file_and_ends_what_keys_can_do() {
     assert_eq!(done(&node, "op", forget()), Outcome::Forgotten);
     assert_eq!(done(&node, "op", forget()), Outcome::Same, "so that the key can be dropped again");
     assert!(node.vault.forget(&sealed.subject).unwrap());
-    assert_eq!(node.business().operator().unwrap().subject(), Some(sealed.subject));
+    assert_eq!(people(&node).forgotten, Some(sealed.subject));
     for kind in FileKind::ALL {
         assert!(node.business().file(Owner::Node, *kind).is_none() && read_file(&node, *kind).is_none());
     }
@@ -420,6 +423,20 @@ fn forgetting_takes_every_file_and_ends_what_keys_can_do() {
     assert_eq!(done(&node, "op", put(&node)), Outcome::Stored);
     assert_eq!(node.business().operator().unwrap().forgotten, None);
     assert_eq!(done(&node, "op", put_file(&node, FileKind::Document, &png())), Outcome::Stored);
+}
+
+#[test]
+fn what_was_sealed_before_the_people_were_forgotten_is_refused_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = filled(dir.path(), Engine::Log);
+    let before = people(&node);
+    let late = put(&node);
+    assert_eq!(done(&node, "op", OperatorCommand::Forget { reason: "moved".into() }), Outcome::Forgotten);
+    let refused = node.by("op", late);
+    assert!(matches!(refused, Err(Refusal::InvalidBusiness { field: "personal", .. })), "{refused:?}");
+    let after = people(&node);
+    assert_eq!((after.held, after.forgotten), (None, before.held), "its key is still the one to drop");
+    assert_eq!(done(&node, "op", put(&node)), Outcome::Stored, "under another key all may be said anew");
 }
 
 #[test]

@@ -539,6 +539,13 @@ fn followers_learn_which_names_and_prefixes_a_change_touched() {
         assert_eq!(touched(&catalog), ["prefix 88.1"]);
         write(&catalog, vec![Command::Range(Box::new(mark(1, span(3, 4), CodeState::Spoiled)))]);
         assert_eq!(touched(&catalog), ["prefix 88.1"]);
+        write(&catalog, vec![Command::Range(Box::new(bind(1, span(5, 6), &[(3, "bound")])))]);
+        assert_eq!(touched(&catalog), ["prefix 88.1"]);
+        // Who prints codes changes nothing about how they resolve.
+        let lease = RangeCommand::Lease { range: name(1), station: "s".into(), count: 5, lifetime_ms: DAY };
+        assert_eq!(done(&catalog, lease), Outcome::Leased);
+        assert_eq!(done(&catalog, export(1, span(50, 60), "")), Outcome::Exported);
+        assert!(touched(&catalog).is_empty());
         write(&catalog, vec![delete("88.1/a")]);
         assert_eq!(touched(&catalog), ["record 88.1/A"]);
         assert!(touched(&catalog).is_empty());

@@ -12,8 +12,8 @@ pub const MAX_HANDLE_BYTES: usize = 2048;
 /// Longest canonical key in bytes: a bare prefix gets `0.NA/` in front.
 pub const MAX_KEY_BYTES: usize = MAX_HANDLE_BYTES + PREFIX_RECORDS.len();
 
-/// What the handle of every prefix record begins with.
-const PREFIX_RECORDS: &[u8] = b"0.NA/";
+/// What the handle, and the key, of every prefix record begins with; behind it comes the prefix (RFC 3651 section 2).
+pub const PREFIX_RECORDS: &[u8] = b"0.NA/";
 
 /// The prefix of all prefix records.
 const PREFIX_OF_PREFIXES: &[u8] = b"0.NA";

@@ -18,5 +18,5 @@ mod new_handle;
 
 pub use date::Date;
 pub use fold::{fold, fold_eq, fold_in_place};
-pub use handle::{CaseRule, Handle, HandleError, MAX_HANDLE_BYTES, MAX_KEY_BYTES, parent_prefix};
+pub use handle::{CaseRule, Handle, HandleError, MAX_HANDLE_BYTES, MAX_KEY_BYTES, PREFIX_RECORDS, parent_prefix};
 pub use new_handle::{HandleLimits, check_new_handle};

@@ -8,14 +8,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use waymark_ident::CaseRule;
+use waymark_ident::{CaseRule, PREFIX_RECORDS};
 
 /// How names of others are compared: their servers may tell cases apart, so the suffix stays as it is. A server that folds costs us an
 /// entry for each spelling, never a wrong answer.
 pub const KEY_RULE: CaseRule = CaseRule::SuffixSensitive;
-
-/// What the keys of prefix records begin with.
-pub(crate) const PREFIX_RECORDS: &[u8] = b"0.NA/";
 
 /// The prefix whose absence means that of the handle of this key. Keys hold prefixes folded, and those of prefix records the prefix in full.
 #[must_use]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::stream::BoxStream;
 use waymark_api::registration::v1;
-use waymark_catalog::access::{Verb, rights_of};
+use waymark_catalog::access::{Scope, Verb, prefix_of, rights_of};
 use waymark_catalog::{FeedLimits, Serial, Timestamp, Touched};
 
 use crate::config::{FOLLOWER_PREFIXES, FOLLOWERS};
@@ -97,15 +97,17 @@ pub(crate) fn follow(
     if prefixes.is_empty() || prefixes.len() > FOLLOWER_PREFIXES {
         return Err(Failure::invalid_field("prefixes", format!("must be between 1 and {FOLLOWER_PREFIXES}")));
     }
-    for (at, prefix) in prefixes.iter().enumerate() {
-        if prefix.is_empty() || prefix.len() > PREFIX_BYTES || prefix.contains('/') {
+    let read = |(at, text): (usize, &String)| {
+        let scope = Scope::parse([text.as_str()]).ok().filter(|scope| *scope != Scope::All);
+        scope.filter(|_| text.len() <= PREFIX_BYTES).ok_or_else(|| {
             let problem = format!("must be a prefix of at most {PREFIX_BYTES} bytes");
-            return Err(Failure::invalid_field(format!("prefixes[{at}]"), problem));
-        }
-    }
-    let folded: Vec<Vec<u8>> = prefixes.iter().map(|prefix| prefix.to_ascii_uppercase().into_bytes()).collect();
-    if let Some(refused) = folded.iter().find(|prefix| !caller.rights.allows(Verb::Watch, prefix)) {
-        return Err(edge.deny(caller, Verb::Watch, refused));
+            Failure::invalid_field(format!("prefixes[{at}]"), problem)
+        })
+    };
+    let followed: Vec<Scope> = prefixes.iter().enumerate().map(read).collect::<Result<_, _>>()?;
+    let may_follow = |scope: &Scope| caller.rights.has(Verb::Watch) && caller.rights.covers_all_of(scope);
+    if let Some(refused) = followed.iter().find(|scope| !may_follow(scope)) {
+        return Err(edge.deny(caller, Verb::Watch, refused.texts().concat().as_bytes()));
     }
     let newest = edge.catalog.serial();
     let after = if from_now { newest } else { Serial(after_serial) };
@@ -116,8 +118,7 @@ pub(crate) fn follow(
     let name = (Arc::from(caller.actor.name()), name.into());
     let confirmed = if from_now { Serial::NONE } else { after };
     let connected = Followers::connect(edge, name, prefixes, confirmed)?;
-    let source =
-        Forgetting { edge: Arc::clone(edge), caller: Arc::clone(caller), prefixes: folded, _connected: connected };
+    let source = Forgetting { edge: Arc::clone(edge), caller: Arc::clone(caller), followed, _connected: connected };
     feed::open(edge, source, after, None)
 }
 
@@ -143,7 +144,7 @@ pub(crate) fn list(
     caller: &Caller,
     request: v1::ListFollowersRequest,
 ) -> Result<v1::ListFollowersResponse, Failure> {
-    if !(caller.rights.has(Verb::Audit) && caller.rights.is_everywhere()) {
+    if !caller.rights.has_everywhere(Verb::Audit) {
         return Err(edge.deny(caller, Verb::Audit, b""));
     }
     let serial = edge.catalog.serial().0;
@@ -172,7 +173,8 @@ fn check_name(name: &str) -> Result<(), Failure> {
 struct Forgetting {
     edge: Arc<Edge>,
     caller: Arc<Caller>,
-    prefixes: Vec<Vec<u8>>,
+    /// Each a prefix with what is derived from it.
+    followed: Vec<Scope>,
     _connected: Connected,
 }
 
@@ -182,16 +184,15 @@ impl Source for Forgetting {
     async fn read(&mut self, after: Serial) -> Result<(Vec<v1::FollowResponse>, Serial), Failure> {
         let rights = rights_of(&self.caller.actor, &self.edge.catalog.access(), self.edge.catalog.now());
         let rights = rights.ok_or_else(|| Failure::new(Reason::Unauthenticated))?;
-        let (catalog, followed) = (self.edge.catalog.clone(), self.prefixes.clone());
+        let (catalog, followed) = (self.edge.catalog.clone(), self.followed.clone());
         let most = self.edge.limits.watch_batch;
         let read = self.edge.reading.read(move |_| {
             let mut told = v1::FollowResponse::default();
-            let is_told = |prefix: &[u8]| {
-                rights.allows(Verb::Watch, prefix) && followed.iter().any(|followed| is_beneath(prefix, followed))
-            };
+            let is_told =
+                |prefix: &[u8]| rights.allows(Verb::Watch, prefix) && followed.iter().any(|scope| scope.covers(prefix));
             let upto = catalog.touched(after, FeedLimits::default(), &mut |_, touched| {
                 match touched {
-                    Touched::Record(key) if is_told(prefix_told(key)) => told.names.push(key.to_vec()),
+                    Touched::Record(key) if is_told(&prefix_of(key)) => told.names.push(key.to_vec()),
                     Touched::Prefix(prefix) if is_told(prefix) => {
                         let prefix = String::from_utf8_lossy(prefix).into_owned();
                         if !told.prefixes.contains(&prefix) {
@@ -219,15 +220,4 @@ impl Source for Forgetting {
     fn progress(&self, upto: Serial) -> v1::FollowResponse {
         v1::FollowResponse { upto: upto.0, ..v1::FollowResponse::default() }
     }
-}
-
-/// The prefix a key is told under: of the record of a prefix, that prefix.
-fn prefix_told(key: &[u8]) -> &[u8] {
-    let named = key.strip_prefix(b"0.NA/").unwrap_or(key);
-    named.split(|byte| *byte == b'/').next().unwrap_or_default()
-}
-
-/// Whether a prefix is another, or derived from it.
-fn is_beneath(prefix: &[u8], above: &[u8]) -> bool {
-    prefix.strip_prefix(above).is_some_and(|rest| matches!(rest.first(), None | Some(b'.')))
 }

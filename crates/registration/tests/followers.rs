@@ -14,8 +14,10 @@ use common::{Bearer, Node, apply, create, reason};
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Code, Streaming};
+use tonic_types::StatusExt as _;
 use waymark_api::registration::v1::{self, followers_client::FollowersClient};
 use waymark_catalog::access::Role;
+use waymark_catalog::{Command, HomeName};
 use waymark_registration::Limits;
 
 type Client = FollowersClient<InterceptedService<Channel, Bearer>>;
@@ -113,6 +115,14 @@ async fn followers_are_told_of_their_prefixes_and_nothing_of_what_changed() {
     let first = told.message().await.unwrap().unwrap();
     assert_eq!((first.names, first.prefixes, first.anything), (vec![b"88.1/A".to_vec()], Vec::<String>::new(), false));
     assert!(first.upto >= serial);
+    // What merely looks like the record of a prefix is not under it.
+    common::write(&node.catalog, Command::Home { name: HomeName::parse(b"0.NA").unwrap() });
+    let mut all = node.client(&node.token("all", Role::Writer, &["*"])).await;
+    for handle in ["0.NA/88.1/x", "0.NA/88.1", "88.1/b"] {
+        all.apply(apply(create(handle, "x"))).await.unwrap();
+    }
+    let last = node.catalog.serial().0;
+    assert_eq!(heard(&mut told, last - 1).await, ["0.NA/88.1", "88.1/B"]);
     // Not its own: neither in name nor by the list.
     let other = v1::FollowRequest { prefixes: vec!["88.2".into()], ..request("c", None) };
     assert_eq!(cache.follow(other).await.unwrap_err().code(), Code::PermissionDenied);
@@ -121,9 +131,11 @@ async fn followers_are_told_of_their_prefixes_and_nothing_of_what_changed() {
         (v1::FollowRequest { name: "a b".into(), ..request("", None) }, "name"),
         (v1::FollowRequest { prefixes: vec![], ..request("c", None) }, "prefixes"),
         (v1::FollowRequest { prefixes: vec!["88.1/x".into()], ..request("c", None) }, "prefixes[0]"),
+        (v1::FollowRequest { prefixes: vec!["88.1".into(), "*".into()], ..request("c", None) }, "prefixes[1]"),
     ] {
         let refused = cache.follow(wrong).await.unwrap_err();
         assert_eq!(refused.code(), Code::InvalidArgument, "{field}");
+        assert_eq!(refused.get_error_details().bad_request().unwrap().field_violations[0].field, field);
     }
     let future = v1::ConfirmRequest { name: "c".into(), serial: u64::MAX };
     assert_eq!(cache.confirm(future).await.unwrap_err().code(), Code::InvalidArgument);

@@ -11,8 +11,11 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::{Bearer, Node, options, reason};
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use waymark_api::operator::v1::{
@@ -28,7 +31,10 @@ type Door = InterceptedService<Channel, Bearer>;
 
 /// A node that keeps keys, and takes messages of half a mebibyte.
 fn start(writer: WriterLimits) -> Node {
-    let dir = TempDir::new().unwrap();
+    start_in(TempDir::new().unwrap(), writer)
+}
+
+fn start_in(dir: TempDir, writer: WriterLimits) -> Node {
     let personal_keys = Some(dir.path().join("personal.keys"));
     let catalog = open(&Options { personal_keys, writer, ..options(dir.path()) }).unwrap().catalog;
     let limits = Limits { message_bytes: 512 << 10, ..Limits::default() };
@@ -179,6 +185,114 @@ async fn strangers_learn_nothing_and_no_call_that_was_refused_leaves_a_key() {
     assert_eq!(reason(&late), "INVALID_ARGUMENT");
 }
 
+fn enterprise() -> v1::PutEnterpriseRequest {
+    let v1::SetOperatorRecordRequest { profile, personal, .. } = record();
+    v1::PutEnterpriseRequest { profile, personal: personal.unwrap().people, ..v1::PutEnterpriseRequest::default() }
+}
+
+async fn enterprises(node: &Node, token: &str) -> EnterprisesClient<Door> {
+    EnterprisesClient::new(InterceptedService::new(node.channel().await, Bearer::token(token)))
+}
+
+#[tokio::test]
+async fn a_call_with_a_wrong_request_id_leaves_no_key() {
+    let node = start(WriterLimits::default());
+    let operator = operator(&node);
+    let (mut own, mut all) = (own_record(&node, &operator).await, enterprises(&node, &operator).await);
+    let request_id = "1".to_owned();
+    let set = v1::SetOperatorRecordRequest { request_id: request_id.clone(), ..record() };
+    assert_eq!(reason(&own.set(set).await.unwrap_err()), "INVALID_ARGUMENT");
+    let put = v1::PutEnterpriseRequest { request_id, ..enterprise() };
+    assert_eq!(reason(&all.put(put).await.unwrap_err()), "INVALID_ARGUMENT");
+    assert_eq!(node.catalog.vault().unwrap().subjects(), 0);
+}
+
+#[tokio::test]
+async fn a_call_refused_because_the_record_cannot_be_read_leaves_no_key() {
+    let node = start(WriterLimits::default());
+    let mut own = own_record(&node, &operator(&node)).await;
+    let mut needle = record();
+    needle.profile.as_mut().unwrap().address = "needle street".into();
+    own.set(needle).await.unwrap();
+    // What lies in a segment that is full is found by its key whatever became of it.
+    for kind in ["verification-source-1", "verification-source-2", "verification-source-3"] {
+        own.put_file(file(kind, pdf(600 << 10))).await.unwrap();
+    }
+    common::damage(&node, "needle street");
+    let Node { dir, catalog, running, .. } = node;
+    running.drain(Duration::from_secs(10)).await;
+    catalog.shutdown().unwrap();
+    drop(catalog);
+    let node = start_in(dir, WriterLimits::default());
+    let mut own = own_record(&node, &operator(&node)).await;
+    let keys = || node.catalog.vault().unwrap().subjects();
+    let before = keys();
+    assert_eq!(reason(&own.set(record()).await.unwrap_err()), "UNREADABLE");
+    assert_eq!(keys(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_gives_up_waiting_leaves_no_key() {
+    let node = start(WriterLimits::default());
+    let own = own_record(&node, &operator(&node)).await;
+    let mut wrong = record();
+    wrong.profile.as_mut().unwrap().province = "990000".into();
+    // Calls that are given up after as many milliseconds, so that some end between sealing and the answer of the writer.
+    for patience in 0..40 {
+        let (mut own, wrong) = (own.clone(), wrong.clone());
+        let waited = tokio::time::timeout(Duration::from_millis(patience / 4), own.set(wrong)).await;
+        assert!(waited.is_err() || waited.unwrap().is_err());
+    }
+    let keys = || node.catalog.vault().unwrap().subjects();
+    let dropped = async {
+        while keys() > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let dropped = tokio::time::timeout(Duration::from_secs(20), dropped).await;
+    assert!(dropped.is_ok(), "{} keys are left", keys());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_writing_and_forgetting_meet_only_the_key_of_what_is_held_is_left() {
+    let node = start(WriterLimits::default());
+    let operator = operator(&node);
+    let (own, mut all) = (own_record(&node, &operator).await, enterprises(&node, &operator).await);
+    let id = all.put(enterprise()).await.unwrap().into_inner().enterprise.unwrap().id;
+    let mut calls = JoinSet::new();
+    for _ in 0..4 {
+        let (mut own, mut all, id) = (own.clone(), all.clone(), id.clone());
+        calls.spawn(async move {
+            for _ in 0..40 {
+                // Refused when it was sealed with a key that was forgotten meanwhile.
+                drop(own.set(record()).await);
+                drop(own.put_file(file("build-contract", pdf(64))).await);
+                drop(all.put(v1::PutEnterpriseRequest { id: id.clone(), ..enterprise() }).await);
+            }
+        });
+    }
+    for _ in 0..2 {
+        let (mut own, mut all, id) = (own.clone(), all.clone(), id.clone());
+        calls.spawn(async move {
+            for _ in 0..40 {
+                drop(own.forget(v1::ForgetOperatorRequest { reason: "moved".into() }).await);
+                let forget = v1::ForgetRequest { id: id.clone(), reason: "moved".into() };
+                drop(all.forget(forget).await);
+            }
+        });
+    }
+    calls.join_all().await;
+    let business = node.catalog.business();
+    let (node_people, people) = (
+        business.operator().and_then(|record| record.personal.clone()),
+        business.enterprises().next().and_then(|enterprise| enterprise.personal.clone()),
+    );
+    let vault = node.catalog.vault().unwrap();
+    let held: Vec<_> = [node_people, people].into_iter().flatten().collect();
+    assert!(held.iter().all(|sealed| vault.has(&sealed.subject)), "what is held can be read");
+    assert_eq!(vault.subjects(), held.len(), "and nothing else can");
+}
+
 #[tokio::test]
 async fn applications_are_listed_by_page_and_owner() {
     let node = start(WriterLimits::default());
@@ -217,6 +331,18 @@ async fn applications_are_listed_by_page_and_owner() {
     let get = v1::GetApplicationRequest { id: ids[0].clone() };
     assert_eq!(reason(&writer.get(get.clone()).await.unwrap_err()), "NOT_FOUND");
     assert!(writer.list(ask("", "")).await.unwrap().into_inner().applications.is_empty());
+    // Who acts for an enterprise is shown its own, named or not.
+    let token = node.token("acme", Role::EnterpriseAdministrator, &["88.1"]);
+    enterprises(&node, &token).await.put(enterprise()).await.unwrap();
+    let mut acme = applications(&node, &token).await;
+    let own = acme.put(put("a")).await.unwrap().into_inner().application.unwrap();
+    assert_eq!(own.owner, "E1");
+    for owner in ["", "E1", "node"] {
+        let listed = acme.list(ask(owner, "")).await.unwrap().into_inner().applications;
+        let expected = if owner == "node" { vec![] } else { vec![&own] };
+        assert_eq!(listed.iter().collect::<Vec<_>>(), expected, "{owner}");
+    }
+    assert_eq!(calls.list(ask("E1", "")).await.unwrap().into_inner().applications, [own]);
     calls.delete(v1::DeleteApplicationRequest { id: ids[0].clone(), request_id: String::new() }).await.unwrap();
     assert_eq!(reason(&calls.get(get).await.unwrap_err()), "NOT_FOUND");
 }

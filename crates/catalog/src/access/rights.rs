@@ -156,6 +156,12 @@ impl Rights {
         self.scopes.iter().all(|scope| *scope == Scope::All)
     }
 
+    /// Whether the verb may be used under every prefix.
+    #[must_use]
+    pub fn has_everywhere(&self, verb: Verb) -> bool {
+        self.has(verb) && self.is_everywhere()
+    }
+
     /// Whether all of `scope` lies where the credential works.
     #[must_use]
     pub fn covers_all_of(&self, scope: &Scope) -> bool {

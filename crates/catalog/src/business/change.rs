@@ -398,8 +398,7 @@ fn apply(
     if !(facts.is_ours)(&prefix) {
         return Err(Problem::new("prefix", "is not derived from a prefix of this node").into());
     }
-    let open = facts.business.cases().filter(|case| case.enterprise == enterprise.id && !case.state.is_over()).count();
-    if open >= facts.limits.prefixes_per_enterprise {
+    if facts.business.open_case_count(enterprise.id) >= facts.limits.prefixes_per_enterprise {
         return Err(Problem::new("prefix", "is one more than an enterprise may have").into());
     }
     let step = Step { kind: StepKind::Apply, time: facts.now, by: Arc::clone(facts.actor), reason: note.to_owned() };

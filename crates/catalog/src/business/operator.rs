@@ -14,7 +14,7 @@ use super::Problem;
 use super::codes::CodeTables;
 use super::enterprise::{Forgotten, Operation, Party, Profile, check_operation};
 use super::file::FileKind;
-use crate::vault::{Personal, Sealed, Subject, check_email, check_phone};
+use crate::vault::{Personal, Sealed, check_email, check_phone};
 
 /// What a node says of itself beyond what an enterprise does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,12 +157,5 @@ impl OperatorRecord {
             missing.push("verification-source");
         }
         missing
-    }
-
-    /// Whose key opens, or opened, what it said of its people.
-    #[must_use]
-    pub fn subject(&self) -> Option<Subject> {
-        let forgotten = self.forgotten.as_ref().map(|forgotten| forgotten.subject);
-        self.personal.as_ref().map(|sealed| sealed.subject).or(forgotten)
     }
 }

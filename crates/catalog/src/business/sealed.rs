@@ -23,8 +23,13 @@ pub(super) fn people_after(
         let (held, forgotten) = former.ok_or(Problem::new("personal", "is missing"))?;
         return Ok((held.cloned(), forgotten.cloned()));
     };
-    // Keys that one record was sealed with would otherwise outlive its being forgotten.
-    if former.and_then(|(held, _)| held).is_some_and(|held| held.subject != fresh.sealed.subject) {
+    // Keys that one record was sealed with would otherwise outlive its being forgotten, and what was sealed before that would come back behind it.
+    let (held, forgotten) = former.unwrap_or_default();
+    let fits = match held {
+        Some(held) => held.subject == fresh.sealed.subject,
+        None => fresh.is_first && fresh.dropped == forgotten.map(|forgotten| forgotten.subject),
+    };
+    if !fits {
         return Err(Problem::new("personal", "was sealed for another record; ask again").into());
     }
     Ok((Some(fresh.sealed.clone()), None))

@@ -13,21 +13,25 @@ use super::operator::OperatorRecord;
 use super::owner::Owner;
 use super::prefix_case::PrefixCase;
 use crate::access::{Rights, Role, Verb};
-use crate::vault::Subject;
+use crate::vault::People;
 
 /// The enterprises and cases of this node at one serial. Never changed once published.
+///
+/// A change of a published table copies the map it is in, which holds names and pointers; the other maps are shared.
 #[derive(Clone, Debug, Default)]
 pub struct Business {
-    enterprises: BTreeMap<EnterpriseId, Arc<Enterprise>>,
-    documents: BTreeMap<(DocumentKind, Box<str>), EnterpriseId>,
-    principals: BTreeMap<Arc<str>, EnterpriseId>,
-    cases: BTreeMap<Box<[u8]>, Arc<PrefixCase>>,
+    enterprises: Shared<EnterpriseId, Arc<Enterprise>>,
+    documents: Shared<(DocumentKind, Arc<str>), EnterpriseId>,
+    principals: Shared<Arc<str>, EnterpriseId>,
+    cases: Shared<Arc<[u8]>, Arc<PrefixCase>>,
+    /// How many cases of an enterprise are not over.
+    open_cases: Shared<EnterpriseId, usize>,
     operator: Option<Arc<OperatorRecord>>,
-    applications: BTreeMap<ApplicationId, Arc<Application>>,
-    /// Applications by their names, which are unique with each owner.
-    named: BTreeMap<(Owner, Box<str>), ApplicationId>,
-    disclosures: BTreeMap<Owner, Disclosure>,
-    files: BTreeMap<(Owner, FileKind), FileAt>,
+    applications: Shared<ApplicationId, Arc<Application>>,
+    /// Whose which applications are.
+    owned: Arc<BTreeSet<(Owner, ApplicationId)>>,
+    disclosures: Shared<Owner, Arc<Disclosure>>,
+    files: Shared<(Owner, FileKind), FileAt>,
     /// The greatest name ever given.
     last_id: u32,
     /// Prefixes whose cases the disk does not give: nothing is decided about them.
@@ -35,6 +39,9 @@ pub struct Business {
     /// The disk does not give the node's own record: nothing is decided about it.
     operator_unreadable: bool,
 }
+
+/// A map that is copied when it is changed while others hold it.
+type Shared<K, V> = Arc<BTreeMap<K, V>>;
 
 /// The last time somebody read what an enterprise or the node said of its people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +93,12 @@ impl Business {
         self.cases.values()
     }
 
+    /// Number of cases of an enterprise that are not over.
+    #[must_use]
+    pub fn open_case_count(&self, enterprise: EnterpriseId) -> usize {
+        self.open_cases.get(&enterprise).copied().unwrap_or(0)
+    }
+
     /// What the node says of itself.
     #[must_use]
     pub const fn operator(&self) -> Option<&Arc<OperatorRecord>> {
@@ -108,22 +121,44 @@ impl Business {
         self.applications.range((Bound::Excluded(id), Bound::Unbounded)).map(|(_, each)| each)
     }
 
-    /// The application an owner has under a name.
+    /// The applications of an owner made after one, in the order they were made in; not many, see
+    /// [`APPLICATIONS_PER_OWNER`](crate::config::APPLICATIONS_PER_OWNER).
+    pub fn applications_of(&self, owner: Owner, after: ApplicationId) -> impl Iterator<Item = &Arc<Application>> {
+        let span = (Bound::Excluded((owner, after)), Bound::Included((owner, ApplicationId(u64::MAX))));
+        // A range that ends where it begins, both left out, is none.
+        let ids = (after < ApplicationId(u64::MAX)).then(|| self.owned.range(span));
+        ids.into_iter().flatten().filter_map(|(_, id)| self.applications.get(id))
+    }
+
+    /// The application an owner has under a name, which no other of its has.
     #[must_use]
     pub fn application_named(&self, owner: Owner, name: &str) -> Option<&Arc<Application>> {
-        self.applications.get(self.named.get(&(owner, name.into()))?)
+        self.applications_of(owner, ApplicationId(0)).find(|each| each.profile.name == name)
     }
 
     /// Number of applications of an owner.
     #[must_use]
     pub fn application_count(&self, owner: Owner) -> usize {
-        self.named.range((owner, "".into())..).take_while(|((of, _), _)| *of == owner).count()
+        self.applications_of(owner, ApplicationId(0)).count()
     }
 
     /// The last time somebody read what an enterprise or the node said of its people.
     #[must_use]
     pub fn disclosure(&self, owner: Owner) -> Option<&Disclosure> {
-        self.disclosures.get(&owner)
+        self.disclosures.get(&owner).map(|last| &**last)
+    }
+
+    /// Whose keys the record of an enterprise or of the node knows of.
+    #[must_use]
+    pub fn people(&self, owner: Owner) -> People {
+        let known = match owner {
+            Owner::Node => self.operator.as_ref().map(|record| (&record.personal, &record.forgotten)),
+            Owner::Enterprise(id) => self.enterprise(id).map(|known| (&known.personal, &known.forgotten)),
+        };
+        known.map_or_else(People::default, |(personal, forgotten)| People {
+            held: personal.as_ref().map(|sealed| sealed.subject),
+            forgotten: forgotten.as_ref().map(|forgotten| forgotten.subject),
+        })
     }
 
     /// A file of an enterprise or of the node.
@@ -134,11 +169,7 @@ impl Business {
 
     /// The files there are of an enterprise or of the node, where its people were not forgotten.
     pub fn files(&self, owner: Owner) -> impl Iterator<Item = FileKind> {
-        let personal = match owner {
-            Owner::Node => self.operator.as_ref().and_then(|record| record.personal.as_ref()),
-            Owner::Enterprise(id) => self.enterprise(id).and_then(|enterprise| enterprise.personal.as_ref()),
-        };
-        let all = if personal.is_some() { FileKind::ALL } else { &[] };
+        let all = if self.people(owner).held.is_some() { FileKind::ALL } else { &[] };
         all.iter().copied().filter(move |kind| self.file(owner, *kind).is_some())
     }
 
@@ -163,15 +194,22 @@ impl Business {
     pub(crate) fn put_enterprise(&mut self, enterprise: Enterprise) {
         let id = enterprise.id;
         self.note_id(id);
-        if let Some(former) = self.enterprises.get(&id) {
-            self.documents.remove(&document_of(former));
-            for principal in &former.principals {
-                self.principals.remove(principal);
-            }
+        let former = self.enterprises.get(&id);
+        let (old, new) = (former.map(|former| document_of(former)), document_of(&enterprise));
+        if old.as_ref() != Some(&new) {
+            let documents = Arc::make_mut(&mut self.documents);
+            old.and_then(|old| documents.remove(&old));
+            documents.insert(new, id);
         }
-        self.documents.insert(document_of(&enterprise), id);
-        self.principals.extend(enterprise.principals.iter().map(|principal| (Arc::clone(principal), id)));
-        self.enterprises.insert(id, Arc::new(enterprise));
+        let old = former.map_or(&[][..], |former| &former.principals);
+        if *old != *enterprise.principals {
+            let principals = Arc::make_mut(&mut self.principals);
+            for principal in old {
+                principals.remove(principal);
+            }
+            principals.extend(enterprise.principals.iter().map(|principal| (Arc::clone(principal), id)));
+        }
+        Arc::make_mut(&mut self.enterprises).insert(id, Arc::new(enterprise));
     }
 
     /// Notes that a name was given, whether or not its entry can be read.
@@ -191,7 +229,20 @@ impl Business {
 
     /// Puts a case in, over the one of its prefix.
     pub(crate) fn put_case(&mut self, case: PrefixCase) {
-        self.cases.insert(case.prefix.clone(), Arc::new(case));
+        let (prefix, new) = (Arc::from(&*case.prefix), Arc::new(case));
+        let former = Arc::make_mut(&mut self.cases).insert(prefix, Arc::clone(&new));
+        let is_open = |case: &PrefixCase| !case.state.is_over();
+        let (was, is) = (former.filter(|former| is_open(former)), Some(&new).filter(|new| is_open(new)));
+        if was.as_ref().map(|was| was.enterprise) == is.map(|is| is.enterprise) {
+            return;
+        }
+        let open = Arc::make_mut(&mut self.open_cases);
+        if let Some(count) = was.and_then(|was| open.get_mut(&was.enterprise)) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(is) = is {
+            *open.entry(is.enterprise).or_default() += 1;
+        }
     }
 
     /// Puts in what the node says of itself, over what it said before.
@@ -211,38 +262,35 @@ impl Business {
 
     /// Puts an application in, over the one of its number.
     pub(crate) fn put_application(&mut self, application: Application) {
-        self.remove_application(application.id);
-        self.named.insert((application.owner, application.profile.name.as_str().into()), application.id);
-        self.applications.insert(application.id, Arc::new(application));
+        let key = (application.owner, application.id);
+        if !self.owned.contains(&key) {
+            self.remove_application(application.id);
+            Arc::make_mut(&mut self.owned).insert(key);
+        }
+        Arc::make_mut(&mut self.applications).insert(application.id, Arc::new(application));
     }
 
     /// Takes an application out.
     pub(crate) fn remove_application(&mut self, id: ApplicationId) {
-        if let Some(former) = self.applications.remove(&id) {
-            self.named.remove(&(former.owner, former.profile.name.as_str().into()));
+        if self.applications.contains_key(&id)
+            && let Some(former) = Arc::make_mut(&mut self.applications).remove(&id)
+        {
+            Arc::make_mut(&mut self.owned).remove(&(former.owner, id));
         }
     }
 
     /// Notes that there is a file, or that there is none.
     pub(crate) fn put_file(&mut self, owner: Owner, kind: FileKind, file: Option<FileAt>) {
+        let files = Arc::make_mut(&mut self.files);
         match file {
-            Some(file) => drop(self.files.insert((owner, kind), file)),
-            None => drop(self.files.remove(&(owner, kind))),
+            Some(file) => drop(files.insert((owner, kind), file)),
+            None => drop(files.remove(&(owner, kind))),
         }
     }
 
     /// Notes who read last.
     pub(crate) fn put_disclosure(&mut self, owner: Owner, disclosure: Disclosure) {
-        self.disclosures.insert(owner, disclosure);
-    }
-}
-
-impl Enterprise {
-    /// Whose key opens, or opened, what it said of its people.
-    #[must_use]
-    pub fn subject(&self) -> Option<Subject> {
-        let forgotten = self.forgotten.as_ref().map(|forgotten| forgotten.subject);
-        self.personal.as_ref().map(|sealed| sealed.subject).or(forgotten)
+        Arc::make_mut(&mut self.disclosures).insert(owner, Arc::new(disclosure));
     }
 }
 
@@ -264,19 +312,62 @@ pub fn visible_applications(rights: &Rights, owner: Owner, business: &Business) 
 /// Whether somebody may know what the node says of itself: operators and auditors.
 #[must_use]
 pub fn visible_operator(rights: &Rights) -> bool {
-    rights.has(Verb::Audit) && rights.is_everywhere()
+    rights.has_everywhere(Verb::Audit)
 }
 
 fn sees_all(rights: &Rights) -> bool {
     matches!(rights.role(), Role::Operator | Role::Reviewer | Role::Auditor) && rights.is_everywhere()
 }
 
-fn document_of(enterprise: &Enterprise) -> (DocumentKind, Box<str>) {
+fn document_of(enterprise: &Enterprise) -> (DocumentKind, Arc<str>) {
     document(enterprise.profile.document_kind, &enterprise.profile.document_number)
 }
 
 /// Numbers that differ in case or blanks are one.
-fn document(kind: DocumentKind, number: &str) -> (DocumentKind, Box<str>) {
+fn document(kind: DocumentKind, number: &str) -> (DocumentKind, Arc<str>) {
     let folded: String = number.chars().filter(|each| !each.is_whitespace()).collect();
     (kind, folded.to_ascii_uppercase().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{CaseState, Placement, Wish};
+    use super::*;
+
+    #[test]
+    fn open_cases_are_counted_as_their_states_say_whosever_they_become() {
+        let mut table = Business::default();
+        let case = |prefix: &[u8], enterprise: u32, state| PrefixCase {
+            prefix: prefix.into(),
+            enterprise: EnterpriseId(enterprise),
+            state,
+            wish: Wish::Hosted,
+            placement: Placement::Nowhere,
+            steps: Vec::new(),
+            serial: Serial(1),
+        };
+        for (prefix, enterprise, state, counts) in [
+            (&b"88.1"[..], 1, CaseState::AwaitingReview, [1, 0]),
+            (b"88.2", 1, CaseState::Active, [2, 0]),
+            (b"88.1", 1, CaseState::Rejected, [1, 0]),
+            (b"88.1", 2, CaseState::AwaitingReview, [1, 1]),
+            (b"88.1", 2, CaseState::Active, [1, 1]),
+            (b"88.2", 1, CaseState::Deleted, [0, 1]),
+            (b"88.2", 1, CaseState::Deleted, [0, 1]),
+        ] {
+            table.put_case(case(prefix, enterprise, state));
+            assert_eq!([1, 2].map(|id| table.open_case_count(EnterpriseId(id))), counts, "{enterprise} {state:?}");
+        }
+    }
+
+    #[test]
+    fn a_change_shares_every_map_it_does_not_touch() {
+        let mut table = Business::default();
+        table.put_file(Owner::Node, FileKind::Document, Some(FileAt { serial: Serial(1) }));
+        let published = table.clone();
+        table.put_file(Owner::Node, FileKind::Document, None);
+        assert!(published.file(Owner::Node, FileKind::Document).is_some(), "what is published stays");
+        assert!(Arc::ptr_eq(&published.enterprises, &table.enterprises) && Arc::ptr_eq(&published.cases, &table.cases));
+        assert!(!Arc::ptr_eq(&published.files, &table.files));
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{Limit, usize_of};
 
-/// Enterprises of a node: each is held in memory, some 3 KiB, and the table is copied when one changes.
+/// Enterprises of a node: each is held in memory, some 3 KiB, and a group that changes one copies their names and pointers.
 pub const ENTERPRISES: Limit = Limit { default: 20_000, min: 1, max: 200_000 };
 
 /// Prefixes an enterprise may ask for and have at a time.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use waymark_ident::{CaseRule, Handle, parent_prefix};
+use waymark_ident::{CaseRule, Handle, PREFIX_RECORDS, parent_prefix};
 use waymark_store::{EntryKind, Serial};
 use waymark_wire::types::{HS_SITE, HS_SITE_6, Site};
 
@@ -34,10 +34,10 @@ impl Forming {
         actor: &Arc<str>,
         terms: Terms<'_>,
     ) -> Result<Receipt, Refusal> {
-        let (business, prefixes, access) =
-            (Arc::clone(&self.business), Arc::clone(&self.prefixes), Arc::clone(&self.access));
+        // What is decided owns what it says: were the tables held here any longer, each change would copy them.
+        let (prefixes, access) = (&self.prefixes, &self.access);
         let facts = BusinessFacts {
-            business: &business,
+            business: &self.business,
             codes: terms.codes,
             limits: terms.business,
             now: self.time,
@@ -52,7 +52,7 @@ impl Forming {
                     Some(parent)
                 })
                 .any(|parent| prefixes.is_homed(parent));
-                under || prefixes.serves(&[RECORD_LEAD, prefix].concat())
+                under || prefixes.serves(&[PREFIX_RECORDS, prefix].concat())
             },
             is_principal: &|name| access.principal(name).is_some(),
         };
@@ -163,7 +163,7 @@ impl Forming {
     /// What becomes of the record of a prefix, its values of other types left as they are; `None` when it is as it should be.
     fn site_change(&self, prefix: &[u8], effect: &Effect, terms: Terms<'_>) -> Result<Option<SiteChange>, Refusal> {
         let sites: &[OwnSite] = if let Effect::Delegate(sites) = effect { sites } else { &[] };
-        let name = [RECORD_LEAD, prefix].concat();
+        let name = [PREFIX_RECORDS, prefix].concat();
         let handle = Handle::new(&name).map_err(Refusal::InvalidHandle)?;
         let key = key_of(&handle, terms.rule);
         if !sites.is_empty() && !self.prefixes.serves(&key) {
@@ -279,12 +279,9 @@ pub(super) fn site_record_key(command: &Command, rule: CaseRule) -> Option<Vec<u
 }
 
 fn record_key(prefix: &[u8], rule: CaseRule) -> Option<Vec<u8>> {
-    let name = [RECORD_LEAD, prefix].concat();
+    let name = [PREFIX_RECORDS, prefix].concat();
     Some(key_of(&Handle::new(&name).ok()?, rule))
 }
-
-/// What the handle of a prefix record begins with.
-const RECORD_LEAD: &[u8] = b"0.NA/";
 
 /// The longest body of an application: its texts, a character of which takes six bytes where it is escaped, its months and what is of fixed size.
 const APPLICATION_BYTES: usize =

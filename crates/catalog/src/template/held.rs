@@ -6,7 +6,7 @@
 use waymark_wire::{ValueRef, Values};
 
 use super::fields::{check, problem};
-use super::{Column, FieldProblem, FieldProblemCode, TEMPLATE_INDEX, TEMPLATE_TYPE, Template};
+use super::{FieldProblem, FieldProblemCode, TEMPLATE_INDEX, TEMPLATE_TYPE, Template};
 use crate::config::{FIELD_PROBLEMS, FIRST_COLUMN_INDEX};
 use crate::values::same_content;
 
@@ -48,7 +48,7 @@ fn put(template: &Template, old: Values<'_>, value: &ValueRef<'_>) -> Option<Fie
         return None;
     }
     let unknown = |what| FieldProblem { index: value.index, kind: String::from_utf8_lossy(value.kind).into(), what };
-    let Some(column) = column_at(template, value.index) else { return Some(unknown(FieldProblemCode::Unknown)) };
+    let Some(column) = template.definition.column(value.index) else { return Some(unknown(FieldProblemCode::Unknown)) };
     if column.kind.as_bytes() != value.kind {
         return Some(unknown(FieldProblemCode::TypeMismatch));
     }
@@ -64,12 +64,8 @@ fn remove(template: &Template, index: u32) -> Option<FieldProblem> {
     if index == TEMPLATE_INDEX {
         return Some(fixed());
     }
-    let column = column_at(template, index).filter(|column| column.required && column.enabled)?;
+    let column = template.definition.column(index).filter(|column| column.required && column.enabled)?;
     Some(problem(column, FieldProblemCode::Missing))
-}
-
-fn column_at(template: &Template, index: u32) -> Option<&Column> {
-    template.definition.columns.iter().find(|column| column.index == index)
 }
 
 fn fixed() -> FieldProblem {

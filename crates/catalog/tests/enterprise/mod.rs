@@ -10,7 +10,7 @@ use waymark_catalog::business::{
     Business, BusinessCommand, CaseState, CaseStep, DocumentKind, EnterpriseId, Location, Nature, OwnSite, Profile,
     RealNameResult, Wish,
 };
-use waymark_catalog::vault::{Fresh, Person, Personal, Vault};
+use waymark_catalog::vault::{Fresh, People, Person, Personal, Vault};
 use waymark_catalog::{
     Actor, Catalog, Command, Door, HomeName, Order, Origin, Outcome, Proof, Receipt, Refusal, Submission,
 };
@@ -120,7 +120,7 @@ impl Node {
     }
 
     pub(crate) fn fresh(&self) -> Option<Box<Fresh>> {
-        Some(Box::new(self.vault.seal(None, &personal()).unwrap()))
+        Some(Box::new(self.vault.seal(People::default(), &personal()).unwrap()))
     }
 
     pub(crate) fn put(&self, number: &str) -> BusinessCommand {

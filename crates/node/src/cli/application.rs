@@ -1,15 +1,17 @@
 //! `waymark application`: applications of identifiers, of a node and of its enterprises, and how many people use them.
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use waymark_api::operator::v1;
+use waymark_catalog::business::ApplicationKind;
 
 use super::{
     Shown,
     enterprise::{Asked, show_fields},
     present::safe,
-    server::answer::{self, time},
+    server::answer::{self, text_of, time},
     terminal::{self, table},
 };
 use crate::{
@@ -40,7 +42,7 @@ pub(crate) enum Application {
 pub(crate) struct Set {
     #[arg(value_name = "NAME")]
     name: String,
-    #[arg(long, value_name = "KIND", value_parser = ["app", "mini-program", "web", "pc", "other"])]
+    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(ApplicationKind::ALL.iter().map(|kind| kind.as_str())))]
     kind: String,
     #[arg(long, value_name = "TEXT", default_value = "")]
     description: String,
@@ -108,7 +110,6 @@ pub(crate) struct Delete {
 
 /// Runs a command about applications.
 pub(crate) async fn run(command: &Application, texts: &Texts, shown: Shown) -> Result<Exit, Problems> {
-    let id_of = |id: &Option<Uuid>| id.map_or_else(String::new, |id| id.to_string());
     match command {
         Application::Set(set) => {
             let profile = v1::ApplicationProfile {
@@ -124,7 +125,7 @@ pub(crate) async fn run(command: &Application, texts: &Texts, shown: Shown) -> R
                 owner: set.owner.clone(),
                 profile: Some(profile),
                 users,
-                request_id: id_of(&set.request_id),
+                request_id: text_of(set.request_id),
             };
             let done = set.asked.connection.open(texts)?.put_application(request).await;
             let done = done.map_err(|error| answer::problem(&error, set.asked.json))?;
@@ -133,7 +134,7 @@ pub(crate) async fn run(command: &Application, texts: &Texts, shown: Shown) -> R
         }
         Application::Users(Users { application, users, month, request_id, asked }) => {
             let users = Some(v1::MonthlyUsers { month: month.clone(), users: *users });
-            let request = v1::CountUsersRequest { id: application.clone(), users, request_id: id_of(request_id) };
+            let request = v1::CountUsersRequest { id: application.clone(), users, request_id: text_of(*request_id) };
             let done = asked.connection.open(texts)?.count_users(request).await;
             let done = done.map_err(|error| answer::problem(&error, asked.json))?;
             answer::show_receipt(application, &done.receipt.unwrap_or_default(), asked.json, texts, shown);
@@ -146,7 +147,7 @@ pub(crate) async fn run(command: &Application, texts: &Texts, shown: Shown) -> R
         }
         Application::List(list) => self::list(list, texts).await?,
         Application::Delete(Delete { application, request_id, asked }) => {
-            let request = v1::DeleteApplicationRequest { id: application.clone(), request_id: id_of(request_id) };
+            let request = v1::DeleteApplicationRequest { id: application.clone(), request_id: text_of(*request_id) };
             let done = asked.connection.open(texts)?.delete_application(request).await;
             let done = done.map_err(|error| answer::problem(&error, asked.json))?;
             answer::show_receipt(application, &done.receipt.unwrap_or_default(), asked.json, texts, shown);

@@ -2,19 +2,24 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{ArgAction, Args, Subcommand};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use waymark_api::operator::v1;
-use waymark_catalog::{business::Profile, config::IMAGE_BYTES, vault::Personal};
-use waymark_registration::{read_profile, show_personal, show_profile};
+use waymark_catalog::{
+    business::{FileKind, Profile, RealNameResult},
+    config::IMAGE_BYTES,
+    vault::Personal,
+};
+use waymark_registration::{read_profile, reasons::Language, show_personal, show_profile};
 
 use super::{
     Shown, files,
     present::safe,
     server::{
-        answer::{self, time},
+        answer::{self, text_of, time},
         connection::Connection,
     },
     terminal::{self, table},
@@ -84,7 +89,7 @@ pub(crate) struct Named {
 pub(crate) struct RealName {
     #[arg(value_name = "ENTERPRISE")]
     enterprise: String,
-    #[arg(value_name = "RESULT", value_parser = ["verified", "failed"])]
+    #[arg(value_name = "RESULT", value_parser = PossibleValuesParser::new(RealNameResult::ALL.iter().map(|result| result.as_str())))]
     result: String,
     #[arg(long, value_name = "TEXT")]
     source: String,
@@ -119,7 +124,7 @@ pub(crate) struct Forget {
 /// `waymark enterprise image`.
 #[derive(Debug, Args)]
 pub(crate) struct Image {
-    #[arg(value_name = "KIND", value_parser = IMAGE_KINDS)]
+    #[arg(value_name = "KIND", value_parser = PossibleValuesParser::new(FileKind::IMAGES.map(FileKind::as_str)))]
     kind: String,
     #[arg(value_name = "FILE", required_unless_present = "remove", conflicts_with = "remove")]
     file: Option<PathBuf>,
@@ -134,9 +139,6 @@ pub(crate) struct Image {
     #[command(flatten)]
     asked: Asked,
 }
-
-/// What images show.
-const IMAGE_KINDS: [&str; 5] = ["document", "legal-person-front", "legal-person-back", "contact-front", "contact-back"];
 
 /// What the file of an enterprise holds.
 #[derive(Deserialize)]
@@ -184,7 +186,7 @@ async fn write(put: &Put, texts: &Texts, shown: Shown) -> Result<(), Problem> {
     let request = v1::PutEnterpriseRequest {
         id: put.enterprise.clone(),
         principals: (!put.principals.is_empty()).then(|| v1::Principals { names: put.principals.clone() }),
-        request_id: put.request_id.map_or_else(String::new, |id| id.to_string()),
+        request_id: text_of(put.request_id),
         ..request(files::json(&put.file)?)
     };
     let done = put.asked.connection.open(texts)?.put_enterprise(request).await;
@@ -205,7 +207,7 @@ async fn keep_image(image: &Image, texts: &Texts, shown: Shown) -> Result<(), Pr
         return files::keep(file, &told.data, told.format, texts);
     }
     let data = image.file.as_deref().map_or_else(|| Ok(Vec::new()), |file| files::bytes(file, IMAGE_BYTES))?;
-    let request_id = image.request_id.map_or_else(String::new, |id| id.to_string());
+    let request_id = text_of(image.request_id);
     let done = registrar.put_enterprise_image(v1::PutImageRequest { id, kind, data, request_id }).await;
     let done = done.map_err(|error| answer::problem(&error, json))?;
     let name = done.enterprise.map_or_else(|| image.enterprise.clone(), |enterprise| enterprise.id);
@@ -293,7 +295,7 @@ pub(super) fn personal_json(personal: &v1::PersonalData) -> Value {
 }
 
 /// One row for each value that is there, by its path.
-pub(super) fn flatten(path: &str, value: &Value, rows: &mut Vec<Vec<String>>) {
+fn flatten(path: &str, value: &Value, rows: &mut Vec<Vec<String>>) {
     match value {
         Value::Null => {}
         Value::Object(fields) => fields.iter().for_each(|(name, value)| {
@@ -313,12 +315,9 @@ pub(super) fn flatten(path: &str, value: &Value, rows: &mut Vec<Vec<String>>) {
 
 /// What is said of an organisation, for programs; it can be given to `put` again.
 pub(super) fn profile_json(profile: Option<v1::EnterpriseProfile>) -> Result<Value, Problem> {
-    let unreadable =
-        |cause: &dyn std::fmt::Display| Problem::new("answer-unreadable", Exit::Failed).with("cause", cause);
     let profile = read_profile(profile.unwrap_or_default());
-    let profile =
-        profile.map_err(|failure| unreadable(&failure.cause(waymark_registration::reasons::Language::English)))?;
-    serde_json::to_value(profile).map_err(|cause| unreadable(&cause))
+    let profile = profile.map_err(|failure| answer::unreadable(failure.cause(Language::English)))?;
+    serde_json::to_value(profile).map_err(answer::unreadable)
 }
 
 /// An enterprise for programs; `profile` can be given to `put` again.

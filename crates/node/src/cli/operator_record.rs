@@ -12,13 +12,13 @@ use waymark_catalog::{
     business::{FileKind, NodeItems, OperatorPersonal, Profile},
     config::{IMAGE_BYTES, PDF_BYTES},
 };
-use waymark_registration::{read_node_items, show_node_items, show_operator_personal, show_profile};
+use waymark_registration::{read_node_items, reasons::Language, show_node_items, show_operator_personal, show_profile};
 
 use super::{
     Shown,
     enterprise::{Asked, personal_json, profile_json, show_fields},
     files,
-    server::answer::{self, time},
+    server::answer::{self, text_of, time},
     terminal,
 };
 use crate::{
@@ -141,7 +141,7 @@ async fn write(set: &Set, texts: &Texts, shown: Shown) -> Result<(), Problem> {
         profile: Some(show_profile(&profile)),
         node: Some(show_node_items(&node)),
         personal: personal.as_ref().map(show_operator_personal),
-        request_id: set.request_id.map_or_else(String::new, |id| id.to_string()),
+        request_id: text_of(set.request_id),
     };
     let done = set.asked.connection.open(texts)?.set_operator_record(request).await;
     let done = done.map_err(|error| answer::problem(&error, set.asked.json))?;
@@ -165,7 +165,7 @@ async fn keep_file(asked: &File, texts: &Texts, shown: Shown) -> Result<(), Prob
     let is_image = FileKind::from_name(&kind).is_some_and(FileKind::is_image);
     let most = if is_image { IMAGE_BYTES } else { PDF_BYTES };
     let data = asked.file.as_deref().map_or_else(|| Ok(Vec::new()), |file| files::bytes(file, most))?;
-    let request_id = asked.request_id.map_or_else(String::new, |id| id.to_string());
+    let request_id = text_of(asked.request_id);
     let done = registrar.put_operator_file(v1::PutOperatorFileRequest { kind, data, request_id }).await;
     let done = done.map_err(|error| answer::problem(&error, json))?;
     let subject = format!("{SUBJECT} {}", asked.kind);
@@ -185,11 +185,9 @@ fn disclosed_json(personal: &v1::OperatorPersonalData) -> Value {
 
 /// The record for programs; `profile` and `node` can be given to `set` again.
 fn to_json(record: &v1::OperatorRecord) -> Result<Value, Problem> {
-    let unreadable =
-        |cause: &dyn std::fmt::Display| Problem::new("answer-unreadable", Exit::Failed).with("cause", cause);
     let node = read_node_items(record.node.clone().unwrap_or_default())
-        .map_err(|failure| unreadable(&failure.cause(waymark_registration::reasons::Language::English)))?;
-    let node = serde_json::to_value(node).map_err(|cause| unreadable(&cause))?;
+        .map_err(|failure| answer::unreadable(failure.cause(Language::English)))?;
+    let node = serde_json::to_value(node).map_err(answer::unreadable)?;
     Ok(json!({
         "profile": profile_json(record.profile.clone())?, "node": node, "files": record.files,
         "missing": record.missing, "has_personal_data": record.has_personal_data,

@@ -1,15 +1,17 @@
 //! `waymark prefix apply`, `review`, …: how prefixes become those of enterprises.
 
+use clap::builder::PossibleValuesParser;
 use clap::{ArgAction, Args, Subcommand};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use waymark_api::operator::v1::{self, step_request::Step};
+use waymark_catalog::business::Wish;
 
 use super::{
     Shown,
-    enterprise::{Asked, flatten},
+    enterprise::{Asked, show_fields},
     present::safe,
-    server::answer::{self, time},
+    server::answer::{self, text_of, time},
     terminal::{self, table},
 };
 use crate::{
@@ -57,7 +59,7 @@ pub(crate) struct Apply {
     case_prefix: String,
     #[arg(long, value_name = "ENTERPRISE", default_value = "")]
     enterprise: String,
-    #[arg(long, value_name = "WISH", default_value = "hosted", value_parser = ["hosted", "own-site"])]
+    #[arg(long, value_name = "WISH", default_value = "hosted", value_parser = PossibleValuesParser::new(Wish::ALL.iter().map(|wish| wish.as_str())))]
     wish: String,
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
@@ -178,10 +180,6 @@ pub(crate) async fn run(command: &PrefixCase, texts: &Texts, shown: Shown) -> Re
     Ok(Exit::Done)
 }
 
-fn text_of(id: Option<Uuid>) -> String {
-    id.map_or_else(String::new, |id| id.to_string())
-}
-
 async fn ask(apply: &Apply, texts: &Texts, shown: Shown) -> Result<Exit, Problem> {
     let request = v1::ApplyForPrefixRequest {
         prefix: apply.case_prefix.clone(),
@@ -200,15 +198,8 @@ async fn ask(apply: &Apply, texts: &Texts, shown: Shown) -> Result<Exit, Problem
 async fn show(named: &CaseOf, texts: &Texts) -> Result<Exit, Problem> {
     let request = v1::GetPrefixCaseRequest { prefix: named.case_prefix.clone() };
     let found = named.asked.connection.open(texts)?.prefix_case(&request).await;
-    let told = to_json(&found.map_err(|error| answer::problem(&error, named.asked.json))?);
-    if named.asked.json {
-        terminal::line(told);
-        return Ok(Exit::Done);
-    }
-    let head = ["enterprise-field", "enterprise-value"].map(|code| texts.text(code, &[]));
-    let mut rows = Vec::new();
-    flatten("", &told, &mut rows);
-    terminal::line(table(&head, &rows));
+    let found = found.map_err(|error| answer::problem(&error, named.asked.json))?;
+    show_fields(&to_json(&found), named.asked.json, texts);
     Ok(Exit::Done)
 }
 

@@ -18,7 +18,7 @@ use waymark_wire::{
 
 use super::{
     Resolve, ServerUrl, Shown, present,
-    server::{connection::Connection, look_up},
+    server::{answer, connection::Connection, look_up},
     server_url::{Scheme, ServerUrlError},
     terminal::{self, Tone, toned},
 };
@@ -48,7 +48,7 @@ pub(crate) async fn run(arguments: &Resolve, texts: &Texts, shown: Shown) -> Res
     let deadline = Duration::from_millis(arguments.timeout);
     let answer = client.ask(&server, &request, deadline).await.map_err(|error| no_answer(&error))?;
     let response = Response::parse(&answer.message, ResponseLimits::WHOLE_MESSAGE)
-        .map_err(|failure| Problem::new("answer-unreadable", Exit::Failed).with("cause", failure.error))?;
+        .map_err(|failure| answer::unreadable(failure.error))?;
     if arguments.json {
         terminal::line(as_json(&arguments.handle, &answer, &response));
     } else {

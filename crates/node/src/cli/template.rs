@@ -208,8 +208,7 @@ async fn show(named: &Named, texts: &Texts) -> Result<Exit, Problems> {
         return Ok(Exit::Done);
     }
     terminal::line(table(&heads(texts), &[row(&template)]));
-    let definition: Value = serde_json::from_str(&template.definition)
-        .map_err(|cause| Problem::new("answer-unreadable", Exit::Failed).with("cause", cause))?;
+    let definition: Value = serde_json::from_str(&template.definition).map_err(answer::unreadable)?;
     // Cannot fail: it was read from text.
     terminal::line(safe(&serde_json::to_string_pretty(&definition).unwrap_or_default()));
     Ok(Exit::Done)

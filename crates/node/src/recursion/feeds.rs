@@ -21,6 +21,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep, timeout};
 use waymark_api::registration::v1;
 use waymark_client::registration::{Endpoint, GrpcUrl, Registrar, ServerError, ServerTrust};
+use waymark_ident::PREFIX_RECORDS;
 use waymark_recursive_cache::cache::{Cache, Flush};
 
 use crate::{
@@ -221,7 +222,7 @@ impl Feed {
         }
         let fold = |prefix: String| prefix.to_ascii_uppercase().into_bytes();
         // Where handles of a prefix live stands in its record.
-        let of_records = names.iter().filter_map(|name| name.strip_prefix(b"0.NA/")).map(<[u8]>::to_vec);
+        let of_records = names.iter().filter_map(|name| name.strip_prefix(PREFIX_RECORDS)).map(<[u8]>::to_vec);
         let prefixes: BTreeSet<Vec<u8>> = prefixes.into_iter().map(fold).chain(of_records).collect();
         let cache = Arc::clone(cache);
         // A prefix is looked for in the whole cache: not on a thread that others wait for.

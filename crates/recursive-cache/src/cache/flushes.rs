@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use waymark_ident::PREFIX_RECORDS;
+
 use super::Flush;
-use crate::knowledge::{Learned, PREFIX_RECORDS, What};
+use crate::knowledge::{Learned, What};
 
 /// Flushes remembered. An answer whose question is older than all of them is not kept: it is asked for again.
 const REMEMBERED: usize = 1_024;

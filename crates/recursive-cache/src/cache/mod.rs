@@ -25,6 +25,7 @@ use quick_cache::sync::{Cache as Table, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
 use siphasher::sip::SipHasher13;
 use std::hash::{BuildHasherDefault, Hasher};
+use waymark_ident::PREFIX_RECORDS;
 use waymark_wire::{Values, type_matches};
 
 pub use self::dump::{DumpError, Loaded};
@@ -37,7 +38,7 @@ pub use self::limits::{
     STALE, STALE_TTL_SECONDS,
 };
 use self::limits::{GHOSTS, MAX_RESERVED, REFRESH_QUEUE, TABLE_BYTES, TRIES, USUAL_ENTRY_BYTES};
-use crate::knowledge::{Fact, Knowledge, Learned, Now, PREFIX_RECORDS, Scope, Service, What, absence_prefix};
+use crate::knowledge::{Fact, Knowledge, Learned, Now, Scope, Service, What, absence_prefix};
 
 /// The cache. Shared by all threads.
 pub struct Cache {

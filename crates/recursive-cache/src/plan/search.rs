@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use waymark_ident::{Handle, HandleError, MAX_HANDLE_BYTES, MAX_KEY_BYTES, parent_prefix};
+use waymark_ident::{Handle, HandleError, MAX_HANDLE_BYTES, MAX_KEY_BYTES, PREFIX_RECORDS, parent_prefix};
 
 use super::{Candidate, QueryId, Why};
 use crate::config::ANCESTORS;
-use crate::knowledge::{KEY_RULE, PREFIX_RECORDS, Service};
+use crate::knowledge::{KEY_RULE, Service};
 
 /// A record being looked for, and how far that has come.
 #[derive(Debug)]

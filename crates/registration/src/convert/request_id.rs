@@ -5,14 +5,18 @@ use waymark_catalog::{Order, Request, command_digest};
 
 use crate::failure::Failure;
 
-/// Reads a request id, and says what is asked under it. `None` for an empty one.
-pub(crate) fn request(id: &str, order: &Order) -> Result<Option<Request>, Failure> {
+/// Reads a request id. `None` for an empty one.
+pub(crate) fn read(id: &str) -> Result<Option<Uuid>, Failure> {
     if id.is_empty() {
         return Ok(None);
     }
     let parsed = Uuid::try_parse(id).ok().filter(|id| id.get_version_num() == 7);
-    let id = parsed.ok_or_else(|| Failure::invalid_field("request_id", "must be a UUID of version 7"))?;
-    Ok(Some(Request { id, digest: command_digest(order) }))
+    parsed.map(Some).ok_or_else(|| Failure::invalid_field("request_id", "must be a UUID of version 7"))
+}
+
+/// Reads a request id, and says what is asked under it. `None` for an empty one.
+pub(crate) fn request(id: &str, order: &Order) -> Result<Option<Request>, Failure> {
+    Ok(read(id)?.map(|id| Request { id, digest: command_digest(order) }))
 }
 
 #[cfg(test)]

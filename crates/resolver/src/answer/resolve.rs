@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 use waymark_catalog::{Inherited, Lookup, OwnedRecord, Stored, View};
-use waymark_ident::{Handle, MAX_KEY_BYTES, parent_prefix};
+use waymark_ident::{Handle, MAX_KEY_BYTES, PREFIX_RECORDS, parent_prefix};
 use waymark_wire::request::ResolutionBody;
 use waymark_wire::{Reader, ResponseCode, ValueRef, Values};
 
@@ -22,9 +22,6 @@ use crate::settings::{Settings, SiteSet};
 /// The canonical key of the record in which a server reports on itself. This node reports elsewhere, so it has no public value; without PUBL
 /// its administrators are asked to prove who they are.
 const STATUS: &[u8] = b"0.SITE/STATUS";
-
-/// What the key of every prefix record begins with.
-const PREFIX_RECORDS: &[u8] = b"0.NA/";
 
 /// Ancestors of an absent prefix that are looked at for a referral, nearest first. Real prefixes have two to four parts; the bound keeps a
 /// name of a thousand dots from costing a thousand look-ups.

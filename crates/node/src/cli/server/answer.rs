@@ -135,6 +135,16 @@ pub(crate) fn time(time: Option<&prost_types::Timestamp>) -> String {
     time.map(ToString::to_string).unwrap_or_default()
 }
 
+/// A request id as it is sent; empty for none.
+pub(crate) fn text_of(request_id: Option<Uuid>) -> String {
+    request_id.map_or_else(String::new, |id| id.to_string())
+}
+
+/// What the server answered is not what it should be.
+pub(crate) fn unreadable(cause: impl std::fmt::Display) -> Problem {
+    Problem::new("answer-unreadable", Exit::Failed).with("cause", cause)
+}
+
 /// Shows an identifier, or one version of it.
 pub(crate) fn show_identifier(
     identifier: &v1::Identifier,
@@ -142,11 +152,9 @@ pub(crate) fn show_identifier(
     texts: &Texts,
     shown: Shown,
 ) -> Result<(), Problem> {
-    let unreadable =
-        |cause: &dyn std::fmt::Display| Problem::new("answer-unreadable", Exit::Failed).with("cause", cause);
-    let values = form::from_interface(&identifier.values).map_err(|cause| unreadable(&cause))?;
+    let values = form::from_interface(&identifier.values).map_err(unreadable)?;
     if json {
-        let line = line::write(&identifier.handle, values.values()).map_err(|cause| unreadable(&cause))?;
+        let line = line::write(&identifier.handle, values.values()).map_err(unreadable)?;
         terminal::line(with_facts(&line, &facts(identifier)));
         return Ok(());
     }

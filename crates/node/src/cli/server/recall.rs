@@ -43,7 +43,7 @@ pub(crate) async fn run(arguments: &Recall, texts: &Texts, shown: Shown) -> Resu
             serials: Some(serials.0),
             reason,
             lift: arguments.lift,
-            request_id: arguments.request_id.map_or_else(String::new, |id| id.to_string()),
+            request_id: answer::text_of(arguments.request_id),
         };
         let answered = registrar.recall_codes(request).await;
         let answered = answered.map_err(|error| answer::problem(&error, arguments.json))?;

@@ -14,7 +14,7 @@ use super::{
     layout::layout,
 };
 use crate::{
-    cli::{LanguageFlag, access::place::Where, present::safe, template, terminal},
+    cli::{LanguageFlag, access::place::Where, present::safe, server::answer, template, terminal},
     problem::{Exit, Problem, Problems},
     texts::Texts,
 };
@@ -79,5 +79,5 @@ async fn definition(arguments: &Form, texts: &Texts) -> Result<(Option<String>, 
 
 /// The definition a server told.
 pub(super) fn parse(text: &str) -> Result<Definition, Problem> {
-    Definition::from_json(text).map_err(|cause| Problem::new("answer-unreadable", Exit::Failed).with("cause", cause))
+    Definition::from_json(text).map_err(answer::unreadable)
 }

@@ -123,7 +123,7 @@ impl AccessService {
 /// Whether a caller is shown a principal.
 fn sees(caller: &Caller, principal: &Principal) -> bool {
     let rights = &caller.rights;
-    let everybody = rights.is_everywhere() && (rights.has(Verb::ManageAccess) || rights.has(Verb::Audit));
+    let everybody = rights.has_everywhere(Verb::ManageAccess) || rights.has_everywhere(Verb::Audit);
     // An empty scope lies within everybody's: whoever has one is nobody's but the operators'.
     let own = matches!(principal.role, Role::Writer | Role::Reader)
         && !principal.scope.is_empty()
@@ -135,7 +135,7 @@ fn sees(caller: &Caller, principal: &Principal) -> bool {
 fn sees_tokens_of(caller: &Caller, access: &Access, name: &str) -> bool {
     match access.principal(name) {
         Some(principal) => sees(caller, principal),
-        None => caller.rights.is_everywhere() && caller.rights.has(Verb::ManageAccess),
+        None => caller.rights.has_everywhere(Verb::ManageAccess),
     }
 }
 

@@ -2,12 +2,15 @@
 //!
 //! What may be changed is the writer's to decide. What is shown is decided here, by [`visible_applications`].
 
+use std::iter;
 use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 use waymark_api::operator::v1::{self, applications_server};
 use waymark_catalog::Receipt;
-use waymark_catalog::business::{Application, ApplicationCommand, ApplicationId, Business, visible_applications};
+use waymark_catalog::business::{
+    Application, ApplicationCommand, ApplicationId, Business, Owner, visible_applications,
+};
 
 use crate::convert::answer::{Same, receipt};
 use crate::convert::application::{needed_id, read_id, read_owner, read_profile, read_users, show};
@@ -36,14 +39,15 @@ impl ApplicationService {
     ) -> Result<v1::ApplicationResponse, Failure> {
         let v1::PutApplicationRequest { id, owner, profile, users, request_id } = request;
         let profile = profile.ok_or_else(|| Failure::invalid_field("profile", "is missing"))?;
+        let (id, owner) = (read_id(&id)?, read_owner(&owner)?);
         let command = ApplicationCommand::Put {
-            id: read_id(&id)?,
-            owner: read_owner(&owner)?,
+            id,
+            owner,
             profile: Box::new(read_profile(profile)?),
             users: users.map(read_users),
         };
         let done = self.apply(caller, command, &request_id).await?;
-        Ok(self.answer(caller, &done))
+        Ok(self.answer(caller, &done, id, owner))
     }
 
     async fn count_users(
@@ -53,9 +57,10 @@ impl ApplicationService {
     ) -> Result<v1::ApplicationResponse, Failure> {
         let v1::CountUsersRequest { id, users, request_id } = request;
         let users = users.ok_or_else(|| Failure::invalid_field("users", "is missing"))?;
-        let command = ApplicationCommand::CountUsers { id: needed_id(&id)?, users: read_users(users) };
+        let id = needed_id(&id)?;
+        let command = ApplicationCommand::CountUsers { id, users: read_users(users) };
         let done = self.apply(caller, command, &request_id).await?;
-        Ok(self.answer(caller, &done))
+        Ok(self.answer(caller, &done, Some(id), None))
     }
 
     async fn delete(
@@ -74,11 +79,23 @@ impl ApplicationService {
         self.edge.apply(caller, order, request).await
     }
 
-    /// The application as a command left it; absent when it was changed or deleted since.
-    fn answer(&self, caller: &Caller, done: &Receipt) -> v1::ApplicationResponse {
+    /// The application as a command left it, told by its number, or as one of the owner that was named or meant; absent when it was changed or
+    /// deleted since.
+    fn answer(
+        &self,
+        caller: &Caller,
+        done: &Receipt,
+        id: Option<ApplicationId>,
+        owner: Option<Owner>,
+    ) -> v1::ApplicationResponse {
         let business = self.edge.catalog.business();
-        let written = business.applications().rev().find(|each| each.serial == done.serial);
-        let application = written.filter(|each| is_visible(caller, each, &business)).map(|each| show(each));
+        let owner = || owner.or_else(|| own(caller, &business)).unwrap_or(Owner::Node);
+        let written = |each: &&Arc<Application>| each.serial == done.serial;
+        let known = match id {
+            Some(id) => business.application(id).filter(written),
+            None => business.applications_of(owner(), ApplicationId(0)).find(written),
+        };
+        let application = known.filter(|each| is_visible(caller, each, &business)).map(|each| show(each));
         v1::ApplicationResponse { application, receipt: Some(receipt(done, Same::Unchanged)) }
     }
 
@@ -98,9 +115,16 @@ impl ApplicationService {
         let question = Question::of(&[b"applications", request.owner.as_bytes()]);
         let after = question.number(&request.page_token)?.unwrap_or(0);
         let business = self.edge.catalog.business();
-        let mut seen = business
-            .applications_after(ApplicationId(after))
-            .filter(|each| owner.is_none_or(|owner| owner == each.owner) && is_visible(caller, each, &business));
+        // Others than those who are shown everything, as the node's own are, have their own alone.
+        let sees_all = visible_applications(&caller.rights, Owner::Node, &business);
+        let owner = owner.or_else(|| own(caller, &business).filter(|_| !sees_all));
+        let after = ApplicationId(after);
+        let found: Box<dyn Iterator<Item = &Arc<Application>>> = match owner {
+            Some(owner) => Box::new(business.applications_of(owner, after)),
+            None if sees_all => Box::new(business.applications_after(after)),
+            None => Box::new(iter::empty()),
+        };
+        let mut seen = found.filter(|each| is_visible(caller, each, &business));
         let page: Vec<_> = seen.by_ref().take(size(request.page_size)).collect();
         let last = page.last().filter(|_| seen.next().is_some());
         Ok(v1::ListApplicationsResponse {
@@ -108,6 +132,11 @@ impl ApplicationService {
             applications: page.into_iter().map(|each| show(each)).collect(),
         })
     }
+}
+
+/// The enterprise a caller acts for.
+fn own(caller: &Caller, business: &Business) -> Option<Owner> {
+    business.of_principal(&caller.rights.principal.name).map(|own| own.id.into())
 }
 
 fn is_visible(caller: &Caller, application: &Application, business: &Business) -> bool {

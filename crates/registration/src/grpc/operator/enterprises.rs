@@ -11,12 +11,12 @@ use waymark_api::operator::v1::{self, enterprises_server};
 use waymark_catalog::Receipt;
 use waymark_catalog::access::Verb;
 use waymark_catalog::business::{
-    Business, BusinessCommand, Enterprise, EnterpriseId, FileFormat, FileKind, FreshFile, visible,
+    Business, BusinessCommand, Enterprise, EnterpriseId, FileFormat, FileKind, FreshFile, Owner, visible,
 };
-use waymark_catalog::vault::{Fresh, Personal, Subject};
+use waymark_catalog::vault::{Fresh, Vault};
 use zeroize::Zeroizing;
 
-use super::sealing::{drop_unused, off_loop, read_file, vault};
+use super::sealing::{Sealing, forget, off_loop, read_file, vault, write_sealed};
 use crate::convert::answer::{Same, receipt};
 use crate::convert::enterprise::{
     needed_id, read_id, read_personal, read_profile, real_name_result, show, show_personal,
@@ -44,37 +44,31 @@ impl EnterpriseService {
         let id = read_id("id", &id)?;
         let profile = profile.ok_or_else(|| Failure::invalid_field("profile", "is missing"))?;
         let profile = Box::new(read_profile(profile)?);
-        let known = self.subject(caller, id);
-        let personal = match personal {
-            Some(personal) => Some(Box::new(self.seal(caller, known, read_personal(personal)?).await?)),
-            None => None,
-        };
-        let drawn = personal.as_ref().map(|fresh| fresh.sealed.subject).filter(|subject| Some(*subject) != known);
-        let principals = principals.map(|given| given.names.into_iter().map(Arc::from).collect());
-        let order = BusinessCommand::PutEnterprise { id, profile, personal, principals }.into();
-        let request = request_id::request(&request_id, &order)?;
-        let done = self.edge.apply(caller, order, request).await;
-        drop_unused(&self.edge, drawn, &done).await?;
-        self.answer(caller, id, &done?)
-    }
-
-    /// Whose key the personal data of an enterprise is sealed with; that it is the caller's to write is the writer's to say.
-    fn subject(&self, caller: &Caller, id: Option<EnterpriseId>) -> Option<Subject> {
-        let business = self.edge.catalog.business();
-        let known = match id {
-            Some(id) => business.enterprise(id),
-            None => business.of_principal(&caller.rights.principal.name),
-        };
-        known.and_then(|known| known.personal.as_ref()).map(|sealed| sealed.subject)
-    }
-
-    /// Seals, under a new key where there is none. Who may write no enterprise at all is not given one.
-    async fn seal(&self, caller: &Caller, subject: Option<Subject>, personal: Personal) -> Result<Fresh, Failure> {
-        if !caller.rights.has(Verb::Apply) {
-            return Err(self.edge.deny(caller, Verb::Apply, b"E"));
+        let personal = personal.map(read_personal).transpose()?;
+        if personal.is_some() {
+            self.may_seal(caller)?;
         }
-        let vault = vault(&self.edge)?;
-        off_loop(move || vault.seal(subject, &personal)).await
+        let principals = principals.map(|given| given.names.into_iter().map(Arc::from).collect());
+        let sealing = Sealing {
+            owner: self.owner(caller, id),
+            seal: personal.map(|personal| move |vault: &Vault, people| vault.seal(people, &personal)),
+            order: move |personal| Ok(BusinessCommand::PutEnterprise { id, profile, personal, principals }.into()),
+            request_id: request_id::read(&request_id)?,
+        };
+        let done = write_sealed(&self.edge, caller, sealing).await?;
+        self.answer(caller, id, &done)
+    }
+
+    /// Whose record a call is about; that it is the caller's to write is the writer's to say.
+    fn owner(&self, caller: &Caller, id: Option<EnterpriseId>) -> Option<Owner> {
+        let business = self.edge.catalog.business();
+        let own = || business.of_principal(&caller.rights.principal.name).map(|own| own.id);
+        id.or_else(own).map(Owner::from)
+    }
+
+    /// Who may write no enterprise at all has nothing sealed, and no key drawn.
+    fn may_seal(&self, caller: &Caller) -> Result<(), Failure> {
+        if caller.rights.has(Verb::Apply) { Ok(()) } else { Err(self.edge.deny(caller, Verb::Apply, b"E")) }
     }
 
     /// The enterprise as it is after a command.
@@ -147,30 +141,32 @@ impl EnterpriseService {
     ) -> Result<v1::EnterpriseResponse, Failure> {
         let v1::PutImageRequest { id, kind, data, request_id } = request;
         let (id, kind) = (read_id("id", &id)?, image_kind(&kind)?);
-        // Who may write no enterprise has nothing sealed.
-        if !caller.rights.has(Verb::Apply) {
-            return Err(self.edge.deny(caller, Verb::Apply, b"E"));
-        }
+        self.may_seal(caller)?;
         if find(&self.edge.catalog.business(), caller, id).is_none() {
             return Err(not_found());
         }
-        let image = if data.is_empty() {
-            None
-        } else {
-            let format =
-                FileFormat::of(kind, &data).map_err(|problem| Failure::of_refusal(&problem.into(), self.edge.now()))?;
-            let subject = self.subject(caller, id);
-            let subject =
-                subject.ok_or_else(|| Failure::invalid_field("id", "must have said who its people are before"))?;
-            let vault = vault(&self.edge)?;
-            let data = Zeroizing::new(data);
-            let fresh = off_loop(move || vault.seal_bytes(Some(subject), &data)).await?;
-            Some(Box::new(FreshFile { format, fresh }))
+        let owner = self.owner(caller, id);
+        let format = if data.is_empty() { None } else { Some(self.format(owner, kind, &data)?) };
+        let data = Zeroizing::new(data);
+        let sealing = Sealing {
+            owner,
+            seal: format.map(|_| move |vault: &Vault, people| vault.seal_bytes(people, &data)),
+            order: move |fresh: Option<Box<Fresh>>| {
+                let image = format.zip(fresh).map(|(format, fresh)| Box::new(FreshFile { format, fresh: *fresh }));
+                Ok(BusinessCommand::PutImage { id, kind, image }.into())
+            },
+            request_id: request_id::read(&request_id)?,
         };
-        let order = BusinessCommand::PutImage { id, kind, image }.into();
-        let request = request_id::request(&request_id, &order)?;
-        let done = self.edge.apply(caller, order, request).await?;
+        let done = write_sealed(&self.edge, caller, sealing).await?;
         self.answer(caller, id, &done)
+    }
+
+    /// What an image is, and that there is a key to seal it with.
+    fn format(&self, owner: Option<Owner>, kind: FileKind, data: &[u8]) -> Result<FileFormat, Failure> {
+        let format =
+            FileFormat::of(kind, data).map_err(|problem| Failure::of_refusal(&problem.into(), self.edge.now()))?;
+        let held = owner.and_then(|owner| self.edge.catalog.business().people(owner).held);
+        held.map(|_| format).ok_or_else(|| Failure::invalid_field("id", "must have said who its people are before"))
     }
 
     async fn image(&self, caller: &Caller, request: v1::ImageRequest) -> Result<v1::ImageResponse, Failure> {
@@ -189,14 +185,8 @@ impl EnterpriseService {
 
     async fn forget(&self, caller: &Caller, request: v1::ForgetRequest) -> Result<v1::EnterpriseResponse, Failure> {
         let v1::ForgetRequest { id, reason } = request;
-        let (id, vault) = (needed_id(&id)?, vault(&self.edge)?);
-        let done = self.edge.apply(caller, BusinessCommand::Forget { id, reason }.into(), None).await?;
-        // Only what the record says is forgotten: somebody may have given new data meanwhile.
-        let business = self.edge.catalog.business();
-        let forgotten = business.enterprise(id).and_then(|enterprise| enterprise.forgotten.as_ref());
-        if let Some(subject) = forgotten.map(|forgotten| forgotten.subject) {
-            off_loop(move || vault.forget(&subject)).await?;
-        }
+        let id = needed_id(&id)?;
+        let done = forget(&self.edge, caller, id.into(), BusinessCommand::Forget { id, reason }).await?;
         self.answer(caller, Some(id), &done)
     }
 }

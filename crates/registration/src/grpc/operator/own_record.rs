@@ -11,12 +11,12 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 use waymark_api::operator::v1::{self, own_record_server};
 use waymark_catalog::access::Verb;
-use waymark_catalog::business::{FileFormat, FreshFile, OperatorCommand, Owner, visible_operator};
-use waymark_catalog::vault::Subject;
+use waymark_catalog::business::{FileFormat, FileKind, FreshFile, OperatorCommand, Owner, visible_operator};
+use waymark_catalog::vault::{Fresh, Vault};
 use waymark_catalog::{Order, Receipt};
 use zeroize::Zeroizing;
 
-use super::sealing::{drop_unused, off_loop, read_file, vault};
+use super::sealing::{Sealing, forget, off_loop, read_file, vault, write_sealed};
 use crate::config::FILE_MESSAGE_BYTES;
 use crate::convert::answer::{Same, receipt};
 use crate::convert::enterprise::read_profile;
@@ -55,32 +55,20 @@ impl OwnRecordService {
         let missing = |field: &'static str| Failure::invalid_field(field, "is missing");
         let profile = Box::new(read_profile(profile.ok_or_else(|| missing("profile"))?)?);
         let node = Box::new(read_node_items(node.ok_or_else(|| missing("node"))?)?);
-        let known = self.subject();
-        let personal = match personal {
-            Some(personal) => {
-                let (personal, vault) = (read_operator_personal(personal)?, vault(&self.edge)?);
-                Some(Box::new(off_loop(move || vault.seal(known, &personal)).await?))
-            }
-            None => None,
+        let personal = personal.map(read_operator_personal).transpose()?;
+        let sealing = Sealing {
+            owner: Some(Owner::Node),
+            seal: personal.map(|personal| move |vault: &Vault, people| vault.seal(people, &personal)),
+            order: |personal| Ok(OperatorCommand::Put { profile, node, personal }.into()),
+            request_id: request_id::read(&request_id)?,
         };
-        let drawn = personal.as_ref().map(|fresh| fresh.sealed.subject).filter(|subject| Some(*subject) != known);
-        let order = OperatorCommand::Put { profile, node, personal }.into();
-        let request = request_id::request(&request_id, &order)?;
-        let done = self.edge.apply(caller, order, request).await;
-        drop_unused(&self.edge, drawn, &done).await?;
-        Ok(self.answer(&done?))
-    }
-
-    /// Whose key what is said of people is sealed with.
-    fn subject(&self) -> Option<Subject> {
-        let business = self.edge.catalog.business();
-        business.operator().and_then(|record| record.personal.as_ref()).map(|sealed| sealed.subject)
+        let done = write_sealed(&self.edge, caller, sealing).await?;
+        Ok(self.answer(&done))
     }
 
     /// Who may not write has nothing sealed, and no key drawn.
     fn may_write(&self, caller: &Caller) -> Result<(), Failure> {
-        let may = caller.rights.has(Verb::Home) && caller.rights.is_everywhere();
-        if may { Ok(()) } else { Err(self.edge.deny(caller, Verb::Home, NODE)) }
+        if caller.rights.has_everywhere(Verb::Home) { Ok(()) } else { Err(self.edge.deny(caller, Verb::Home, NODE)) }
     }
 
     fn may_read(&self, caller: &Caller) -> Result<(), Failure> {
@@ -122,37 +110,31 @@ impl OwnRecordService {
         let v1::PutOperatorFileRequest { kind, data, request_id } = request;
         self.may_write(caller)?;
         let kind = file_kind(&kind)?;
-        let file = if data.is_empty() {
-            None
-        } else {
-            let format =
-                FileFormat::of(kind, &data).map_err(|problem| Failure::of_refusal(&problem.into(), self.edge.now()))?;
-            if self.edge.catalog.business().operator().is_none() {
-                return Err(not_found());
-            }
-            let subject = self.subject().ok_or_else(|| {
-                Failure::invalid_field("data", "belongs to people who were forgotten: say who they are first")
-            })?;
-            let (vault, data) = (vault(&self.edge)?, Zeroizing::new(data));
-            let fresh = off_loop(move || vault.seal_bytes(Some(subject), &data)).await?;
-            Some(Box::new(FreshFile { format, fresh }))
+        let format = if data.is_empty() { None } else { Some(self.format(kind, &data)?) };
+        let (data, edge) = (Zeroizing::new(data), Arc::clone(&self.edge));
+        let sealing = Sealing {
+            owner: Some(Owner::Node),
+            seal: format.map(|_| move |vault: &Vault, people| vault.seal_bytes(people, &data)),
+            order: move |fresh: Option<Box<Fresh>>| {
+                let file = format.zip(fresh).map(|(format, fresh)| Box::new(FreshFile { format, fresh: *fresh }));
+                let order = OperatorCommand::PutFile { kind, file }.into();
+                fits(&edge, &order).map(|()| order)
+            },
+            request_id: request_id::read(&request_id)?,
         };
-        let order: Order = OperatorCommand::PutFile { kind, file }.into();
-        self.fits(&order)?;
-        let request = request_id::request(&request_id, &order)?;
-        let done = self.edge.apply(caller, order, request).await?;
+        let done = write_sealed(&self.edge, caller, sealing).await?;
         Ok(self.answer(&done))
     }
 
-    /// A file is one write. Where less is written at a time than it takes, that is what to change.
-    fn fits(&self, order: &Order) -> Result<(), Failure> {
-        let ((limit, _), bytes) = (self.edge.catalog.writer().submission_limits(), order.command.weight_bytes());
-        if bytes <= limit {
-            return Ok(());
-        }
-        let what =
-            format!("takes a write of {bytes} bytes, more than the {limit} this node makes; raise write.group_mib");
-        Err(Failure::invalid_field("data", what))
+    /// What a file is, and that there is a key to seal it with.
+    fn format(&self, kind: FileKind, data: &[u8]) -> Result<FileFormat, Failure> {
+        let format =
+            FileFormat::of(kind, data).map_err(|problem| Failure::of_refusal(&problem.into(), self.edge.now()))?;
+        let business = self.edge.catalog.business();
+        business.operator().ok_or_else(not_found)?;
+        let forgotten = "belongs to people who were forgotten: say who they are first";
+        let held = business.people(Owner::Node).held;
+        held.map(|_| format).ok_or_else(|| Failure::invalid_field("data", forgotten))
     }
 
     async fn file(
@@ -173,17 +155,20 @@ impl OwnRecordService {
         caller: &Caller,
         request: v1::ForgetOperatorRequest,
     ) -> Result<v1::OperatorRecordResponse, Failure> {
-        let vault = vault(&self.edge)?;
         let command = OperatorCommand::Forget { reason: request.reason };
-        let done = self.edge.apply(caller, command.into(), None).await?;
-        // Only what the record says is forgotten: somebody may have given new data meanwhile.
-        let business = self.edge.catalog.business();
-        let forgotten = business.operator().and_then(|record| record.forgotten.as_ref());
-        if let Some(subject) = forgotten.map(|forgotten| forgotten.subject) {
-            off_loop(move || vault.forget(&subject)).await?;
-        }
+        let done = forget(&self.edge, caller, Owner::Node, command).await?;
         Ok(self.answer(&done))
     }
+}
+
+/// A file is one write. Where less is written at a time than it takes, that is what to change.
+fn fits(edge: &Edge, order: &Order) -> Result<(), Failure> {
+    let ((limit, _), bytes) = (edge.catalog.writer().submission_limits(), order.command.weight_bytes());
+    if bytes <= limit {
+        return Ok(());
+    }
+    let what = format!("takes a write of {bytes} bytes, more than the {limit} this node makes; raise write.group_mib");
+    Err(Failure::invalid_field("data", what))
 }
 
 /// What the record is called in the audit.

@@ -29,7 +29,7 @@ impl RecursionService {
 
     /// The cache serves everybody: whoever looks into it or changes it runs the node.
     fn admit(&self, caller: &Caller) -> Result<&Arc<dyn Recursion>, Failure> {
-        if !(caller.rights.has(Verb::Home) && caller.rights.is_everywhere()) {
+        if !caller.rights.has_everywhere(Verb::Home) {
             return Err(self.edge.deny(caller, Verb::Home, b""));
         }
         let none = || Failure::new(Reason::Unimplemented).with("detail", "recursion (recursion.sources is empty)");

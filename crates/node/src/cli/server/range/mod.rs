@@ -347,7 +347,7 @@ impl Under {
     }
 
     fn id(&self) -> String {
-        self.request_id.map_or_else(String::new, |id| id.to_string())
+        answer::text_of(self.request_id)
     }
 
     fn show(
