@@ -384,6 +384,7 @@ mod tests {
             "../answer_log.rs",
             "../registration.rs",
             "../recursion/mod.rs",
+            "../sync.rs",
             "../audit.rs",
         ] {
             let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/config")).join(file);

@@ -65,7 +65,7 @@ impl Node {
         let catalog = open(&options(dir.path())).unwrap().catalog;
         let outbox = Arc::new(Outbox::open(&dir.path().join("sync"), 40, clock()).unwrap());
         let node = Self { dir, catalog, outbox, _turn: turn };
-        for prefix in ["88.1", "88.1.701", "88.1.702"] {
+        for prefix in ["88.1", "0.NA/0.NA/88.1", "88.1.701", "88.1.702"] {
             node.write(Command::Home { name: HomeName::parse(prefix.as_bytes()).unwrap() });
         }
         node

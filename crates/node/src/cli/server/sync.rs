@@ -173,9 +173,9 @@ fn print_set(set: &v1::SetStatus, texts: &Texts, shown: Shown) {
         ("acknowledged", time(set.acknowledged_ms).into()),
     ];
     terminal::line(format_args!(
-        "{:<4} {:<10} {}  {}",
+        "{:<4} {}  {}  {}",
         set.set,
-        set.schedule,
+        texts.text(&format!("sync-{}", set.schedule), &[]),
         toned(&texts.text(state, &[]), tone, shown.colours),
         texts.text("sync-set", &facts),
     ));
@@ -314,5 +314,5 @@ fn say(code: &str, count: u64, json: bool, texts: &Texts) -> Exit {
     } else {
         terminal::line(texts.text(code, &[("count", count.to_string().into())]));
     }
-    Exit::Done
+    if count == 0 { Exit::Absent } else { Exit::Done }
 }
