@@ -4,11 +4,10 @@ use waymark_api::toplevel::v1::Complaint;
 
 use crate::simulator::config::COMPLAINTS;
 
-/// The first complaints of a part; the others are counted only.
+/// The first complaints of a part.
 #[derive(Clone, Debug, Default)]
 pub struct Complaints {
     told: Vec<Complaint>,
-    count: u64,
 }
 
 impl Complaints {
@@ -19,9 +18,8 @@ impl Complaints {
         complaints
     }
 
-    /// Adds one; row 0 is the part as a whole.
+    /// Adds one, unless there are enough; row 0 is the part as a whole.
     pub(crate) fn add(&mut self, row: u64, field: String, problem: String) {
-        self.count += 1;
         if self.told.len() < COMPLAINTS {
             self.told.push(Complaint { row, field, problem });
         }
@@ -35,7 +33,7 @@ impl Complaints {
     /// Whether there is nothing to complain of.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.count == 0
+        self.told.is_empty()
     }
 
     /// Whether more would not be told.
