@@ -27,7 +27,7 @@ fn start(folder: &TempDir, more: &[&str]) -> (Process, String, String) {
     let line = process.next_line().expect("the line that says where it listens");
     let words: Vec<&str> = line.split(' ').collect();
     let ["listening", grpc, http] = words[..] else { panic!("{line}") };
-    (process, grpc.replace("grpc://", "http://"), http.to_owned())
+    (process, grpc.replacen("grpc://", "http://", 1), http.to_owned())
 }
 
 /// An identifier that was registered on a day that is long over.
@@ -99,6 +99,26 @@ async fn what_was_acknowledged_outlives_a_kill() {
     assert!(shown["sequence"].as_u64().unwrap() >= sent && shown["refused"] == 0);
     process.signal(Signal::SIGTERM);
     process.ended().expect(0);
+}
+
+#[test]
+fn with_a_certificate_it_listens_over_tls() {
+    let folder = tempdir().unwrap();
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let [certificate, key] = ["top.crt", "top.key"].map(|name| folder.path().join(name).to_str().unwrap().to_owned());
+    std::fs::write(&certificate, cert.pem()).unwrap();
+    std::fs::write(&key, signing_key.serialize_pem()).unwrap();
+    let tls = ["--tls-certificate", &certificate, "--tls-key", &key, "--tls-client-ca", &certificate];
+    let (running, grpc, _) = start(&folder, &tls);
+    assert!(grpc.starts_with("grpcs://"), "{grpc}");
+    running.signal(Signal::SIGTERM);
+    running.ended().expect(0);
+
+    std::fs::write(&key, "no key").unwrap();
+    let mut command = tool(["top-node", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"]);
+    command.arg(folder.path().join("top")).args(tls);
+    run(command).expect(2).says(&["error[top-node-tls]"]);
 }
 
 #[test]

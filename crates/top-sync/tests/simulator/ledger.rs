@@ -281,3 +281,49 @@ fn a_changed_byte_amid_the_file_is_told_with_its_place() {
     let error = Ledgers::open(folder.path()).unwrap_err();
     assert!(matches!(error, LedgerError::Damaged { offset: 19, .. }), "{error}");
 }
+
+/// What the fixture of version 1 begins with. A part that was refused stands behind it: the words of complaints may be improved at any time.
+fn written(ledgers: &Ledgers) {
+    take(ledgers, Set::T9, day("2026-11-28", 1, &[master("a", 1), master("b", 1)]));
+    take(ledgers, Set::T9, day("2026-11-29", 2, &[master("a", 2)]));
+    take(ledgers, Set::T2, whole(Set::T2, 1));
+    take(ledgers, Set::Incident, Part { owner: "88.990.10001".into(), ..whole(Set::Incident, 1) });
+}
+
+fn refused(ledgers: &Ledgers) {
+    take(ledgers, Set::T9, day("2026-11-29", 3, &[json!({})]));
+}
+
+#[test]
+fn a_ledger_of_version_1_opens_and_is_written_as_it_was() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("88.990.ledger");
+    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sets-v1.ledger");
+    written(&Ledgers::open(folder.path()).unwrap());
+    let fixture = fs::read(kept).unwrap();
+    assert!(fixture.starts_with(&fs::read(&path).unwrap()));
+
+    fs::write(&path, fixture).unwrap();
+    let ledgers = Ledgers::open(folder.path()).unwrap();
+    assert_eq!(codes(&held(&ledgers, Set::T9, 10)), ["b1"]);
+    assert_eq!(held(&ledgers, Set::Incident, 10), rows(Set::Incident));
+    let status = ledgers.status(NODE);
+    let told: Vec<_> = status.iter().map(|set| (set.set, set.sequence, set.refused, set.complaints.len())).collect();
+    assert_eq!(told, [(Set::T2, 1, 0, 0), (Set::T9, 3, 1, 1), (Set::Incident, 1, 0, 0)]);
+
+    fs::write(&path, b"waymark top node 2\n").unwrap();
+    drop(ledgers);
+    assert!(matches!(Ledgers::open(folder.path()), Err(LedgerError::Unknown { .. })));
+}
+
+#[test]
+#[ignore = "writes the fixture of a new version"]
+fn write_the_fixture() {
+    let folder = tempdir().unwrap();
+    let ledgers = Ledgers::open(folder.path()).unwrap();
+    written(&ledgers);
+    refused(&ledgers);
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    fs::create_dir_all(&data).unwrap();
+    fs::copy(folder.path().join("88.990.ledger"), data.join("sets-v1.ledger")).unwrap();
+}

@@ -1,5 +1,6 @@
 //! Rules of a part as a whole.
 
+use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 use waymark_api::toplevel::v1::Part;
 use waymark_top_sync::simulator::sets::Set;
@@ -95,4 +96,28 @@ fn the_first_thirty_two_complaints_are_told() {
     let told = complaints(Set::T9, &part(Set::T9, 1, &content));
     assert_eq!(told.len(), 32);
     assert_eq!((told[0].row, told[0].field.as_str()), (1, "code"));
+}
+
+proptest! {
+    /// Bytes changed anywhere in good rows are taken or complained of, in bounded words, and never more than that.
+    #[test]
+    fn no_bytes_are_too_strange_to_be_judged(
+        set in prop::sample::select(Set::ALL.to_vec()),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut content = text(set).into_bytes();
+        for (at, byte) in changes {
+            let at = at.index(content.len());
+            content[at] = byte;
+        }
+        content.truncate(cut.index(content.len() * 2));
+        let rows = content.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let sha256 = Sha256::digest(&content).to_vec();
+        let told = complaints(set, &Part { content, rows, sha256, ..part(set, 1, "") });
+        prop_assert!(told.len() <= 32);
+        for complaint in told {
+            prop_assert!(complaint.field.len() < 64 && complaint.problem.len() < 128, "{complaint:?}");
+        }
+    }
 }
