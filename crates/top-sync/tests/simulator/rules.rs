@@ -233,6 +233,8 @@ fn routes_can_be_gone_to() {
         (Set::T7, 0, "/prefix", json!("88.990"), "is the node's"),
         (Set::T7, 0, "/prefix", json!("88.990.10001/x"), "no prefix"),
         (Set::T7, 0, "/prefix", json!("88..1"), "no prefix"),
+        (Set::T7, 0, "/prefix", json!("88.990.标识"), "no prefix"),
+        (Set::T7, 0, "/prefix", json!("8".repeat(256)), "no prefix"),
         (Set::T2, 0, "/code_type", json!("handle"), "none of Handle"),
         (Set::T2, 0, "/routes/0/ip_type", json!(5), "neither 4 nor 6"),
         (Set::T2, 0, "/routes/0/ip", json!("2001:db8::1"), "other family"),
@@ -243,6 +245,7 @@ fn routes_can_be_gone_to() {
         (Set::T7, 0, "/routes/0/udp", json!(null), "@routes[0] no port"),
         (Set::T7, 0, "/routes", json!(vec![rows(Set::T7)[0]["routes"][0].clone(); 9]), "more than 8"),
     ]);
+    assert_each_is_taken(&[(Set::T7, 1, "/prefix", json!("did:bid:ef")), (Set::T7, 1, "/prefix", json!("1.2.156.1"))]);
 }
 
 #[test]

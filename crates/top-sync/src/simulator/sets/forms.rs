@@ -152,9 +152,10 @@ impl Checker {
     }
 }
 
-/// Whether a text is a prefix: segments of letters and digits between points.
+/// Whether a text is a prefix: segments of letters and digits between points. Other systems of identifiers have colons, hyphens and underscores too.
 pub(crate) fn is_prefix(text: &str) -> bool {
-    let is_segment = |segment: &str| !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'-' | b'_');
+    let is_segment = |segment: &str| !segment.is_empty() && segment.bytes().all(is_part);
     text.len() <= NAME_BYTES && text.split('.').all(is_segment)
 }
 
