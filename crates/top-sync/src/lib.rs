@@ -18,6 +18,7 @@
 //! | `desk` | parts on their way: put together, handed out in order, settled |
 //! | `transport` | how they get there: gRPC, or files |
 //! | `driver` | makes and carries, for ever |
+//! | `simulator` | a node above, for tests and development: takes the sets and checks every field |
 //!
 //! Where the form in which the real top-level node takes something is not public, the form here is our own, says so, and stands behind a trait.
 #![forbid(unsafe_code)]
@@ -30,4 +31,5 @@ pub mod figures;
 pub mod maker;
 pub mod outbox;
 pub mod sets;
+pub mod simulator;
 pub mod transport;

@@ -39,6 +39,7 @@ mod status;
 mod store;
 mod template;
 pub mod terminal;
+mod top_node;
 
 pub use run::{daemon, tool};
 pub use server_url::ServerUrl;
@@ -196,6 +197,8 @@ pub(crate) enum Command {
     Prefix(Prefix),
     /// Start a node with sample identifiers and resolve them all.
     Demo(Demo),
+    /// Run a top-level node for development and tests.
+    TopNode(top_node::TopNode),
     /// Print the configuration file with every option and its default.
     Config,
     /// Print what a shell needs to complete command lines.

@@ -9,7 +9,7 @@ use super::{
     Command, Daemon, Folder, Shown, Tool, access, application, audit, enterprise, export, import, label, labels,
     language_of, load, operator_record, pages, parse, prefix, resolve,
     server::{self, trace, withdraw},
-    sheet, status, store, template, terminal,
+    sheet, status, store, template, terminal, top_node,
 };
 use crate::{
     config::{Config, OPTIONS, render, schema::Value},
@@ -87,6 +87,7 @@ async fn command(command: &Command, texts: &Texts, shown: Shown) -> Result<Exit,
         Command::Application(command) => application::run(command, texts, shown).await,
         Command::Prefix(command) => prefix::run(command, texts, shown).await,
         Command::Demo(arguments) => Ok(demo::run(arguments, texts, shown).await?),
+        Command::TopNode(arguments) => top_node::run(arguments).await,
         Command::Config => {
             terminal::text(render::file(OPTIONS));
             Ok(Exit::Done)

@@ -57,6 +57,14 @@ help-prefix-unhome = Stop serving prefixes; their identifiers stay in the data f
 help-demo = Start a node with sample identifiers and resolve them all over UDP, TCP and QUIC
 help-demo-once = Stop after the checks; exit code 0 only if every check held
 help-demo-data = Folder of the demo's data; made anew each time
+help-top-node = Run a top-level node for development and tests: it takes data sets, checks every field of them, keeps them, and fails on demand
+help-top-node-listen = Where sets are taken over gRPC; without TLS a loopback address
+help-top-node-http = Where its pages are (/status, /held/SET, /faults); a loopback address
+help-top-node-data = Folder that what comes is kept in, what is said of people in clear
+help-top-node-tls-certificate = Certificate chain in PEM form, its own certificate first
+help-top-node-tls-key = Private key in PEM form
+help-top-node-tls-client-ca = Who signs certificates of nodes, in PEM form: each caller has to show one whose common name is its prefix (default: nobody is asked)
+help-top-node-faults = What goes wrong from the start, as JSON; POST to /faults changes it
 help-config = Print the configuration file with every option, its default and its reason
 help-daemon = The Waymark daemon: answers questions about identifiers over UDP, TCP and QUIC
 help-daemon-check-config = Check the configuration, report everything wrong, and stop
@@ -201,6 +209,16 @@ status-log = bytes of the log
 status-state-bytes = bytes of state (behind)
 status-memory = bytes of memory
 status-answers = answers
+
+# Top-level node for tests
+top-node-plain = { $address } is no loopback address. Without TLS sets are taken on one only, since they tell of people: give --tls-certificate and --tls-key, or listen on 127.0.0.1.
+top-node-pages = { $address } is no loopback address. The pages show everything to everybody: give --http an address such as 127.0.0.1:2651.
+top-node-tls = The certificates cannot be used: { $cause }. Check --tls-certificate, --tls-key and --tls-client-ca.
+top-node-faults = The faults in { $path } cannot be used: { $cause }. An example: {"{"}"seed": 7, "per_thousand": {"{"}"drop-part": 50{"}"}{"}"}
+top-node-folder-in-use = The folder { $path } is in use by another process. Stop that, or name another with --data.
+top-node-ledger-unknown = { $path } is no ledger this version can read. Name another folder with --data.
+top-node-ledger-damaged = { $path } is damaged at byte { $offset }. Nothing of it is believed: move the file away and have the node send again.
+top-node-not-started = The top-level node cannot be started: { $cause }
 
 # Daemon
 listen-failed = { $what } cannot be opened: { $cause }

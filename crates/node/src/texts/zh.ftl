@@ -57,6 +57,14 @@ help-prefix-unhome = 停止服务这些前缀;其标识仍保留在数据目录�
 help-demo = 启动带示例标识的节点,并通过 UDP、TCP 和 QUIC 全部解析
 help-demo-once = 检查后即停止;仅当每项检查都成立时退出码为 0
 help-demo-data = 演示数据的目录;每次重新建立
+help-top-node = 运行用于开发和测试的顶级节点:接收数据集,检查每个字段,保存,并按要求出错
+help-top-node-listen = 通过 gRPC 接收数据集的地址;不用 TLS 时须为本机回环地址
+help-top-node-http = 页面地址(/status、/held/SET、/faults);须为本机回环地址
+help-top-node-data = 保存所收内容的目录,个人信息为明文
+help-top-node-tls-certificate = PEM 形式的证书链,自身证书在前
+help-top-node-tls-key = PEM 形式的私钥
+help-top-node-tls-client-ca = 为节点签发证书的机构,PEM 形式:调用方须出示通用名为其前缀的证书(默认:不要求)
+help-top-node-faults = 启动时即生效的故障,JSON 形式;可通过 POST /faults 更改
 help-config = 打印配置文件,含每个选项、默认值和理由
 help-daemon = Waymark 守护进程:通过 UDP、TCP 和 QUIC 应答标识查询
 help-daemon-check-config = 检查配置,报告所有问题后停止
@@ -201,6 +209,16 @@ status-log = 日志字节
 status-state-bytes = 状态字节(落后)
 status-memory = 内存字节
 status-answers = 应答
+
+# 测试用顶级节点
+top-node-plain = { $address } 不是本机回环地址。数据集含个人信息,不用 TLS 时只在回环地址接收:请给出 --tls-certificate 和 --tls-key,或监听 127.0.0.1。
+top-node-pages = { $address } 不是本机回环地址。页面向所有人显示全部内容:请用 --http 指定如 127.0.0.1:2651 的地址。
+top-node-tls = 无法使用证书:{ $cause }。请检查 --tls-certificate、--tls-key 和 --tls-client-ca。
+top-node-faults = 无法使用 { $path } 中的故障设置:{ $cause }。示例:{"{"}"seed": 7, "per_thousand": {"{"}"drop-part": 50{"}"}{"}"}
+top-node-folder-in-use = 目录 { $path } 正被其他进程使用。请停止该进程,或用 --data 指定其他目录。
+top-node-ledger-unknown = 本版本无法读取账本 { $path }。请用 --data 指定其他目录。
+top-node-ledger-damaged = { $path } 在第 { $offset } 字节处损坏,其内容均不可信:请移走该文件,并让节点重新发送。
+top-node-not-started = 无法启动顶级节点:{ $cause }
 
 # 守护进程
 listen-failed = 无法打开 { $what }:{ $cause }

@@ -1,0 +1,127 @@
+//! `waymark top-node`: a top-level node for development and tests, until it is told to stop.
+
+use std::{
+    fs::File,
+    io::Read as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use waymark_top_sync::simulator::{
+    Options, Simulator, StartError, Tls,
+    config::FAULTS_BYTES,
+    faults::{Plan, PlanError},
+    ledger::LedgerError,
+};
+
+use super::terminal;
+use crate::{
+    config::Config,
+    daemon::{Signals, chain, stop_asked},
+    logs,
+    problem::{Exit, Problem, Problems},
+};
+
+/// `waymark top-node`.
+#[derive(Debug, Args)]
+pub(crate) struct TopNode {
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2650")]
+    listen: SocketAddr,
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2651")]
+    http: SocketAddr,
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_client_ca: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
+}
+
+/// Largest PEM file: a long chain has some kilobytes.
+const PEM_BYTES: usize = 1 << 20;
+
+/// Runs a top-level node until SIGTERM or SIGINT.
+pub(crate) async fn run(arguments: &TopNode) -> Result<Exit, Problems> {
+    logs::start(&Config::load(None)?);
+    let mut signals = Signals::take().map_err(|cause| Problem::new("signals", Exit::Failed).with("cause", cause))?;
+    let options = options(arguments)?;
+    let scheme = if options.tls.is_some() { "grpcs" } else { "grpc" };
+    let simulator = Simulator::start(options).await.map_err(|error| not_started(&error))?;
+    terminal::line(format_args!("listening {scheme}://{} http://{}", simulator.grpc(), simulator.http()));
+    stop_asked(&mut signals).await;
+    simulator.stop().await;
+    Ok(Exit::Done)
+}
+
+fn options(arguments: &TopNode) -> Result<Options, Problem> {
+    let TopNode { listen, http, data, tls_certificate, tls_key, tls_client_ca, faults } = arguments;
+    let tls = match (tls_certificate, tls_key) {
+        (Some(certificate), Some(key)) => Some(Tls {
+            certificate: pem(certificate)?,
+            key: pem(key)?,
+            client_ca: tls_client_ca.as_deref().map(pem).transpose()?,
+        }),
+        _ => None,
+    };
+    let faults = faults.as_deref().map(plan).transpose()?.unwrap_or_default();
+    let clock = waymark_catalog::machine_time;
+    Ok(Options { listen: *listen, http: *http, folder: data.clone(), tls, faults, clock })
+}
+
+fn pem(path: &Path) -> Result<Vec<u8>, Problem> {
+    read(path, PEM_BYTES).map_err(|cause| {
+        Problem::new("certificate-unreadable", Exit::Usage).with("path", path.display()).with("cause", cause)
+    })
+}
+
+fn plan(path: &Path) -> Result<Plan, Problem> {
+    let bytes = read(path, FAULTS_BYTES).map_err(|cause| {
+        Problem::new("file-unreadable", Exit::Usage).with("path", path.display()).with("cause", cause)
+    })?;
+    Plan::read(&bytes).map_err(|error| faults_unusable(path, &error))
+}
+
+fn faults_unusable(path: &Path, error: &PlanError) -> Problem {
+    Problem::new("top-node-faults", Exit::Usage).with("path", path.display()).with("cause", chain(error))
+}
+
+/// A file of at most so many bytes.
+fn read(path: &Path, most: usize) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(most).unwrap_or(u64::MAX);
+    File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() > most { Err(std::io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+}
+
+fn not_started(error: &StartError) -> Problem {
+    match error {
+        StartError::PlainOutside(address) => Problem::new("top-node-plain", Exit::Usage).with("address", address),
+        StartError::PagesOutside(address) => Problem::new("top-node-pages", Exit::Usage).with("address", address),
+        StartError::Listen { address, cause } => {
+            Problem::new("listen-failed", Exit::Failed).with("what", address).with("cause", cause)
+        }
+        StartError::Tls(cause) => Problem::new("top-node-tls", Exit::Usage).with("cause", chain(cause)),
+        StartError::Ledger(error) => ledger_unusable(error),
+        other => Problem::new("top-node-not-started", Exit::Failed).with("cause", chain(other)),
+    }
+}
+
+fn ledger_unusable(error: &LedgerError) -> Problem {
+    match error {
+        LedgerError::InUse { path } => {
+            Problem::new("top-node-folder-in-use", Exit::Unavailable).with("path", path.display())
+        }
+        LedgerError::Unknown { path } => {
+            Problem::new("top-node-ledger-unknown", Exit::Damaged).with("path", path.display())
+        }
+        LedgerError::Damaged { path, offset } => {
+            Problem::new("top-node-ledger-damaged", Exit::Damaged).with("path", path.display()).with("offset", offset)
+        }
+        other => Problem::new("top-node-not-started", Exit::Failed).with("cause", chain(other)),
+    }
+}
