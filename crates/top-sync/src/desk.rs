@@ -160,6 +160,12 @@ impl Desk {
         Ok(content)
     }
 
+    /// Whether a part is still here.
+    #[must_use]
+    pub fn has(&self, set: SetName, sequence: u64) -> bool {
+        self.outbox.part(set, sequence).is_some()
+    }
+
     /// Notes what became of a part that was sent.
     ///
     /// # Errors
@@ -172,7 +178,8 @@ impl Desk {
             Reply::Refused(problem) => note(PartState::Refused, problem),
             Reply::Lost(problem) => note(PartState::Waiting, problem),
             Reply::OutOfOrder { expected } => {
-                note(PartState::Waiting, &format!("the node above waits for {expected}"))?;
+                let kept = if self.has(set, *expected) { "" } else { ", which is not kept here any more" };
+                note(PartState::Waiting, &format!("the node above waits for {expected}{kept}"))?;
                 // It lost what it had acknowledged: it is given it again, as far as it is still here.
                 if *expected < sequence {
                     self.outbox.resend(set, *expected, sequence, "", now)?;

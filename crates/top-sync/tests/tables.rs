@@ -6,35 +6,15 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use common::business::{begun, draft, publish, put_application, sample, step};
 use common::{Node, clock, set_clock};
 use serde_json::{Value, json};
-use waymark_catalog::business::{
-    ApplicationCommand, ApplicationKind, ApplicationProfile, BusinessCommand, CaseStep, EnterpriseId, Month,
-    MonthlyUsers, OwnSite, Owner, Profile, RealNameResult, Wish,
-};
-use waymark_catalog::template::{Definition, TemplateCommand, TemplateName};
-use waymark_catalog::vault::{People, Personal, Vault};
+use waymark_catalog::business::{BusinessCommand, CaseStep, EnterpriseId, OwnSite, Owner};
+use waymark_catalog::vault::Vault;
 use waymark_top_sync::desk::{Desk, DeskError};
 use waymark_top_sync::maker::Maker;
 use waymark_top_sync::sets::SetName;
 use waymark_top_sync::sets::rows::Route;
-
-/// The sample an operator types.
-fn sample() -> Value {
-    serde_json::from_str(include_str!("../../../config/enterprise.json")).unwrap()
-}
-
-fn put_enterprise(node: &Node) {
-    let profile: Profile = serde_json::from_value(sample()["profile"].clone()).unwrap();
-    let personal: Personal = serde_json::from_value(sample()["personal"].clone()).unwrap();
-    let fresh = node.catalog.vault().unwrap().seal(People::default(), &personal).unwrap();
-    let personal = Some(Box::new(fresh));
-    node.write(BusinessCommand::PutEnterprise { id: None, profile: Box::new(profile), personal, principals: None });
-}
-
-fn step(node: &Node, step: CaseStep) {
-    node.write(BusinessCommand::Step { prefix: b"88.1.801".to_vec(), step });
-}
 
 const OWN: [Route; 1] =
     [Route::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), Some(2641), Some(2641), None)];
@@ -57,30 +37,6 @@ fn sent(node: &Node, set: SetName) -> Vec<Value> {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>()
     });
     rows.collect()
-}
-
-/// An enterprise with an active prefix 88.1.801 that is hosted here.
-fn begun() -> Node {
-    let node = Node::begun("2026-11-27T01:00");
-    put_enterprise(&node);
-    let id = EnterpriseId(1);
-    node.write(BusinessCommand::SetRealName {
-        id,
-        result: RealNameResult::Verified,
-        source: "register of companies".into(),
-        reviewer: "王".into(),
-    });
-    node.write(BusinessCommand::Apply {
-        prefix: b"88.1.801".to_vec(),
-        enterprise: Some(id),
-        wish: Wish::Hosted,
-        note: String::new(),
-    });
-    let confirm = CaseStep::ConfirmTopLevel { approved: true, reason: "granted".into() };
-    for each in [CaseStep::Review, CaseStep::Approve, confirm, CaseStep::Host] {
-        step(&node, each);
-    }
-    node
 }
 
 #[test]
@@ -175,13 +131,10 @@ fn an_enterprise_with_a_site_of_its_own_is_told_with_its_addresses() {
 fn templates_of_enterprises_go_up_when_they_are_published_and_the_nodes_own_each_day() {
     let node = begun();
     let maker = maker(&node);
-    let definition = Definition::from_json(include_str!("../../../config/templates/zsl-item-1.0.json")).unwrap();
     for prefix in ["88.1", "88.1.801"] {
-        let name = TemplateName::new(prefix.as_bytes(), "ZSL-ITEM", "1.0").unwrap();
-        let definition = Box::new(definition.clone());
-        node.write(TemplateCommand::PutDraft { prefix: prefix.as_bytes().to_vec(), definition });
+        let template = draft(&node, prefix);
         assert!(!make(&maker, SetName::T11), "a draft is nobody's business");
-        node.write(TemplateCommand::Publish { template: name });
+        publish(&node, template);
     }
     assert!(make(&maker, SetName::T11));
     let told = node.waiting(SetName::T11);
@@ -201,20 +154,7 @@ fn templates_of_enterprises_go_up_when_they_are_published_and_the_nodes_own_each
 #[test]
 fn applications_go_up_when_the_month_is_over_with_its_users() {
     let node = begun();
-    let profile = ApplicationProfile {
-        name: "追溯小程序".into(),
-        kind: ApplicationKind::MiniProgram,
-        description: String::new(),
-        recursive_node: "r1".into(),
-        developer: "样例软件".into(),
-    };
-    let users = Some(MonthlyUsers { month: Month("2026-11".into()), users: 12 });
-    node.write(ApplicationCommand::Put {
-        id: None,
-        owner: Some(Owner::Enterprise(EnterpriseId(1))),
-        profile: Box::new(profile),
-        users,
-    });
+    put_application(&node, Owner::Enterprise(EnterpriseId(1)));
     let maker = maker(&node);
     set_clock("2026-11-30T15:59");
     assert!(make(&maker, SetName::T10));

@@ -22,7 +22,7 @@ use crate::sets::SetName;
 /// Parts on their way at once: at 4 MiB, what a connection over a continent holds.
 const WINDOW: usize = 16;
 
-/// Silence after which the stream counts as lost.
+/// Silence after which the stream counts as lost, unless told otherwise.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// Complaints of the node above that are kept with a part.
@@ -33,6 +33,7 @@ const COMPLAINTS: usize = 8;
 pub struct GrpcTransport {
     channel: Channel,
     destination: String,
+    silence: Duration,
 }
 
 impl GrpcTransport {
@@ -41,7 +42,14 @@ impl GrpcTransport {
     /// # Errors
     /// The settings do not fit together.
     pub fn new(endpoint: &Endpoint) -> Result<Self, EndpointError> {
-        Ok(Self { channel: endpoint.channel()?, destination: endpoint.url.to_string() })
+        Ok(Self { channel: endpoint.channel()?, destination: endpoint.url.to_string(), silence: SILENCE })
+    }
+
+    /// With another silence after which the stream counts as lost.
+    #[must_use]
+    pub const fn silent_for(mut self, silence: Duration) -> Self {
+        self.silence = silence;
+        self
     }
 
     async fn deliver(&self, desk: &Desk) -> Result<u64, CarryError> {
@@ -54,11 +62,11 @@ impl GrpcTransport {
         let (sender, parts) = mpsc::channel(WINDOW);
         let mut flight = Flight::default();
         flight.send(&sender, std::mem::take(&mut first)).await;
-        let opened = timeout(SILENCE, client.deliver(ReceiverStream::new(parts))).await;
+        let opened = timeout(self.silence, client.deliver(ReceiverStream::new(parts))).await;
         let mut replies = match opened {
             Ok(Ok(response)) => response.into_inner(),
             Ok(Err(status)) => return Err(flight.lost(desk, above(&status))),
-            Err(_) => return Err(flight.lost(desk, silent())),
+            Err(_) => return Err(flight.lost(desk, silent(self.silence))),
         };
         let mut settled = 0;
         loop {
@@ -69,14 +77,14 @@ impl GrpcTransport {
                 }
                 flight.send(&sender, more).await;
             }
-            let reply = match timeout(SILENCE, replies.message()).await {
+            let reply = match timeout(self.silence, replies.message()).await {
                 Ok(Ok(Some(reply))) => reply,
                 Ok(Ok(None)) => {
                     let cause = "it ended the stream before it had acknowledged everything".to_owned();
                     return Err(flight.lost(desk, CarryError::Above { cause }));
                 }
                 Ok(Err(status)) => return Err(flight.lost(desk, above(&status))),
-                Err(_) => return Err(flight.lost(desk, silent())),
+                Err(_) => return Err(flight.lost(desk, silent(self.silence))),
             };
             if let Some((set, sequence, reply)) = flight.landed(&reply) {
                 desk.settle(set, sequence, &reply)?;
@@ -84,7 +92,8 @@ impl GrpcTransport {
                     Reply::OutOfOrder { expected } => {
                         // From where it says, once everything on its way is accounted for.
                         flight.0.retain(|(of, _)| *of != set);
-                        sent.insert(set, if expected < sequence { expected.saturating_sub(1) } else { u64::MAX });
+                        let can = expected < sequence && desk.has(set, expected);
+                        sent.insert(set, if can { expected.saturating_sub(1) } else { u64::MAX });
                     }
                     _ => settled += 1,
                 }
@@ -111,8 +120,8 @@ fn above(status: &tonic::Status) -> CarryError {
     CarryError::Above { cause: format!("{}: {}", status.code().description(), status.message()) }
 }
 
-const fn silent() -> CarryError {
-    CarryError::Silent { seconds: SILENCE.as_secs() }
+const fn silent(silence: Duration) -> CarryError {
+    CarryError::Silent { seconds: silence.as_secs() }
 }
 
 /// Parts on their way.

@@ -1,6 +1,8 @@
 //! What the tests of this crate build with: a catalog in a folder whose clock stands where the test puts it, and its outbox.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod business;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
