@@ -7,3 +7,5 @@
 #![forbid(unsafe_code)]
 
 pub mod calendar;
+pub mod epp;
+pub mod simulator;
