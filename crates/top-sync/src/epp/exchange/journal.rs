@@ -88,6 +88,8 @@ pub struct FileJournal {
     file: File,
     /// Bytes up to the end of the last batch that is whole.
     length: u64,
+    /// Bytes it had when it was last written anew.
+    least: u64,
     is_stopped: bool,
 }
 
@@ -102,7 +104,7 @@ impl FileJournal {
             replace(path, HEAD.as_bytes()).map_err(failed)?;
         }
         let file = OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
-        Ok(Self { path: path.to_owned(), file, length: 0, is_stopped: false })
+        Ok(Self { path: path.to_owned(), file, length: 0, least: 0, is_stopped: false })
     }
 
     fn io(&self, what: &'static str) -> impl Fn(io::Error) -> JournalError + use<> {
@@ -166,7 +168,7 @@ impl Journal for FileJournal {
     }
 
     fn is_large(&self) -> bool {
-        self.length > FILE_BYTES
+        self.length > FILE_BYTES && self.length / 2 > self.least
     }
 
     fn rewrite(&mut self, all: &[Record]) -> Result<(), JournalError> {
@@ -178,6 +180,7 @@ impl Journal for FileJournal {
         replace(&self.path, &bytes).map_err(&failed)?;
         self.file = OpenOptions::new().read(true).write(true).open(&self.path).map_err(&failed)?;
         self.length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.least = self.length;
         Ok(())
     }
 }

@@ -206,11 +206,23 @@ fn optional<T, E>(
     text.filter(|text| !text.is_empty()).map(|text| read(text).map_err(|_| AnswerError::Wrong(name))).transpose()
 }
 
-/// A text as it may be shown and kept: cut, and with blanks for control characters.
+/// A text as it may be shown and kept: cut, with blanks for control characters, and without numbers of documents and telephones and addresses of
+/// mail, should the top-level node repeat what it was told of people.
 fn for_people(text: &str) -> String {
-    let shown = text.chars().map(|each| if each.is_control() { ' ' } else { each });
-    shown.take(MESSAGE_CHARS).collect::<String>().trim().to_owned()
+    let shown: String = text.chars().take(4 * MESSAGE_CHARS).map(|each| if each.is_control() { ' ' } else { each }).collect();
+    let words = shown.split(' ').map(|word| if tells_of_people(word) { "…" } else { word });
+    let kept: String = words.collect::<Vec<_>>().join(" ");
+    kept.chars().take(MESSAGE_CHARS).collect::<String>().trim().to_owned()
 }
+
+/// Whether a word holds an address of mail, or as many digits in a row as no code of a result and no prefix has.
+fn tells_of_people(word: &str) -> bool {
+    let digits = |run: &[u8]| run.iter().all(u8::is_ascii_digit);
+    word.contains('@') || word.as_bytes().windows(DIGITS).any(digits)
+}
+
+/// Digits in a row that are taken for a number of a document or a telephone.
+const DIGITS: usize = 7;
 
 #[cfg(test)]
 mod tests {
@@ -259,6 +271,12 @@ mod tests {
         assert_eq!(checked(&format!("<e:chkData {ent}/>")), Err(AnswerError::Missing("avail")));
         assert_eq!(checked(&format!("<e:chkData {ent} avail=\"2\"/>")), Err(AnswerError::Wrong("avail")));
         assert_eq!(checked("<chkData xmlns=\"urn:other\" avail=\"1\"/>"), Ok(Data::Nothing));
+    }
+
+    #[test]
+    fn numbers_and_addresses_of_people_are_not_kept() {
+        let read = answer("<result code=\"2005\"><msg>idNo 33010619700101777X is wrong, ask a@b.cn (88.104.1, 2026-11-30)</msg></result>");
+        assert_eq!(read.unwrap().text, "idNo … is wrong, ask … (88.104.1, 2026-11-30)");
     }
 
     #[test]
