@@ -8,8 +8,8 @@ use waymark_catalog::config::IMAGE_BYTES;
 use waymark_top_sync::epp::config::COMMAND_BYTES;
 use waymark_top_sync::epp::driver::transport::Transport as _;
 use waymark_top_sync::epp::message::{
-    Amendment, Answer, Code, Command, Contact, Data, DocumentType, EntId, EnterpriseFields, Image, ImageType, LegalPerson,
-    MessageId, PersonDocument, TransactionId,
+    Amendment, Answer, Code, Command, Contact, Data, DocumentType, EntId, EnterpriseFields, Image, ImageType,
+    LegalPerson, MessageId, PersonDocument, TransactionId,
 };
 use waymark_top_sync::simulator::epp::Settings;
 

@@ -5,6 +5,7 @@ use waymark_top_sync::epp::exchange::TroubleKind;
 use waymark_top_sync::simulator::epp::{Fault, Kind};
 
 use crate::link::{ANSWER_BYTES, Link, assert_equal, simulator, until};
+use crate::logged::Logged;
 use crate::node::Node;
 
 fn bomb() -> Vec<u8> {
@@ -18,7 +19,7 @@ fn bomb() -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_answers_are_refused_by_name_and_never_fatal() {
-    let deep = format!("{}{}", "<a>".repeat(10_000), "</a>".repeat(10_000));
+    let deep = format!("{}{}", "<a>".repeat(4_000), "</a>".repeat(4_000));
     let external = "<!DOCTYPE epp [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><epp>&x;</epp>";
     let cases: Vec<(Fault, TroubleKind, &str)> = vec![
         (Fault::Bytes(b"not xml at all".to_vec()), TroubleKind::Malformed, "malformed XML"),
@@ -48,7 +49,8 @@ async fn hostile_answers_are_refused_by_name_and_never_fatal() {
             let shown = link.docking.status().transactions;
             shown.into_iter().find(|each| each.prefix.is_some()).and_then(|each| each.trouble)
         };
-        until("the trouble is shown", || trouble().is_some_and(|it| it.kind == kind && it.detail.contains(detail))).await;
+        let what = format!("{kind:?} {detail}");
+        until(&what, || trouble().is_some_and(|it| it.kind == kind && it.detail.contains(detail))).await;
         assert_eq!(node.state("88.104.1"), CaseState::AwaitingTopLevel, "{fault:?} decides nothing");
         until("it goes on", || node.state("88.104.1") == CaseState::Active).await;
         assert_equal(&node, &simulator);
@@ -77,4 +79,23 @@ async fn messages_about_nothing_of_ours_are_taken_out_of_the_queue_and_change_no
     until("active", || node.state("88.104.1") == CaseState::Active).await;
     until("empty", || simulator.holdings().messages == 0).await;
     link.stop().await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_row_of_equal_troubles_is_one_line_in_the_log() {
+    let logged = Logged::listen();
+    let dir = tempfile::tempdir().unwrap();
+    let (node, simulator) = (Node::open(dir.path()), simulator().await);
+    let enterprise = node.enterprise(1);
+    node.approve(enterprise, "88.104.1");
+    for _ in 0..6 {
+        simulator.inject(Some(Kind::CreatePrefix), Fault::Bytes(b"<epp>".to_vec()));
+    }
+    let link = Link::start(&node, dir.path(), &simulator);
+    until("active", || node.state("88.104.1") == CaseState::Active).await;
+    link.stop().await;
+    assert_eq!(simulator.seen().iter().filter(|kind| **kind == Kind::CreatePrefix).count(), 7);
+    let log = logged.own();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("WARN") && line.contains("malformed")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
 }

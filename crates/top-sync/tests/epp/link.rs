@@ -122,7 +122,10 @@ pub(crate) fn assert_equal(node: &Node, simulator: &EppSimulator) {
             assert_eq!((above.made, above.asked_for_under.len()), (1, 1), "{prefix}: {above:?}");
         }
     }
-    assert_eq!(held.prefixes.len(), business.cases().filter(|case| held.prefixes.contains_key(&*String::from_utf8_lossy(&case.prefix))).count());
+    assert_eq!(
+        held.prefixes.len(),
+        business.cases().filter(|case| held.prefixes.contains_key(&*String::from_utf8_lossy(&case.prefix))).count()
+    );
     for (ent_id, above) in &held.enterprises {
         assert_eq!(above.made, 1, "{ent_id}");
         let code = &above.fields["entCrCode"];

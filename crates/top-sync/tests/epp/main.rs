@@ -13,6 +13,7 @@ mod golden;
 mod hostile;
 mod kills;
 mod link;
+mod logged;
 mod node;
 mod people;
 mod scenarios;

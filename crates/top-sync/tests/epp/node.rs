@@ -27,7 +27,8 @@ pub(crate) fn credit_code(number: u32) -> String {
     const ALPHABET: &[u8] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
     let body = format!("91350100M{number:08}");
     let value = |byte: u8| ALPHABET.iter().position(|known| *known == byte).unwrap();
-    let (sum, _) = body.bytes().fold((0, 1), |(sum, weight), byte| ((sum + value(byte) * weight) % 31, weight * 3 % 31));
+    let (sum, _) =
+        body.bytes().fold((0, 1), |(sum, weight), byte| ((sum + value(byte) * weight) % 31, weight * 3 % 31));
     format!("{body}{}", char::from(ALPHABET[(31 - sum) % 31]))
 }
 

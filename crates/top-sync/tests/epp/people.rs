@@ -1,16 +1,15 @@
 //! What is said of people leaves in the commands that need it, and is nowhere else: not in the log, not in the file of transactions.
 
-use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use base64ct::{Base64, Encoding as _};
-use tracing_subscriber::fmt::MakeWriter;
 use waymark_top_sync::epp::driver::transport::{Exchanged, HttpTransport, Transport};
 use waymark_top_sync::epp::exchange::{Trouble, TroubleKind};
 use waymark_top_sync::simulator::epp::{Fault, Kind};
 use zeroize::Zeroizing;
 
 use crate::link::{Link, assert_equal, file, simulator, transport, until};
+use crate::logged::Logged;
 use crate::node::{Node, personal, png, profile};
 
 /// What must not be found.
@@ -37,29 +36,6 @@ fn found(bytes: &[u8]) -> Vec<String> {
     words().iter().filter(|word| holds(word)).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
 }
 
-/// Everything that is logged, at every level.
-#[derive(Clone, Default)]
-struct Logged(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Logged {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Logged {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
 /// Notes what leaves, by the verb of the command.
 struct Noted {
     inner: HttpTransport,
@@ -80,16 +56,19 @@ impl Transport for Repeating {
     fn send(&self, command: Zeroizing<Vec<u8>>) -> Exchanged<'_> {
         Box::pin(async move {
             let text = String::from_utf8_lossy(&command).into_owned();
-            let id = text.split("<clTRID>").nth(1).and_then(|rest| rest.split('<').next()).unwrap_or_default().to_owned();
+            let id =
+                text.split("<clTRID>").nth(1).and_then(|rest| rest.split('<').next()).unwrap_or_default().to_owned();
             let answer = |inner: &str| {
                 let trid = format!("<trID><clTRID>{id}</clTRID></trID>");
-                format!("<epp xmlns=\"urn:ietf:params:xml:ns:epp-1.0\"><response>{inner}{trid}</response></epp>").into_bytes()
+                format!("<epp xmlns=\"urn:ietf:params:xml:ns:epp-1.0\"><response>{inner}{trid}</response></epp>")
+                    .into_bytes()
             };
             if text.contains("<poll") {
                 return Ok(answer("<result code=\"1300\"/>"));
             }
             if text.contains("<check") {
-                let data = "<resData><e:chkData xmlns:e=\"urn:ietf:params:xml:ns:idis-ent-1.0\" avail=\"1\"/></resData>";
+                let data =
+                    "<resData><e:chkData xmlns:e=\"urn:ietf:params:xml:ns:idis-ent-1.0\" avail=\"1\"/></resData>";
                 return Ok(answer(&format!("<result code=\"1000\"/>{data}")));
             }
             if !text.contains("<create") {
@@ -107,10 +86,7 @@ impl Transport for Repeating {
 
 #[tokio::test(flavor = "current_thread")]
 async fn no_log_and_no_file_holds_anything_of_people_and_only_two_commands_carry_it() {
-    let logged = Logged::default();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(logged.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let logged = Logged::listen();
     let dir = tempfile::tempdir().unwrap();
     let (node, simulator) = (Node::open(dir.path()), simulator().await);
     let enterprise = node.enterprise(1);
@@ -139,7 +115,7 @@ async fn no_log_and_no_file_holds_anything_of_people_and_only_two_commands_carry
         let may = text.contains("<ent:create") || text.contains("<ent:chgAll");
         assert_eq!(!found(command).is_empty(), may, "{}", text.chars().take(300).collect::<String>());
     }
-    let log = logged.0.lock().unwrap().clone();
+    let log = logged.all();
     assert!(String::from_utf8_lossy(&log).contains("the log is listened to"));
     assert_eq!(found(&log), Vec::<String>::new(), "in the log");
     let kept = std::fs::read(file(dir.path())).unwrap();
@@ -150,9 +126,7 @@ async fn no_log_and_no_file_holds_anything_of_people_and_only_two_commands_carry
 
 #[tokio::test(flavor = "current_thread")]
 async fn an_answer_that_repeats_what_it_was_told_is_kept_without_it() {
-    let logged = Logged::default();
-    let subscriber = tracing_subscriber::fmt().with_writer(logged.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let logged = Logged::listen();
     let dir = tempfile::tempdir().unwrap();
     let node = Node::open(dir.path());
     let enterprise = node.enterprise(1);
@@ -165,7 +139,7 @@ async fn an_answer_that_repeats_what_it_was_told_is_kept_without_it() {
     until("refused", || detail().is_some_and(|detail| detail.starts_with("2005"))).await;
     assert_eq!(detail().unwrap(), "2005 wrong: … … … …");
     link.stop().await;
-    let log = logged.0.lock().unwrap().clone();
+    let log = logged.all();
     assert!(String::from_utf8_lossy(&log).contains("2005"));
     assert_eq!(found(&log), Vec::<String>::new());
     assert_eq!(found(&std::fs::read(file(dir.path())).unwrap()), Vec::<String>::new());

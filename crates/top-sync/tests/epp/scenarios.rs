@@ -46,8 +46,10 @@ async fn what_is_pending_is_polled_for_until_it_is_decided_with_the_words_of_the
         node.approve(enterprise, prefix);
     }
     let link = Link::start(&node, dir.path(), &simulator);
-    until("three decided", || node.business().cases().filter(|case| case.state == CaseState::AwaitingTopLevel).count() == 1)
-        .await;
+    until("three decided", || {
+        node.business().cases().filter(|case| case.state == CaseState::AwaitingTopLevel).count() == 1
+    })
+    .await;
     assert_eq!((node.state("88.104.2"), node.last_step("88.104.2").1), (CaseState::Active, "通过".to_owned()));
     assert_eq!((node.state("88.104.3"), node.last_step("88.104.3").1), (CaseState::Rejected, "证照模糊".to_owned()));
     assert_eq!(node.state("88.104.4"), CaseState::Rejected);
@@ -98,10 +100,7 @@ async fn a_verdict_is_for_the_case_it_was_asked_for_and_no_later_one() {
     let step = CaseStep::ConfirmTopLevel { approved: false, reason: "by telephone".into() };
     node.done(BusinessCommand::Step { prefix: PREFIX.into(), step });
     node.approve(enterprise, PREFIX);
-    until("asked for again", || {
-        simulator.holdings().prefixes[PREFIX].asked_for_under.len() == 2
-    })
-    .await;
+    until("asked for again", || simulator.holdings().prefixes[PREFIX].asked_for_under.len() == 2).await;
     assert!(simulator.decide(PREFIX, false, "the first"));
     until("acknowledged", || simulator.holdings().messages == 0).await;
     assert_eq!(node.state(PREFIX), CaseState::AwaitingTopLevel, "the refusal was for the first case");

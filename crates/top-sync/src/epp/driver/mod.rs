@@ -26,9 +26,7 @@ use waymark_catalog::{Actor, Catalog, Refusal, Submission};
 use self::pack::{Packer, said_of_people};
 use self::transport::Transport;
 use super::config::ANSWER_BYTES;
-use super::exchange::{
-    Exchange, FileJournal, JournalError, Next, Now, Settlement, Status, Step, Trouble, TroubleKind,
-};
+use super::exchange::{Exchange, FileJournal, JournalError, Next, Now, Settlement, Status, Step, Trouble, TroubleKind};
 use super::message::{Answer, Data};
 
 /// What a driver works with.

@@ -1,6 +1,8 @@
 //! A step as a command: with what the catalog holds, and what is said of people opened for the moment it is written.
 
-use waymark_catalog::business::{Business, BusinessCommand, DocumentKind, Enterprise, EnterpriseId, FileKind, StoredFile};
+use waymark_catalog::business::{
+    Business, BusinessCommand, DocumentKind, Enterprise, EnterpriseId, FileKind, StoredFile,
+};
 use waymark_catalog::vault::{Personal, Vault};
 use waymark_catalog::{Actor, Catalog, Submission};
 use zeroize::Zeroizing;
@@ -139,16 +141,13 @@ fn amendment(enterprise: &Enterprise) -> Amendment {
 }
 
 fn contact(personal: &Personal) -> Contact {
-    Contact {
-        name: personal.contact.name.clone(),
-        email: personal.email.clone(),
-        phone: personal.phone.clone(),
-    }
+    Contact { name: personal.contact.name.clone(), email: personal.email.clone(), phone: personal.phone.clone() }
 }
 
 fn legal_person(personal: &Personal, image: Image) -> Result<LegalPerson, Trouble> {
     let person = &personal.legal_person;
-    let document = PersonDocument::of(&person.document_kind).ok_or_else(|| not_sendable("legal_person_document_kind"))?;
+    let document =
+        PersonDocument::of(&person.document_kind).ok_or_else(|| not_sendable("legal_person_document_kind"))?;
     Ok(LegalPerson {
         name: Zeroizing::new(person.name.clone()),
         document,

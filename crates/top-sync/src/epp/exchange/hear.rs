@@ -61,10 +61,12 @@ impl<J: Journal> Exchange<J> {
     fn heard_nothing(&mut self, now: Now, step: &Step, trouble: Trouble) -> Result<Option<Trouble>, JournalError> {
         let chance = (self.chance)();
         self.link.failed(&self.pace, now, chance);
-        let is_new = self.last_link_trouble.as_ref() != Some(&trouble);
+        let mut is_new = self.last_link_trouble.as_ref() != Some(&trouble);
         self.last_link_trouble = Some(trouble.clone());
         if let Some(transaction) = self.transactions.get(&step.id) {
             let mut next = transaction.clone();
+            // Polls and checks in between may have gone well.
+            is_new &= next.trouble.as_ref() != Some(&trouble);
             if next.stage == Stage::Sent {
                 self.finding.insert(step.id.clone(), Finding::Poll);
             }
@@ -132,12 +134,7 @@ impl<J: Journal> Exchange<J> {
     }
 
     /// The command was carried out, and nothing is left to be decided.
-    fn carried_out(
-        &mut self,
-        now: Now,
-        mut next: Transaction,
-        reason: &str,
-    ) -> Result<Option<Trouble>, JournalError> {
+    fn carried_out(&mut self, now: Now, mut next: Transaction, reason: &str) -> Result<Option<Trouble>, JournalError> {
         let id = next.id.clone();
         reason.clone_into(&mut next.reason);
         let Some(known) = self.known_after(&next, None) else {
@@ -169,12 +166,7 @@ impl<J: Journal> Exchange<J> {
     }
 
     /// A command that was refused. Sent once more later, since most refusals are about settings that people put right.
-    fn fail(
-        &mut self,
-        now: Now,
-        id: &TransactionId,
-        trouble: Trouble,
-    ) -> Result<Option<Trouble>, JournalError> {
+    fn fail(&mut self, now: Now, id: &TransactionId, trouble: Trouble) -> Result<Option<Trouble>, JournalError> {
         let Some(transaction) = self.transactions.get(id) else { return Ok(Some(trouble)) };
         let mut next = transaction.clone();
         let before = self.previous_trouble(&next);
@@ -190,7 +182,8 @@ impl<J: Journal> Exchange<J> {
     /// What went wrong with the transaction before this one about the same thing, or with this one.
     fn previous_trouble(&self, transaction: &Transaction) -> Option<Trouble> {
         let same = |each: &&Transaction| {
-            (each.kind, each.enterprise, &each.prefix) == (transaction.kind, transaction.enterprise, &transaction.prefix)
+            (each.kind, each.enterprise, &each.prefix)
+                == (transaction.kind, transaction.enterprise, &transaction.prefix)
         };
         let earlier = self.transactions.values().filter(same).filter(|each| each.trouble.is_some());
         earlier.max_by_key(|each| each.changed).and_then(|each| each.trouble.clone())
@@ -203,7 +196,9 @@ impl<J: Journal> Exchange<J> {
             return self.not_sent(now, step, Trouble::new(kind, said(answer)));
         };
         match (&step.ask, &step.about) {
-            (Ask::CheckEnterprise(enterprise), None) => self.heard_of_enterprise(now, *enterprise, *is_free, ent_id.clone()),
+            (Ask::CheckEnterprise(enterprise), None) => {
+                self.heard_of_enterprise(now, *enterprise, *is_free, ent_id.clone())
+            }
             (Ask::CheckEnterprise(_), Some(about)) if !is_free => {
                 let Some(transaction) = self.transactions.get(about) else { return Ok(None) };
                 let mut next = transaction.clone();

@@ -222,8 +222,8 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::epp::message::{EntId, MessageId};
     use crate::epp::exchange::transaction::Known;
+    use crate::epp::message::{EntId, MessageId};
 
     fn known(enterprise: u32) -> Record {
         Record::Known(Known { enterprise, ent_id: EntId::new("产7").unwrap(), content: None })

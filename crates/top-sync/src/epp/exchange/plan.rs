@@ -74,7 +74,9 @@ impl<J: Journal> Exchange<J> {
 
     /// Whether a transaction means that an enterprise may have no prefix.
     fn refuses(&self, last: &Transaction) -> bool {
-        last.kind == Kind::CreateEnterprise && last.stage == Stage::Refused && !self.known.contains_key(&last.enterprise)
+        last.kind == Kind::CreateEnterprise
+            && last.stage == Stage::Refused
+            && !self.known.contains_key(&last.enterprise)
     }
 
     /// The next step of a transaction that was begun.
@@ -285,12 +287,7 @@ impl<J: Journal> Exchange<J> {
 
 fn request_of(kind: Kind, enterprise: u32, content: Content) -> ContentHash {
     let Content { significant, small } = content;
-    ContentHash::of([
-        kind.as_str().as_bytes(),
-        &enterprise.to_be_bytes()[..],
-        significant.as_bytes(),
-        small.as_bytes(),
-    ])
+    ContentHash::of([kind.as_str().as_bytes(), &enterprise.to_be_bytes()[..], significant.as_bytes(), small.as_bytes()])
 }
 
 /// The earliest of the moments that were asked about and are still to come.

@@ -42,7 +42,8 @@ impl Default for Pace {
 impl Pace {
     /// The wait after so many failures in a row, shortened by chance by up to a half, so that nodes that failed together do not return together.
     pub(super) fn after(&self, failures: u32, chance: u64) -> Duration {
-        let doubled = self.retry_first.saturating_mul(1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX));
+        let doubled =
+            self.retry_first.saturating_mul(1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX));
         let longest = doubled.min(self.retry_most);
         let half = longest / 2;
         let parts = u32::try_from(chance % 1_024).unwrap_or_default();

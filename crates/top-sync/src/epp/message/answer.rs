@@ -209,7 +209,8 @@ fn optional<T, E>(
 /// A text as it may be shown and kept: cut, with blanks for control characters, and without numbers of documents and telephones and addresses of
 /// mail, should the top-level node repeat what it was told of people.
 fn for_people(text: &str) -> String {
-    let shown: String = text.chars().take(4 * MESSAGE_CHARS).map(|each| if each.is_control() { ' ' } else { each }).collect();
+    let shown: String =
+        text.chars().take(4 * MESSAGE_CHARS).map(|each| if each.is_control() { ' ' } else { each }).collect();
     let words = shown.split(' ').map(|word| if tells_of_people(word) { "…" } else { word });
     let kept: String = words.collect::<Vec<_>>().join(" ");
     kept.chars().take(MESSAGE_CHARS).collect::<String>().trim().to_owned()
@@ -254,17 +255,22 @@ mod tests {
 
     #[test]
     fn checks_are_read_in_the_forms_there_are() {
-        let checked = |inner: &str| answer(&format!("<result code=\"1000\"/><resData>{inner}</resData>")).map(|it| it.data);
+        let checked =
+            |inner: &str| answer(&format!("<result code=\"1000\"/><resData>{inner}</resData>")).map(|it| it.data);
         let free = |is_free, ent_id: Option<&str>| {
             Ok(Data::Checked { is_free, ent_id: ent_id.map(|id| EntId::new(id).unwrap()) })
         };
         let ent = "xmlns:e=\"urn:ietf:params:xml:ns:idis-ent-1.0\"";
         assert_eq!(
-            checked(&format!("<e:chkData {ent}><e:cd><e:entCrtCode avail=\"0\">X</e:entCrtCode><e:entId>7</e:entId></e:cd></e:chkData>")),
+            checked(&format!(
+                "<e:chkData {ent}><e:cd><e:entCrtCode avail=\"0\">X</e:entCrtCode><e:entId>7</e:entId></e:cd></e:chkData>"
+            )),
             free(false, Some("7"))
         );
         assert_eq!(checked(&format!("<e:chkData {ent}><e:avail>true</e:avail></e:chkData>")), free(true, None));
-        for space in ["urn:ietf:params:xml:ns:idis-entprefix-1.0", "urn:ietf:params:xml:ns:prefix-1.0", "http://x/prefix-1.0"] {
+        for space in
+            ["urn:ietf:params:xml:ns:idis-entprefix-1.0", "urn:ietf:params:xml:ns:prefix-1.0", "http://x/prefix-1.0"]
+        {
             let text = format!("<chkData xmlns=\"{space}\"><cd><prefix avail=\"1\">88.1</prefix></cd></chkData>");
             assert_eq!(checked(&text), free(true, None), "{space}");
         }
@@ -275,7 +281,9 @@ mod tests {
 
     #[test]
     fn numbers_and_addresses_of_people_are_not_kept() {
-        let read = answer("<result code=\"2005\"><msg>idNo 33010619700101777X is wrong, ask a@b.cn (88.104.1, 2026-11-30)</msg></result>");
+        let read = answer(
+            "<result code=\"2005\"><msg>idNo 33010619700101777X is wrong, ask a@b.cn (88.104.1, 2026-11-30)</msg></result>",
+        );
         assert_eq!(read.unwrap().text, "idNo … is wrong, ask … (88.104.1, 2026-11-30)");
     }
 
@@ -294,6 +302,9 @@ mod tests {
             Err(AnswerError::Wrong("clTRID"))
         );
         let text = "语".repeat(1_000);
-        assert_eq!(answer(&format!("<result code=\"1000\"><msg>{text}</msg></result>")).unwrap().text.chars().count(), 256);
+        assert_eq!(
+            answer(&format!("<result code=\"1000\"><msg>{text}</msg></result>")).unwrap().text.chars().count(),
+            256
+        );
     }
 }

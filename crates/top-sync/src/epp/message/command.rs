@@ -253,7 +253,8 @@ impl Xml {
         space: &str,
         inner: impl FnOnce(&mut Self) -> Result<(), WriteError>,
     ) -> Result<(), WriteError> {
-        let declaration = name.split_once(':').map_or_else(|| "xmlns".to_owned(), |(prefix, _)| format!("xmlns:{prefix}"));
+        let declaration =
+            name.split_once(':').map_or_else(|| "xmlns".to_owned(), |(prefix, _)| format!("xmlns:{prefix}"));
         self.within(verb, &[], |xml| xml.within(name, &[(&declaration, space)], inner))
     }
 

@@ -148,8 +148,7 @@ impl Tree {
             ResolveResult::Unknown(_) => return Err(XmlError::Prefix),
         };
         self.counted()?;
-        let mut element =
-            Element { space, name: start.local_name().as_ref().into(), ..Element::default() };
+        let mut element = Element { space, name: start.local_name().as_ref().into(), ..Element::default() };
         for attribute in start.attributes() {
             self.counted()?;
             let attribute = attribute.map_err(|_| XmlError::Malformed { at })?;
@@ -265,8 +264,24 @@ mod tests {
 
     #[test]
     fn what_is_not_whole_is_malformed() {
-        for wrong in ["", " ", "<a>", "<a></b>", "</a>", "<a/><b/>", "x<a/>", "<a/>x", "<a b=1/>", "<a><b></a></b>", "<a>&#0;</a"] {
-            assert!(matches!(read(wrong), Err(XmlError::Malformed { .. } | XmlError::Entity)), "{wrong}: {:?}", read(wrong));
+        for wrong in [
+            "",
+            " ",
+            "<a>",
+            "<a></b>",
+            "</a>",
+            "<a/><b/>",
+            "x<a/>",
+            "<a/>x",
+            "<a b=1/>",
+            "<a><b></a></b>",
+            "<a>&#0;</a",
+        ] {
+            assert!(
+                matches!(read(wrong), Err(XmlError::Malformed { .. } | XmlError::Entity)),
+                "{wrong}: {:?}",
+                read(wrong)
+            );
         }
         let whole = "<a xmlns='urn:a'><b>c</b></a>";
         for cut in 0..whole.len() {

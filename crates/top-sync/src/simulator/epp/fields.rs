@@ -62,11 +62,7 @@ const ENTERPRISE: &[Field] = &[
     optional("entDesc", Form::Text(1_024)),
     needed(
         "contact",
-        Form::Group(&[
-            needed("name", Form::Text(128)),
-            needed("email", Form::Mail),
-            needed("phone", Form::Text(16)),
-        ]),
+        Form::Group(&[needed("name", Form::Text(128)), needed("email", Form::Mail), needed("phone", Form::Text(16))]),
     ),
     needed(
         "legalPerson",
@@ -96,11 +92,10 @@ pub(super) const ENT_AMEND: &[&[Field]] = &[&[
     ENT_ID,
     optional("entAddrCn", Form::Text(255)),
     optional("entAddrEn", Form::Text(255)),
-    optional("contact", Form::Group(&[
-        needed("name", Form::Text(128)),
-        needed("email", Form::Mail),
-        needed("phone", Form::Text(16)),
-    ])),
+    optional(
+        "contact",
+        Form::Group(&[needed("name", Form::Text(128)), needed("email", Form::Mail), needed("phone", Form::Text(16))]),
+    ),
     optional("entWebSite", Form::Text(255)),
     optional("entDesc", Form::Text(1_024)),
 ]];
@@ -121,7 +116,12 @@ pub(super) fn check(object: &Element, fields: &[&[Field]]) -> Result<Vec<(String
     Ok(held)
 }
 
-fn check_into(object: &Element, fields: &[&[Field]], path: &str, held: &mut Vec<(String, String)>) -> Result<(), Wrong> {
+fn check_into(
+    object: &Element,
+    fields: &[&[Field]],
+    path: &str,
+    held: &mut Vec<(String, String)>,
+) -> Result<(), Wrong> {
     for child in &object.children {
         if !fields.iter().copied().flatten().any(|field| *field.name == *child.name) {
             return Err((2001, format!("{path}{} is not known", child.name)));

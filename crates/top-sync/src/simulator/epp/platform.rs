@@ -306,7 +306,7 @@ impl Platform {
                 let fields = map(fields::check(&asked.object, fields::ENT_CHECK)?);
                 self.check_user(&fields)?;
                 let code = of(&fields, "entCrtCode");
-                let found = self.of_code(code).map(|(id, _)| id.clone());
+                let found = self.of_code(code).filter(|(_, held)| held.state != "refused").map(|(id, _)| id.clone());
                 let id = found.as_ref().map_or_else(String::new, |id| format!("<ent:entId>{id}</ent:entId>"));
                 let avail = u8::from(found.is_none());
                 let rest = format!(
@@ -362,7 +362,11 @@ impl Platform {
         }
         let Some(first) = self.queue.front() else { return Reply::of(1300) };
         let Message { id, about, server, ent_id, prefix, passed, reason } = first;
-        let prefix = if prefix.is_empty() { String::new() } else { format!("<prefix:prefix>{}</prefix:prefix>", escaped(prefix)) };
+        let prefix = if prefix.is_empty() {
+            String::new()
+        } else {
+            format!("<prefix:prefix>{}</prefix:prefix>", escaped(prefix))
+        };
         let rest = format!(
             "<msgQ count=\"{}\" id=\"{id}\"><qDate>2026-11-30T00:00:00.0Z</qDate></msgQ><resData><prefix:pollData xmlns:prefix=\"{PREFIX}\">\
              <prefix:clTRID>{}</prefix:clTRID><prefix:svTRID>{server}</prefix:svTRID><prefix:entId>{ent_id}</prefix:entId>{prefix}\
@@ -457,7 +461,9 @@ impl Platform {
         let (code, state) = self.audit(asked, &ent_id, "", ruling);
         let held = HeldEnterprise { state, fields, made, ..HeldEnterprise::default() };
         self.held.enterprises.insert(ent_id.clone(), held);
-        let rest = format!("<resData><ent:creData xmlns:ent=\"{ENT}\"><ent:entId>{ent_id}</ent:entId></ent:creData></resData>");
+        let rest = format!(
+            "<resData><ent:creData xmlns:ent=\"{ENT}\"><ent:entId>{ent_id}</ent:entId></ent:creData></resData>"
+        );
         Ok(Reply { rest, ..Reply::of(code) })
     }
 

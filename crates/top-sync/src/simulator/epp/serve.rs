@@ -103,7 +103,8 @@ impl EppSimulator {
         let Settings { listen, own_prefix, user, application, script, tls } = settings;
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
-        let state = State { platform: Platform::new(&own_prefix, &user, script), faults: Faults::default(), seen: vec![] };
+        let state =
+            State { platform: Platform::new(&own_prefix, &user, script), faults: Faults::default(), seen: vec![] };
         let application = application.map(|(id, key)| (id.clone(), OwnSeal::new(id, Zeroizing::new(key))));
         let shared = Arc::new(Shared { state: Mutex::new(state), application });
         let is_encrypted = tls.is_some();
@@ -308,4 +309,3 @@ impl Body for Answering {
         Poll::Ready(self.breaks.then_some(Err(Dropped)))
     }
 }
-
