@@ -25,6 +25,7 @@ use crate::{
     certificate::{self, write_private},
     cli::terminal,
     config::Config,
+    docking::DockingKeeper,
     doors, http,
     listen::Listening,
     problem::{Exit, Problem},
@@ -53,6 +54,7 @@ pub struct Node {
     answer_log: Option<AnswerLog>,
     audit: AuditKeeper,
     recursion: Option<RecursionKeeper>,
+    docking: Option<DockingKeeper>,
 }
 
 impl std::fmt::Debug for Node {
@@ -118,12 +120,17 @@ impl Node {
         let running = bound.start(&catalog, &settings).map_err(|error| not_opened(&error))?;
         let doors = Arc::new(Mutex::new(Some(running)));
         let control = recursion.as_ref().map(RecursionKeeper::control);
-        let registration = registration.map(|opening| opening.start(&catalog, control)).transpose()?;
+        let docking = DockingKeeper::start(&catalog, config, data)?;
+        let exchange = docking.as_ref().map(DockingKeeper::control);
+        let registration = registration.map(|opening| opening.start(&catalog, control, exchange)).transpose()?;
         let registration = Arc::new(Mutex::new(registration));
         let audit = AuditKeeper::start(&catalog, config, data)?;
         watched.keeps_audit(audit.failures());
         if let Some(recursion) = &recursion {
             watched.recurses(Arc::clone(recursion.recursor()));
+        }
+        if let Some(docking) = &docking {
+            watched.docks(docking.docking().clone());
         }
         watched.doors_opened(Arc::clone(&doors), Arc::clone(&registration), listening.clone(), tap);
         write_listening(&listening, data)?;
@@ -141,6 +148,7 @@ impl Node {
             answer_log,
             audit,
             recursion,
+            docking,
         })
     }
 
@@ -202,6 +210,9 @@ impl Node {
         drop(self.answer_log);
         if let Some(recursion) = self.recursion {
             recursion.stop().await;
+        }
+        if let Some(docking) = self.docking {
+            docking.stop().await;
         }
         self.audit.stop().await;
         close(self.catalog).await

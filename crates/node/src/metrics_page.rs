@@ -100,6 +100,14 @@ pub const CACHE_ENTRIES: &str = "waymark_cache_entries";
 pub const CACHE_BYTES: &str = "waymark_cache_bytes";
 /// Bytes they may take.
 pub const CACHE_BUDGET: &str = "waymark_cache_budget_bytes";
+/// Commands sent to the top-level node.
+pub const DOCKING_COMMANDS: &str = "waymark_docking_commands_total";
+/// Of these without an answer that could be believed, or refused.
+pub const DOCKING_TROUBLES: &str = "waymark_docking_troubles_total";
+/// Transactions with the top-level node that are open, and prefixes that wait for one.
+pub const DOCKING_OPEN: &str = "waymark_docking_open_transactions";
+/// Seconds since the oldest of what the top-level node has not decided was made.
+pub const DOCKING_OLDEST: &str = "waymark_docking_oldest_undecided_seconds";
 /// Seconds since the node was ready.
 pub const UPTIME: &str = "waymark_node_uptime_seconds";
 
@@ -150,6 +158,16 @@ pub const NAMES: &[(&str, &str)] = &[
     (CACHE_ENTRIES, "Entries of the cache of names that live elsewhere"),
     (CACHE_BYTES, "Bytes of that cache, tables included"),
     (CACHE_BUDGET, "Bytes that cache may take"),
+    (DOCKING_COMMANDS, "Commands sent to the top-level node"),
+    (
+        DOCKING_TROUBLES,
+        "Troubles with the top-level node: no answer that could be believed, or a refusal; a row of equal ones counts once",
+    ),
+    (DOCKING_OPEN, "Transactions with the top-level node that are open, and prefixes that wait for one"),
+    (
+        DOCKING_OLDEST,
+        "Seconds since the oldest of what the top-level node has not decided was made; 0 when there is none",
+    ),
     (UPTIME, "Seconds since the node was ready"),
 ];
 
@@ -166,6 +184,8 @@ pub struct Figures {
     pub not_writable: Option<NotWritable>,
     /// Of recursion, where the node has it.
     pub recursion: Option<RecursionFigures>,
+    /// Of the exchange with the top-level node, where the node has it.
+    pub docking: Option<waymark_top_sync::epp::driver::Figures>,
     /// Of the registration doors.
     pub registration: Vec<(waymark_registration::Event, u64)>,
     /// Checkpoints of the audit that could not be written.
@@ -229,6 +249,12 @@ pub fn render(figures: &Figures) -> String {
         }
         if let Some(recursion) = &figures.recursion {
             put_recursion(recursion);
+        }
+        if let Some(docking) = &figures.docking {
+            counter!(DOCKING_COMMANDS).absolute(docking.commands);
+            counter!(DOCKING_TROUBLES).absolute(docking.troubles);
+            put(DOCKING_OPEN, docking.open);
+            put(DOCKING_OLDEST, docking.oldest_undecided_ms / 1_000);
         }
         counter!(CHECKPOINT_FAILURES).absolute(figures.checkpoint_failures);
         counter!(ANSWER_RECORDS_LOST).absolute(figures.answer_records_lost);

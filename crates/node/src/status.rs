@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 use waymark_catalog::Catalog;
 use waymark_recursive_cache::recursor::Recursor;
 use waymark_resolver::{AnswerTap, CounterSnapshot, Transport, door::Running};
+use waymark_top_sync::epp::driver::Docking;
 
 use crate::{
+    docking,
     listen::Listening,
     metrics_page::{Figures, RecursionFigures, reason_name},
     registration::Registration,
@@ -36,6 +38,7 @@ pub struct Watched {
     listening: Mutex<Listening>,
     answer_tap: OnceLock<Arc<AnswerTap>>,
     recursor: OnceLock<Arc<Recursor>>,
+    docking: OnceLock<Docking>,
 }
 
 impl std::fmt::Debug for Watched {
@@ -91,6 +94,7 @@ impl Watched {
             listening: Mutex::default(),
             answer_tap: OnceLock::new(),
             recursor: OnceLock::new(),
+            docking: OnceLock::new(),
         }
     }
 
@@ -123,6 +127,12 @@ impl Watched {
         let _first = self.recursor.set(recursor);
     }
 
+    /// The node is connected to a top-level node.
+    pub(crate) fn docks(&self, docking: Docking) {
+        // Made once in the life of a node.
+        let _first = self.docking.set(docking);
+    }
+
     /// Where the node listens, and the fingerprint of its certificate, from now on.
     pub(crate) fn listens(&self, listening: Listening) {
         *self.listening.lock().unwrap_or_else(PoisonError::into_inner) = listening;
@@ -145,6 +155,7 @@ impl Watched {
         });
         Figures {
             recursion: self.recursor.get().map(|recursor| RecursionFigures::of(recursor)),
+            docking: self.docking.get().map(docking::figures),
             registration,
             doors: doors.as_ref().map_or_else(Vec::new, |doors| {
                 vec![(Transport::Udp, doors.udp), (Transport::Tcp, doors.tcp), (Transport::Quic, doors.quic)]

@@ -14,6 +14,7 @@
 //! | `grpc` | the services of `proto/` |
 //! | `http` | the same by HTTP and JSON |
 //! | [`recursion`] | what operators ask of a node that resolves names that live elsewhere |
+//! | [`docking`] | what operators ask of the exchange with the top-level node |
 //! | `followers` | caches of others that follow what changes here, and what each has confirmed |
 //! | `jobs` | uploads that the node works off by itself |
 //! | [`failure`], [`reasons`] | what goes wrong, as values, and the one table of their names and texts |
@@ -24,6 +25,7 @@
 pub mod config;
 mod convert;
 mod counters;
+pub mod docking;
 pub mod door;
 mod edge;
 pub mod failure;

@@ -4,8 +4,8 @@ use tonic::{Streaming, transport::Channel};
 use uuid::Uuid;
 use waymark_api::operator::v1::{
     self, access_client::AccessClient, applications_client::ApplicationsClient, audit_client::AuditClient,
-    enterprises_client::EnterprisesClient, own_record_client::OwnRecordClient, prefix_cases_client::PrefixCasesClient,
-    prefixes_client::PrefixesClient, recursion_client::RecursionClient,
+    docking_client::DockingClient, enterprises_client::EnterprisesClient, own_record_client::OwnRecordClient,
+    prefix_cases_client::PrefixCasesClient, prefixes_client::PrefixesClient, recursion_client::RecursionClient,
 };
 
 use super::{attempts::Repeat, call::CallError, registrar::Registrar};
@@ -85,6 +85,8 @@ calls! {
     flush_cache(v1::FlushCacheRequest) -> v1::FlushCacheResponse, recursion.flush, Harmless;
     /// Resolves a name on the node and tells each step.
     trace_name(v1::TraceNameRequest) -> v1::TraceNameResponse, recursion.trace, Harmless;
+    /// How the exchange with the top-level node stands.
+    docking_status(v1::DockingStatusRequest) -> v1::DockingStatus, docking.status, Harmless;
     /// The end of the audit chain.
     audit_head(v1::AuditHeadRequest) -> v1::AuditHead, audit.head, Harmless;
     /// Goes through the whole audit chain.
@@ -149,6 +151,21 @@ impl Registrar {
     /// A refusal, or no answer in time.
     pub async fn dump_cache(&self, request: &v1::DumpCacheRequest) -> Result<Streaming<v1::CacheEntry>, CallError> {
         self.repeat_opening(request, |request| async move { self.recursion().dump(request).await }).await
+    }
+
+    /// Every transaction with the top-level node.
+    ///
+    /// # Errors
+    /// A refusal, or no answer in time.
+    pub async fn docking_transactions(
+        &self,
+        request: &v1::ListDockingTransactionsRequest,
+    ) -> Result<Streaming<v1::DockingTransaction>, CallError> {
+        self.repeat_opening(request, |request| async move { self.docking().transactions(request).await }).await
+    }
+
+    fn docking(&self) -> DockingClient<Channel> {
+        DockingClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
     }
 
     fn recursion(&self) -> RecursionClient<Channel> {

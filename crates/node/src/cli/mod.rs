@@ -149,6 +149,9 @@ pub(crate) enum Command {
     /// Show and flush what a node knows of names that live elsewhere.
     #[command(subcommand)]
     Cache(server::cache::CacheVerb),
+    /// Show how enterprises and prefixes stand with the top-level node.
+    #[command(subcommand)]
+    Docking(server::docking::DockingVerb),
     /// Resolve a name that lives elsewhere and show each step.
     Trace(server::cache::TraceName),
     /// Show which caches of others follow a node, and what each has confirmed.

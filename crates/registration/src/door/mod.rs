@@ -29,6 +29,7 @@ pub use self::tls::{Certificate, Tls, TlsError};
 use self::listen::Doorway;
 use crate::config::Limits;
 use crate::counters::Counters;
+use crate::docking::Docking;
 use crate::edge::Edge;
 use crate::grpc;
 use crate::http;
@@ -58,11 +59,14 @@ pub struct Settings {
     pub clock: Clock,
     /// Recursion, where the node resolves names that live elsewhere.
     pub recursion: Option<Arc<dyn Recursion>>,
+    /// The exchange with the top-level node, where the node is connected to one.
+    pub docking: Option<Arc<dyn Docking>>,
 }
 
 impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Settings").field("recursion", &self.recursion.is_some()).finish_non_exhaustive()
+        let (recursion, docking) = (self.recursion.is_some(), self.docking.is_some());
+        f.debug_struct("Settings").field("recursion", &recursion).field("docking", &docking).finish_non_exhaustive()
     }
 }
 

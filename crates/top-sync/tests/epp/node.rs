@@ -110,7 +110,7 @@ impl Node {
             ..Options::new(store)
         };
         let node = Self { catalog: open(&options).unwrap().catalog };
-        if node.catalog.prefixes().len() == 0 {
+        if node.catalog.prefixes().is_empty() {
             for name in [OWN_PREFIX.to_owned(), format!("0.NA/0.NA/{OWN_PREFIX}")] {
                 node.done(Command::Home { name: HomeName::parse(name.as_bytes()).unwrap() });
             }
