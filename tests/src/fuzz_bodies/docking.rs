@@ -18,7 +18,11 @@ use waymark_wire::Reader;
 /// acknowledged only when it is noted; a prefix is settled once for each case, and never without a verdict.
 pub fn docking(input: &[u8]) {
     let Some((shape, rest)) = input.split_first() else { return };
-    if shape & 1 == 0 { read(rest) } else { run(rest) }
+    if shape & 1 == 0 {
+        read(rest);
+    } else {
+        run(rest);
+    }
 }
 
 fn read(bytes: &[u8]) {
@@ -82,7 +86,8 @@ fn open(noted: &Noted, opened: u64) -> Exchange<Noted> {
     Exchange::open(noted.clone(), Pace::default(), chance).expect("memory takes everything")
 }
 
-fn run(script: &[u8]) {
+/// Runs a script; the number of cases that were settled by it.
+pub(crate) fn run(script: &[u8]) -> usize {
     let noted = Noted::default();
     let mut scene = Scene {
         exchange: open(&noted, 1),
@@ -96,7 +101,7 @@ fn run(script: &[u8]) {
     };
     let mut script = Reader::new(script);
     for _ in 0..200 {
-        let Ok(word) = script.u8() else { return };
+        let Ok(word) = script.u8() else { break };
         let detail = script.u8().unwrap_or_default();
         match word % 5 {
             0 => scene.want(detail),
@@ -114,6 +119,7 @@ fn run(script: &[u8]) {
         }
         scene.check();
     }
+    scene.settled.len()
 }
 
 impl Scene {

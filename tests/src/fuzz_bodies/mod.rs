@@ -9,7 +9,7 @@ mod audit;
 pub mod cache_dump;
 mod catalog_forms;
 pub mod catalog_open;
-mod docking;
+pub(crate) mod docking;
 pub mod grpc_requests;
 pub mod http_requests;
 mod import_lines;
