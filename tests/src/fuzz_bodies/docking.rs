@@ -135,7 +135,7 @@ impl Scene {
             if !self.wants.prefixes.iter().any(|want| want.prefix == prefix) {
                 self.cases += 1;
                 let since = self.now.wall.0;
-                self.wants.prefixes.push(PrefixWant { prefix, enterprise, case: self.cases, since });
+                self.wants.prefixes.push(PrefixWant { prefix, enterprise, case: self.cases, since, is_beneath: true });
             }
         }
         self.exchange.want(self.wants.clone());

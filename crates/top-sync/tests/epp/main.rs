@@ -8,6 +8,7 @@
     reason = "a failing step fails the test"
 )]
 
+mod codes;
 mod faults;
 mod golden;
 mod hostile;

@@ -1,6 +1,7 @@
 //! What becomes of cases when nothing goes wrong, and of changes of enterprises.
 
 use waymark_catalog::business::{BusinessCommand, CaseState, CaseStep, FileKind};
+use waymark_catalog::{Command, HomeName};
 use waymark_top_sync::epp::exchange::{Stage, TroubleKind};
 use waymark_top_sync::simulator::epp::{EppSimulator, Fault, Kind, Ruling, Settings};
 
@@ -183,6 +184,26 @@ async fn what_is_missing_is_said_and_sent_when_it_is_there() {
     node.image(enterprise, FileKind::LegalPersonFront, &png(2));
     until("active", || node.awaits_nothing()).await;
     assert_equal(&node, &simulator);
+    link.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prefix_beneath_another_one_than_this_nodes_is_held_and_never_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let (node, simulator) = (Node::open(dir.path()), simulator().await);
+    for name in ["88.1045", "0.NA/0.NA/88.1045"] {
+        node.done(Command::Home { name: HomeName::parse(name.as_bytes()).unwrap() });
+    }
+    let enterprise = node.enterprise(1);
+    node.approve(enterprise, "88.1045.1");
+    node.approve(enterprise, PREFIX);
+    let link = Link::start(&node, dir.path(), &simulator);
+    until("active", || node.state(PREFIX) == CaseState::Active).await;
+    let shown = link.docking.status().transactions;
+    let held = shown.iter().find(|each| each.prefix.as_deref() == Some("88.1045.1")).unwrap();
+    assert_eq!(held.trouble.as_ref().map(|it| it.detail.as_str()), Some("docking.prefix"));
+    assert_eq!(node.state("88.1045.1"), CaseState::AwaitingTopLevel);
+    assert_eq!(simulator.holdings().prefixes.len(), 1);
     link.stop().await;
 }
 

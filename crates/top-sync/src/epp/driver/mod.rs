@@ -222,7 +222,7 @@ impl Driver {
         let business = self.packer.catalog.business();
         if self.is_changed() {
             let mut exchange = self.docking.lock();
-            let wants = wants::wants(&business, exchange.known());
+            let wants = wants::wants(&business, &self.packer.own, exchange.known());
             exchange.want(wants);
             drop(exchange);
             self.read = Some(Arc::clone(&business));

@@ -12,9 +12,9 @@ pub(super) const DOCUMENT: FileKind = FileKind::Document;
 /// The one image of its legal representative's document there is room for.
 pub(super) const PERSON: FileKind = FileKind::LegalPersonFront;
 
-/// What is wanted: every prefix that awaits the top-level node, the enterprises of these, and those the top-level node `knows`.
-pub(super) fn wants(business: &Business, knows: impl Iterator<Item = u32>) -> Wants {
-    let mut prefixes: Vec<PrefixWant> = business.cases().filter_map(|case| prefix_want(case)).collect();
+/// What a node with this `own` prefix wants: every prefix that awaits the top-level node, the enterprises of these, and those the top-level node `knows`.
+pub(super) fn wants(business: &Business, own: &str, knows: impl Iterator<Item = u32>) -> Wants {
+    let mut prefixes: Vec<PrefixWant> = business.cases().filter_map(|case| prefix_want(case, own)).collect();
     prefixes.sort_by_key(|want| (want.since, want.case));
     let needed: BTreeSet<u32> = prefixes.iter().map(|want| want.enterprise).chain(knows).collect();
     let enterprises: BTreeMap<u32, EnterpriseWant> = needed
@@ -24,13 +24,15 @@ pub(super) fn wants(business: &Business, knows: impl Iterator<Item = u32>) -> Wa
     Wants { prefixes, enterprises }
 }
 
-fn prefix_want(case: &PrefixCase) -> Option<PrefixWant> {
+fn prefix_want(case: &PrefixCase, own: &str) -> Option<PrefixWant> {
     if case.state != CaseState::AwaitingTopLevel {
         return None;
     }
     let prefix = String::from_utf8(case.prefix.to_vec()).ok()?;
     let since = case.last(StepKind::Approve).map_or(0, |step| step.time.0);
-    Some(PrefixWant { prefix: prefix.into(), enterprise: case.enterprise.0, case: case.serial.0, since })
+    let head = prefix.split_at_checked(own.len());
+    let is_beneath = head.is_some_and(|(head, rest)| head.eq_ignore_ascii_case(own) && rest.starts_with('.'));
+    Some(PrefixWant { prefix: prefix.into(), enterprise: case.enterprise.0, case: case.serial.0, since, is_beneath })
 }
 
 /// What an enterprise says. Significant, and so a full update (`chgAll`), is everything but the fields of [`Amendment`](crate::epp::message::Amendment):

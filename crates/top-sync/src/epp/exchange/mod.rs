@@ -29,6 +29,8 @@ mod hear;
 mod journal;
 mod plan;
 mod show;
+#[cfg(test)]
+mod tests;
 mod transaction;
 mod wait;
 mod wants;

@@ -140,6 +140,9 @@ impl<J: Journal> Exchange<J> {
     fn next_new(&mut self, now: Now, due: &mut Due) -> Result<Option<Step>, JournalError> {
         for at in 0..self.wants.prefixes.len() {
             let Some(want) = self.wants.prefixes.get(at).cloned() else { continue };
+            if !want.is_beneath {
+                continue;
+            }
             let step = match self.known.get(&want.enterprise).map(|known| known.ent_id.clone()) {
                 Some(ent_id) => self.new_prefix(now, due, &want, ent_id)?,
                 None => self.new_enterprise(now, due, &want)?,
@@ -276,6 +279,9 @@ impl<J: Journal> Exchange<J> {
 
     /// Why a want has no transaction, where something is missing or unclear.
     pub(super) fn held_by(&self, want: &PrefixWant) -> Option<Trouble> {
+        if !want.is_beneath {
+            return Some(Trouble::new(TroubleKind::NotSendable, "docking.prefix"));
+        }
         if self.known.contains_key(&want.enterprise) {
             return None;
         }

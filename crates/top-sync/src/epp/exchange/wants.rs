@@ -24,6 +24,8 @@ pub struct PrefixWant {
     pub case: u64,
     /// When this node approved it, in milliseconds since 1970.
     pub since: u64,
+    /// Whether it lies beneath the prefix this node is known by above; nothing else is asked for there.
+    pub is_beneath: bool,
 }
 
 /// An enterprise as the top-level node shall know it.

@@ -3,7 +3,9 @@
 //! | file | holds |
 //! |---|---|
 //! | `fields` | which fields a command has, and what may stand in them |
-//! | `platform` | enterprises, prefixes, the queue of messages, and what a command does to them |
+//! | `asked` | which command came |
+//! | `platform` | the queue of messages, audits, and what a command does |
+//! | `held` | what is held, and how audits go |
 //! | `fault` | what goes wrong, when it is told to |
 //! | `serve` | HTTP |
 //!
@@ -12,11 +14,13 @@
 //! GET  /holdings      what it holds, as JSON, without what is said of people
 //! ```
 
+mod asked;
 mod fault;
 mod fields;
+mod held;
 mod platform;
 mod serve;
 
 pub use fault::{Fault, Kind};
-pub use platform::{HeldEnterprise, HeldPrefix, Holdings, Ruling, Script};
+pub use held::{HeldEnterprise, HeldPrefix, Holdings, Ruling, Script};
 pub use serve::{EppSimulator, Settings, Tls};

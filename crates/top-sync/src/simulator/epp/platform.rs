@@ -2,102 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use serde::Serialize;
-use sha2::{Digest as _, Sha256};
-
+use super::asked::{Asked, ENT, EPP, PREFIX};
 use super::fault::Kind;
 use super::fields::{self, Wrong};
-use crate::epp::message::xml::Element;
-
-/// What an audit comes to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Ruling {
-    /// At once: code 1000.
-    #[default]
-    Approve,
-    /// Code 1001, and a message that it was not passed.
-    Reject(String),
-    /// Code 1001, until somebody decides.
-    Pend,
-    /// Code 1001, and after so many polls a message: passed or not, and why.
-    Later {
-        /// Polls until then.
-        polls: u32,
-        /// Whether it is passed.
-        passed: bool,
-        /// What the message says.
-        reason: String,
-    },
-}
-
-/// How audits go.
-#[derive(Clone, Debug)]
-pub struct Script {
-    /// Of enterprises.
-    pub enterprises: Ruling,
-    /// Of prefixes that are not named.
-    pub prefixes: Ruling,
-    /// Of prefixes by name.
-    pub named: BTreeMap<String, Ruling>,
-    /// Whether a command that comes again under its identifier gets the answer it had.
-    pub remembers: bool,
-    /// Whether what was approved at once is told by a message too.
-    pub announces: bool,
-}
-
-impl Default for Script {
-    fn default() -> Self {
-        Self {
-            enterprises: Ruling::Approve,
-            prefixes: Ruling::Approve,
-            named: BTreeMap::new(),
-            remembers: true,
-            announces: false,
-        }
-    }
-}
-
-/// An enterprise that is held.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct HeldEnterprise {
-    /// `approved`, `pending` or `refused`.
-    pub state: &'static str,
-    /// Fields by path; images as their SHA-256.
-    #[serde(skip)]
-    pub fields: BTreeMap<String, String>,
-    /// How often it was made; more than once is a fault of whoever sends.
-    pub made: u32,
-    /// Full updates that were taken.
-    pub replaced: u32,
-    /// Partial updates that were taken.
-    pub amended: u32,
-}
-
-/// A prefix that is held.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct HeldPrefix {
-    /// `approved`, `pending` or `refused`.
-    pub state: &'static str,
-    /// Whose it is.
-    pub ent_id: String,
-    /// How often it was made.
-    pub made: u32,
-    /// Under how many identifiers it was asked for while it was there.
-    pub asked_for_under: BTreeSet<String>,
-}
-
-/// What is held.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Holdings {
-    /// Enterprises, by what they are called.
-    pub enterprises: BTreeMap<String, HeldEnterprise>,
-    /// Prefixes.
-    pub prefixes: BTreeMap<String, HeldPrefix>,
-    /// Messages in the queue.
-    pub messages: usize,
-    /// Commands that were read, by kind of result code.
-    pub answered: BTreeMap<u16, u64>,
-}
+use super::held::{HeldEnterprise, Holdings, Ruling, Script};
 
 /// A message of the queue.
 #[derive(Clone, Debug)]
@@ -179,47 +87,6 @@ fn words(code: u16) -> &'static str {
     }
 }
 
-/// A command as far as it must be known before it is carried out.
-pub(super) struct Asked {
-    pub(super) kind: Kind,
-    pub(super) id: String,
-    object: Element,
-    body: [u8; 32],
-}
-
-const ENT: &str = "urn:ietf:params:xml:ns:idis-ent-1.0";
-const PREFIX: &str = "urn:ietf:params:xml:ns:idis-entprefix-1.0";
-const EPP: &str = "urn:ietf:params:xml:ns:epp-1.0";
-
-impl Asked {
-    /// Reads a command. What cannot be read has kind [`Kind::Other`], and the identifier as far as there is one.
-    pub(super) fn read(body: &[u8]) -> Result<Self, Wrong> {
-        let wrong = |problem: &str| (2001, problem.to_owned());
-        let root = Element::read(body, 4 << 20).map_err(|error| wrong(&error.to_string()))?;
-        if (&*root.space, &*root.name) != (EPP, "epp") {
-            return Err(wrong("not EPP"));
-        }
-        let command = root.child("command").ok_or_else(|| wrong("no command"))?;
-        let id = command.child_text("clTRID").unwrap_or_default().to_owned();
-        let verb = command.children.first().ok_or_else(|| wrong("no verb"))?;
-        let object = verb.children.first();
-        let of = |space: &str, name: &str| object.is_some_and(|it| (&*it.space, &*it.name) == (space, name));
-        let chosen = |name: &str| object.and_then(|it| it.child(name)).cloned();
-        let (kind, object) = match &*verb.name {
-            "check" if of(ENT, "check") => (Kind::CheckEnterprise, object.cloned()),
-            "check" if of(PREFIX, "check") => (Kind::CheckPrefix, object.cloned()),
-            "create" if of(ENT, "create") => (Kind::CreateEnterprise, object.cloned()),
-            "create" if of(PREFIX, "create") => (Kind::CreatePrefix, object.cloned()),
-            "update" if of(ENT, "update") && chosen("chgAll").is_some() => (Kind::ReplaceEnterprise, chosen("chgAll")),
-            "update" if of(ENT, "update") && chosen("chg").is_some() => (Kind::AmendEnterprise, chosen("chg")),
-            "poll" if verb.attribute("op") == Some("req") => (Kind::Poll, Some(verb.clone())),
-            "poll" if verb.attribute("op") == Some("ack") => (Kind::Acknowledge, Some(verb.clone())),
-            _ => (Kind::Other, Some(verb.clone())),
-        };
-        Ok(Self { kind, id, object: object.unwrap_or_default(), body: Sha256::digest(body).into() })
-    }
-}
-
 impl Platform {
     pub(super) fn new(own_prefix: &str, user: &str, script: Script) -> Self {
         Self {
@@ -289,8 +156,8 @@ impl Platform {
             return if *body == asked.body { reply.clone() } else { other() };
         }
         let reply = self.transform(asked).unwrap_or_else(Reply::from);
-        // What the server itself failed at may be asked for again.
-        if reply.code < 2400 {
+        // What was refused did nothing, and may be asked for again.
+        if reply.code < 2000 {
             self.transactions.insert(asked.id.clone(), (asked.body, reply.clone()));
             // Identifiers begin with the moment they were made at.
             if self.transactions.len() > REMEMBERED {

@@ -18,8 +18,10 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use zeroize::Zeroizing;
 
+use super::asked::Asked;
 use super::fault::{Fault, Faults, Kind};
-use super::platform::{Asked, Holdings, Platform, Script};
+use super::held::{Holdings, Script};
+use super::platform::Platform;
 use crate::epp::driver::seal::{APPLICATION_HEADER, CODE_HEADER, OwnSeal};
 
 /// Bytes of the largest command that is read: two images of 1 MiB in base64, and room.
