@@ -130,7 +130,7 @@ impl Scene {
         let content = Content { significant: hash(0), small: hash(detail / 32) };
         let missing = (detail % 16 == 15).then_some("personal");
         self.wants.enterprises.insert(enterprise, EnterpriseWant { content, missing });
-        if detail % 2 == 0 {
+        if detail.is_multiple_of(2) {
             let prefix: Box<str> = format!("88.1.{}", detail % 5).into();
             if !self.wants.prefixes.iter().any(|want| want.prefix == prefix) {
                 self.cases += 1;
@@ -180,20 +180,21 @@ impl Scene {
         let other = self.sent.get(usize::from(more) % self.sent.len().max(1)).cloned();
         let ent_id = EntId::new(&format!("ENT-{}", more % 4)).ok();
         let data = match detail / 16 {
-            0..=2 => Data::Checked { is_free: more % 2 == 0, ent_id },
+            0..=2 => Data::Checked { is_free: more.is_multiple_of(2), ent_id },
             3..=5 => ent_id.map_or(Data::Nothing, |ent_id| Data::Created { ent_id }),
             6..=10 => Data::Message(Message {
                 about: other.clone().unwrap_or_else(|| step.id.clone()),
                 server: None,
-                ent_id: ent_id.filter(|_| more % 3 != 0),
-                prefix: (more % 7 == 0).then(|| "88.1.1".into()),
-                verdict: (more % 11 != 0).then(|| Verdict { passed: more % 2 == 0, reason: String::new() }),
+                ent_id: ent_id.filter(|_| !more.is_multiple_of(3)),
+                prefix: more.is_multiple_of(7).then(|| "88.1.1".into()),
+                verdict: (!more.is_multiple_of(11))
+                    .then(|| Verdict { passed: more.is_multiple_of(2), reason: String::new() }),
             }),
             _ => Data::Nothing,
         };
         let code = CODES.get(usize::from(detail) % 12).copied();
         let Some(code) = code else {
-            return (more % 8 != 0).then(|| Err(Trouble::new(TroubleKind::TimeOut, more)));
+            return (!more.is_multiple_of(8)).then(|| Err(Trouble::new(TroubleKind::TimeOut, more)));
         };
         let queue = named(format!("M{}", more % 16)).filter(|_| code == 1301).map(|id| Queue { count: 1, id });
         let client = if more == 255 { other } else { Some(step.id.clone()) };

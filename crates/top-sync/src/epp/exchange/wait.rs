@@ -15,7 +15,7 @@ pub struct Now {
     pub elapsed: Duration,
 }
 
-/// How often and how long; see [`config`](crate::epp::config) for what each is for.
+/// How often and how long; see [`config`] for what each is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// [`POLL_EVERY`](config::POLL_EVERY).
