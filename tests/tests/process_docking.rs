@@ -119,6 +119,20 @@ fn the_top_level_node_decides_and_operators_see_each_transaction() {
     assert!(chinese.contains("审核中") && chinese.contains(&id) && chinese.contains("最早的未决事务"), "{chinese}");
     node.by("acme").run(&["docking", "status"]).expect(4).says(&["NOT_PERMITTED"]);
 
+    // What the top-level node decided and told another way is an operator's to say, with a reason, and nobody else's.
+    let mark = ["docking", "mark", "88.111.704", "--refused", "--reason", "told by letter"];
+    node.by("rev").run(&mark).expect(4).says(&["NOT_PERMITTED"]);
+    node.by("operator").run(&mark).expect(3).says(&["NOT_FOUND"]);
+    simulator.script(|script| drop(script.named.insert("88.111.704".into(), Ruling::Pend)));
+    approve(&node, "88.111.704");
+    until("704 is asked for", || simulator.holdings().prefixes.contains_key("88.111.704"));
+    node.by("operator").run(&mark).expect(0);
+    until("704 rejected", || state(&node, "88.111.704") == "rejected");
+    let case = node.by("operator").json(&["prefix", "case", "88.111.704"], 0);
+    assert_eq!(case["steps"].as_array().unwrap().last().unwrap()["reason"], "marked by operator: told by letter");
+    node.by("acme").run(&["docking", "hurry"]).expect(4).says(&["NOT_PERMITTED"]);
+    node.by("operator").run(&["docking", "hurry"]).expect(0);
+
     // The verdict comes while the node is away.
     let node = node.restart(|_| assert!(simulator.decide("88.111.702", true, "通过")));
     until("702 active", || state(&node, "88.111.702") == "active");

@@ -174,6 +174,15 @@ impl waymark_registration::docking::Docking for Control {
         }
     }
 
+    fn mark(&self, prefix: &str, approved: bool, reason: &str) -> Result<bool, String> {
+        let now = waymark_catalog::machine_time().0;
+        self.0.mark(now, prefix, approved, reason).map_err(|cause| chain(&cause))
+    }
+
+    fn hurry(&self) {
+        self.0.hurry();
+    }
+
     fn transactions(&self, ended: bool) -> Box<dyn Iterator<Item = v1::DockingTransaction> + Send> {
         let all = self.0.status().transactions.into_iter();
         let is_open = |each: &Shown| each.stage.is_none_or(|stage| stage.is_open() || stage == Stage::Failed);

@@ -7,6 +7,15 @@ pub trait Docking: Send + Sync {
     /// How the exchange stands as a whole.
     fn status(&self) -> v1::DockingStatus;
 
+    /// Says for the top-level node what it decided on a prefix; `false` when no transaction about it waits for a verdict.
+    ///
+    /// # Errors
+    /// It cannot be noted, and why.
+    fn mark(&self, prefix: &str, approved: bool, reason: &str) -> Result<bool, String>;
+
+    /// Has whatever failed or was refused sent at once.
+    fn hurry(&self);
+
     /// Every transaction that is open, oldest first; then those that have ended, latest first, where these are wanted too.
     fn transactions(&self, ended: bool) -> Box<dyn Iterator<Item = v1::DockingTransaction> + Send>;
 }

@@ -87,6 +87,10 @@ calls! {
     trace_name(v1::TraceNameRequest) -> v1::TraceNameResponse, recursion.trace, Harmless;
     /// How the exchange with the top-level node stands.
     docking_status(v1::DockingStatusRequest) -> v1::DockingStatus, docking.status, Harmless;
+    /// Says for the top-level node what it decided on a prefix.
+    mark_docking(v1::MarkDockingRequest) -> v1::MarkDockingResponse, docking.mark, Twice;
+    /// Has whatever failed or was refused by the top-level node sent at once.
+    hurry_docking(v1::HurryDockingRequest) -> v1::HurryDockingResponse, docking.hurry, Harmless;
     /// The end of the audit chain.
     audit_head(v1::AuditHeadRequest) -> v1::AuditHead, audit.head, Harmless;
     /// Goes through the whole audit chain.

@@ -2,9 +2,9 @@
 
 use waymark_catalog::business::CaseState;
 use waymark_top_sync::epp::exchange::TroubleKind;
-use waymark_top_sync::simulator::epp::{Fault, Kind};
+use waymark_top_sync::simulator::epp::{EppSimulator, Fault, Kind, Settings};
 
-use crate::link::{ANSWER_BYTES, Link, assert_equal, simulator, until};
+use crate::link::{ANSWER_BYTES, Link, USER, assert_equal, settings, simulator, until};
 use crate::logged::Logged;
 use crate::node::Node;
 
@@ -79,6 +79,21 @@ async fn messages_about_nothing_of_ours_are_taken_out_of_the_queue_and_change_no
     until("active", || node.state("88.104.1") == CaseState::Active).await;
     until("empty", || simulator.holdings().messages == 0).await;
     link.stop().await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_top_level_node_that_refuses_everything_is_one_line_for_each_thing_it_refuses() {
+    let logged = Logged::listen();
+    let dir = tempfile::tempdir().unwrap();
+    let wrong = Settings { application: Some((USER.into(), b"another".to_vec())), ..settings() };
+    let (node, simulator) = (Node::open(dir.path()), EppSimulator::start(wrong).await.unwrap());
+    let enterprise = node.enterprise(1);
+    node.approve(enterprise, "88.104.1");
+    let link = Link::start(&node, dir.path(), &simulator);
+    until("twelve commands", || simulator.seen().len() >= 12).await;
+    link.stop().await;
+    let log = logged.own();
+    assert_eq!(log.lines().filter(|line| line.contains("WARN") && line.contains("2201")).count(), 2, "{log}");
 }
 
 #[tokio::test(flavor = "current_thread")]

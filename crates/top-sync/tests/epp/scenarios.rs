@@ -188,6 +188,44 @@ async fn what_is_missing_is_said_and_sent_when_it_is_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_prefix_that_was_given_back_and_is_asked_for_again_is_still_registered_above() {
+    let dir = tempfile::tempdir().unwrap();
+    let (node, simulator) = (Node::open(dir.path()), simulator().await);
+    let enterprise = node.enterprise(1);
+    node.approve(enterprise, PREFIX);
+    let link = Link::start(&node, dir.path(), &simulator);
+    until("active", || node.state(PREFIX) == CaseState::Active).await;
+    node.done(BusinessCommand::Step { prefix: PREFIX.into(), step: CaseStep::Delete { reason: "closed".into() } });
+    node.approve(enterprise, PREFIX);
+    until("active again", || node.state(PREFIX) == CaseState::Active).await;
+    assert!(node.last_step(PREFIX).1.contains("earlier case"));
+    assert_eq!(simulator.holdings().prefixes[PREFIX].made, 1);
+    link.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_exists_above_and_nobody_speaks_of_is_settled_by_an_operators_word() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut settings = settings();
+    settings.script.remembers = false;
+    let (node, simulator) = (Node::open(dir.path()), EppSimulator::start(settings).await.unwrap());
+    simulator.inject(Some(Kind::CreatePrefix), Fault::DropAnswer);
+    let enterprise = node.enterprise(1);
+    node.approve(enterprise, PREFIX);
+    let link = Link::start(&node, dir.path(), &simulator);
+    let stands = |stage| link.docking.status().transactions.iter().any(|each| each.stage == Some(stage));
+    until("exists", || stands(Stage::Exists)).await;
+    assert_eq!(node.state(PREFIX), CaseState::AwaitingTopLevel);
+    assert!(!link.docking.mark(1, "88.104.999", true, "x").unwrap(), "nothing waits there");
+    assert!(link.docking.mark(1, PREFIX, true, "marked by op: told by telephone").unwrap());
+    until("active", || node.state(PREFIX) == CaseState::Active).await;
+    assert_eq!(node.last_step(PREFIX), ("top-level".into(), "marked by op: told by telephone".into()));
+    assert!(!link.docking.mark(1, PREFIX, false, "x").unwrap(), "what is decided is decided");
+    assert_equal(&node, &simulator);
+    link.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_prefix_beneath_another_one_than_this_nodes_is_held_and_never_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let (node, simulator) = (Node::open(dir.path()), simulator().await);

@@ -19,6 +19,37 @@ use crate::{
 pub(crate) enum DockingVerb {
     /// Each transaction and how it stands.
     Status(DockingStatus),
+    /// Say for the top-level node what it decided.
+    Mark(DockingMark),
+    /// Have what failed sent at once.
+    Hurry(DockingHurry),
+}
+
+/// `waymark docking mark`.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("verdict").required(true)))]
+pub(crate) struct DockingMark {
+    #[arg(value_name = "PREFIX")]
+    prefix: String,
+    #[arg(long, group = "verdict")]
+    approved: bool,
+    #[arg(long, group = "verdict")]
+    refused: bool,
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    #[command(flatten)]
+    connection: Connection,
+    #[arg(long)]
+    json: bool,
+}
+
+/// `waymark docking hurry`.
+#[derive(Debug, Args)]
+pub(crate) struct DockingHurry {
+    #[command(flatten)]
+    connection: Connection,
+    #[arg(long)]
+    json: bool,
 }
 
 /// `waymark docking status`.
@@ -34,7 +65,38 @@ pub(crate) struct DockingStatus {
 
 /// Runs a verb of docking.
 pub(crate) async fn run(verb: &DockingVerb, texts: &Texts, shown: Shown) -> Result<Exit, Problem> {
-    let DockingVerb::Status(arguments) = verb;
+    match verb {
+        DockingVerb::Status(arguments) => status(arguments, texts, shown).await,
+        DockingVerb::Mark(arguments) => mark(arguments, texts).await,
+        DockingVerb::Hurry(arguments) => hurry(arguments, texts).await,
+    }
+}
+
+async fn mark(arguments: &DockingMark, texts: &Texts) -> Result<Exit, Problem> {
+    let DockingMark { prefix, approved, reason, connection, json: is_json, .. } = arguments;
+    let request = v1::MarkDockingRequest { prefix: prefix.clone(), approved: *approved, reason: reason.clone() };
+    let done = connection.open(texts)?.mark_docking(&request).await;
+    done.map_err(|error| answer::problem(&error, *is_json))?;
+    tell_done("docking-marked", *is_json, texts);
+    Ok(Exit::Done)
+}
+
+async fn hurry(arguments: &DockingHurry, texts: &Texts) -> Result<Exit, Problem> {
+    let done = arguments.connection.open(texts)?.hurry_docking(&v1::HurryDockingRequest {}).await;
+    done.map_err(|error| answer::problem(&error, arguments.json))?;
+    tell_done("docking-hurried", arguments.json, texts);
+    Ok(Exit::Done)
+}
+
+fn tell_done(code: &str, is_json: bool, texts: &Texts) {
+    if is_json {
+        terminal::line(json!({ "outcome": code.trim_start_matches("docking-") }));
+    } else {
+        terminal::line(texts.text(code, &[]));
+    }
+}
+
+async fn status(arguments: &DockingStatus, texts: &Texts, shown: Shown) -> Result<Exit, Problem> {
     let registrar = arguments.connection.open(texts)?;
     let status = registrar.docking_status(&v1::DockingStatusRequest {}).await;
     let status = status.map_err(|error| answer::problem(&error, arguments.json))?;

@@ -14,14 +14,14 @@ pub mod seal;
 pub mod transport;
 mod wants;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use waymark_catalog::business::{Business, BusinessCommand, CaseState, CaseStep};
-use waymark_catalog::{Actor, Catalog, Refusal, Submission};
+use waymark_catalog::{Actor, Catalog, Refusal, Submission, Timestamp};
 
 use self::pack::{Packer, said_of_people};
 use self::transport::Transport;
@@ -66,6 +66,8 @@ struct Shared {
     commands: AtomicU64,
     troubles: AtomicU64,
     file_trouble: Mutex<Option<String>>,
+    /// Somebody wants the driver to look again at once.
+    hurried: AtomicBool,
 }
 
 /// What was counted since the start, and how old the oldest is.
@@ -98,6 +100,25 @@ impl Docking {
         self.lock().status()
     }
 
+    /// Says for the top-level node what it decided on a prefix, `now` in milliseconds since 1970; see [`Exchange::mark`]. The reason is told with the
+    /// step in the case.
+    ///
+    /// # Errors
+    /// The file of transactions cannot be written.
+    pub fn mark(&self, now: u64, prefix: &str, approved: bool, reason: &str) -> Result<bool, JournalError> {
+        // Waits are not touched by it, so when that is does not matter.
+        let now = Now { wall: Timestamp(now), elapsed: Duration::ZERO };
+        let marked = self.lock().mark(now, prefix, approved, reason)?;
+        self.0.hurried.store(true, Ordering::Release);
+        Ok(marked)
+    }
+
+    /// Has whatever failed or was refused tried at once.
+    pub fn hurry(&self) {
+        self.lock().hurry();
+        self.0.hurried.store(true, Ordering::Release);
+    }
+
     /// Why the file of transactions cannot be written, while it cannot.
     #[must_use]
     pub fn file_trouble(&self) -> Option<String> {
@@ -128,6 +149,7 @@ impl Driver {
             commands: AtomicU64::new(0),
             troubles: AtomicU64::new(0),
             file_trouble: Mutex::new(None),
+            hurried: AtomicBool::new(false),
         };
         Self {
             packer: Packer { catalog, own: own_prefix, user },
@@ -176,7 +198,7 @@ impl Driver {
     /// Waits, but no longer than until the catalog's table changes.
     async fn idle(&self, wait: Duration) {
         let until = Instant::now() + wait.min(Duration::from_secs(3_600));
-        while Instant::now() < until && !self.is_changed() {
+        while Instant::now() < until && !self.is_changed() && !self.docking.0.hurried.swap(false, Ordering::AcqRel) {
             sleep(LOOK_EVERY.min(until.saturating_duration_since(Instant::now()))).await;
         }
     }

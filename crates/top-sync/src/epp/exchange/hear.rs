@@ -6,6 +6,9 @@ use super::transaction::{Kind, Known, Record, Stage, Transaction, Trouble, Troub
 use super::{Ask, Exchange, Finding, Journal, JournalError, Now, Step};
 use crate::epp::message::{Answer, Code, Data, EntId, Message, MessageId, TransactionId};
 
+/// What is said of a prefix that is registered already, by an earlier case of the same enterprise.
+const APPROVED_BEFORE: &str = "approved in an earlier case, and still registered";
+
 impl<J: Journal> Exchange<J> {
     /// Tells what came of a step. Gives back what is worth a line in the log: each trouble once, however often it comes again.
     ///
@@ -22,7 +25,10 @@ impl<J: Journal> Exchange<J> {
             && !answer.code.is_failure_of_the_server()
         {
             self.link.failures = 0;
-            self.last_link_trouble = None;
+            // A refusal says that the link works, and not that what was wrong with it is over: a poll may be refused for ever.
+            if answer.code.is_success() {
+                self.last_link_trouble = None;
+            }
         }
         match answer {
             Err(trouble) => self.heard_nothing(now, step, trouble),
@@ -106,6 +112,8 @@ impl<J: Journal> Exchange<J> {
                 self.note(vec![Record::Transaction(Box::new(next))])?;
                 Ok(None)
             }
+            // It was passed for this enterprise before, and there is no command that takes that back.
+            Code::EXISTS if self.was_approved(&next) => self.carried_out(now, next, APPROVED_BEFORE),
             Code::EXISTS if next.kind == Kind::CreatePrefix => {
                 next.stage = Stage::Exists;
                 let trouble = Trouble::new(TroubleKind::Refused, said(answer));
@@ -131,6 +139,16 @@ impl<J: Journal> Exchange<J> {
                 self.fail(now, &id.clone(), trouble)
             }
         }
+    }
+
+    /// Whether the prefix was passed for this enterprise in an earlier case.
+    fn was_approved(&self, transaction: &Transaction) -> bool {
+        transaction.kind == Kind::CreatePrefix
+            && self.transactions.values().any(|each| {
+                each.stage == Stage::Approved
+                    && each.prefix == transaction.prefix
+                    && each.enterprise == transaction.enterprise
+            })
     }
 
     /// The command was carried out, and nothing is left to be decided.

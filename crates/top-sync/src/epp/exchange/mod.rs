@@ -13,7 +13,7 @@
 //! killed between two steps, opening the file again goes on from the one before.
 //!
 //! `exists` is only left by a message, or by the top-level node repeating its answer: the same command is put to it again under the same
-//! identifier once in a while. An operator may settle such a case by hand.
+//! identifier once in a while. An operator who was told another way may say what was decided ([`Exchange::mark`]).
 //!
 //! | file | holds |
 //! |---|---|
@@ -215,6 +215,35 @@ impl<J: Journal> Exchange<J> {
         let chance = (self.chance)();
         self.settle.failed(&self.pace, now, chance);
         (self.settle.failures == 1).then_some(trouble)
+    }
+
+    /// Says for the top-level node what it decided on a prefix, where it cannot be heard: for operators who were told another way. `false` when no
+    /// transaction about the prefix waits for a verdict.
+    ///
+    /// # Errors
+    /// The file cannot be written: nothing is decided.
+    pub fn mark(&mut self, now: Now, prefix: &str, approved: bool, reason: &str) -> Result<bool, JournalError> {
+        let wanted = self.wants.prefixes.iter().find(|want| want.prefix.eq_ignore_ascii_case(prefix));
+        let last =
+            wanted.and_then(|want| self.latest_of_prefix(&want.prefix).filter(|last| last.case == Some(want.case)));
+        let Some(last) = last.filter(|last| last.stage.is_open() || last.stage == Stage::Failed) else {
+            return Ok(false);
+        };
+        let stage = if approved { Stage::Approved } else { Stage::Refused };
+        let next = Transaction { stage, reason: reason.to_owned(), changed: now.wall.0, ..last.clone() };
+        self.finding.remove(&next.id);
+        self.waits.remove(&next.id);
+        self.note(vec![Record::Transaction(Box::new(next))])?;
+        Ok(true)
+    }
+
+    /// Ends all waits: whatever failed or was refused is tried at once.
+    pub fn hurry(&mut self) {
+        self.waits.clear();
+        self.unclear.clear();
+        self.link.until = Duration::ZERO;
+        self.settle.until = Duration::ZERO;
+        self.poll_due = Duration::ZERO;
     }
 
     /// Notes a batch, then believes it.
