@@ -19,6 +19,7 @@ const FILES: &[&str] = &[
     "waymark/operator/v1/recursion.proto",
     "waymark/operator/v1/sync.proto",
     "waymark/toplevel/v1/sets.proto",
+    "waymark/operator/v1/docking.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -53,6 +53,15 @@ impl Parties {
         self.run(&words).expect(code).json().pop().expect("a line")
     }
 
+    /// Kills it at once and starts it again.
+    #[track_caller]
+    pub fn kill(self) -> Self {
+        let Self { bench, daemon, token } = self;
+        daemon.process.kill();
+        let daemon = bench.serve();
+        Self { bench, daemon, token }
+    }
+
     /// Stops it in order, looks at its folder, which `store check` finds sound, and starts it again.
     #[track_caller]
     pub fn restart(self, between: impl FnOnce(&Bench)) -> Self {

@@ -141,3 +141,18 @@ fn what_cannot_be_is_said_before_anything_is_opened() {
     top(&["--listen", "127.0.0.1:0"]).expect(7).says(&["error[top-node-folder-in-use]"]);
     run(tool(["top-node", "--help", "--lang", "zh"])).expect(0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn enterprises_and_prefixes_are_registered_beside_the_sets() {
+    let folder = tempdir().unwrap();
+    let mut command = tool(["top-node", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
+    command.arg("--data").arg(folder.path().join("top"));
+    command.args(["--epp", "127.0.0.1:0", "--epp-prefix", "88.990", "--epp-user", "app"]);
+    let mut process = Process::start(command);
+    let line = process.next_line().expect("the line that says where it listens");
+    let epp = line.split(' ').nth(3).unwrap_or_else(|| panic!("{line}"));
+    let holdings = page(epp.trim_end_matches("/epp"), "/holdings").await;
+    assert!(holdings.is_object(), "{holdings}");
+    let outside = ["top-node", "--data", "x", "--epp", "192.0.2.1:1", "--epp-prefix", "88.990", "--epp-user", "app"];
+    run(tool(outside)).expect(2).says(&["192.0.2.1:1"]);
+}

@@ -85,6 +85,12 @@ impl Actor {
         Self::local("node")
     }
 
+    /// The top-level node, as this node heard it over its own connection.
+    #[must_use]
+    pub fn top_level() -> Self {
+        Self::local("top-level")
+    }
+
     /// An import the operator started.
     #[must_use]
     pub fn import() -> Self {

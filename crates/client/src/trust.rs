@@ -37,9 +37,24 @@ impl Trust {
 
     /// TLS settings of a client that believes these, without the protocol names.
     pub(crate) fn settings(&self) -> Result<rustls::ClientConfig, rustls::Error> {
+        self.settings_of(&[&rustls::version::TLS13])
+    }
+
+    /// TLS settings of a client of HTTPS that believes these: TLS 1.2 too, since servers of others may know no other.
+    ///
+    /// # Errors
+    /// What the TLS library says.
+    pub fn https_settings(&self) -> Result<rustls::ClientConfig, rustls::Error> {
+        self.settings_of(&[&rustls::version::TLS13, &rustls::version::TLS12])
+    }
+
+    fn settings_of(
+        &self,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> Result<rustls::ClientConfig, rustls::Error> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(&[&rustls::version::TLS13])?;
+        let builder =
+            rustls::ClientConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(versions)?;
         Ok(match self {
             Self::Pin(pin) => builder
                 .dangerous()

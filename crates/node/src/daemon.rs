@@ -25,6 +25,7 @@ use crate::{
     certificate::{self, write_private},
     cli::terminal,
     config::Config,
+    docking::DockingKeeper,
     doors, http,
     listen::Listening,
     problem::{Exit, Problem},
@@ -55,6 +56,7 @@ pub struct Node {
     audit: AuditKeeper,
     recursion: Option<RecursionKeeper>,
     sync: Option<SyncKeeper>,
+    docking: Option<DockingKeeper>,
 }
 
 impl std::fmt::Debug for Node {
@@ -121,8 +123,14 @@ impl Node {
         let doors = Arc::new(Mutex::new(Some(running)));
         let control = recursion.as_ref().map(RecursionKeeper::control);
         let sync = sync::start(config, data, &catalog, &settings.sites).await?;
-        let docked = sync.as_ref().map(SyncKeeper::control);
-        let registration = registration.map(|opening| opening.start(&catalog, control, docked)).transpose()?;
+        let docking = DockingKeeper::start(&catalog, config, data)?;
+        let controls = waymark_registration::Settings {
+            recursion: control,
+            sync: sync.as_ref().map(SyncKeeper::control),
+            docking: docking.as_ref().map(DockingKeeper::control),
+            ..waymark_registration::Settings::new(waymark_catalog::machine_time)
+        };
+        let registration = registration.map(|opening| opening.start(&catalog, &controls)).transpose()?;
         let registration = Arc::new(Mutex::new(registration));
         let audit = AuditKeeper::start(&catalog, config, data)?;
         watched.keeps_audit(audit.failures());
@@ -130,7 +138,10 @@ impl Node {
             watched.recurses(Arc::clone(recursion.recursor()));
         }
         if let Some(sync) = &sync {
-            watched.docks(Arc::clone(sync.driver()));
+            watched.owes(Arc::clone(sync.driver()));
+        }
+        if let Some(docking) = &docking {
+            watched.docks(docking.docking().clone());
         }
         watched.doors_opened(Arc::clone(&doors), Arc::clone(&registration), listening.clone(), tap);
         write_listening(&listening, data)?;
@@ -149,6 +160,7 @@ impl Node {
             audit,
             recursion,
             sync,
+            docking,
         })
     }
 
@@ -210,6 +222,9 @@ impl Node {
         drop(self.answer_log);
         if let Some(recursion) = self.recursion {
             recursion.stop().await;
+        }
+        if let Some(docking) = self.docking {
+            docking.stop().await;
         }
         if let Some(sync) = self.sync {
             sync.stop().await;

@@ -22,6 +22,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 mod demo;
+mod docking;
 mod doors;
 mod http;
 pub mod listen;

@@ -107,6 +107,14 @@ pub const SYNC_WAITING: &str = "waymark_sync_parts_waiting";
 pub const SYNC_REFUSED: &str = "waymark_sync_parts_refused";
 /// Seconds since the oldest of both was made; 0 when there is none.
 pub const SYNC_OLDEST: &str = "waymark_sync_oldest_seconds";
+/// Commands sent to the top-level node.
+pub const DOCKING_COMMANDS: &str = "waymark_docking_commands_total";
+/// Of these without an answer that could be believed, or refused.
+pub const DOCKING_TROUBLES: &str = "waymark_docking_troubles_total";
+/// Transactions with the top-level node that are open, and prefixes that wait for one.
+pub const DOCKING_OPEN: &str = "waymark_docking_open_transactions";
+/// Seconds since the oldest of what the top-level node has not decided was made.
+pub const DOCKING_OLDEST: &str = "waymark_docking_oldest_undecided_seconds";
 /// Seconds since the node was ready.
 pub const UPTIME: &str = "waymark_node_uptime_seconds";
 
@@ -160,6 +168,16 @@ pub const NAMES: &[(&str, &str)] = &[
     (SYNC_WAITING, "Parts of sets owed to the top-level node that wait, by set"),
     (SYNC_REFUSED, "Parts of sets that the top-level node refused, by set"),
     (SYNC_OLDEST, "Seconds since the oldest part that waits or was refused was made, by set"),
+    (DOCKING_COMMANDS, "Commands sent to the top-level node"),
+    (
+        DOCKING_TROUBLES,
+        "Troubles with the top-level node: no answer that could be believed, or a refusal; a row of equal ones counts once",
+    ),
+    (DOCKING_OPEN, "Transactions with the top-level node that are open, and prefixes that wait for one"),
+    (
+        DOCKING_OLDEST,
+        "Seconds since the oldest of what the top-level node has not decided was made; 0 when there is none",
+    ),
     (UPTIME, "Seconds since the node was ready"),
 ];
 
@@ -178,6 +196,8 @@ pub struct Figures {
     pub recursion: Option<RecursionFigures>,
     /// How each set owed to the top-level node stands, and the time; none where the node is docked with nobody.
     pub sync: Option<(Timestamp, Vec<SetStatus>)>,
+    /// Of the exchange with the top-level node, where the node has it.
+    pub docking: Option<waymark_top_sync::epp::driver::Figures>,
     /// Of the registration doors.
     pub registration: Vec<(waymark_registration::Event, u64)>,
     /// Checkpoints of the audit that could not be written.
@@ -253,6 +273,12 @@ pub fn render(figures: &Figures) -> String {
         }
         if let Some((now, sets)) = &figures.sync {
             sets.iter().for_each(|set| put_set(set, *now));
+        }
+        if let Some(docking) = &figures.docking {
+            counter!(DOCKING_COMMANDS).absolute(docking.commands);
+            counter!(DOCKING_TROUBLES).absolute(docking.troubles);
+            put(DOCKING_OPEN, docking.open);
+            put(DOCKING_OLDEST, docking.oldest_undecided_ms / 1_000);
         }
         counter!(CHECKPOINT_FAILURES).absolute(figures.checkpoint_failures);
         counter!(ANSWER_RECORDS_LOST).absolute(figures.answer_records_lost);

@@ -1,13 +1,10 @@
 //! The registration doors as the configuration describes them, and the operator's first token.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, time::Duration};
 
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use waymark_catalog::Catalog;
-use waymark_registration::{
-    Bound, Certificate, Limits, Running, Service, ServiceConfig, Settings, StartError, Tls, recursion::Recursion,
-    sync::TopSync,
-};
+use waymark_registration::{Bound, Certificate, Limits, Running, Service, ServiceConfig, Settings, StartError, Tls};
 
 use crate::{
     certificate::{self, write_private},
@@ -95,14 +92,8 @@ impl Opening {
     ///
     /// # Errors
     /// What the doors say.
-    pub(crate) fn start(
-        self,
-        catalog: &Catalog,
-        recursion: Option<Arc<dyn Recursion>>,
-        sync: Option<Arc<dyn TopSync>>,
-    ) -> Result<Registration, Problem> {
-        let settings = Settings { clock: waymark_catalog::machine_time, recursion, sync };
-        let running = self.bound.start(catalog, &settings).map_err(|error| failed(&error))?;
+    pub(crate) fn start(self, catalog: &Catalog, settings: &Settings) -> Result<Registration, Problem> {
+        let running = self.bound.start(catalog, settings).map_err(|error| failed(&error))?;
         Ok(Registration { running, source: self.source })
     }
 }

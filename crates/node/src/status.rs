@@ -13,8 +13,10 @@ use waymark_catalog::Catalog;
 use waymark_recursive_cache::recursor::Recursor;
 use waymark_resolver::{AnswerTap, CounterSnapshot, Transport, door::Running};
 use waymark_top_sync::driver::Driver;
+use waymark_top_sync::epp::driver::Docking;
 
 use crate::{
+    docking,
     listen::Listening,
     metrics_page::{Figures, RecursionFigures, reason_name},
     registration::Registration,
@@ -38,6 +40,7 @@ pub struct Watched {
     answer_tap: OnceLock<Arc<AnswerTap>>,
     recursor: OnceLock<Arc<Recursor>>,
     sync: OnceLock<Arc<Driver>>,
+    docking: OnceLock<Docking>,
 }
 
 impl std::fmt::Debug for Watched {
@@ -94,6 +97,7 @@ impl Watched {
             answer_tap: OnceLock::new(),
             recursor: OnceLock::new(),
             sync: OnceLock::new(),
+            docking: OnceLock::new(),
         }
     }
 
@@ -126,10 +130,16 @@ impl Watched {
         let _first = self.recursor.set(recursor);
     }
 
-    /// The node is docked with a top-level node.
-    pub(crate) fn docks(&self, driver: Arc<Driver>) {
+    /// The node owes a top-level node its sets.
+    pub(crate) fn owes(&self, driver: Arc<Driver>) {
         // Made once in the life of a node.
         let _first = self.sync.set(driver);
+    }
+
+    /// The node is connected to a top-level node.
+    pub(crate) fn docks(&self, docking: Docking) {
+        // Made once in the life of a node.
+        let _first = self.docking.set(docking);
     }
 
     /// Where the node listens, and the fingerprint of its certificate, from now on.
@@ -155,6 +165,7 @@ impl Watched {
         Figures {
             sync: self.sync.get().map(|driver| (driver.now(), driver.outbox().status())),
             recursion: self.recursor.get().map(|recursor| RecursionFigures::of(recursor)),
+            docking: self.docking.get().map(docking::figures),
             registration,
             doors: doors.as_ref().map_or_else(Vec::new, |doors| {
                 vec![(Transport::Udp, doors.udp), (Transport::Tcp, doors.tcp), (Transport::Quic, doors.quic)]

@@ -15,6 +15,7 @@
 //! | `http` | the same by HTTP and JSON |
 //! | [`recursion`] | what operators ask of a node that resolves names that live elsewhere |
 //! | [`sync`] | what operators ask of a node that is docked with a top-level node |
+//! | [`docking`] | what operators ask of the exchange with the top-level node |
 //! | `followers` | caches of others that follow what changes here, and what each has confirmed |
 //! | `jobs` | uploads that the node works off by itself |
 //! | [`failure`], [`reasons`] | what goes wrong, as values, and the one table of their names and texts |
@@ -25,6 +26,7 @@
 pub mod config;
 mod convert;
 mod counters;
+pub mod docking;
 pub mod door;
 mod edge;
 pub mod failure;

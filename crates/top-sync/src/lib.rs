@@ -18,6 +18,7 @@
 //! | `desk` | parts on their way: put together, handed out in order, settled |
 //! | `transport` | how they get there: gRPC, or files |
 //! | `driver` | makes and carries, for ever |
+//! | `epp` | enterprises and prefixes, registered over EPP |
 //! | `simulator` | a node above, for tests and development: takes the sets and checks every field |
 //!
 //! Where the form in which the real top-level node takes something is not public, the form here is our own, says so, and stands behind a trait.
@@ -27,6 +28,7 @@ pub mod calendar;
 pub mod config;
 pub mod desk;
 pub mod driver;
+pub mod epp;
 pub mod figures;
 pub mod maker;
 pub mod outbox;

@@ -3,6 +3,7 @@
 //! Made by the code of the node, so they are the same whenever they are made, as long as no form changes. A test compares them with the corpora.
 
 mod catalog;
+mod docking;
 mod import;
 mod keys;
 mod recursion;
@@ -15,7 +16,15 @@ pub type Seed = (&'static str, String, Vec<u8>);
 /// All of them.
 #[must_use]
 pub fn seeds() -> Vec<Seed> {
-    let all = [catalog::seeds(), store::seeds(), requests::seeds(), import::seeds(), keys::seeds(), recursion::seeds()];
+    let all = [
+        catalog::seeds(),
+        store::seeds(),
+        requests::seeds(),
+        import::seeds(),
+        keys::seeds(),
+        recursion::seeds(),
+        docking::seeds(),
+    ];
     all.concat()
 }
 

@@ -4,8 +4,9 @@ use tonic::{Streaming, transport::Channel};
 use uuid::Uuid;
 use waymark_api::operator::v1::{
     self, access_client::AccessClient, applications_client::ApplicationsClient, audit_client::AuditClient,
-    enterprises_client::EnterprisesClient, own_record_client::OwnRecordClient, prefix_cases_client::PrefixCasesClient,
-    prefixes_client::PrefixesClient, recursion_client::RecursionClient, sync_client::SyncClient,
+    docking_client::DockingClient, enterprises_client::EnterprisesClient, own_record_client::OwnRecordClient,
+    prefix_cases_client::PrefixCasesClient, prefixes_client::PrefixesClient, recursion_client::RecursionClient,
+    sync_client::SyncClient,
 };
 
 use super::{attempts::Repeat, call::CallError, registrar::Registrar};
@@ -100,6 +101,12 @@ calls! {
     sync_mark(v1::MarkRequest) -> v1::SyncChanged, sync.mark, Harmless;
     /// Holds sets back, or lets them go on.
     sync_pause(v1::PauseRequest) -> v1::SyncChanged, sync.pause, Harmless;
+    /// How the exchange with the top-level node stands.
+    docking_status(v1::DockingStatusRequest) -> v1::DockingStatus, docking.status, Harmless;
+    /// Says for the top-level node what it decided on a prefix.
+    mark_docking(v1::MarkDockingRequest) -> v1::MarkDockingResponse, docking.mark, Twice;
+    /// Has whatever failed or was refused by the top-level node sent at once.
+    hurry_docking(v1::HurryDockingRequest) -> v1::HurryDockingResponse, docking.hurry, Harmless;
     /// The end of the audit chain.
     audit_head(v1::AuditHeadRequest) -> v1::AuditHead, audit.head, Harmless;
     /// Goes through the whole audit chain.
@@ -164,6 +171,21 @@ impl Registrar {
     /// A refusal, or no answer in time.
     pub async fn dump_cache(&self, request: &v1::DumpCacheRequest) -> Result<Streaming<v1::CacheEntry>, CallError> {
         self.repeat_opening(request, |request| async move { self.recursion().dump(request).await }).await
+    }
+
+    /// Every transaction with the top-level node.
+    ///
+    /// # Errors
+    /// A refusal, or no answer in time.
+    pub async fn docking_transactions(
+        &self,
+        request: &v1::ListDockingTransactionsRequest,
+    ) -> Result<Streaming<v1::DockingTransaction>, CallError> {
+        self.repeat_opening(request, |request| async move { self.docking().transactions(request).await }).await
+    }
+
+    fn docking(&self) -> DockingClient<Channel> {
+        DockingClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
     }
 
     fn recursion(&self) -> RecursionClient<Channel> {

@@ -153,6 +153,9 @@ pub(crate) enum Command {
     /// Show and settle what a node owes the top-level node.
     #[command(subcommand)]
     Sync(server::sync::SyncVerb),
+    /// Show how enterprises and prefixes stand with the top-level node.
+    #[command(subcommand)]
+    Docking(server::docking::DockingVerb),
     /// Resolve a name that lives elsewhere and show each step.
     Trace(server::cache::TraceName),
     /// Show which caches of others follow a node, and what each has confirmed.

@@ -11,6 +11,7 @@ use clap::Args;
 use waymark_top_sync::simulator::{
     Options, Simulator, StartError, Tls,
     config::FAULTS_BYTES,
+    epp::{self, EppSimulator},
     faults::{Plan, PlanError},
     ledger::LedgerError,
 };
@@ -40,6 +41,12 @@ pub(crate) struct TopNode {
     tls_client_ca: Option<PathBuf>,
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
+    #[arg(long, value_name = "ADDRESS", requires_all = ["epp_prefix", "epp_user"])]
+    epp: Option<SocketAddr>,
+    #[arg(long, value_name = "PREFIX", requires = "epp")]
+    epp_prefix: Option<String>,
+    #[arg(long, value_name = "ID", requires = "epp")]
+    epp_user: Option<String>,
 }
 
 /// Largest PEM file: a long chain has some kilobytes.
@@ -52,14 +59,33 @@ pub(crate) async fn run(arguments: &TopNode) -> Result<Exit, Problems> {
     let options = options(arguments)?;
     let scheme = if options.tls.is_some() { "grpcs" } else { "grpc" };
     let simulator = Simulator::start(options).await.map_err(|error| not_started(&error))?;
-    terminal::line(format_args!("listening {scheme}://{} http://{}", simulator.grpc(), simulator.http()));
+    let epp =
+        match epp_settings(arguments)? {
+            Some(settings) => Some(EppSimulator::start(settings).await.map_err(|cause| {
+                Problem::new("listen-failed", Exit::Failed).with("what", "--epp").with("cause", cause)
+            })?),
+            None => None,
+        };
+    let exchange = epp.as_ref().map(|epp| format!(" {}", epp.url())).unwrap_or_default();
+    terminal::line(format_args!("listening {scheme}://{} http://{}{exchange}", simulator.grpc(), simulator.http()));
     stop_asked(&mut signals).await;
     simulator.stop().await;
     Ok(Exit::Done)
 }
 
+/// The EPP server, where it is wanted. Plain, so on loopback only.
+fn epp_settings(arguments: &TopNode) -> Result<Option<epp::Settings>, Problem> {
+    let (Some(listen), Some(prefix), Some(user)) = (arguments.epp, &arguments.epp_prefix, &arguments.epp_user) else {
+        return Ok(None);
+    };
+    if !listen.ip().is_loopback() {
+        return Err(Problem::new("top-node-plain", Exit::Usage).with("address", listen));
+    }
+    Ok(Some(epp::Settings { listen, ..epp::Settings::local(prefix, user) }))
+}
+
 fn options(arguments: &TopNode) -> Result<Options, Problem> {
-    let TopNode { listen, http, data, tls_certificate, tls_key, tls_client_ca, faults } = arguments;
+    let TopNode { listen, http, data, tls_certificate, tls_key, tls_client_ca, faults, .. } = arguments;
     let tls = match (tls_certificate, tls_key) {
         (Some(certificate), Some(key)) => Some(Tls {
             certificate: pem(certificate)?,

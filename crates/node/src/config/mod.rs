@@ -13,6 +13,7 @@ use waymark_catalog::verdict::{Rules, VerdictOptions, Zone};
 use waymark_ident::CaseRule;
 use waymark_resolver::policy::Network;
 use waymark_store::Engine;
+use waymark_top_sync::epp::driver::transport::Address;
 
 use crate::{
     certificate,
@@ -149,6 +150,7 @@ impl Config {
         if values.text("sync.certificate").is_empty() != values.text("sync.private_key").is_empty() {
             refuse("sync.certificate", "sync.private_key", "set both or none");
         }
+        self.check_docking(&mut refuse);
         if values.number("cache.floor_seconds") > values.number("cache.ceiling_seconds") {
             refuse("cache.floor_seconds", "cache.ceiling_seconds", "the shortest time is longer than the longest");
         }
@@ -177,6 +179,30 @@ impl Config {
         problems
     }
 
+    /// What a connection to the top-level node needs, and what would let others read along.
+    fn check_docking(&self, refuse: &mut impl FnMut(&str, &str, &str)) {
+        const ADDRESS: &str = "docking.address";
+        let is_set = |key: &str| !self.values.text(key).is_empty();
+        if !is_set(ADDRESS) {
+            return;
+        }
+        for key in ["docking.prefix", "docking.application", "docking.key_file"] {
+            if !is_set(key) {
+                refuse(ADDRESS, key, "a connection to the top-level node needs it");
+            }
+        }
+        let Ok(address) = self.values.text(ADDRESS).parse::<Address>() else {
+            return refuse(ADDRESS, ADDRESS, "it is no address such as https://node.example/epp");
+        };
+        let has_trust = [is_set("docking.authorities"), is_set("docking.pin")];
+        if address.is_encrypted && has_trust[0] == has_trust[1] {
+            refuse("docking.authorities", "docking.pin", "https needs one of them");
+        }
+        if !address.is_encrypted && !address.is_local() && !self.values.flag("docking.plaintext") {
+            refuse(ADDRESS, "docking.plaintext", "http to another machine must be asked for");
+        }
+    }
+
     /// Files the configuration names that cannot be read.
     fn unusable_files(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
@@ -192,6 +218,8 @@ impl Config {
             "sync.authorities",
             "sync.certificate",
             "sync.private_key",
+            "docking.key_file",
+            "docking.authorities",
         ] {
             let Some(path) = self.path(key) else { continue };
             if let Err(cause) = std::fs::File::open(&path) {
@@ -303,6 +331,8 @@ impl Config {
         options.audit.keep = Duration::from_secs(self.values.number("audit.keep_days").saturating_mul(86_400));
         options.audit.refusal_lines = self.values.number("audit.refusal_lines");
         options.business.enterprises = self.count("enterprise.enterprises");
+        // Once there is a top-level node that says it itself, nobody says for it what it decided.
+        options.business.operator_confirms = self.values.text("docking.address").is_empty();
         options.business.prefixes_per_enterprise = self.count("enterprise.prefixes");
         let minutes_east = i16::try_from(self.values.number("verdict.minutes_east")).unwrap_or(i16::MAX);
         let gs1_prefix = self.values.text("verdict.gs1_prefix").trim().to_ascii_uppercase();
@@ -386,6 +416,7 @@ mod tests {
             "../recursion/mod.rs",
             "../sync.rs",
             "../audit.rs",
+            "../docking.rs",
         ] {
             let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/config")).join(file);
             text.push_str(&std::fs::read_to_string(path).unwrap_or_default());
@@ -402,6 +433,26 @@ mod tests {
         let of = |code: &str| problems.iter().filter(|problem| problem.code() == code).count();
         let counts = [of("config-combination"), of("config-file-missing"), of("config-out-of-range")];
         assert_eq!((counts, problems.len()), ([3, 1, 1], 5), "{problems:?}");
+    }
+
+    #[test]
+    fn a_connection_to_the_top_level_node_is_whole_and_encrypted_or_refused() {
+        let of = |text: &str| Config::read(text).map_or_else(|problems| problems.len(), |_| 0);
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let with = |rest: &str| {
+            format!("[docking]\nprefix = \"88.104\"\napplication = \"a\"\nkey_file = \"{file}\"\n{rest}\n")
+        };
+        assert_eq!(of("[docking]\naddress = \"http://127.0.0.1:1/\"\n"), 3);
+        assert_eq!(of(&with("address = \"http://127.0.0.1:1/epp\"")), 0);
+        assert_eq!(of(&with("address = \"http://192.0.2.1/epp\"")), 1);
+        assert_eq!(of(&with("address = \"http://192.0.2.1/epp\"\nplaintext = true")), 0);
+        assert_eq!(of(&with("address = \"https://192.0.2.1/epp\"")), 1);
+        assert_eq!(of(&with("address = \"https://192.0.2.1/epp\"\npin = \"00\"")), 0);
+        assert_eq!(of(&with(&format!("address = \"https://x/\"\npin = \"00\"\nauthorities = \"{file}\""))), 1);
+        assert_eq!(of(&with("address = \"x\"")), 1);
+        let docked = Config::read(&with("address = \"http://127.0.0.1:1/epp\"")).unwrap();
+        assert!(!docked.catalog(Path::new("x")).business.operator_confirms, "the top-level node says it itself");
+        assert!(Config::defaults().catalog(Path::new("x")).business.operator_confirms);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::schema::{Kind, Spec};
 
 mod access;
 mod audit;
+mod docking;
 mod enterprise;
 mod jobs;
 mod listen;
@@ -78,6 +79,7 @@ const SECTIONS: &[&[Spec]] = &[
     names::OPTIONS,
     ranges::OPTIONS,
     enterprise::OPTIONS,
+    docking::OPTIONS,
     verdict::OPTIONS,
     store::OPTIONS,
     write::OPTIONS,

@@ -29,6 +29,7 @@ pub use self::tls::{Certificate, Tls, TlsError};
 use self::listen::Doorway;
 use crate::config::Limits;
 use crate::counters::Counters;
+use crate::docking::Docking;
 use crate::edge::Edge;
 use crate::grpc;
 use crate::http;
@@ -61,11 +62,22 @@ pub struct Settings {
     pub recursion: Option<Arc<dyn Recursion>>,
     /// The exchange with the top-level node, where the node is docked.
     pub sync: Option<Arc<dyn TopSync>>,
+    /// The exchange with the top-level node, where the node is connected to one.
+    pub docking: Option<Arc<dyn Docking>>,
+}
+
+impl Settings {
+    /// The catalog alone.
+    #[must_use]
+    pub const fn new(clock: Clock) -> Self {
+        Self { clock, recursion: None, sync: None, docking: None }
+    }
 }
 
 impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Settings").field("recursion", &self.recursion.is_some()).finish_non_exhaustive()
+        let (recursion, docking) = (self.recursion.is_some(), self.docking.is_some());
+        f.debug_struct("Settings").field("recursion", &recursion).field("docking", &docking).finish_non_exhaustive()
     }
 }
 

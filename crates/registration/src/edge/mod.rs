@@ -14,6 +14,7 @@ use self::rates::{Failures, Rates};
 use self::reading::ReadingRoom;
 use crate::config::Limits;
 use crate::counters::Counters;
+use crate::docking::Docking;
 use crate::door::{Settings, Stopping};
 use crate::followers::Followers;
 use crate::recursion::Recursion;
@@ -40,6 +41,7 @@ pub(crate) struct Edge {
     pub(crate) recursion: Option<Arc<dyn Recursion>>,
     /// The exchange with the top-level node, where the node has it.
     pub(crate) sync: Option<Arc<dyn TopSync>>,
+    pub(crate) docking: Option<Arc<dyn Docking>>,
     waiting: Arc<Semaphore>,
     rates: Rates,
     failures: Failures,
@@ -54,7 +56,7 @@ impl Edge {
         settings: Settings,
         stopping: Stopping,
     ) -> Arc<Self> {
-        let Settings { clock, recursion, sync } = settings;
+        let Settings { clock, recursion, sync, docking } = settings;
         Arc::new(Self {
             catalog: catalog.clone(),
             counters,
@@ -67,6 +69,7 @@ impl Edge {
             followers: Followers::default(),
             recursion,
             sync,
+            docking,
             waiting: Arc::new(Semaphore::new(limits.waiting_streams)),
             rates: Rates::new(limits.rate_per_second),
             failures: Failures::new(&limits),

@@ -196,8 +196,7 @@ impl Node {
             jobs: Some(dir.path().join("jobs")),
             limits,
         };
-        let running =
-            Service::bind(config).unwrap().start(&catalog, &Settings { clock, recursion: None, sync: None }).unwrap();
+        let running = Service::bind(config).unwrap().start(&catalog, &Settings::new(clock)).unwrap();
         Self { dir, catalog, running, authority }
     }
 

@@ -21,6 +21,7 @@ use waymark_api::toplevel::v1::sets_server::SetsServer;
 use waymark_catalog::Clock;
 
 pub mod config;
+pub mod epp;
 pub mod faults;
 pub mod ledger;
 mod page;

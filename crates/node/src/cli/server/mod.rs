@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod cache;
 mod change;
 pub(crate) mod connection;
+pub(crate) mod docking;
 pub(crate) mod failed_rows;
 pub(crate) mod form;
 pub(crate) mod job;
