@@ -5,6 +5,7 @@ mod business;
 mod links;
 mod ranges;
 mod requests;
+mod restore;
 mod templates;
 
 use std::collections::{BTreeMap, HashMap};
@@ -232,6 +233,12 @@ impl Forming {
                     }
                     total += most_template_bytes(command, actor) + most_item_bytes(&order.command);
                 }
+                _ if let Command::Restore(restore) = &order.command => {
+                    if let Ok(Some(key)) = key {
+                        self.overlay.load(key, locator);
+                    }
+                    total += self.most_restore_bytes(restore, actor) + most_item_bytes(&order.command);
+                }
                 Ok(Some(key)) => {
                     self.overlay.load(key, locator);
                     let body = bodies.entry(key).or_insert_with(|| self.most_body_bytes(key, orders));
@@ -287,6 +294,7 @@ impl Forming {
             (Command::Template(command), key) => self.change_templates(permit, command, key.as_deref(), actor, terms),
             (Command::Business(command), _) => self.change_business(permit, command, actor, terms),
             (Command::Link(command), _) => self.change_links(permit, command, actor, terms),
+            (Command::Restore(restore), key) => self.restore(permit, restore, key.as_deref(), actor, terms),
             (_, None) => self.change_access(permit, &order.command, actor, terms),
             (_, Some(key)) => self.change_record(permit, order, key, actor, terms),
         }
