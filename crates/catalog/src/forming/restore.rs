@@ -65,7 +65,8 @@ impl Forming {
             ReservedKey::Template(_, name) => {
                 let former = self.templates.get(name);
                 let number = former.map_or_else(|| self.templates.next_number(), |former| former.number());
-                let template = Template::from_body(name.clone(), number, body, Serial::NONE).map_err(|_| UNKNOWN_FORM)?;
+                let template =
+                    Template::from_body(name.clone(), number, body, Serial::NONE).map_err(|_| UNKNOWN_FORM)?;
                 return match key.filter(|_| template.is_published()) {
                     Some(key) => self.publish(permit, template, key, Outcome::Changed, actor, terms),
                     None => {

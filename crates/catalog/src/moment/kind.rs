@@ -185,6 +185,23 @@ impl ObjectName {
         self.kind
     }
 
+    /// The prefix that lives here, where it is one.
+    #[must_use]
+    pub const fn home(&self) -> Option<&HomeName> {
+        if let ReservedKey::Home(name) = &self.key { Some(name) } else { None }
+    }
+
+    /// Whose it is, of a file; the enterprise or the node, of their records.
+    #[must_use]
+    pub const fn owner(&self) -> Option<Owner> {
+        match &self.key {
+            ReservedKey::File(owner, _) => Some(*owner),
+            ReservedKey::Enterprise(id) => Some(Owner::Enterprise(*id)),
+            ReservedKey::Operator => Some(Owner::Node),
+            _ => None,
+        }
+    }
+
     /// Its key in the log.
     pub(crate) const fn key(&self) -> &ReservedKey {
         &self.key

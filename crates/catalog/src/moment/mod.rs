@@ -27,5 +27,5 @@ mod walk;
 
 pub use kind::{Kind, ObjectName, ObjectNameError};
 pub use object::{Object, ObjectError};
-pub use restore::Restore;
+pub use restore::{Homes, Restore};
 pub use walk::{Gone, Item, ItemVisitor, Moment, MomentError};

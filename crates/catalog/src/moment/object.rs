@@ -76,7 +76,9 @@ impl Object {
             _ => object.sealed.is_none(),
         };
         match object.to_body() {
-            Some(body) if is_whole && (object.name.kind() == Kind::Piece || Self::read(&object.name, &body).is_some()) => {
+            Some(body)
+                if is_whole && (object.name.kind() == Kind::Piece || Self::read(&object.name, &body).is_some()) =>
+            {
                 Ok(object)
             }
             _ => Err(wrong(&object.name)),

@@ -83,7 +83,8 @@ pub(super) fn is_of(name: &ObjectName, object: Option<&Object>, root: &[u8], ent
         ReservedKey::Range(range) | ReservedKey::Piece(range, ..) => is_within(range.prefix(), root),
         ReservedKey::Principal(name) => {
             let principal = object.and_then(|object| Principal::from_body(name, object.text().as_bytes()).ok());
-            principal.is_none_or(|(principal, _)| works_within(&principal, root)) || enterprises.principals.contains(name)
+            principal.is_none_or(|(principal, _)| works_within(&principal, root))
+                || enterprises.principals.contains(name)
         }
         _ => enterprise_of(name, object).is_none_or(|id| enterprises.has(id)),
     }

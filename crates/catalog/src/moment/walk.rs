@@ -119,7 +119,9 @@ impl Moment {
                 return Ok(visit(Gone::Record(key)));
             }
             match ObjectName::of_key(key) {
-                Some(name) if scope::is_of(&name, None, &self.root, &self.enterprises) => Ok(visit(Gone::Object(&name))),
+                Some(name) if scope::is_of(&name, None, &self.root, &self.enterprises) => {
+                    Ok(visit(Gone::Object(&name)))
+                }
                 _ => Ok(ControlFlow::Continue(())),
             }
         })
@@ -183,20 +185,14 @@ impl Moment {
     }
 
     /// Visits all objects of a kind that there are, with the serials of their entries.
-    fn each_object(
-        &self,
-        kind: Kind,
-        visit: &mut dyn FnMut(&Object, Serial) -> Result<ControlFlow<()>, MomentError>,
-    ) -> Result<(), MomentError> {
+    fn each_object(&self, kind: Kind, visit: &mut VisitObject<'_>) -> Result<(), MomentError> {
         let wants = |key: &[u8]| kind.key_starts().iter().any(|start| key.starts_with(start));
         self.walk(Serial::NONE, &wants, &mut |key, entry, _| {
             if !is_reserved(key) {
                 return Ok(ControlFlow::Break(()));
             }
             match ObjectName::of_key(key) {
-                Some(name) if entry.kind == EntryKind::PUT => {
-                    visit(&Object::of_entry(name, entry.body)?, entry.serial)
-                }
+                Some(name) if entry.kind == EntryKind::PUT => visit(&Object::of_entry(name, entry.body)?, entry.serial),
                 _ => Ok(ControlFlow::Continue(())),
             }
         })
@@ -263,3 +259,6 @@ impl Moment {
 
 /// Is called with a key, its entry, and room for reading older ones.
 type Visit<'v> = dyn FnMut(&[u8], &Entry<'_>, &mut Vec<u8>) -> Result<ControlFlow<()>, MomentError> + 'v;
+
+/// Is called with an object and the serial of its entry.
+type VisitObject<'v> = dyn FnMut(&Object, Serial) -> Result<ControlFlow<()>, MomentError> + 'v;
