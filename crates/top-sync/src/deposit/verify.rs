@@ -1,5 +1,6 @@
 //! Checking a deposit: by anybody who has the node's public key, and all of it by who can open it.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
@@ -186,6 +187,27 @@ impl Files {
             files.report = Some(beside);
         }
         Ok(files)
+    }
+
+    /// The files of several deposits, each by itself, in order of their days; of those of one day the last that was made.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn of_several(paths: &[PathBuf]) -> Result<Vec<Self>, VerifyError> {
+        let mut deposits: BTreeMap<(String, i64), (u32, Vec<PathBuf>)> = BTreeMap::new();
+        for path in paths {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let file: FileName = name.parse().map_err(|source| VerifyError::Name { file: name.to_string(), source })?;
+            let (revision, files) = deposits.entry((file.node.clone(), file.date.days())).or_default();
+            if file.revision > *revision {
+                files.clear();
+                *revision = file.revision;
+            }
+            if file.revision == *revision {
+                files.push(path.clone());
+            }
+        }
+        deposits.into_values().map(|(_, paths)| Self::of(&paths)).collect()
     }
 
     /// The name of the first part.

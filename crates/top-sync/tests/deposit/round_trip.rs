@@ -56,7 +56,7 @@ fn full_and_diff<const N: usize, const M: usize>(engine: Engine) {
     assert_eq!(monday.told(), told_on_monday);
     assert_eq!(restored.deposits.len(), 2);
     assert!(!monday.principals().contains("rival"));
-    assert!(matches!(shop.restore(&monday, &[full.clone()]), Err(RestoreError::NotEmpty)));
+    assert!(matches!(shop.restore(&monday, std::slice::from_ref(&full)), Err(RestoreError::NotEmpty)));
     let other = Node::open::<M>(&shop.path("other"), engine, node.now());
     for (wrong, number) in [(vec![diff.clone()], 1), (vec![full.clone(), full], 2)] {
         let refused = shop.restore(&other, &wrong);
@@ -201,7 +201,7 @@ proptest! {
         let node = Node::open::<9>(&shop.path("data"), Engine::Log, watermark(day(MADE)));
         node.write([Command::Home { name: HomeName::parse(b"88.990").unwrap() }]);
         let first = day("2026-11-23").days();
-        let date = |night: usize| waymark_ident::Date::from_days(first + night as i64).to_string();
+        let date = |night: usize| waymark_ident::Date::from_days(first + i64::try_from(night).unwrap()).to_string();
         node.set("2026-11-22", 12);
         let mut deposits = Vec::new();
         for step in steps.into_iter().chain([Step::Night]) {
