@@ -9,6 +9,7 @@ mod audit;
 pub mod cache_dump;
 mod catalog_forms;
 pub mod catalog_open;
+mod deposit;
 pub mod grpc_requests;
 pub mod http_requests;
 mod import_lines;
@@ -26,6 +27,7 @@ pub use audit::audit;
 pub use cache_dump::cache_dump;
 pub use catalog_forms::catalog_forms;
 pub use catalog_open::catalog_open;
+pub use deposit::deposit;
 pub use grpc_requests::grpc_requests;
 pub use http_requests::http_requests;
 pub use import_lines::import_lines;
@@ -57,4 +59,5 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("key_files", key_files),
     ("plan", plan),
     ("cache_dump", cache_dump),
+    ("deposit", deposit),
 ];

@@ -3,6 +3,7 @@
 //! Made by the code of the node, so they are the same whenever they are made, as long as no form changes. A test compares them with the corpora.
 
 mod catalog;
+mod deposit;
 mod import;
 mod keys;
 mod recursion;
@@ -15,8 +16,8 @@ pub type Seed = (&'static str, String, Vec<u8>);
 /// All of them.
 #[must_use]
 pub fn seeds() -> Vec<Seed> {
-    let all = [catalog::seeds(), store::seeds(), requests::seeds(), import::seeds(), keys::seeds(), recursion::seeds()];
-    all.concat()
+    let stored = [catalog::seeds(), store::seeds(), keys::seeds(), recursion::seeds(), deposit::seeds()];
+    [stored.concat(), requests::seeds(), import::seeds()].concat()
 }
 
 /// The samples of real identifiers, a line each.

@@ -186,3 +186,15 @@ fn nothing_without_end_is_read_without_end() {
     let deep = format!("{HEAD}</deletes><contents>{}", "<object kind=\"home\" name=\"0.NA/1\">".repeat(DEPTH + 1));
     assert!(is_schema(&refused(&deep)));
 }
+
+#[test]
+fn what_the_fuzzer_begins_with_is_whole() {
+    let (document, container, report) = (
+        include_bytes!("../../../../tests/fuzz/corpus/deposit/document"),
+        include_bytes!("../../../../tests/fuzz/corpus/deposit/container"),
+        include_bytes!("../../../../tests/fuzz/corpus/deposit/report"),
+    );
+    assert_eq!(read(&document[1..]).unwrap().len(), 7);
+    assert_eq!(read(super::Unzip::new(&container[1..]).unwrap()).unwrap().len(), 7);
+    assert_eq!(super::Report::read(&report[1..]).unwrap().parts.len(), 1);
+}

@@ -77,4 +77,4 @@ pub use seal::SealError;
 pub use table::{Local, Platform, Row, Table, TableError};
 pub use tokens::DocumentError;
 pub use verify::{Files, Held, Verified, VerifyError, verify};
-pub use zip::ZipError;
+pub use zip::{Unzip, ZipError};

@@ -56,7 +56,7 @@ pub(super) fn write<W: Write, E: From<io::Error>>(
 }
 
 /// The document out of an archive. Reads the archive to its end when it comes to its own.
-pub(super) struct Unzip<R: Read> {
+pub struct Unzip<R: Read> {
     inflater: Option<DeflateDecoder<BufReader<R>>>,
     crc: Crc,
     bytes: u64,
@@ -67,7 +67,7 @@ impl<R: Read> Unzip<R> {
     ///
     /// # Errors
     /// [`ZipError::Form`].
-    pub(super) fn new(from: R) -> io::Result<Self> {
+    pub fn new(from: R) -> io::Result<Self> {
         let mut from = BufReader::with_capacity(BUFFER_BYTES, from);
         let mut head = [0; LOCAL_BYTES];
         from.read_exact(&mut head).map_err(cut_short)?;
