@@ -150,3 +150,30 @@ fn what_is_wrong_is_said_with_its_code_and_its_number() {
     ));
     shows(&chinese.expect(9), &["无效(结果码 -)"]);
 }
+
+#[test]
+fn a_node_that_runs_makes_its_deposit_and_sends_it() {
+    let bench = prepared();
+    let (platform, node, out) = (path(&bench, "platform.pub"), path(&bench, "node.key"), path(&bench, "out"));
+    bench.configure(&format!("deposit.platform_key = {platform:?}\ndeposit.node_key = {node:?}\n"));
+    let (daemon, token) = (bench.serve(), bench.data().join("operator-token"));
+    let asked = |more: &[&str]| {
+        run(daemon.tool(&[&["deposit", "make", "--out", &out, "--part-bytes", "9000"], more].concat(), &token))
+    };
+    asked(&["--prefix", "88.1", "--date", SUNDAY]).expect(1).says(&["error[deposit-prefix]", "88.1"]);
+    asked(&["--prefix", "88.990", "--date", "2999-01-01"]).expect(2).says(&["error[deposit-future]", "2999-01-01"]);
+    let made = asked(&["--prefix", "88.990", "--date", SUNDAY, "--json"]).expect(0).json();
+    assert_eq!((&made[0]["type"], &made[0]["identifiers"]), (&"FULL".into(), &2_000.into()));
+    let diff = asked(&["--prefix", "88.990", "--date", MONDAY]).expect(0);
+    shows(&diff, &["DIFF of 88.990 for 2024-11-25: 1 identifiers", "1 deletions"]);
+    bench.run(&["deposit", "make", "--prefix", "88.990", "--out", &out]).expect(7).says(&["error[data-in-use]"]);
+    daemon.stop().expect(0);
+    assert!(!bench.data().join("deposit.making").exists());
+    let files = parts(&bench);
+    assert!(files.len() > 2, "{files:?}");
+    assert!(std::fs::read_dir(bench.path("out")).unwrap().all(|entry| !entry.unwrap().path().ends_with(".new")));
+    let restored = path(&bench, "restored");
+    checked(&bench, "restore", &files, &["--data", &restored]).expect(0);
+    let exported = |data: &str| run(tool(["export", "--data", data])).expect(0).out;
+    assert_eq!(exported(&restored), exported(bench.data().to_str().unwrap()));
+}

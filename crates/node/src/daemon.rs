@@ -25,7 +25,7 @@ use crate::{
     certificate::{self, write_private},
     cli::terminal,
     config::Config,
-    doors, http,
+    deposits, doors, http,
     listen::Listening,
     problem::{Exit, Problem},
     recursion::{self, RecursionKeeper},
@@ -118,7 +118,8 @@ impl Node {
         let running = bound.start(&catalog, &settings).map_err(|error| not_opened(&error))?;
         let doors = Arc::new(Mutex::new(Some(running)));
         let control = recursion.as_ref().map(RecursionKeeper::control);
-        let registration = registration.map(|opening| opening.start(&catalog, control)).transpose()?;
+        let deposits = deposits::start(config, data, &catalog)?;
+        let registration = registration.map(|opening| opening.start(&catalog, control, deposits)).transpose()?;
         let registration = Arc::new(Mutex::new(registration));
         let audit = AuditKeeper::start(&catalog, config, data)?;
         watched.keeps_audit(audit.failures());

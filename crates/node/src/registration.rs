@@ -5,7 +5,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use waymark_catalog::Catalog;
 use waymark_registration::{
-    Bound, Certificate, Limits, Running, Service, ServiceConfig, Settings, StartError, Tls, recursion::Recursion,
+    Bound, Certificate, Limits, Running, Service, ServiceConfig, Settings, StartError, Tls, deposits::Deposits,
+    recursion::Recursion,
 };
 
 use crate::{
@@ -98,8 +99,9 @@ impl Opening {
         self,
         catalog: &Catalog,
         recursion: Option<Arc<dyn Recursion>>,
+        deposits: Option<Arc<dyn Deposits>>,
     ) -> Result<Registration, Problem> {
-        let settings = Settings { clock: waymark_catalog::machine_time, recursion };
+        let settings = Settings { clock: waymark_catalog::machine_time, recursion, deposits };
         let running = self.bound.start(catalog, &settings).map_err(|error| failed(&error))?;
         Ok(Registration { running, source: self.source })
     }

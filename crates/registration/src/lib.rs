@@ -13,6 +13,7 @@
 //! | `traces` | links followed up and down, for whom the rights allow |
 //! | `grpc` | the services of `proto/` |
 //! | `http` | the same by HTTP and JSON |
+//! | [`deposits`] | what operators ask of a node that makes deposits |
 //! | [`recursion`] | what operators ask of a node that resolves names that live elsewhere |
 //! | `followers` | caches of others that follow what changes here, and what each has confirmed |
 //! | `jobs` | uploads that the node works off by itself |
@@ -24,6 +25,7 @@
 pub mod config;
 mod convert;
 mod counters;
+pub mod deposits;
 pub mod door;
 mod edge;
 pub mod failure;

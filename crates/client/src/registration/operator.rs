@@ -4,8 +4,8 @@ use tonic::{Streaming, transport::Channel};
 use uuid::Uuid;
 use waymark_api::operator::v1::{
     self, access_client::AccessClient, applications_client::ApplicationsClient, audit_client::AuditClient,
-    enterprises_client::EnterprisesClient, own_record_client::OwnRecordClient, prefix_cases_client::PrefixCasesClient,
-    prefixes_client::PrefixesClient, recursion_client::RecursionClient,
+    deposits_client::DepositsClient, enterprises_client::EnterprisesClient, own_record_client::OwnRecordClient,
+    prefix_cases_client::PrefixCasesClient, prefixes_client::PrefixesClient, recursion_client::RecursionClient,
 };
 
 use super::{attempts::Repeat, call::CallError, registrar::Registrar};
@@ -149,6 +149,22 @@ impl Registrar {
     /// A refusal, or no answer in time.
     pub async fn dump_cache(&self, request: &v1::DumpCacheRequest) -> Result<Streaming<v1::CacheEntry>, CallError> {
         self.repeat_opening(request, |request| async move { self.recursion().dump(request).await }).await
+    }
+
+    /// Has the node make a deposit and send its files.
+    ///
+    /// # Errors
+    /// A refusal, or no answer in time. A deposit that could not be made is told in the stream.
+    pub async fn make_deposit(
+        &self,
+        request: &v1::MakeDepositRequest,
+    ) -> Result<Streaming<v1::MakeDepositResponse>, CallError> {
+        let send = |request| async move { self.deposits().make(request).await };
+        self.repeat_change_opening(request, Repeat::Twice, send).await
+    }
+
+    fn deposits(&self) -> DepositsClient<Channel> {
+        DepositsClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
     }
 
     fn recursion(&self) -> RecursionClient<Channel> {

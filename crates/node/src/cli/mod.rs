@@ -17,7 +17,7 @@ use crate::{
 mod access;
 mod application;
 mod audit;
-mod deposit;
+pub(crate) mod deposit;
 pub(crate) mod enterprise;
 mod export;
 mod files;

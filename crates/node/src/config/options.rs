@@ -9,6 +9,7 @@ use super::schema::{Kind, Spec};
 
 mod access;
 mod audit;
+mod deposit;
 mod enterprise;
 mod jobs;
 mod listen;
@@ -91,6 +92,7 @@ const SECTIONS: &[&[Spec]] = &[
     access::OPTIONS,
     requests::OPTIONS,
     audit::OPTIONS,
+    deposit::OPTIONS,
     slow::OPTIONS,
     log::OPTIONS,
 ];

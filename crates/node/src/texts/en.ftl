@@ -849,14 +849,14 @@ verdict-expiry = last day { $value }
 
 # Deposits
 help-deposit = Make, check and restore what the top-level node keeps for an emergency
-help-deposit-make = Make the deposit of a prefix from the data folder of a stopped node. Ends with 0, with 1 where the prefix does not live here, and with more where it failed
+help-deposit-make = Make the deposit of a prefix: of a node that runs, with its own keys, or (--data) from the data folder of a stopped one. Ends with 0, with 1 where the prefix does not live here, and with more where it failed
 help-deposit-make-prefix = Prefix it is of, with everything derived from it
 help-deposit-make-full = Everything (default on Sundays, and where there is no deposit to go on from)
 help-deposit-make-diff = What changed since the deposit before
 help-deposit-make-date = Day at whose beginning in UTC, 08:00 in Beijing, all was so (default: today)
 help-deposit-make-out = Folder the files go to; must exist
-help-deposit-make-platform-key = Public key of the platform, which it is encrypted to (SM2, PEM)
-help-deposit-make-node-key = Private key of this node, which it is signed with (SM2, PEM)
+help-deposit-make-platform-key = Public key of the platform, which it is encrypted to (SM2, PEM; default: deposit.platform_key of the configuration)
+help-deposit-make-node-key = Private key of this node, which it is signed with (SM2, PEM; default: deposit.node_key of the configuration)
 help-deposit-make-part-bytes = Bytes of a part at most
 help-deposit-verify = Check a deposit: signatures and report, and all of its contents where the platform's private key is at hand
 help-deposit-verify-files = Files of the deposit: its parts, and its report where that lies elsewhere
@@ -908,3 +908,4 @@ deposit-not-restored = The deposits were not restored, and { $path } is of no us
 deposit-table = { $cause }
 deposit-unknown = There is no deposit { $id }; see waymark deposit list.
 deposit-date = { $date } is no day such as 2026-11-29
+deposit-key-missing = There is no key: name its file with --platform-key or --node-key, or in the configuration as { $option }.

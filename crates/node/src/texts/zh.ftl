@@ -849,14 +849,14 @@ verdict-expiry = 到期日 { $value }
 
 # 托管
 help-deposit = 制作、检查和恢复交由国家顶级节点备灾的托管数据
-help-deposit-make = 从已停止节点的数据目录制作某个前缀的托管数据。退出码:0 完成;1 本节点没有该前缀;大于 1 失败
+help-deposit-make = 制作某个前缀的托管数据:由运行中的节点用其自身密钥制作,或从已停止节点的数据目录(--data)制作。退出码:0 完成;1 本节点没有该前缀;大于 1 失败
 help-deposit-make-prefix = 前缀,包括由它派生的全部前缀
 help-deposit-make-full = 全量(周日以及没有上一次托管时默认)
 help-deposit-make-diff = 自上一次托管以来的变化
 help-deposit-make-date = 以该日 UTC 零点(北京时间 08:00)为准的日期(默认:今天)
 help-deposit-make-out = 存放文件的目录,须已存在
-help-deposit-make-platform-key = 平台的公钥,用于加密(SM2,PEM)
-help-deposit-make-node-key = 本节点的私钥,用于签名(SM2,PEM)
+help-deposit-make-platform-key = 平台的公钥,用于加密(SM2,PEM;默认:配置中的 deposit.platform_key)
+help-deposit-make-node-key = 本节点的私钥,用于签名(SM2,PEM;默认:配置中的 deposit.node_key)
 help-deposit-make-part-bytes = 每个分卷的最大字节数
 help-deposit-verify = 检查托管数据:签名与报告;有平台私钥时检查全部内容
 help-deposit-verify-files = 托管数据的文件:各分卷,以及存放在别处的报告
@@ -908,3 +908,4 @@ deposit-not-restored = 未能恢复托管数据,{ $path } 不可使用:{ $cause 
 deposit-table = { $cause }
 deposit-unknown = 没有编号为 { $id } 的托管;见 waymark deposit list。
 deposit-date = { $date } 不是形如 2026-11-29 的日期
+deposit-key-missing = 没有密钥:请用 --platform-key 或 --node-key 给出文件,或在配置中设置 { $option }。

@@ -29,6 +29,7 @@ pub use self::tls::{Certificate, Tls, TlsError};
 use self::listen::Doorway;
 use crate::config::Limits;
 use crate::counters::Counters;
+use crate::deposits::Deposits;
 use crate::edge::Edge;
 use crate::grpc;
 use crate::http;
@@ -58,6 +59,8 @@ pub struct Settings {
     pub clock: Clock,
     /// Recursion, where the node resolves names that live elsewhere.
     pub recursion: Option<Arc<dyn Recursion>>,
+    /// Deposits, where the node has the keys for them.
+    pub deposits: Option<Arc<dyn Deposits>>,
 }
 
 impl std::fmt::Debug for Settings {

@@ -14,6 +14,7 @@ use self::rates::{Failures, Rates};
 use self::reading::ReadingRoom;
 use crate::config::Limits;
 use crate::counters::Counters;
+use crate::deposits::Deposits;
 use crate::door::{Settings, Stopping};
 use crate::followers::Followers;
 use crate::recursion::Recursion;
@@ -37,6 +38,8 @@ pub(crate) struct Edge {
     pub(crate) followers: Followers,
     /// Recursion, where the node has it.
     pub(crate) recursion: Option<Arc<dyn Recursion>>,
+    /// Deposits, where the node has the keys for them.
+    pub(crate) deposits: Option<Arc<dyn Deposits>>,
     waiting: Arc<Semaphore>,
     rates: Rates,
     failures: Failures,
@@ -51,7 +54,7 @@ impl Edge {
         settings: Settings,
         stopping: Stopping,
     ) -> Arc<Self> {
-        let Settings { clock, recursion } = settings;
+        let Settings { clock, recursion, deposits } = settings;
         Arc::new(Self {
             catalog: catalog.clone(),
             counters,
@@ -63,6 +66,7 @@ impl Edge {
             watchers: Arc::new(Semaphore::new(limits.watchers)),
             followers: Followers::default(),
             recursion,
+            deposits,
             waiting: Arc::new(Semaphore::new(limits.waiting_streams)),
             rates: Rates::new(limits.rate_per_second),
             failures: Failures::new(&limits),

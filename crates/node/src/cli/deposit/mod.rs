@@ -1,5 +1,7 @@
 //! `waymark deposit`: what the top-level node keeps for an emergency, made, checked, restored.
 
+mod asked;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -16,6 +18,7 @@ use waymark_top_sync::deposit::{
 use super::{
     Folder, Shown,
     run::folder_config,
+    server::connection::Connection,
     store::{self, data_failed, existing},
     terminal::{self, Tone, grouped, toned},
 };
@@ -55,14 +58,16 @@ pub(crate) struct Make {
     date: Option<String>,
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    #[arg(long, value_name = "FILE", env = "WAYMARK_DEPOSIT_PLATFORM_KEY")]
-    platform_key: PathBuf,
-    #[arg(long, value_name = "FILE", env = "WAYMARK_DEPOSIT_NODE_KEY")]
-    node_key: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    platform_key: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    node_key: Option<PathBuf>,
     #[arg(long, value_name = "N", default_value_t = PART_BYTES.default, value_parser = part_bytes())]
     part_bytes: u64,
     #[command(flatten)]
     folder: Folder,
+    #[command(flatten)]
+    connection: Connection,
     #[arg(long)]
     json: bool,
 }
@@ -137,6 +142,9 @@ fn part_bytes() -> clap::builder::RangedU64ValueParser<u64> {
 /// Runs a command about deposits.
 pub(crate) async fn run(command: &Deposit, texts: &Texts, shown: Shown) -> Result<Exit, Problems> {
     match command {
+        Deposit::Make(arguments) if arguments.connection.is_meant_or_runs(&arguments.folder)? => {
+            Ok(asked::make(arguments, texts).await?)
+        }
         Deposit::Make(arguments) => make(arguments, texts).await,
         Deposit::Verify(arguments) => Ok(verify(arguments, texts, shown).await?),
         Deposit::Restore(arguments) => restore(arguments, texts).await,
@@ -155,8 +163,14 @@ async fn make(arguments: &Make, texts: &Texts) -> Result<Exit, Problems> {
         (_, true) => Some(Extent::Diff),
         _ => None,
     };
-    let platform = keys::read_public(&arguments.platform_key).map_err(|cause| key_problem(&cause))?;
-    let own = keys::read_private(&arguments.node_key).map_err(|cause| key_problem(&cause))?;
+    let key = |given: &Option<PathBuf>, option: &'static str| {
+        let missing = || Problem::new("deposit-key-missing", Exit::Usage).with("option", option);
+        given.clone().or_else(|| config.path(option)).ok_or_else(missing)
+    };
+    let platform = key(&arguments.platform_key, "deposit.platform_key")?;
+    let platform = keys::read_public(&platform).map_err(|cause| key_problem(&cause))?;
+    let own =
+        keys::read_private(&key(&arguments.node_key, "deposit.node_key")?).map_err(|cause| key_problem(&cause))?;
     let (catalog, _) = store::open(&config, &data, store::Folder::MustExist, texts).await?;
     let (prefix, folder, bytes) = (arguments.prefix.clone(), arguments.out.clone(), arguments.part_bytes);
     let (catalog, made) = apart(&data, catalog, move |catalog, data| {
@@ -332,7 +346,7 @@ fn read_date(text: &str) -> Result<Date, Problem> {
     deposit::parse_date(text).ok_or_else(|| Problem::new("deposit-date", Exit::Usage).with("date", text))
 }
 
-fn key_problem(cause: &KeyError) -> Problem {
+pub(crate) fn key_problem(cause: &KeyError) -> Problem {
     Problem::new("deposit-key-file", Exit::Usage).with("cause", chain(cause))
 }
 
@@ -342,7 +356,7 @@ fn table_problem(cause: &deposit::TableError) -> Problem {
 }
 
 /// Ends with 1 where the prefix does not live here, and with more for everything else, as the platform's own client does.
-fn make_problem(cause: &MakeError) -> Problem {
+pub(crate) fn make_problem(cause: &MakeError) -> Problem {
     let of_day = |code, date: &Date| Problem::new(code, Exit::Usage).with("date", date);
     match cause {
         MakeError::NotHomed { prefix } => Problem::new("deposit-prefix", Exit::Failed).with("prefix", prefix),
@@ -359,6 +373,20 @@ fn make_problem(cause: &MakeError) -> Problem {
         _ => Problem::new("deposit-not-made", Exit::Unavailable).with("cause", chain(cause)),
     }
 }
+
+/// The problems of a deposit that a node which runs may tell, and how the command ends with each.
+const FAILURES: [(&str, Exit); 10] = [
+    ("deposit-prefix", Exit::Failed),
+    ("deposit-prefix-name", Exit::Usage),
+    ("deposit-future", Exit::Usage),
+    ("deposit-before-creation", Exit::Usage),
+    ("deposit-sunday", Exit::Usage),
+    ("deposit-no-base", Exit::Usage),
+    ("deposit-no-personal-keys", Exit::Usage),
+    ("deposit-date", Exit::Usage),
+    ("deposit-table", Exit::Damaged),
+    ("deposit-not-made", Exit::Unavailable),
+];
 
 /// The code of the platform's drafts, or a dash.
 fn result_code(cause: &VerifyError) -> String {
