@@ -76,11 +76,7 @@ impl Object {
             _ => object.sealed.is_none(),
         };
         match object.to_body() {
-            Some(body)
-                if is_whole && (object.name.kind() == Kind::Piece || Self::read(&object.name, &body).is_some()) =>
-            {
-                Ok(object)
-            }
+            Some(body) if is_whole && Self::read(&object.name, &body).is_some() => Ok(object),
             _ => Err(wrong(&object.name)),
         }
     }

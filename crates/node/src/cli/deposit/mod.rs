@@ -32,7 +32,7 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub(crate) enum Deposit {
     /// Make the deposit of a prefix.
-    Make(Make),
+    Make(Box<Make>),
     /// Check a deposit.
     Verify(Verify),
     /// Restore deposits into an empty data folder.
