@@ -99,7 +99,7 @@ pub(super) fn time_text(seconds: u64) -> String {
 pub(super) fn parse_time(text: &str) -> Option<u64> {
     let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
     let days = u64::try_from(parse_date(date)?.days()).ok()?;
-    let mut fields = time.splitn(3, ':').map(|field| field.parse::<u64>().ok());
+    let mut fields = time.splitn(3, ':').map(|field| field.parse::<u8>().ok().map(u64::from));
     let (hour, minute, second) = (fields.next()??, fields.next()??, fields.next()??);
     let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second;
     // One spelling for each.
@@ -187,9 +187,15 @@ mod tests {
     #[test]
     fn times_have_one_spelling() {
         assert_eq!(parse_time("2026-11-29T08:15:30Z"), Some(1_795_910_400 + 8 * 3_600 + 15 * 60 + 30));
-        for wrong in
-            ["2026-11-29", "2026-11-29T8:15:30Z", "2026-11-29T24:00:00Z", "2026-11-29T00:00:00+08:00", "Z", "TZ"]
-        {
+        for wrong in [
+            "2026-11-29",
+            "2026-11-29T8:15:30Z",
+            "2026-11-29T24:00:00Z",
+            "2026-11-29T00:00:00+08:00",
+            "2026-11-29T18446744073709551615:00:00Z",
+            "Z",
+            "TZ",
+        ] {
             assert_eq!(parse_time(wrong), None, "{wrong}");
         }
     }
