@@ -1,6 +1,5 @@
 //! Making a deposit, while the node goes on registering.
 
-use std::fmt::Display;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -130,6 +129,7 @@ pub enum MakeError {
 /// # Errors
 /// See [`MakeError`]; the table says that it failed, once it had begun.
 pub fn make(catalog: &Catalog, table: &mut Table, wanted: &Wanted<'_>, now: Timestamp) -> Result<Made, MakeError> {
+    table.settle();
     let plan = Plan::of(catalog, table, wanted, now)?;
     table.add(Row {
         prefix: plan.head.prefix.clone(),
@@ -320,9 +320,3 @@ fn submit(catalog: &Catalog, orders: Vec<Order>) -> Result<(), MakeError> {
 
 /// Readings noted in one submission.
 const NOTED_TOGETHER: usize = 200;
-
-impl Display for Made {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} of {} for {}", self.head.extent.as_str(), self.head.prefix, self.head.date)
-    }
-}

@@ -1,5 +1,6 @@
 //! The document of a deposit, read as a stream. Gives out entries in their order, and at the end that they were as many as was counted.
 
+use std::fmt;
 use std::io::BufRead;
 
 use waymark_catalog::moment::{Kind, ObjectName};
@@ -14,7 +15,6 @@ use super::tokens::{DocumentError, Element, Token, Tokens, schema};
 use waymark_catalog::Timestamp;
 
 /// One entry of a document.
-#[derive(Debug)]
 pub enum Entry {
     /// An identifier is gone: its canonical key.
     IdentifierGone(Vec<u8>),
@@ -24,6 +24,18 @@ pub enum Entry {
     Object(ObjectName, String, Option<Zeroizing<Vec<u8>>>),
     /// An identifier.
     Identifier(Identifier),
+}
+
+/// Shows nothing of what was sealed.
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::IdentifierGone(key) => f.debug_tuple("IdentifierGone").field(key).finish(),
+            Self::ObjectGone(name) => f.debug_tuple("ObjectGone").field(name).finish(),
+            Self::Object(name, text, _) => f.debug_tuple("Object").field(name).field(text).finish_non_exhaustive(),
+            Self::Identifier(identifier) => f.debug_tuple("Identifier").field(identifier).finish(),
+        }
+    }
 }
 
 /// An identifier as a deposit has it.

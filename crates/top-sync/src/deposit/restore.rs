@@ -1,7 +1,6 @@
 //! Restoring deposits into an empty node: a full one, and those that follow it in order, through the one writer like everything else.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
 
 use waymark_catalog::business::Owner;
 use waymark_catalog::moment::{Homes, Kind, Object, ObjectError, ObjectName, Restore};
@@ -12,7 +11,7 @@ use waymark_catalog::{
 use waymark_ident::Handle;
 
 use super::config::{RESTORE_BYTES, RESTORE_IN_FLIGHT, RESTORE_ORDERS};
-use super::head::{Counts, DepositId, Head};
+use super::head::{Counts, Head};
 use super::name::Extent;
 use super::read::{Entry, Identifier};
 use super::verify::{Files, Held, Verified, VerifyError, finish, of_document, verify};
@@ -302,19 +301,5 @@ impl<'c> Feeder<'c> {
             self.collect()?;
         }
         Ok(self.subjects)
-    }
-}
-
-impl From<RestoreError> for io::Error {
-    fn from(error: RestoreError) -> Self {
-        Self::other(error)
-    }
-}
-
-impl Restored {
-    /// The deposit that was restored last.
-    #[must_use]
-    pub const fn id(&self) -> DepositId {
-        self.head.id
     }
 }

@@ -95,26 +95,23 @@ pub enum TableError {
 }
 
 impl Table {
-    /// Reads the table of a data folder; an empty one where there is none. What was running when a process died has failed.
+    /// Reads the table of a data folder; an empty one where there is none.
     ///
     /// # Errors
     /// See [`TableError`].
     pub fn open(data: &Path) -> Result<Self, TableError> {
         let path = data.join(FILE);
-        let mut bytes = Vec::new();
-        let read = match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self { path, rows: Vec::new() }),
-            file => file.and_then(|file| file.take(TABLE_BYTES + 1).read_to_end(&mut bytes)),
-        };
-        read.map_err(|source| TableError::File { path: path.clone(), source })?;
-        let rows = parse(&bytes).ok_or_else(|| TableError::Form { path: path.clone() })?;
-        let mut table = Self { path, rows };
-        for row in table.rows.iter_mut().filter(|row| row.local == Local::Running) {
+        let rows = read(&path)?;
+        Ok(Self { path, rows })
+    }
+
+    /// Notes that what is said to run has failed: its process died. For whoever is about to make the next one, which nobody else does meanwhile.
+    pub(super) fn settle(&mut self) {
+        for row in self.rows.iter_mut().filter(|row| row.local == Local::Running) {
             row.local = Local::Fail;
             row.ended = Some(row.started);
             "interrupted".clone_into(&mut row.remark);
         }
-        Ok(table)
     }
 
     /// All deposits, oldest first.
@@ -159,6 +156,8 @@ impl Table {
     /// # Errors
     /// See [`TableError`].
     pub fn change(&mut self, id: DepositId, change: impl FnOnce(&mut Row)) -> Result<(), TableError> {
+        // Somebody may have noted what the platform said meanwhile.
+        self.rows = read(&self.path)?;
         if let Some(row) = self.rows.iter_mut().find(|row| row.id == id) {
             change(row);
         }
@@ -229,6 +228,17 @@ impl RowForm {
     }
 }
 
+/// The rows of a file; none where there is no file.
+fn read(path: &Path) -> Result<Vec<Row>, TableError> {
+    let mut bytes = Vec::new();
+    let read = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        file => file.and_then(|file| file.take(TABLE_BYTES + 1).read_to_end(&mut bytes)),
+    };
+    read.map_err(|source| TableError::File { path: path.to_owned(), source })?;
+    parse(&bytes).ok_or_else(|| TableError::Form { path: path.to_owned() })
+}
+
 fn parse(bytes: &[u8]) -> Option<Vec<Row>> {
     let (sum, body) = bytes.strip_prefix(HEAD.as_bytes())?.split_at_checked(9)?;
     let sum = str::from_utf8(sum.strip_suffix(b"\n")?).ok()?;
@@ -272,7 +282,9 @@ mod tests {
         table.add(row("2026-11-29", 1)).unwrap();
         table.add(row("2026-11-30", 2)).unwrap();
         table.change(DepositId([1; 16]), |row| (row.local, row.ended) = (Local::Success, Some(7))).unwrap();
-        let again = Table::open(folder.path()).unwrap();
+        let mut again = Table::open(folder.path()).unwrap();
+        assert_eq!(again.rows()[1].local, Local::Running, "whoever looks does not know better");
+        again.settle();
         let states: Vec<_> = again.rows().iter().map(|row| (row.local, row.platform, row.ended)).collect();
         let unknown = Platform::Unknown;
         assert_eq!(states, [(Local::Success, unknown, Some(7)), (Local::Fail, unknown, Some(1_800_000_000_000))]);
