@@ -33,8 +33,8 @@ use crate::range::Ranges;
 use crate::recall::NOTICE_BYTES;
 use crate::requests::{Remembered, Requests};
 use crate::reserved::{HOME_BODY, ReservedKey, is_reserved};
+use crate::template::Templates;
 use crate::template::narrow::narrow;
-use crate::template::{TemplateCommand, Templates};
 use crate::usage::{Counts, Day, Usage};
 use crate::values::{ContentHash, ValueSet};
 use crate::warnings::Warnings;
@@ -226,17 +226,14 @@ impl Forming {
         let mut total = self.bytes + MOST_ACTOR_BYTES + requests::NOTE_BYTES + mark::MARK_BYTES;
         for (fits, (order, key)) in orders.iter().zip(keys).enumerate() {
             total += mark::ITEM_BYTES;
+            if let (Command::Template(_) | Command::Restore(_), Ok(Some(key))) = (&order.command, key) {
+                self.overlay.load(key, locator);
+            }
             match key {
                 _ if let Command::Template(command) = &order.command => {
-                    if let Ok(Some(key)) = key {
-                        self.overlay.load(key, locator);
-                    }
-                    total += most_template_bytes(command, actor) + most_item_bytes(&order.command);
+                    total += templates::most_template_bytes(command, actor) + most_item_bytes(&order.command);
                 }
                 _ if let Command::Restore(restore) = &order.command => {
-                    if let Ok(Some(key)) = key {
-                        self.overlay.load(key, locator);
-                    }
                     total += self.most_restore_bytes(restore, actor) + most_item_bytes(&order.command);
                 }
                 Ok(Some(key)) => {
@@ -537,11 +534,6 @@ impl Forming {
     pub(crate) fn entries(&self) -> impl Iterator<Item = (Serial, &Draft)> {
         self.drafts.iter().enumerate().map(|(entry, (draft, _))| (self.serial_of(entry), draft))
     }
-}
-
-/// The most bytes the entries of a command on templates can take: that of the template and that of its record.
-fn most_template_bytes(command: &TemplateCommand, actor: &Actor) -> usize {
-    command.weight_bytes() + 2 * (ENTRY_FRAME_BYTES + actor.name().len())
 }
 
 /// The key a command is about, or why it has none.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use waymark_store::{EntryKind, Serial};
 
-use super::{Forming, Terms};
+use super::{ENTRY_FRAME_BYTES, Forming, Terms};
 use crate::access::permit::Permit;
+use crate::actor::Actor;
 use crate::command::{Command, Order, Outcome, Receipt, Refusal, Timestamps};
 use crate::decide::{Current, Version};
 use crate::overlay::Previous;
@@ -132,4 +133,9 @@ impl Forming {
         held(template, values, edit)
             .map_err(|problems| Refusal::FieldsWrong { template: template.name.clone(), problems })
     }
+}
+
+/// The most bytes the entries of a command on templates can take: that of the template and that of its record.
+pub(super) fn most_template_bytes(command: &TemplateCommand, actor: &Actor) -> usize {
+    command.weight_bytes() + 2 * (ENTRY_FRAME_BYTES + actor.name().len())
 }
