@@ -20,6 +20,7 @@ const FILES: &[&str] = &[
     "waymark/operator/v1/sync.proto",
     "waymark/toplevel/v1/sets.proto",
     "waymark/operator/v1/docking.proto",
+    "waymark/operator/v1/deposits.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

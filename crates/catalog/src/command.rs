@@ -10,6 +10,7 @@ use crate::actor::Actor;
 use crate::business::{ApplicationCommand, BusinessCommand, OperatorCommand};
 use crate::config::REASON_BYTES;
 use crate::link::LinkCommand;
+use crate::moment::Restore;
 use crate::prefixes::HomeName;
 use crate::range::RangeCommand;
 use crate::recall::NOTICE_BYTES;
@@ -150,6 +151,8 @@ pub enum Command {
     Business(Box<BusinessCommand>),
     /// Packs identifiers in another, or takes them out.
     Link(Box<LinkCommand>),
+    /// Puts back, as it was, what is no record.
+    Restore(Box<Restore>),
     /// Writes a whole record from a template: its values are those the template says, and no others.
     PutFromTemplate {
         /// In the case it shall be kept in.
@@ -172,6 +175,12 @@ impl From<LinkCommand> for Command {
 impl From<LinkCommand> for Order {
     fn from(command: LinkCommand) -> Self {
         Command::from(command).into()
+    }
+}
+
+impl From<Restore> for Order {
+    fn from(restore: Restore) -> Self {
+        Command::Restore(Box::new(restore)).into()
     }
 }
 
@@ -353,6 +362,7 @@ impl Command {
             | Self::Range(_)
             | Self::Template(_)
             | Self::Link(_)
+            | Self::Restore(_)
             | Self::Business(_) => None,
         }
     }
@@ -384,6 +394,7 @@ impl Command {
             }
             Self::Business(command) => command.weight_bytes(),
             Self::Link(command) => command.weight_bytes(),
+            Self::Restore(restore) => restore.weight_bytes(),
         };
         payload + OVERHEAD_BYTES
     }

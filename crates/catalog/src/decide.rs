@@ -17,6 +17,7 @@ use crate::link::check_links;
 use crate::prefixes::{key_of, prefix_of_key};
 use crate::recall::{check_notices, is_notice};
 use crate::record::{Stored, encode};
+use crate::reserved::ReservedKey;
 use crate::status::{Withdrawal, WithdrawalBuf};
 use crate::values::{ContentHash, ValueSet, same_content};
 use crate::warnings::Warnings;
@@ -91,6 +92,12 @@ pub(crate) fn record_key(command: &Command, rule: CaseRule) -> Result<Option<Vec
         | Command::PutFromTemplate { handle, .. } => handle,
         Command::Template(command) => {
             let Some(template) = command.record() else { return Ok(None) };
+            let handle = template.handle();
+            let handle = Handle::new(&handle).map_err(Refusal::InvalidHandle)?;
+            return Ok(Some(key_of(&handle, rule)));
+        }
+        Command::Restore(restore) => {
+            let ReservedKey::Template(_, template) = restore.name().key() else { return Ok(None) };
             let handle = template.handle();
             let handle = Handle::new(&handle).map_err(Refusal::InvalidHandle)?;
             return Ok(Some(key_of(&handle, rule)));

@@ -5,6 +5,7 @@ mod business;
 mod links;
 mod ranges;
 mod requests;
+mod restore;
 mod templates;
 
 use std::collections::{BTreeMap, HashMap};
@@ -32,8 +33,8 @@ use crate::range::Ranges;
 use crate::recall::NOTICE_BYTES;
 use crate::requests::{Remembered, Requests};
 use crate::reserved::{HOME_BODY, ReservedKey, is_reserved};
+use crate::template::Templates;
 use crate::template::narrow::narrow;
-use crate::template::{TemplateCommand, Templates};
 use crate::usage::{Counts, Day, Usage};
 use crate::values::{ContentHash, ValueSet};
 use crate::warnings::Warnings;
@@ -225,12 +226,15 @@ impl Forming {
         let mut total = self.bytes + MOST_ACTOR_BYTES + requests::NOTE_BYTES + mark::MARK_BYTES;
         for (fits, (order, key)) in orders.iter().zip(keys).enumerate() {
             total += mark::ITEM_BYTES;
+            if let (Command::Template(_) | Command::Restore(_), Ok(Some(key))) = (&order.command, key) {
+                self.overlay.load(key, locator);
+            }
             match key {
                 _ if let Command::Template(command) = &order.command => {
-                    if let Ok(Some(key)) = key {
-                        self.overlay.load(key, locator);
-                    }
-                    total += most_template_bytes(command, actor) + most_item_bytes(&order.command);
+                    total += templates::most_template_bytes(command, actor) + most_item_bytes(&order.command);
+                }
+                _ if let Command::Restore(restore) = &order.command => {
+                    total += self.most_restore_bytes(restore, actor) + most_item_bytes(&order.command);
                 }
                 Ok(Some(key)) => {
                     self.overlay.load(key, locator);
@@ -287,6 +291,7 @@ impl Forming {
             (Command::Template(command), key) => self.change_templates(permit, command, key.as_deref(), actor, terms),
             (Command::Business(command), _) => self.change_business(permit, command, actor, terms),
             (Command::Link(command), _) => self.change_links(permit, command, actor, terms),
+            (Command::Restore(restore), key) => self.restore(permit, restore, key.as_deref(), actor, terms),
             (_, None) => self.change_access(permit, &order.command, actor, terms),
             (_, Some(key)) => self.change_record(permit, order, key, actor, terms),
         }
@@ -529,11 +534,6 @@ impl Forming {
     pub(crate) fn entries(&self) -> impl Iterator<Item = (Serial, &Draft)> {
         self.drafts.iter().enumerate().map(|(entry, (draft, _))| (self.serial_of(entry), draft))
     }
-}
-
-/// The most bytes the entries of a command on templates can take: that of the template and that of its record.
-fn most_template_bytes(command: &TemplateCommand, actor: &Actor) -> usize {
-    command.weight_bytes() + 2 * (ENTRY_FRAME_BYTES + actor.name().len())
 }
 
 /// The key a command is about, or why it has none.

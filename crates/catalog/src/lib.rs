@@ -37,6 +37,7 @@ mod limits;
 pub mod link;
 mod locate;
 mod mark;
+pub mod moment;
 mod overlay;
 mod prefixes;
 mod projection;

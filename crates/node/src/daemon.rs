@@ -25,6 +25,7 @@ use crate::{
     certificate::{self, write_private},
     cli::terminal,
     config::Config,
+    deposits,
     docking::DockingKeeper,
     doors, http,
     listen::Listening,
@@ -128,6 +129,7 @@ impl Node {
             recursion: control,
             sync: sync.as_ref().map(SyncKeeper::control),
             docking: docking.as_ref().map(DockingKeeper::control),
+            deposits: deposits::start(config, data, &catalog)?,
             ..waymark_registration::Settings::new(waymark_catalog::machine_time)
         };
         let registration = registration.map(|opening| opening.start(&catalog, &controls)).transpose()?;

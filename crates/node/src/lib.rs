@@ -22,6 +22,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 mod demo;
+mod deposits;
 mod docking;
 mod doors;
 mod http;

@@ -74,6 +74,11 @@ impl Problem {
         self.code
     }
 
+    /// The values of its text, by name.
+    pub(crate) fn values(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.arguments.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
     /// How the command ends.
     pub fn exit(&self) -> Exit {
         self.exit

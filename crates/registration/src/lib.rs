@@ -13,6 +13,7 @@
 //! | `traces` | links followed up and down, for whom the rights allow |
 //! | `grpc` | the services of `proto/` |
 //! | `http` | the same by HTTP and JSON |
+//! | [`deposits`] | what operators ask of a node that makes deposits |
 //! | [`recursion`] | what operators ask of a node that resolves names that live elsewhere |
 //! | [`sync`] | what operators ask of a node that is docked with a top-level node |
 //! | [`docking`] | what operators ask of the exchange with the top-level node |
@@ -26,6 +27,7 @@
 pub mod config;
 mod convert;
 mod counters;
+pub mod deposits;
 pub mod docking;
 pub mod door;
 mod edge;

@@ -19,6 +19,7 @@
 //! | `transport` | how they get there: gRPC, or files |
 //! | `driver` | makes and carries, for ever |
 //! | `epp` | enterprises and prefixes, registered over EPP |
+//! | `deposit` | what the node above needs to take over: made, checked, restored |
 //! | `simulator` | a node above, for tests and development: takes the sets and checks every field |
 //!
 //! Where the form in which the real top-level node takes something is not public, the form here is our own, says so, and stands behind a trait.
@@ -26,6 +27,7 @@
 
 pub mod calendar;
 pub mod config;
+pub mod deposit;
 pub mod desk;
 pub mod driver;
 pub mod epp;

@@ -9,6 +9,7 @@ mod audit;
 pub mod cache_dump;
 mod catalog_forms;
 pub mod catalog_open;
+mod deposit;
 pub(crate) mod docking;
 pub mod grpc_requests;
 pub mod http_requests;
@@ -27,6 +28,7 @@ pub use audit::audit;
 pub use cache_dump::cache_dump;
 pub use catalog_forms::catalog_forms;
 pub use catalog_open::catalog_open;
+pub use deposit::deposit;
 pub use docking::docking;
 pub use grpc_requests::grpc_requests;
 pub use http_requests::http_requests;
@@ -60,4 +62,5 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("plan", plan),
     ("cache_dump", cache_dump),
     ("docking", docking),
+    ("deposit", deposit),
 ];

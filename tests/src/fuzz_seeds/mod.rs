@@ -3,6 +3,7 @@
 //! Made by the code of the node, so they are the same whenever they are made, as long as no form changes. A test compares them with the corpora.
 
 mod catalog;
+mod deposit;
 mod docking;
 mod import;
 mod keys;
@@ -24,6 +25,7 @@ pub fn seeds() -> Vec<Seed> {
         keys::seeds(),
         recursion::seeds(),
         docking::seeds(),
+        deposit::seeds(),
     ];
     all.concat()
 }

@@ -131,6 +131,8 @@ pub fn authorize(actor: &Actor, command: &Command, access: &Access, now: Timesta
             Command::Template(command) => rights.covers(&folded(command.prefix())),
             Command::Business(command) => rights.reaches_business(command),
             Command::Link(command) => command.children().iter().all(|child| rights.covers(&prefix_of(child))),
+            // For whoever may open the data folder.
+            Command::Restore(_) => false,
         };
     if !permitted {
         return Err(Refusal::NotPermitted);
@@ -193,7 +195,7 @@ fn verbs_of(command: &Command) -> Verbs {
             &[Verb::Suspend]
         }
         Command::Revoke { .. } => &[Verb::Revoke],
-        Command::Home { .. } | Command::Unhome { .. } => &[Verb::Home],
+        Command::Home { .. } | Command::Unhome { .. } | Command::Restore(_) => &[Verb::Home],
         Command::PutPrincipal { .. }
         | Command::RemovePrincipal { .. }
         | Command::IssueToken { .. }

@@ -55,6 +55,7 @@ pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
             }
         },
         Command::Link(command) => Cow::Borrowed(command.parent()),
+        Command::Restore(restore) => Cow::Owned(restore.name().to_string().into_bytes()),
         // A new enterprise or application, or the one of the caller, has its name in the entry the item leads to.
         Command::Business(command) => match &**command {
             BusinessCommand::Apply { prefix, .. } | BusinessCommand::Step { prefix, .. } => Cow::Borrowed(prefix),

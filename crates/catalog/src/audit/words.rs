@@ -137,6 +137,8 @@ impl Verb {
     pub const APPLICATION_USERS: Self = Self(135);
     /// Take it away.
     pub const APPLICATION_DELETE: Self = Self(136);
+    /// Put back, as it was, what is no record.
+    pub const RESTORE: Self = Self(140);
     /// Recall a record.
     pub const RECALL: Self = Self(110);
     /// Lift that.
@@ -192,6 +194,7 @@ impl Verb {
             },
             Command::PutFromTemplate { .. } => Self::CREATE_FROM_TEMPLATE,
             Command::Business(command) => Self::of_business(command),
+            Command::Restore(_) => Self::RESTORE,
             Command::Link(command) => match **command {
                 LinkCommand::Aggregate { .. } => Self::AGGREGATE,
                 LinkCommand::Disaggregate { .. } => Self::DISAGGREGATE,
@@ -346,6 +349,7 @@ const BUSINESS_VERBS: Numbered = &[
     (134, "application-put"),
     (135, "application-users"),
     (136, "application-delete"),
+    (140, "restore"),
 ];
 
 const DONE: Numbered = &[

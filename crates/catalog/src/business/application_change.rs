@@ -156,7 +156,7 @@ fn put(
     }
     let mut next = former.map_or_else(
         || Application {
-            id: ApplicationId(facts.next.0),
+            id: next_id(facts),
             owner,
             profile: profile.clone(),
             users: BTreeMap::new(),
@@ -171,6 +171,12 @@ fn put(
         next.count_users(users, facts.now)?;
     }
     Ok(changed_or_kept(former, next, facts))
+}
+
+/// The name of the next application: the serial of its entry, and greater than every name there is. Those that were restored have names of another store.
+fn next_id(facts: &BusinessFacts<'_>) -> ApplicationId {
+    let last = facts.business.applications().next_back().map_or(0, |last| last.id.0);
+    ApplicationId(facts.next.0.max(last.saturating_add(1)))
 }
 
 fn changed_or_kept(

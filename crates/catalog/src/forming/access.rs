@@ -34,7 +34,7 @@ impl Forming {
         }
     }
 
-    fn draft_access(&mut self, change: AccessChange, actor: &Arc<str>, store: &dyn Store) -> Serial {
+    pub(super) fn draft_access(&mut self, change: AccessChange, actor: &Arc<str>, store: &dyn Store) -> Serial {
         let (kind, key, body) = match &change {
             AccessChange::PutPrincipal(principal, by) => {
                 (EntryKind::PUT, ReservedKey::Principal((*principal.name).into()), principal.to_body(*by))

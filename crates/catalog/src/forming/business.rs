@@ -78,7 +78,7 @@ impl Forming {
         }
     }
 
-    fn draft_business(&mut self, change: BusinessChange, actor: &Arc<str>) -> Serial {
+    pub(super) fn draft_business(&mut self, change: BusinessChange, actor: &Arc<str>) -> Serial {
         self.business_changed = true;
         let serial = self.next_serial();
         match change {

@@ -54,7 +54,7 @@ impl Forming {
         }
     }
 
-    fn draft_range(&mut self, change: RangeChange, actor: &Arc<str>) -> Serial {
+    pub(super) fn draft_range(&mut self, change: RangeChange, actor: &Arc<str>) -> Serial {
         self.ranges_changed = true;
         let serial = self.next_serial();
         match change {

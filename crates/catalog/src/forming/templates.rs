@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use waymark_store::{EntryKind, Serial};
 
-use super::{Forming, Terms};
+use super::{ENTRY_FRAME_BYTES, Forming, Terms};
 use crate::access::permit::Permit;
+use crate::actor::Actor;
 use crate::command::{Command, Order, Outcome, Receipt, Refusal, Timestamps};
 use crate::decide::{Current, Version};
 use crate::overlay::Previous;
@@ -54,7 +55,7 @@ impl Forming {
         }
     }
 
-    fn draft_template(&mut self, mut template: Template, actor: &Arc<str>) -> Serial {
+    pub(super) fn draft_template(&mut self, mut template: Template, actor: &Arc<str>) -> Serial {
         let previous: Previous = self.templates.get(&template.name).map_or(Serial::NONE, |former| former.serial).into();
         let key = ReservedKey::Template(template.number(), template.name.clone()).to_bytes();
         let (_, serial) = self.draft(EntryKind::PUT, key, previous, template.to_body(), actor);
@@ -64,8 +65,8 @@ impl Forming {
         serial
     }
 
-    /// Writes a published template and its record. The receipt is that of the record, which everybody can read.
-    fn publish(
+    /// Writes a published template and its record, which is as old as the template. The receipt is that of the record, which everybody can read.
+    pub(super) fn publish(
         &mut self,
         permit: Permit,
         template: Template,
@@ -74,7 +75,7 @@ impl Forming {
         actor: &Arc<str>,
         terms: Terms<'_>,
     ) -> Result<Receipt, Refusal> {
-        let values = template.resolved(u32::try_from(self.time.0 / 1000).unwrap_or(u32::MAX));
+        let values = template.resolved(u32::try_from(template.since.0 / 1000).unwrap_or(u32::MAX));
         let content = values.content();
         match self.overlay.current(key) {
             Current::Unreadable => return Err(Refusal::Unreadable),
@@ -132,4 +133,9 @@ impl Forming {
         held(template, values, edit)
             .map_err(|problems| Refusal::FieldsWrong { template: template.name.clone(), problems })
     }
+}
+
+/// The most bytes the entries of a command on templates can take: that of the template and that of its record.
+pub(super) fn most_template_bytes(command: &TemplateCommand, actor: &Actor) -> usize {
+    command.weight_bytes() + 2 * (ENTRY_FRAME_BYTES + actor.name().len())
 }

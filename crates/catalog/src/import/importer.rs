@@ -426,7 +426,7 @@ impl<'a> Import<'a> {
 
 /// The least that has to be homed for a key to be served: its prefix; for the record of a derived prefix the marker of the
 /// prefix above, so that the node does not claim all prefix records there are.
-fn least_home(key: &[u8]) -> Option<HomeName> {
+pub(crate) fn least_home(key: &[u8]) -> Option<HomeName> {
     let handle = Handle::new(key).ok()?;
     let above = handle.prefix_record_target().and_then(parent_prefix).filter(|above| !above.is_empty());
     match above {

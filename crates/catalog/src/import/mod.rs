@@ -37,6 +37,7 @@ mod summary;
 
 pub use crate::form::cause::Cause;
 pub(crate) use batch_value::line_reads_as as batch_line_reads_as;
+pub(crate) use importer::least_home;
 pub use importer::{run, run_counted};
 pub use lines::{LineHead, Lines};
 pub use options::{Format, ImportOptions, stream_id};

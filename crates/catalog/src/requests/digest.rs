@@ -6,6 +6,7 @@ use crate::access::Disabler;
 use crate::business::{ApplicationCommand, BusinessCommand, CaseStep, EnterpriseId, OperatorCommand};
 use crate::command::{AddMode, Command, Expect, Order, PutMode, Timestamps};
 use crate::link::LinkCommand;
+use crate::moment::Restore;
 use crate::prefixes::HomeName;
 use crate::range::{FormRequest, Part, RangeCommand, RangeName, Span};
 use crate::template::TemplateCommand;
@@ -147,7 +148,19 @@ impl Fields {
             }
             Command::Business(command) => self.business(command),
             Command::Link(command) => self.link(command),
+            Command::Restore(restore) => self.restore(restore),
         }
+    }
+
+    /// Numbers 140 and 141. What is sealed is sealed anew each time, and is no part of it.
+    fn restore(&mut self, restore: &Restore) {
+        let (number, text) = match restore {
+            Restore::Put(object) => (140, object.text()),
+            Restore::Remove(_) => (141, ""),
+        };
+        self.verb(number, restore.name().kind().as_str().as_bytes());
+        self.bytes(restore.name().to_string().as_bytes());
+        self.bytes(text.as_bytes());
     }
 
     /// Numbers from 120 on.

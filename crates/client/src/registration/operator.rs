@@ -4,9 +4,9 @@ use tonic::{Streaming, transport::Channel};
 use uuid::Uuid;
 use waymark_api::operator::v1::{
     self, access_client::AccessClient, applications_client::ApplicationsClient, audit_client::AuditClient,
-    docking_client::DockingClient, enterprises_client::EnterprisesClient, own_record_client::OwnRecordClient,
-    prefix_cases_client::PrefixCasesClient, prefixes_client::PrefixesClient, recursion_client::RecursionClient,
-    sync_client::SyncClient,
+    deposits_client::DepositsClient, docking_client::DockingClient, enterprises_client::EnterprisesClient,
+    own_record_client::OwnRecordClient, prefix_cases_client::PrefixCasesClient, prefixes_client::PrefixesClient,
+    recursion_client::RecursionClient, sync_client::SyncClient,
 };
 
 use super::{attempts::Repeat, call::CallError, registrar::Registrar};
@@ -186,6 +186,22 @@ impl Registrar {
 
     fn docking(&self) -> DockingClient<Channel> {
         DockingClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
+    }
+
+    /// Has the node make a deposit and send its files.
+    ///
+    /// # Errors
+    /// A refusal, or no answer in time. A deposit that could not be made is told in the stream.
+    pub async fn make_deposit(
+        &self,
+        request: &v1::MakeDepositRequest,
+    ) -> Result<Streaming<v1::MakeDepositResponse>, CallError> {
+        let send = |request| async move { self.deposits().make(request).await };
+        self.repeat_change_opening(request, Repeat::Twice, send).await
+    }
+
+    fn deposits(&self) -> DepositsClient<Channel> {
+        DepositsClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
     }
 
     fn recursion(&self) -> RecursionClient<Channel> {

@@ -17,6 +17,7 @@ use crate::{
 mod access;
 mod application;
 mod audit;
+pub(crate) mod deposit;
 pub(crate) mod enterprise;
 mod export;
 mod files;
@@ -186,6 +187,9 @@ pub(crate) enum Command {
     /// Check, repair and describe stored data.
     #[command(subcommand)]
     Store(Store),
+    /// Make, check and restore what the top-level node keeps for an emergency.
+    #[command(subcommand)]
+    Deposit(deposit::Deposit),
     /// Say who the enterprises are, or change that.
     #[command(subcommand)]
     Enterprise(enterprise::Enterprise),

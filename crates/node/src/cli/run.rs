@@ -6,8 +6,8 @@ use tokio::runtime::Runtime;
 use waymark_api::registration::v1::{self, change::Action};
 
 use super::{
-    Command, Daemon, Folder, Shown, Tool, access, application, audit, enterprise, export, import, label, labels,
-    language_of, load, operator_record, pages, parse, prefix, resolve,
+    Command, Daemon, Folder, Shown, Tool, access, application, audit, deposit, enterprise, export, import, label,
+    labels, language_of, load, operator_record, pages, parse, prefix, resolve,
     server::{self, trace, withdraw},
     sheet, status, store, template, terminal, top_node,
 };
@@ -83,6 +83,7 @@ async fn command(command: &Command, texts: &Texts, shown: Shown) -> Result<Exit,
         Command::Export(arguments) => export::run(arguments, texts).await,
         Command::Status(arguments) => status::run(arguments, texts, shown).await,
         Command::Store(command) => store::run(command, texts, shown).await,
+        Command::Deposit(command) => deposit::run(command, texts, shown).await,
         Command::Enterprise(command) => enterprise::run(command, texts, shown).await,
         Command::OperatorRecord(command) => operator_record::run(command, texts, shown).await,
         Command::Application(command) => application::run(command, texts, shown).await,

@@ -9,6 +9,7 @@ use super::schema::{Kind, Spec};
 
 mod access;
 mod audit;
+mod deposit;
 mod docking;
 mod enterprise;
 mod jobs;
@@ -95,6 +96,7 @@ const SECTIONS: &[&[Spec]] = &[
     access::OPTIONS,
     requests::OPTIONS,
     audit::OPTIONS,
+    deposit::OPTIONS,
     slow::OPTIONS,
     log::OPTIONS,
 ];

@@ -29,6 +29,7 @@ pub use self::tls::{Certificate, Tls, TlsError};
 use self::listen::Doorway;
 use crate::config::Limits;
 use crate::counters::Counters;
+use crate::deposits::Deposits;
 use crate::docking::Docking;
 use crate::edge::Edge;
 use crate::grpc;
@@ -64,13 +65,15 @@ pub struct Settings {
     pub sync: Option<Arc<dyn TopSync>>,
     /// The exchange with the top-level node, where the node is connected to one.
     pub docking: Option<Arc<dyn Docking>>,
+    /// Deposits, where the node has the keys for them.
+    pub deposits: Option<Arc<dyn Deposits>>,
 }
 
 impl Settings {
     /// The catalog alone.
     #[must_use]
     pub const fn new(clock: Clock) -> Self {
-        Self { clock, recursion: None, sync: None, docking: None }
+        Self { clock, recursion: None, sync: None, docking: None, deposits: None }
     }
 }
 

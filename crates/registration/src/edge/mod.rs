@@ -14,6 +14,7 @@ use self::rates::{Failures, Rates};
 use self::reading::ReadingRoom;
 use crate::config::Limits;
 use crate::counters::Counters;
+use crate::deposits::Deposits;
 use crate::docking::Docking;
 use crate::door::{Settings, Stopping};
 use crate::followers::Followers;
@@ -42,6 +43,8 @@ pub(crate) struct Edge {
     /// The exchange with the top-level node, where the node has it.
     pub(crate) sync: Option<Arc<dyn TopSync>>,
     pub(crate) docking: Option<Arc<dyn Docking>>,
+    /// Deposits, where the node has the keys for them.
+    pub(crate) deposits: Option<Arc<dyn Deposits>>,
     waiting: Arc<Semaphore>,
     rates: Rates,
     failures: Failures,
@@ -56,7 +59,7 @@ impl Edge {
         settings: Settings,
         stopping: Stopping,
     ) -> Arc<Self> {
-        let Settings { clock, recursion, sync, docking } = settings;
+        let Settings { clock, recursion, sync, docking, deposits } = settings;
         Arc::new(Self {
             catalog: catalog.clone(),
             counters,
@@ -70,6 +73,7 @@ impl Edge {
             recursion,
             sync,
             docking,
+            deposits,
             waiting: Arc::new(Semaphore::new(limits.waiting_streams)),
             rates: Rates::new(limits.rate_per_second),
             failures: Failures::new(&limits),

@@ -23,6 +23,7 @@ use tonic::{Request, Response, Status};
 use waymark_api::operator::v1::access_server::AccessServer;
 use waymark_api::operator::v1::applications_server::ApplicationsServer;
 use waymark_api::operator::v1::audit_server::AuditServer;
+use waymark_api::operator::v1::deposits_server::DepositsServer;
 use waymark_api::operator::v1::docking_server::DockingServer;
 use waymark_api::operator::v1::enterprises_server::EnterprisesServer;
 use waymark_api::operator::v1::own_record_server::OwnRecordServer;
@@ -111,6 +112,7 @@ pub(crate) fn serve(
         .add_service(service!(RecursionServer, operator::recursion::RecursionService::new(edge), limits))
         .add_service(service!(SyncServer, operator::sync::SyncService::new(edge), limits))
         .add_service(service!(DockingServer, operator::docking::DockingService::new(edge), limits))
+        .add_service(service!(DepositsServer, operator::deposits::DepositService::new(edge), limits))
         .add_service(service!(AuditServer, operator::audit::AuditService::new(edge), limits));
     let mut stopping = edge.stopping.clone();
     let stop = async move { stopping.begun().await };

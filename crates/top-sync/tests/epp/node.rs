@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use waymark_catalog::business::{
     Business, BusinessCommand, CaseState, CaseStep, DocumentKind, EnterpriseId, FileFormat, FileKind, FreshFile,
-    Location, Nature, Profile, RealNameResult, Wish,
+    Location, Nature, Owner, Profile, RealNameResult, Wish,
 };
-use waymark_catalog::vault::{Person, Personal, Vault};
+use waymark_catalog::vault::{People, Person, Personal, Vault};
 use waymark_catalog::{
     Actor, BusinessLimits, Catalog, Command, HomeName, Options, Order, Receipt, Refusal, Submission, Timestamp, Warm,
     open,
@@ -151,7 +151,7 @@ impl Node {
 
     /// Writes an enterprise.
     pub(crate) fn put(&self, id: Option<EnterpriseId>, profile: Profile, people: Option<&Personal>) -> EnterpriseId {
-        let former = id.and_then(|id| self.business().enterprise(id).and_then(|it| it.subject()));
+        let former = id.map_or_else(People::default, |id| self.business().people(Owner::Enterprise(id)));
         let fresh = people.map(|people| Box::new(self.vault().seal(former, people).unwrap()));
         let number = profile.document_number.clone();
         self.done(BusinessCommand::PutEnterprise { id, profile: Box::new(profile), personal: fresh, principals: None });
@@ -159,7 +159,7 @@ impl Node {
     }
 
     pub(crate) fn image(&self, id: EnterpriseId, kind: FileKind, bytes: &[u8]) {
-        let subject = self.business().enterprise(id).unwrap().subject();
+        let subject = self.business().people(Owner::Enterprise(id));
         let fresh = self.vault().seal_bytes(subject, bytes).unwrap();
         let image = FreshFile { format: FileFormat::of(kind, bytes).unwrap(), fresh };
         self.done(BusinessCommand::PutImage { id: Some(id), kind, image: Some(Box::new(image)) });

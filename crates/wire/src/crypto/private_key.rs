@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use dsa::pkcs8::{DecodePrivateKey, PrivateKeyInfo};
+use dsa::pkcs8::{DecodePrivateKey, EncodePrivateKey, PrivateKeyInfo};
 use dsa::signature::SignatureEncoding;
 use rand_core::CryptoRngCore;
 use rsa::pkcs1::DecodeRsaPrivateKey;
@@ -23,7 +23,7 @@ use super::digest::DigestAlgorithm;
 use super::key_checks::{check_rsa_size, dsa_key, rsa_scheme};
 use super::limits::{DSA_BITS, NEW_RSA_BITS, RSA_BITS};
 use super::public_key::{KeyAlgorithm, PublicKey, PublicKeyError, PublicMaterial};
-use super::{bignum, sm2_scheme};
+use super::{bignum, pem, sm2_scheme};
 use crate::error::DecodeError;
 use crate::primitives::{Reader, Sink};
 
@@ -51,6 +51,12 @@ impl PrivateKey {
             return Err(PrivateKeyError::Size { bits });
         }
         Self::from_rsa(RsaPrivateKey::new(rng, bits).map_err(|_| PrivateKeyError::Invalid)?)
+    }
+
+    /// Makes an SM2 key.
+    #[must_use]
+    pub fn generate_sm2(rng: &mut impl CryptoRngCore) -> Self {
+        Self { material: PrivateMaterial::Sm2(sm2::SecretKey::random(rng)) }
     }
 
     /// Reads the protocol's own form, as it stands in an opened key file.
@@ -149,6 +155,18 @@ impl PrivateKey {
             PrivateMaterial::Sm2(_) => return None,
         }
         Some(out)
+    }
+
+    /// An SM2 key as PEM text of its PrivateKeyInfo (PKCS#8), which [`open`](super::key_file::open) reads. `None` for other keys.
+    #[must_use]
+    pub fn to_pem(&self) -> Option<Zeroizing<String>> {
+        match &self.material {
+            PrivateMaterial::Sm2(key) => {
+                let document = key.to_pkcs8_der().ok()?;
+                Some(Zeroizing::new(pem::write(PRIVATE_LABEL, document.as_bytes())))
+            }
+            PrivateMaterial::Rsa(_) | PrivateMaterial::Dsa(_) => None,
+        }
     }
 
     /// The public half.
@@ -284,6 +302,9 @@ const RSA_CRT: &[u8] = b"RSA_PRIVCRT_KEY";
 const RSA: &[u8] = b"RSA_PRIV_KEY";
 const DSA: &[u8] = b"DSA_PRIV_KEY";
 
+/// Label of PEM texts of private keys.
+const PRIVATE_LABEL: &str = "PRIVATE KEY";
+
 /// The public exponent nearly every RSA key has.
 const COMMON_EXPONENT: u32 = 65537;
 
@@ -307,6 +328,17 @@ mod tests {
         assert_eq!(key.public_key().verify(DigestAlgorithm::Sha256, &[b"abc"], &signature), Ok(()));
         assert!(key.public_key().verify(DigestAlgorithm::Sha1, &[b"abc"], &signature).is_err());
         assert!(key.public_key().verify(DigestAlgorithm::Sha256, &[b"abd"], &signature).is_err());
+    }
+
+    #[test]
+    fn a_new_sm2_key_survives_writing_and_signs() {
+        let key = PrivateKey::generate_sm2(&mut OsRng);
+        let pem = key.to_pem().unwrap();
+        let again = super::super::key_file::open(pem.as_bytes(), None).unwrap();
+        assert_eq!(again.public_key(), key.public_key());
+        let signature = again.sign_sm2(b"88.990", b"message", &mut OsRng).unwrap();
+        assert_eq!(key.public_key().verify_sm2(b"88.990", b"message", &signature), Ok(()));
+        assert!(PrivateKey::generate_rsa(1024, &mut OsRng).unwrap().to_pem().is_none());
     }
 
     #[test]

@@ -121,8 +121,9 @@ impl SessionKey {
         self.cipher
     }
 
-    /// All bytes of the key, as message authentication uses them.
-    pub(super) fn bytes(&self) -> &[u8] {
+    /// All bytes of the key, as message authentication uses them. They are the secret itself.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
         &self.key
     }
 

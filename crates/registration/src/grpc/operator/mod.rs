@@ -4,6 +4,7 @@ pub(super) mod access;
 pub(super) mod applications;
 pub(crate) mod audit;
 pub(super) mod cases;
+pub(super) mod deposits;
 pub(super) mod docking;
 pub(super) mod enterprises;
 pub(super) mod own_record;

@@ -1,0 +1,49 @@
+//! `waymark.operator.v1.Deposits`: what the top-level node keeps for an emergency.
+
+use std::sync::Arc;
+
+use futures_util::stream::{BoxStream, StreamExt as _};
+use tonic::{Request, Response, Status};
+use waymark_api::operator::v1::{self, deposits_server};
+use waymark_catalog::access::Verb;
+
+use crate::deposits::Deposits;
+use crate::edge::Edge;
+use crate::edge::caller::Caller;
+use crate::failure::Failure;
+use crate::grpc::{caller, failed};
+use crate::reasons::Reason;
+
+/// The service over the edge.
+pub(in crate::grpc) struct DepositService {
+    edge: Arc<Edge>,
+}
+
+impl DepositService {
+    pub(in crate::grpc) fn new(edge: &Arc<Edge>) -> Self {
+        Self { edge: Arc::clone(edge) }
+    }
+
+    /// A deposit holds everything, what is said of people too: it is for whoever runs the node.
+    fn admit(&self, caller: &Caller) -> Result<&Arc<dyn Deposits>, Failure> {
+        let rights = &caller.rights;
+        if !(rights.has(Verb::Home) && rights.has(Verb::Audit) && rights.is_everywhere()) {
+            return Err(self.edge.deny(caller, Verb::Home, b""));
+        }
+        let detail = "deposits (deposit.platform_key or deposit.node_key is empty)";
+        self.edge.deposits.as_ref().ok_or_else(|| Failure::new(Reason::Unimplemented).with("detail", detail))
+    }
+}
+
+#[tonic::async_trait]
+impl deposits_server::Deposits for DepositService {
+    type MakeStream = BoxStream<'static, Result<v1::MakeDepositResponse, Status>>;
+
+    async fn make(&self, request: Request<v1::MakeDepositRequest>) -> Result<Response<Self::MakeStream>, Status> {
+        let caller = caller(&self.edge, &request).await?;
+        let admitted = self.admit(&caller).map_err(|failure| failed(&self.edge, &failure, caller.language))?;
+        let request = request.into_inner();
+        tracing::info!(by = caller.actor.name(), prefix = request.prefix, "deposit asked for");
+        Ok(Response::new(admitted.make(request).map(Ok).boxed()))
+    }
+}
