@@ -161,7 +161,8 @@ impl DayTally {
     /// Whether nothing is missing and every source is told with its exact count.
     #[must_use]
     pub fn is_exact(&self) -> bool {
-        self.losses.is_empty() && std::iter::once(&self.node).chain(self.prefixes.values()).all(|of| of.sources().is_exact())
+        self.losses.is_empty()
+            && std::iter::once(&self.node).chain(self.prefixes.values()).all(|of| of.sources().is_exact())
     }
 
     /// Counts an answer, if it is one to a resolution.

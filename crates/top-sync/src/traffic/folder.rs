@@ -72,7 +72,8 @@ impl Folder {
     pub(super) fn day(&self, day: Day) -> Result<Option<DayTally>, ReadError> {
         let path = self.day_path(day);
         let Some(bytes) = read(&path)? else { return Ok(None) };
-        let read = decode_day(&bytes).and_then(|read| if read.day() == day { Ok(read) } else { Err(FormatError::NotOurs) });
+        let read =
+            decode_day(&bytes).and_then(|read| if read.day() == day { Ok(read) } else { Err(FormatError::NotOurs) });
         read.map(Some).map_err(|source| ReadError::Format { path, source })
     }
 
@@ -116,7 +117,8 @@ impl Folder {
         let mut days = Vec::new();
         for entry in fs::read_dir(&self.0)? {
             let name = entry?.file_name();
-            let day: Option<Day> = name.to_str().and_then(|name| name.strip_suffix(DAY_ENDING)?.strip_suffix('.')?.parse().ok());
+            let day: Option<Day> =
+                name.to_str().and_then(|name| name.strip_suffix(DAY_ENDING)?.strip_suffix('.')?.parse().ok());
             days.extend(day);
         }
         days.sort_unstable();

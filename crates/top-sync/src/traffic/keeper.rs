@@ -142,7 +142,9 @@ impl Keeper {
             |answer| {
                 let day = day_of(answer.unix_seconds);
                 let is_wanted = !*has_file.entry(day).or_insert_with(|| folder.has_day(day));
-                first = first.or(Some(answer.unix_seconds).filter(|_| is_wanted));
+                if is_wanted && first.is_none() {
+                    first = Some(answer.unix_seconds);
+                }
                 is_wanted
             },
             opened,
@@ -153,7 +155,8 @@ impl Keeper {
             // Of registrations there is no record, and of answers none before the first.
             Some(first) => {
                 self.note(&Gap { from: begin_of(first), until: first, missing: Missing::Everything });
-                opened.gap = Some(Gap { from: begin_of(first), until: now.max(first), missing: Missing::Registrations });
+                opened.gap =
+                    Some(Gap { from: begin_of(first), until: now.max(first), missing: Missing::Registrations });
             }
             None if is_damaged => {
                 opened.gap = Some(Gap { from: begin_of(now), until: now, missing: Missing::Everything });

@@ -78,7 +78,9 @@ mod tests {
 
     #[test]
     fn what_is_no_line_is_refused() {
-        for wrong in [&b""[..], b"{", b"[]", br#"{"time":-1,"from":"127.0.0.1:5","op":1,"code":1,"handle":""}"#, b"\xff"] {
+        for wrong in
+            [&b""[..], b"{", b"[]", br#"{"time":-1,"from":"127.0.0.1:5","op":1,"code":1,"handle":""}"#, b"\xff"]
+        {
             assert!(AnswerLine::read(wrong).is_err(), "{wrong:?}");
         }
     }

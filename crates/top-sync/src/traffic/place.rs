@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,8 @@ pub struct Place {
     begin: u32,
     /// Checksum of the bytes before the place.
     before: u32,
+    /// Number of the file on its disk. Decides between files that look the same, as all do at their beginning, and nothing else.
+    number: u64,
 }
 
 /// What a file says about a place.
@@ -42,7 +44,13 @@ impl Place {
     pub fn of(file: &File, offset: u64) -> io::Result<Self> {
         let known = offset.min(KNOWN_BYTES);
         let begin = checksum(file, 0, known)?;
-        Ok(Self { offset, begin, before: checksum(file, offset.saturating_sub(known), known)? })
+        let before = checksum(file, offset.saturating_sub(known), known)?;
+        Ok(Self { offset, begin, before, number: file.metadata()?.ino() })
+    }
+
+    /// Whether it was made in this very file, and not in a copy.
+    pub(super) fn was_made_in(self, file: &File) -> io::Result<bool> {
+        Ok(file.metadata()?.ino() == self.number)
     }
 
     /// Whether it is in a file.

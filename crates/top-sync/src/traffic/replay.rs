@@ -13,21 +13,18 @@ pub(super) type Rest = Vec<(File, u64)>;
 
 /// The files behind a place; `None` when it is in none of them.
 pub(super) fn behind(place: Place, log: &Path) -> io::Result<Option<Rest>> {
-    // The newer first: the beginning of a file looks the same in all.
-    if let Some(newer) = open(log)? {
-        match place.find_in(&newer)? {
-            Found::Here => return Ok(Some(vec![(newer, place.offset)])),
-            Found::BehindTheEnd => return Ok(Some(Vec::new())),
-            Found::Elsewhere => {}
-        }
+    let (newer, older) = (open(log)?, open(&older_of(log))?);
+    let find = |file: &Option<File>| file.as_ref().map_or(Ok(Found::Elsewhere), |file| place.find_in(file));
+    let in_older = find(&older)? == Found::Here;
+    let is_older_itself = in_older && older.as_ref().map_or(Ok(false), |older| place.was_made_in(older))?;
+    match find(&newer)? {
+        Found::Here if !is_older_itself => return Ok(newer.map(|newer| vec![(newer, place.offset)])),
+        Found::BehindTheEnd if !in_older => return Ok(Some(Vec::new())),
+        _ if in_older => {}
+        _ => return Ok(None),
     }
-    let Some(older) = open(&older_of(log))? else { return Ok(None) };
-    if place.find_in(&older)? != Found::Here {
-        return Ok(None);
-    }
-    let mut rest = vec![(older, place.offset)];
-    rest.extend(open(log)?.map(|newer| (newer, 0)));
-    Ok(Some(rest))
+    let rest = older.map(|older| (older, place.offset)).into_iter().chain(newer.map(|newer| (newer, 0)));
+    Ok(Some(rest.collect()))
 }
 
 /// Everything there is.

@@ -121,8 +121,9 @@ impl Sources {
     #[must_use]
     pub fn by_address(&self) -> Vec<SourceCount> {
         let listed = self.counts.iter();
-        let mut all: Vec<SourceCount> =
-            listed.map(|(source, Count { count, over })| SourceCount { source: *source, count: *count, over: *over }).collect();
+        let mut all: Vec<SourceCount> = listed
+            .map(|(source, Count { count, over })| SourceCount { source: *source, count: *count, over: *over })
+            .collect();
         all.sort_unstable();
         all
     }

@@ -83,9 +83,9 @@ impl Rate {
                 1
             }
         };
-        let is_peak = self.peak.is_none_or(|peak| {
-            count > peak.count || (count == peak.count && unix_seconds < peak.unix_seconds)
-        });
+        let is_peak = self
+            .peak
+            .is_none_or(|peak| count > peak.count || (count == peak.count && unix_seconds < peak.unix_seconds));
         if is_peak {
             self.peak = Some(Peak { count, unix_seconds });
         }
