@@ -17,6 +17,7 @@ const FILES: &[&str] = &[
     "waymark/operator/v1/operator_record.proto",
     "waymark/operator/v1/applications.proto",
     "waymark/operator/v1/recursion.proto",
+    "waymark/operator/v1/traffic.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -35,9 +35,11 @@ mod packages;
 mod reading;
 pub mod reasons;
 pub mod recursion;
+mod registered;
 #[doc(hidden)]
 pub mod request_forms;
 mod traces;
+pub mod traffic;
 mod upload;
 
 pub use config::Limits;
@@ -46,3 +48,4 @@ pub use convert::operator_record::{read_node_items, show_node_items, show_operat
 pub use counters::{Counters, Event};
 pub use door::{Addresses, Bound, Certificate, Drained, Running, Service, ServiceConfig, Settings, StartError, Tls};
 pub use jobs::FolderError;
+pub use registered::{RegistrationRecord, RegistrationTap};

@@ -34,6 +34,8 @@ use crate::grpc;
 use crate::http;
 use crate::jobs::{self, Folder, FolderError, Jobs};
 use crate::recursion::Recursion;
+use crate::registered::RegistrationTap;
+use crate::traffic::Traffic;
 
 /// Which doors to open, and how.
 #[derive(Clone, Debug, Default)]
@@ -58,11 +60,26 @@ pub struct Settings {
     pub clock: Clock,
     /// Recursion, where the node resolves names that live elsewhere.
     pub recursion: Option<Arc<dyn Recursion>>,
+    /// Statistics of requests, where the node keeps them.
+    pub traffic: Option<Arc<dyn Traffic>>,
+    /// Where records of registrations go, if anybody wants them.
+    pub registrations: Option<Arc<RegistrationTap>>,
+}
+
+impl Settings {
+    /// A service with nothing beside the catalog.
+    #[must_use]
+    pub const fn alone(clock: Clock) -> Self {
+        Self { clock, recursion: None, traffic: None, registrations: None }
+    }
 }
 
 impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Settings").field("recursion", &self.recursion.is_some()).finish_non_exhaustive()
+        f.debug_struct("Settings")
+            .field("recursion", &self.recursion.is_some())
+            .field("traffic", &self.traffic.is_some())
+            .finish_non_exhaustive()
     }
 }
 

@@ -17,6 +17,8 @@ use crate::counters::Counters;
 use crate::door::{Settings, Stopping};
 use crate::followers::Followers;
 use crate::recursion::Recursion;
+use crate::registered::RegistrationTap;
+use crate::traffic::Traffic;
 
 /// What all calls share.
 pub(crate) struct Edge {
@@ -37,6 +39,10 @@ pub(crate) struct Edge {
     pub(crate) followers: Followers,
     /// Recursion, where the node has it.
     pub(crate) recursion: Option<Arc<dyn Recursion>>,
+    /// Statistics of requests, where the node keeps them.
+    pub(crate) traffic: Option<Arc<dyn Traffic>>,
+    /// Where records of registrations go, if anybody wants them.
+    pub(crate) registrations: Option<Arc<RegistrationTap>>,
     waiting: Arc<Semaphore>,
     rates: Rates,
     failures: Failures,
@@ -51,7 +57,7 @@ impl Edge {
         settings: Settings,
         stopping: Stopping,
     ) -> Arc<Self> {
-        let Settings { clock, recursion } = settings;
+        let Settings { clock, recursion, traffic, registrations } = settings;
         Arc::new(Self {
             catalog: catalog.clone(),
             counters,
@@ -63,6 +69,8 @@ impl Edge {
             watchers: Arc::new(Semaphore::new(limits.watchers)),
             followers: Followers::default(),
             recursion,
+            traffic,
+            registrations,
             waiting: Arc::new(Semaphore::new(limits.waiting_streams)),
             rates: Rates::new(limits.rate_per_second),
             failures: Failures::new(&limits),

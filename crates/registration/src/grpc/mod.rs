@@ -28,6 +28,7 @@ use waymark_api::operator::v1::own_record_server::OwnRecordServer;
 use waymark_api::operator::v1::prefix_cases_server::PrefixCasesServer;
 use waymark_api::operator::v1::prefixes_server::PrefixesServer;
 use waymark_api::operator::v1::recursion_server::RecursionServer;
+use waymark_api::operator::v1::traffic_server::TrafficServer;
 use waymark_api::registration::v1::followers_server::FollowersServer;
 use waymark_api::registration::v1::jobs_server::JobsServer;
 use waymark_api::registration::v1::packages_server::PackagesServer;
@@ -107,6 +108,7 @@ pub(crate) fn serve(
         .add_service(service!(ApplicationsServer, operator::applications::ApplicationService::new(edge), limits))
         .add_service(service!(PrefixCasesServer, operator::cases::CaseService::new(edge), limits))
         .add_service(service!(RecursionServer, operator::recursion::RecursionService::new(edge), limits))
+        .add_service(service!(TrafficServer, operator::traffic::TrafficService::new(edge), limits))
         .add_service(service!(AuditServer, operator::audit::AuditService::new(edge), limits));
     let mut stopping = edge.stopping.clone();
     let stop = async move { stopping.begun().await };

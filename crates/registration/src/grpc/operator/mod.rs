@@ -9,3 +9,4 @@ pub(super) mod own_record;
 pub(crate) mod prefixes;
 pub(super) mod recursion;
 mod sealing;
+pub(super) mod traffic;
