@@ -85,11 +85,8 @@ impl Node {
         )?;
 
         let shown = certificate.as_ref().map(|certificate| certificate.shown.clone());
-        let answer_log = AnswerLog::start(config, data).map_err(|cause| {
-            Problem::new("file-not-written", Exit::Failed)
-                .with("path", data.join("answers.log").display())
-                .with("cause", cause)
-        })?;
+        let answer_log = start_answer_log(config, data, &catalog).await?;
+        let traffic = answer_log.as_ref().and_then(AnswerLog::traffic);
         let tap = answer_log.as_ref().map(AnswerLog::tap);
         let bound = door::bind(doors::settings(config, shown, tap.clone())).map_err(|error| not_opened(&error))?;
         let registration = Opening::bind(config, data)?;
@@ -118,12 +115,16 @@ impl Node {
         let running = bound.start(&catalog, &settings).map_err(|error| not_opened(&error))?;
         let doors = Arc::new(Mutex::new(Some(running)));
         let control = recursion.as_ref().map(RecursionKeeper::control);
-        let registration = registration.map(|opening| opening.start(&catalog, control)).transpose()?;
+        let registration =
+            registration.map(|opening| opening.start(&catalog, control, traffic.as_ref())).transpose()?;
         let registration = Arc::new(Mutex::new(registration));
         let audit = AuditKeeper::start(&catalog, config, data)?;
         watched.keeps_audit(audit.failures());
         if let Some(recursion) = &recursion {
             watched.recurses(Arc::clone(recursion.recursor()));
+        }
+        if let Some(traffic) = traffic {
+            watched.counts(traffic);
         }
         watched.doors_opened(Arc::clone(&doors), Arc::clone(&registration), listening.clone(), tap);
         write_listening(&listening, data)?;
@@ -218,6 +219,17 @@ pub(crate) async fn close(catalog: Catalog) -> Result<(), Problem> {
         Ok(Err(cause)) => Err(Problem::new("data-not-closed", Exit::Failed).with("cause", chain(&cause))),
         Err(cause) => Err(Problem::new("data-not-closed", Exit::Failed).with("cause", cause)),
     }
+}
+
+/// Starts what keeps records of answers and counts them, where waiting is allowed: after a kill it counts again what was recorded.
+async fn start_answer_log(config: &Config, data: &Path, catalog: &Catalog) -> Result<Option<AnswerLog>, Problem> {
+    let (config, folder, catalog) = (config.clone(), data.to_owned(), catalog.clone());
+    let started = tokio::task::spawn_blocking(move || AnswerLog::start(&config, &folder, &catalog)).await;
+    let failed = |cause: String| {
+        let path = data.join("answers.log");
+        Problem::new("file-not-written", Exit::Failed).with("path", path.display()).with("cause", cause)
+    };
+    started.map_err(|cause| failed(cause.to_string()))?.map_err(|cause| failed(chain(&cause)))
 }
 
 fn write_listening(listening: &Listening, data: &Path) -> Result<(), Problem> {

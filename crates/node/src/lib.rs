@@ -34,3 +34,4 @@ mod registration;
 pub mod sites;
 pub mod status;
 pub mod texts;
+mod traffic;

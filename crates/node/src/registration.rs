@@ -6,6 +6,7 @@ use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use waymark_catalog::Catalog;
 use waymark_registration::{
     Bound, Certificate, Limits, Running, Service, ServiceConfig, Settings, StartError, Tls, recursion::Recursion,
+    traffic::Traffic,
 };
 
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     config::Config,
     daemon::chain,
     problem::{Exit, Problem},
+    traffic::{NodeTraffic, Shown},
 };
 
 /// File of the operator's first token within the data folder.
@@ -98,8 +100,11 @@ impl Opening {
         self,
         catalog: &Catalog,
         recursion: Option<Arc<dyn Recursion>>,
+        traffic: Option<&NodeTraffic>,
     ) -> Result<Registration, Problem> {
-        let settings = Settings { clock: waymark_catalog::machine_time, recursion };
+        let registrations = traffic.map(|traffic| Arc::clone(&traffic.registrations));
+        let traffic = traffic.map(|traffic| Arc::new(Shown(traffic.traffic.clone())) as Arc<dyn Traffic>);
+        let settings = Settings { recursion, traffic, registrations, ..Settings::alone(waymark_catalog::machine_time) };
         let running = self.bound.start(catalog, &settings).map_err(|error| failed(&error))?;
         Ok(Registration { running, source: self.source })
     }

@@ -15,8 +15,9 @@ use waymark_resolver::{AnswerTap, CounterSnapshot, Transport, door::Running};
 
 use crate::{
     listen::Listening,
-    metrics_page::{Figures, RecursionFigures, reason_name},
+    metrics_page::{Figures, RecursionFigures, TrafficFigures, reason_name},
     registration::Registration,
+    traffic::NodeTraffic,
 };
 
 /// The doors, gone once the node stops.
@@ -36,6 +37,7 @@ pub struct Watched {
     listening: Mutex<Listening>,
     answer_tap: OnceLock<Arc<AnswerTap>>,
     recursor: OnceLock<Arc<Recursor>>,
+    traffic: OnceLock<NodeTraffic>,
 }
 
 impl std::fmt::Debug for Watched {
@@ -91,6 +93,7 @@ impl Watched {
             listening: Mutex::default(),
             answer_tap: OnceLock::new(),
             recursor: OnceLock::new(),
+            traffic: OnceLock::new(),
         }
     }
 
@@ -123,6 +126,12 @@ impl Watched {
         let _first = self.recursor.set(recursor);
     }
 
+    /// The node counts requests.
+    pub(crate) fn counts(&self, traffic: NodeTraffic) {
+        // Begun once in the life of a node.
+        let _first = self.traffic.set(traffic);
+    }
+
     /// Where the node listens, and the fingerprint of its certificate, from now on.
     pub(crate) fn listens(&self, listening: Listening) {
         *self.listening.lock().unwrap_or_else(PoisonError::into_inner) = listening;
@@ -144,6 +153,7 @@ impl Watched {
             running.as_ref().map_or_else(Vec::new, |running| running.counters().all().collect())
         });
         Figures {
+            traffic: self.traffic.get().map(TrafficFigures::of),
             recursion: self.recursor.get().map(|recursor| RecursionFigures::of(recursor)),
             registration,
             doors: doors.as_ref().map_or_else(Vec::new, |doors| {

@@ -69,7 +69,9 @@ impl Registering {
     pub(crate) fn of(order: &Order, tap: Option<&Arc<RegistrationTap>>) -> Option<Self> {
         let tap = tap?;
         match &order.command {
-            Command::Put { handle, .. } | Command::PutWithdrawn { handle, .. } | Command::PutFromTemplate { handle, .. } => {
+            Command::Put { handle, .. }
+            | Command::PutWithdrawn { handle, .. }
+            | Command::PutFromTemplate { handle, .. } => {
                 Some(Self { tap: Arc::clone(tap), since: Instant::now(), handle: handle.as_slice().into() })
             }
             _ => None,

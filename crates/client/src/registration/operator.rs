@@ -5,7 +5,7 @@ use uuid::Uuid;
 use waymark_api::operator::v1::{
     self, access_client::AccessClient, applications_client::ApplicationsClient, audit_client::AuditClient,
     enterprises_client::EnterprisesClient, own_record_client::OwnRecordClient, prefix_cases_client::PrefixCasesClient,
-    prefixes_client::PrefixesClient, recursion_client::RecursionClient,
+    prefixes_client::PrefixesClient, recursion_client::RecursionClient, traffic_client::TrafficClient,
 };
 
 use super::{attempts::Repeat, call::CallError, registrar::Registrar};
@@ -85,6 +85,8 @@ calls! {
     flush_cache(v1::FlushCacheRequest) -> v1::FlushCacheResponse, recursion.flush, Harmless;
     /// Resolves a name on the node and tells each step.
     trace_name(v1::TraceNameRequest) -> v1::TraceNameResponse, recursion.trace, Harmless;
+    /// The days there are figures of requests of.
+    traffic_days(v1::ListTrafficDaysRequest) -> v1::ListTrafficDaysResponse, traffic.list_days, Harmless;
     /// The end of the audit chain.
     audit_head(v1::AuditHeadRequest) -> v1::AuditHead, audit.head, Harmless;
     /// Goes through the whole audit chain.
@@ -149,6 +151,18 @@ impl Registrar {
     /// A refusal, or no answer in time.
     pub async fn dump_cache(&self, request: &v1::DumpCacheRequest) -> Result<Streaming<v1::CacheEntry>, CallError> {
         self.repeat_opening(request, |request| async move { self.recursion().dump(request).await }).await
+    }
+
+    /// The figures of requests of a day: those of the day and the node, then each prefix.
+    ///
+    /// # Errors
+    /// A refusal, or no answer in time.
+    pub async fn traffic_day(&self, request: &v1::TrafficDayRequest) -> Result<Streaming<v1::TrafficPart>, CallError> {
+        self.repeat_opening(request, |request| async move { self.traffic().day(request).await }).await
+    }
+
+    fn traffic(&self) -> TrafficClient<Channel> {
+        TrafficClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
     }
 
     fn recursion(&self) -> RecursionClient<Channel> {

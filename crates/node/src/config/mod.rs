@@ -368,6 +368,7 @@ mod tests {
             "../doors.rs",
             "../logs.rs",
             "../answer_log.rs",
+            "../traffic/mod.rs",
             "../registration.rs",
             "../recursion/mod.rs",
             "../audit.rs",

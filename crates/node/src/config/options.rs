@@ -25,6 +25,7 @@ mod slow;
 mod source;
 mod store;
 mod stream;
+mod traffic;
 mod udp;
 mod verdict;
 mod write;
@@ -93,6 +94,7 @@ const SECTIONS: &[&[Spec]] = &[
     audit::OPTIONS,
     slow::OPTIONS,
     log::OPTIONS,
+    traffic::OPTIONS,
 ];
 
 /// Every option of the configuration file, in the order it is shown.

@@ -817,6 +817,28 @@ trace-learned = learned: { $kind }, good for { $lifetime } s
 trace-forgotten = forgotten: { $kind }; its servers are not responsible any more
 trace-ended = { $values } values, { $took } ms
 
+# Requests by day
+help-traffic = Show the requests of a day: how many, how many answered with success, from where, how fast; without a day, which days there are
+help-traffic-day = Day of China Standard Time, such as 2026-11-29
+help-traffic-prefix = Beside the node only this prefix
+help-traffic-sources = Show so many sources of the node and of each prefix, those that asked most often
+traffic-cut = The figures broke off: { $cause }
+traffic-exact = exact
+traffic-not-exact = not exact
+traffic-node = node
+traffic-counts = { $requests } requests, { $successes } answered with success, { $sources } sources
+traffic-latency = resolution: average { $average } ms, least { $min } ms at { $min_at }, most { $max } ms at { $max_at } ({ $count } times)
+traffic-peak = resolution: at most { $count } in a second, at { $at }
+traffic-registration-latency = registration: average { $average } ms, least { $min } ms at { $min_at }, most { $max } ms at { $max_at } ({ $count } times)
+traffic-registration-peak = registration: at most { $count } in a second, at { $at }
+traffic-sketched = more sources than there is room for: one that is not listed asked at most { $missed } times; { $unnamed } requests without their sources
+traffic-lost-answers = { $count } answers were not counted: their records found no room
+traffic-lost-registrations = { $count } registrations were not counted: their records found no room
+traffic-lost-lines = { $count } lines of answers.log could not be read
+traffic-unplaced = { $count } count for the node and not for their prefix (traffic.prefixes)
+traffic-gap = figures from { $from } to { $until } may be missing: the node did not stop in order
+traffic-gap-registrations = figures of registrations from { $from } to { $until } may be missing: the node did not stop in order
+
 # Recalls and verdicts
 help-recall = Call back what carries an identifier, a batch, or codes of a package; whoever resolves it is told
 help-recall-subject = The identifier; with --batch the prefix; with --serials the package

@@ -817,6 +817,28 @@ trace-learned = 得知：{ $kind }，可用 { $lifetime } 秒
 trace-forgotten = 已忘记：{ $kind }；其服务器不再负责
 trace-ended = { $values } 个值，{ $took } 毫秒
 
+# Requests by day
+help-traffic = 显示某日的请求：数量、成功数、来源与快慢；不给日期则列出有统计的日期
+help-traffic-day = 北京时间的日期，如 2026-11-29
+help-traffic-prefix = 除节点外只显示该前缀
+help-traffic-sources = 显示节点和每个前缀请求最多的若干来源
+traffic-cut = 统计数据中断：{ $cause }
+traffic-exact = 精确
+traffic-not-exact = 不精确
+traffic-node = 节点
+traffic-counts = 请求 { $requests } 次，成功 { $successes } 次，来源 { $sources } 个
+traffic-latency = 解析时延：平均 { $average } 毫秒，最小 { $min } 毫秒（{ $min_at }），最大 { $max } 毫秒（{ $max_at }），共 { $count } 次
+traffic-peak = 解析峰值：每秒 { $count } 次（{ $at }）
+traffic-registration-latency = 注册时延：平均 { $average } 毫秒，最小 { $min } 毫秒（{ $min_at }），最大 { $max } 毫秒（{ $max_at }），共 { $count } 次
+traffic-registration-peak = 注册峰值：每秒 { $count } 次（{ $at }）
+traffic-sketched = 来源超出可容纳的数量：未列出的来源至多请求 { $missed } 次；{ $unnamed } 次请求未记来源
+traffic-lost-answers = { $count } 次应答未计入：其记录没有容身之处
+traffic-lost-registrations = { $count } 次注册未计入：其记录没有容身之处
+traffic-lost-lines = answers.log 有 { $count } 行无法读取
+traffic-unplaced = { $count } 次只计入节点、未计入其前缀（traffic.prefixes）
+traffic-gap = { $from } 至 { $until } 的数据可能缺失：节点未正常停止
+traffic-gap-registrations = { $from } 至 { $until } 的注册数据可能缺失：节点未正常停止
+
 # Recalls and verdicts
 help-recall = 召回带有某标识、某批次或码包中某些编码的产品;解析者将得到告知
 help-recall-subject = 标识;加 --batch 时为前缀;加 --serials 时为码包

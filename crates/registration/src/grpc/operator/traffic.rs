@@ -30,7 +30,8 @@ impl TrafficService {
         if !(caller.rights.has(Verb::Audit) && caller.rights.is_everywhere()) {
             return Err(self.edge.deny(caller, Verb::Audit, b""));
         }
-        let none = || Failure::new(Reason::Unimplemented).with("detail", "statistics of requests (traffic.count is off)");
+        let none =
+            || Failure::new(Reason::Unimplemented).with("detail", "statistics of requests (traffic.count is off)");
         self.edge.traffic.as_ref().ok_or_else(none)
     }
 
