@@ -68,7 +68,7 @@ fn source(number: u8) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
     fn figures_are_those_of_the_lines_after_any_kills(events in proptest::collection::vec(event(), 1..250)) {

@@ -224,7 +224,7 @@ mod tests {
             let mut truth: HashMap<IpAddr, u64> = HashMap::new();
             for (at, number) in asked.iter().enumerate() {
                 if at == saved_at {
-                    let bytes = postcard::to_allocvec(&sources).unwrap();
+                    let bytes = postcard::to_extend(&sources, Vec::new()).unwrap();
                     let loaded: Sources = postcard::from_bytes(&bytes).unwrap();
                     prop_assert_eq!(&loaded, &sources);
                     sources = loaded;

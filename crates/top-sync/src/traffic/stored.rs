@@ -94,7 +94,7 @@ impl From<DayIn> for DayTally {
 
 /// The bytes of a day that is over.
 pub(super) fn encode_day(day: &DayTally) -> Result<Vec<u8>, postcard::Error> {
-    postcard::to_allocvec(&DayOut::from(day)).map(|content| seal(DAY, &[&content]))
+    postcard::to_extend(&DayOut::from(day), Vec::new()).map(|content| seal(DAY, &[&content]))
 }
 
 /// A day that is over, from its bytes.
@@ -104,7 +104,7 @@ pub(super) fn decode_day(bytes: &[u8]) -> Result<DayTally, FormatError> {
 
 /// The days being counted, to be [sealed](seal_current) once the place is known up to which they count.
 pub(super) fn encode_days<'a>(days: impl Iterator<Item = &'a DayTally>) -> Result<Vec<u8>, postcard::Error> {
-    postcard::to_allocvec(&days.map(DayOut::from).collect::<Vec<_>>())
+    postcard::to_extend(&days.map(DayOut::from).collect::<Vec<_>>(), Vec::new())
 }
 
 /// The bytes of what is being counted.
@@ -114,7 +114,7 @@ pub(super) fn seal_current(
     is_clean: bool,
     days: &[u8],
 ) -> Result<Vec<u8>, postcard::Error> {
-    postcard::to_allocvec(&Head { place, saved_at, is_clean }).map(|head| seal(CURRENT, &[&head, days]))
+    postcard::to_extend(&Head { place, saved_at, is_clean }, Vec::new()).map(|head| seal(CURRENT, &[&head, days]))
 }
 
 /// What is being counted, from its bytes.
@@ -177,3 +177,88 @@ const HEAD_BYTES: usize = 24;
 const DAY: u32 = 1;
 /// What is being counted.
 const CURRENT: u32 = 2;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::traffic::config::Limits;
+    use crate::traffic::day::{Answer, Gap, Lost, Missing, Registered};
+    use crate::traffic::prefixes::KnownPrefixes;
+
+    struct All;
+
+    impl KnownPrefixes for All {
+        fn knows(&self, _prefix: &[u8]) -> bool {
+            true
+        }
+    }
+
+    fn day() -> impl Strategy<Value = DayTally> {
+        let answer = (0..60_u32, any::<u16>(), 0..4_u8, proptest::option::of(0..9_999_u32));
+        (proptest::collection::vec(answer, 0..80), 0..3_u64).prop_map(|(answers, losses)| {
+            let mut day = DayTally::new("2026-11-29".parse().unwrap());
+            let limits = Limits { node_sources: 40, prefix_sources: 16, ..Limits::default() };
+            for (second, source, prefix, took_micros) in answers {
+                let [high, low] = source.to_be_bytes();
+                let handle = format!("88.{prefix}/x");
+                let handle = handle.as_bytes();
+                let unix_seconds = 1_795_881_600 + second;
+                let source = [192, 0, high, low].into();
+                let answer = Answer { unix_seconds, source, op: 1, response_code: 1, took_micros, handle };
+                day.answered(&answer, &All, &limits);
+                day.registered(&Registered { unix_seconds, took_micros: second, handle }, &All, &limits);
+            }
+            day.lose(Lost::Answers(losses));
+            for from in 0..u32::try_from(losses).unwrap() {
+                day.lose(Lost::Gap(Gap { from, until: 9, missing: Missing::Registrations }));
+            }
+            day
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(day in day(), saved_at: u32, is_clean: bool) {
+            prop_assert_eq!(&decode_day(&encode_day(&day).unwrap()).unwrap(), &day);
+            let days = encode_days([&day, &day].into_iter()).unwrap();
+            let read = decode_current(&seal_current(None, saved_at, is_clean, &days).unwrap()).unwrap();
+            prop_assert_eq!(read, Current { place: None, saved_at, is_clean, days: vec![day.clone(), day] });
+        }
+
+        #[test]
+        fn a_changed_byte_is_noticed(day in day(), at: prop::sample::Index, change in 1..=u8::MAX) {
+            let mut bytes = encode_day(&day).unwrap();
+            let at = at.index(bytes.len());
+            bytes[at] ^= change;
+            prop_assert!(decode_day(&bytes).is_err());
+        }
+
+        /// Whoever can write the file can also make its checksum.
+        #[test]
+        fn hostile_content_is_refused_or_read_and_never_panics(
+            day in day(),
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+            noise in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let mut content = postcard::to_extend(&DayOut::from(&day), Vec::new()).unwrap();
+            for (at, byte) in changes {
+                let at = at.index(content.len());
+                content[at] = byte;
+            }
+            for content in [&content, &noise] {
+                let _any = decode_day(&seal(DAY, &[content]));
+                let _any = decode_current(&seal(CURRENT, &[content]));
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_of_the_other_kind_is_none_of_this() {
+        let day = encode_day(&DayTally::new("2026-11-29".parse().unwrap())).unwrap();
+        assert!(matches!(decode_current(&day), Err(FormatError::NotOurs)));
+        assert!(matches!(decode_day(b"WMIDENTY00000000000000000000"), Err(FormatError::NotOurs)));
+        assert!(matches!(decode_day(b""), Err(FormatError::Length)));
+    }
+}
