@@ -64,7 +64,7 @@ impl Keeper {
             folder: folder.clone(),
             log,
             saver,
-            saved_at: Timestamp(0),
+            saved_at: now,
             failures: 0,
             is_failing: false,
             uncounted: 0,
@@ -113,7 +113,7 @@ impl Keeper {
             }
             return Ok(());
         };
-        let last = self.count_again(rest, known, |_| true, opened)?;
+        let last = self.count_again(rest, known, saved_at, |_| true, opened)?;
         if !is_clean {
             opened.gap = gap(saved_at, Missing::Registrations);
             // Answers whose records were still in the queue when the node ended.
@@ -139,6 +139,7 @@ impl Keeper {
         self.count_again(
             rest,
             known,
+            seconds(now),
             |answer| {
                 let day = day_of(answer.unix_seconds);
                 let is_wanted = !*has_file.entry(day).or_insert_with(|| folder.has_day(day));
@@ -166,11 +167,13 @@ impl Keeper {
         Ok(())
     }
 
-    /// Counts what stands in files of the record; gives the time of the last answer.
+    /// Counts what stands in files of the record; gives the time of the last answer. A line that cannot be read is of the time of the one before,
+    /// the first of `since`.
     fn count_again(
         &mut self,
         rest: replay::Rest,
         known: &impl KnownPrefixes,
+        since: u32,
         mut is_wanted: impl FnMut(&Answer<'_>) -> bool,
         opened: &mut Opened,
     ) -> io::Result<Option<u32>> {
@@ -185,11 +188,7 @@ impl Keeper {
                         self.answered(&answer, known);
                     }
                 }
-                None => {
-                    if let Some(at) = last {
-                        self.lost(at, Lost::Lines(1));
-                    }
-                }
+                None => self.lost(last.unwrap_or(since), Lost::Lines(1)),
             })?;
         }
         Ok(last)
@@ -219,7 +218,7 @@ impl Keeper {
     fn counting(&mut self, mut count: impl FnMut(&mut Accumulator) -> Result<(), NotOpen>) {
         let Err(NotOpen(day)) = count(&mut self.accumulator) else { return };
         if !self.accumulator.has_room() {
-            self.make_room(day);
+            self.make_room();
         }
         if self.accumulator.has_room() {
             let known = self.read_day(day);
@@ -231,9 +230,10 @@ impl Keeper {
     }
 
     /// Writes and closes a day, and waits for that: many days are open, since the clock jumps.
-    fn make_room(&mut self, day: Day) {
+    fn make_room(&mut self) {
         let _earlier = self.settle_waiting();
-        self.save(day.start(), false);
+        // No clock is read here: what is said of the time is what was said last, and a gap the longer for it.
+        self.save(self.saved_at, false);
         let _now = self.settle_waiting();
     }
 
