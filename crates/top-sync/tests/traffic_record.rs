@@ -202,6 +202,27 @@ fn without_a_record_a_kill_loses_what_was_not_saved_and_says_so() {
 }
 
 #[test]
+fn a_life_that_counted_nothing_is_a_gap_of_which_the_record_tells_what_it_has() {
+    let mut shelf = Shelf::new();
+    Traffic::pause(&shelf.figures()).unwrap();
+    assert!(!shelf.figures().exists(), "nothing was ever counted");
+    let traffic = shelf.open(MIDNIGHT + 1).0;
+    shelf.answered(&traffic, &line(MIDNIGHT + 5, "192.0.2.7:5", 1, 1, 9, "88.100/x"));
+    traffic.stop(at(MIDNIGHT + 6)).unwrap();
+    drop(traffic);
+    Traffic::pause(&shelf.figures()).unwrap();
+    shelf.record(line(MIDNIGHT + 50, "192.0.2.7:5", 1, 1, 9, "88.100/x").as_bytes());
+    let (traffic, opened) = shelf.open(MIDNIGHT + 60);
+    let gap = opened.gap.unwrap();
+    assert_eq!((gap.from, gap.until, gap.missing), (MIDNIGHT + 6, MIDNIGHT + 60, Missing::Everything));
+    let told = traffic.day(day("2026-11-29")).unwrap().unwrap();
+    assert_eq!((told.node().requests(), told.losses().gaps.as_slice()), (2, &[gap][..]));
+    traffic.stop(at(MIDNIGHT + 61)).unwrap();
+    drop(traffic);
+    assert_eq!(shelf.open(MIDNIGHT + 62).1.gap, None, "told once");
+}
+
+#[test]
 fn a_record_that_was_turned_over_twice_unsaved_is_a_gap() {
     let mut shelf = Shelf::new();
     let traffic = shelf.open(MIDNIGHT + 1).0;

@@ -836,7 +836,7 @@ traffic-lost-answers = { $count } answers were not counted: their records found 
 traffic-lost-registrations = { $count } registrations were not counted: their records found no room
 traffic-lost-lines = { $count } lines of answers.log could not be read
 traffic-unplaced = { $count } count for the node and not for their prefix (traffic.prefixes)
-traffic-gap = figures from { $from } to { $until } may be missing: the node did not stop in order
+traffic-gap = figures from { $from } to { $until } may be missing: the node did not stop in order, or did not count
 traffic-gap-registrations = figures of registrations from { $from } to { $until } may be missing: the node did not stop in order
 
 # Recalls and verdicts

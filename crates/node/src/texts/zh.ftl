@@ -836,7 +836,7 @@ traffic-lost-answers = { $count } 次应答未计入：其记录没有容身之�
 traffic-lost-registrations = { $count } 次注册未计入：其记录没有容身之处
 traffic-lost-lines = answers.log 有 { $count } 行无法读取
 traffic-unplaced = { $count } 次只计入节点、未计入其前缀（traffic.prefixes）
-traffic-gap = { $from } 至 { $until } 的数据可能缺失：节点未正常停止
+traffic-gap = { $from } 至 { $until } 的数据可能缺失：节点未正常停止或未计数
 traffic-gap-registrations = { $from } 至 { $until } 的注册数据可能缺失：节点未正常停止
 
 # Recalls and verdicts

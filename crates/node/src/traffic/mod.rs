@@ -38,7 +38,9 @@ impl NodeTraffic {
         log: Option<(Arc<File>, u64)>,
         catalog: &Catalog,
     ) -> Result<Option<Self>, ReadError> {
+        let folder = data.join(FOLDER);
         if !config.values().flag("traffic.count") {
+            Traffic::pause(&folder).map_err(|source| ReadError::Io { path: folder, source })?;
             return Ok(None);
         }
         let limits = Limits {
@@ -49,7 +51,7 @@ impl NodeTraffic {
             kept_days: config.count("traffic.kept_days"),
             save_seconds: u32::try_from(config.values().number("traffic.save_seconds")).unwrap_or(u32::MAX),
         };
-        let options = Options { folder: data.join(FOLDER), log: log_path.to_owned(), open_log: log, limits };
+        let options = Options { folder, log: log_path.to_owned(), open_log: log, limits };
         let (traffic, opened) = Traffic::open(options, &known(catalog), waymark_catalog::machine_time())?;
         report(&opened);
         let registrations = Arc::new(RegistrationTap::new(WAITING));
@@ -80,7 +82,7 @@ fn report(opened: &Opened) {
     if let Some(gap) = opened.gap {
         tracing::warn!(
             from = gap.from, until = gap.until, missing = ?gap.missing,
-            "the node did not stop in order: figures of requests of this time may be missing"
+            "figures of requests of this time may be missing: the node did not stop in order, or ran without counting"
         );
     }
 }

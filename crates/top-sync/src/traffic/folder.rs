@@ -1,5 +1,7 @@
 //! The folder of the statistics: `2026-11-29.day` for each day that is over, `current` for what is being counted.
 //!
+//! `not-counting` says that the node has run since without counting.
+//!
 //! A file is written beside its name, flushed, and renamed: it is there whole or not at all. One that cannot be read is moved aside and stays for
 //! whoever wants to look into it.
 
@@ -112,6 +114,25 @@ impl Folder {
         Ok(MovedAside { path: aside.into(), cause })
     }
 
+    /// Notes that requests are answered and not counted, until [`Self::end_pause`]. Does nothing where nothing was ever counted.
+    pub(super) fn pause(path: &Path) -> io::Result<()> {
+        if !path.join(CURRENT_FILE).exists() {
+            return Ok(());
+        }
+        File::create(path.join(PAUSE_FILE))?.sync_all()?;
+        File::open(path)?.sync_all()
+    }
+
+    /// Whether requests were answered and not counted.
+    pub(super) fn is_paused(&self) -> bool {
+        self.0.join(PAUSE_FILE).exists()
+    }
+
+    /// Requests are counted again, and what was not is noted.
+    pub(super) fn end_pause(&self) -> io::Result<()> {
+        fs::remove_file(self.0.join(PAUSE_FILE))
+    }
+
     /// The days that have files, in order.
     pub(super) fn days(&self) -> io::Result<Vec<Day>> {
         let mut days = Vec::new();
@@ -154,5 +175,7 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, ReadError> {
 
 /// What is being counted.
 const CURRENT_FILE: &str = "current";
+/// There while requests are answered and not counted.
+const PAUSE_FILE: &str = "not-counting";
 /// What names of days end with.
 const DAY_ENDING: &str = "day";

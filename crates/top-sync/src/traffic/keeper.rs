@@ -88,6 +88,10 @@ impl Keeper {
         }
         keeper.save(now, false);
         keeper.settle_waiting().map_err(failed)?;
+        // Behind the saving: what is missing is noted for good.
+        if folder.is_paused() {
+            folder.end_pause().map_err(failed)?;
+        }
         Ok((keeper, opened))
     }
 
@@ -106,6 +110,12 @@ impl Keeper {
         }
         let rest = place.map(|place| replay::behind(place, log)).transpose()?.flatten();
         let gap = |from, missing| Some(Gap { from, until: seconds(now).max(from), missing });
+        if self.folder.is_paused() {
+            // What was recorded meanwhile is counted all the same, but nobody knows whether all was.
+            opened.gap = gap(saved_at, Missing::Everything);
+            self.count_again(rest.unwrap_or_default(), known, saved_at, |_| true, opened)?;
+            return Ok(());
+        }
         let Some(rest) = rest else {
             // Either no record is kept, or it was turned over more than once since.
             if !is_clean || place.is_some() {

@@ -36,7 +36,7 @@ mod tally;
 
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use waymark_catalog::Timestamp;
@@ -103,6 +103,14 @@ impl Traffic {
         let folder = Folder::open(folder.clone()).map_err(failed)?;
         let (keeper, opened) = Keeper::open(folder.clone(), limits.in_range(), &log, open_log, known, now)?;
         Ok((Self { keeper: Arc::new(Mutex::new(keeper)), folder }, opened))
+    }
+
+    /// Notes in the folder of the statistics that the node runs without counting: whoever opens them next tells that figures are missing.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn pause(folder: &Path) -> io::Result<()> {
+        Folder::pause(folder)
     }
 
     /// The right to count, for a piece of work: readers wait until it is given back.
