@@ -21,6 +21,7 @@ const FILES: &[&str] = &[
     "waymark/toplevel/v1/sets.proto",
     "waymark/operator/v1/docking.proto",
     "waymark/operator/v1/deposits.proto",
+    "waymark/operator/v1/traffic.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

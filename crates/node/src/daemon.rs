@@ -17,6 +17,7 @@ use waymark_resolver::{
     door::{self, Drained, Running},
 };
 use waymark_store::StateFound;
+use waymark_top_sync::figures::Figures;
 use waymark_wire::Ttl;
 
 use crate::{
@@ -35,6 +36,7 @@ use crate::{
     sites::{self, SiteFacts},
     status::Watched,
     sync::{self, SyncKeeper},
+    traffic::NodeTraffic,
 };
 
 /// Code of the problem that a folder holds no store.
@@ -90,11 +92,8 @@ impl Node {
         )?;
 
         let shown = certificate.as_ref().map(|certificate| certificate.shown.clone());
-        let answer_log = AnswerLog::start(config, data).map_err(|cause| {
-            Problem::new("file-not-written", Exit::Failed)
-                .with("path", data.join("answers.log").display())
-                .with("cause", cause)
-        })?;
+        let answer_log = start_answer_log(config, data, &catalog).await?;
+        let traffic = answer_log.as_ref().and_then(AnswerLog::traffic);
         let tap = answer_log.as_ref().map(AnswerLog::tap);
         let bound = door::bind(doors::settings(config, shown, tap.clone())).map_err(|error| not_opened(&error))?;
         let registration = Opening::bind(config, data)?;
@@ -123,14 +122,17 @@ impl Node {
         let running = bound.start(&catalog, &settings).map_err(|error| not_opened(&error))?;
         let doors = Arc::new(Mutex::new(Some(running)));
         let control = recursion.as_ref().map(RecursionKeeper::control);
-        let sync = sync::start(config, data, &catalog, &settings.sites).await?;
+        let counted = traffic.as_ref().map(|traffic| Arc::new(traffic.traffic.clone()) as Arc<dyn Figures>);
+        let sync = sync::start(config, data, &catalog, &settings.sites, counted).await?;
         let docking = DockingKeeper::start(&catalog, config, data)?;
         let controls = waymark_registration::Settings {
             recursion: control,
             sync: sync.as_ref().map(SyncKeeper::control),
             docking: docking.as_ref().map(DockingKeeper::control),
             deposits: deposits::start(config, data, &catalog)?,
-            ..waymark_registration::Settings::new(waymark_catalog::machine_time)
+            traffic: traffic.as_ref().map(NodeTraffic::control),
+            registrations: traffic.as_ref().map(|traffic| Arc::clone(&traffic.registrations)),
+            ..waymark_registration::Settings::alone(waymark_catalog::machine_time)
         };
         let registration = registration.map(|opening| opening.start(&catalog, &controls)).transpose()?;
         let registration = Arc::new(Mutex::new(registration));
@@ -144,6 +146,9 @@ impl Node {
         }
         if let Some(docking) = &docking {
             watched.docks(docking.docking().clone());
+        }
+        if let Some(traffic) = traffic {
+            watched.counts(traffic);
         }
         watched.doors_opened(Arc::clone(&doors), Arc::clone(&registration), listening.clone(), tap);
         write_listening(&listening, data)?;
@@ -246,6 +251,17 @@ pub(crate) async fn close(catalog: Catalog) -> Result<(), Problem> {
         Ok(Err(cause)) => Err(Problem::new("data-not-closed", Exit::Failed).with("cause", chain(&cause))),
         Err(cause) => Err(Problem::new("data-not-closed", Exit::Failed).with("cause", cause)),
     }
+}
+
+/// Starts what keeps records of answers and counts them, where waiting is allowed: after a kill it counts again what was recorded.
+async fn start_answer_log(config: &Config, data: &Path, catalog: &Catalog) -> Result<Option<AnswerLog>, Problem> {
+    let (config, folder, catalog) = (config.clone(), data.to_owned(), catalog.clone());
+    let started = tokio::task::spawn_blocking(move || AnswerLog::start(&config, &folder, &catalog)).await;
+    let failed = |cause: String| {
+        let path = data.join("answers.log");
+        Problem::new("file-not-written", Exit::Failed).with("path", path.display()).with("cause", cause)
+    };
+    started.map_err(|cause| failed(cause.to_string()))?.map_err(|cause| failed(chain(&cause)))
 }
 
 fn write_listening(listening: &Listening, data: &Path) -> Result<(), Problem> {

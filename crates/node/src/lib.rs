@@ -37,3 +37,4 @@ pub mod sites;
 pub mod status;
 mod sync;
 pub mod texts;
+mod traffic;

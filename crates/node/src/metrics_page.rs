@@ -15,7 +15,7 @@ use waymark_resolver::{
 };
 use waymark_top_sync::outbox::SetStatus;
 
-use crate::recursion;
+use crate::{recursion, traffic::NodeTraffic};
 
 /// Answers by transport, operation and outcome.
 pub const ANSWERS: &str = "waymark_resolver_answers_total";
@@ -87,6 +87,18 @@ pub const REGISTRATION: &str = "waymark_registration_events_total";
 pub const CHECKPOINT_FAILURES: &str = "waymark_node_audit_checkpoint_failures_total";
 /// Records of answers that were not kept since the queue was full.
 pub const ANSWER_RECORDS_LOST: &str = "waymark_node_answer_records_lost_total";
+/// Sources of requests told apart today, by the node and by all prefixes.
+pub const TRAFFIC_SOURCES: &str = "waymark_top_sync_traffic_sources";
+/// Prefixes with requests or registrations today.
+pub const TRAFFIC_PREFIXES: &str = "waymark_top_sync_traffic_prefixes";
+/// 1 while the figures of today are exact, otherwise 0.
+pub const TRAFFIC_EXACT: &str = "waymark_top_sync_traffic_exact";
+/// Figures of requests that could not be saved.
+pub const TRAFFIC_FAILURES: &str = "waymark_top_sync_traffic_save_failures_total";
+/// Answers and registrations of days there was no room for.
+pub const TRAFFIC_UNCOUNTED: &str = "waymark_top_sync_traffic_uncounted_total";
+/// Records of registrations that were not kept since the queue was full.
+pub const REGISTRATION_RECORDS_LOST: &str = "waymark_node_registration_records_lost_total";
 /// Names that live elsewhere: questions, answers and failures, by event.
 pub const RECURSION: &str = "waymark_recursion_events_total";
 /// Names being resolved now.
@@ -158,6 +170,12 @@ pub const NAMES: &[(&str, &str)] = &[
     (REGISTRATION, "Connections, calls and changes of the registration doors, by event"),
     (CHECKPOINT_FAILURES, "Checkpoints of the audit that could not be written; each is tried again"),
     (ANSWER_RECORDS_LOST, "Records of answers not kept since their queue was full"),
+    (TRAFFIC_SOURCES, "Sources of requests told apart today, by the node and by all prefixes"),
+    (TRAFFIC_PREFIXES, "Prefixes with requests or registrations today"),
+    (TRAFFIC_EXACT, "1 while the figures of requests of today are exact, otherwise 0"),
+    (TRAFFIC_FAILURES, "Times the figures of requests could not be saved; each is tried again"),
+    (TRAFFIC_UNCOUNTED, "Answers and registrations of days there was no room for"),
+    (REGISTRATION_RECORDS_LOST, "Records of registrations not kept since their queue was full"),
     (RECURSION, "Names that live elsewhere: questions, answers and failures, by event"),
     (RECURSION_FLIGHTS, "Names that live elsewhere and are being resolved now"),
     (UPSTREAM_SERVERS, "Servers of others known to recursion"),
@@ -192,6 +210,8 @@ pub struct Figures {
     pub catalog: Statistics,
     /// Why writes are not taken, if so.
     pub not_writable: Option<NotWritable>,
+    /// Of the statistics of requests, where the node keeps them.
+    pub traffic: Option<TrafficFigures>,
     /// Of recursion, where the node has it.
     pub recursion: Option<RecursionFigures>,
     /// How each set owed to the top-level node stands, and the time; none where the node is docked with nobody.
@@ -231,6 +251,41 @@ impl RecursionFigures {
     }
 }
 
+/// What can be told of the statistics of requests.
+#[derive(Clone, Copy, Debug)]
+pub struct TrafficFigures {
+    gauges: [(&'static str, u64); 3],
+    counters: [(&'static str, u64); 3],
+}
+
+impl TrafficFigures {
+    /// Those of this moment.
+    pub(crate) fn of(traffic: &NodeTraffic) -> Self {
+        let health = traffic.traffic.health(waymark_catalog::machine_time());
+        Self {
+            gauges: [
+                (TRAFFIC_SOURCES, health.sources),
+                (TRAFFIC_PREFIXES, health.prefixes),
+                (TRAFFIC_EXACT, u64::from(health.is_exact)),
+            ],
+            counters: [
+                (TRAFFIC_FAILURES, health.failures),
+                (TRAFFIC_UNCOUNTED, health.uncounted),
+                (REGISTRATION_RECORDS_LOST, traffic.registrations.lost()),
+            ],
+        }
+    }
+}
+
+fn put_traffic(figures: &TrafficFigures) {
+    for (name, value) in figures.gauges {
+        put(name, value);
+    }
+    for (name, count) in figures.counters {
+        counter!(name).absolute(count);
+    }
+}
+
 fn put_recursion(figures: &RecursionFigures) {
     for (event, count) in &figures.events {
         counter!(RECURSION, "event" => *event).absolute(*count);
@@ -267,6 +322,9 @@ pub fn render(figures: &Figures) -> String {
         put_catalog(&figures.catalog, figures.not_writable);
         for (event, count) in &figures.registration {
             counter!(REGISTRATION, "event" => event.name()).absolute(*count);
+        }
+        if let Some(traffic) = &figures.traffic {
+            put_traffic(traffic);
         }
         if let Some(recursion) = &figures.recursion {
             put_recursion(recursion);

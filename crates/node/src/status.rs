@@ -18,8 +18,9 @@ use waymark_top_sync::epp::driver::Docking;
 use crate::{
     docking,
     listen::Listening,
-    metrics_page::{Figures, RecursionFigures, reason_name},
+    metrics_page::{Figures, RecursionFigures, TrafficFigures, reason_name},
     registration::Registration,
+    traffic::NodeTraffic,
 };
 
 /// The doors, gone once the node stops.
@@ -41,6 +42,7 @@ pub struct Watched {
     recursor: OnceLock<Arc<Recursor>>,
     sync: OnceLock<Arc<Driver>>,
     docking: OnceLock<Docking>,
+    traffic: OnceLock<NodeTraffic>,
 }
 
 impl std::fmt::Debug for Watched {
@@ -98,6 +100,7 @@ impl Watched {
             recursor: OnceLock::new(),
             sync: OnceLock::new(),
             docking: OnceLock::new(),
+            traffic: OnceLock::new(),
         }
     }
 
@@ -142,6 +145,12 @@ impl Watched {
         let _first = self.docking.set(docking);
     }
 
+    /// The node counts requests.
+    pub(crate) fn counts(&self, traffic: NodeTraffic) {
+        // Begun once in the life of a node.
+        let _first = self.traffic.set(traffic);
+    }
+
     /// Where the node listens, and the fingerprint of its certificate, from now on.
     pub(crate) fn listens(&self, listening: Listening) {
         *self.listening.lock().unwrap_or_else(PoisonError::into_inner) = listening;
@@ -164,6 +173,7 @@ impl Watched {
         });
         Figures {
             sync: self.sync.get().map(|driver| (driver.now(), driver.outbox().status())),
+            traffic: self.traffic.get().map(TrafficFigures::of),
             recursion: self.recursor.get().map(|recursor| RecursionFigures::of(recursor)),
             docking: self.docking.get().map(docking::figures),
             registration,

@@ -11,6 +11,7 @@ use waymark_resolver::SiteSet;
 use waymark_top_sync::{
     desk::Desk,
     driver::Driver,
+    figures::Figures,
     maker::Maker,
     outbox::{Outbox, OutboxError, Part},
     sets::{SetName, rows::Route},
@@ -48,6 +49,7 @@ pub(crate) async fn start(
     data: &Path,
     catalog: &Catalog,
     sites: &SiteSet,
+    figures: Option<Arc<dyn Figures>>,
 ) -> Result<Option<SyncKeeper>, Problem> {
     let values = config.values();
     let prefix = values.text("sync.prefix");
@@ -63,7 +65,7 @@ pub(crate) async fn start(
     let opened = opened.map_err(|cause| not_opened(data, &cause))?;
     let outbox = Arc::new(opened.map_err(|cause| not_opened(data, &chain(&cause)))?);
     let routes = sites.iter().flat_map(routes).collect();
-    let maker = Maker::new(catalog, Arc::clone(&outbox), prefix, routes, None);
+    let maker = Maker::new(catalog, Arc::clone(&outbox), prefix, routes, figures);
     let desk = Desk::new(catalog, Arc::clone(&outbox), prefix);
     let driver = Arc::new(Driver::new(maker, desk, outbox, transport));
     let (stop, stopped) = watch::channel(false);

@@ -46,6 +46,12 @@ pub const MESSAGE_BYTES: Limit<usize> = Limit { default: 4 * MIB, min: 512 * KIB
 /// Bytes of a message of the service of the node's own record, where [`MESSAGE_BYTES`] are fewer: a document of full size, with room for its frame.
 pub const FILE_MESSAGE_BYTES: usize = PDF_BYTES + 4 * KIB;
 
+/// Sources of a day of requests that are told of the node and of each prefix. What a message of the smallest permitted size holds.
+pub const TRAFFIC_SOURCES: usize = 10_000;
+
+/// Longest prefix of which figures of requests are asked, in bytes.
+pub const TRAFFIC_PREFIX_BYTES: usize = 255;
+
 /// The longest a unary call may take, whatever the caller allows it. Default: a writer whose disk hangs is known to be so by then.
 pub const CALL_TIME: Limit<Duration> =
     Limit { default: Duration::from_secs(60), min: Duration::from_secs(1), max: Duration::from_secs(600) };

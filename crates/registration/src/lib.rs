@@ -40,10 +40,12 @@ mod packages;
 mod reading;
 pub mod reasons;
 pub mod recursion;
+mod registered;
 #[doc(hidden)]
 pub mod request_forms;
 pub mod sync;
 mod traces;
+pub mod traffic;
 mod upload;
 
 pub use config::Limits;
@@ -52,3 +54,4 @@ pub use convert::operator_record::{read_node_items, show_node_items, show_operat
 pub use counters::{Counters, Event};
 pub use door::{Addresses, Bound, Certificate, Drained, Running, Service, ServiceConfig, Settings, StartError, Tls};
 pub use jobs::FolderError;
+pub use registered::{RegistrationRecord, RegistrationTap};

@@ -233,7 +233,7 @@ async fn a_connection_that_says_nothing_is_closed() {
         limits,
         ..waymark_registration::ServiceConfig::default()
     };
-    let settings = waymark_registration::Settings::new(common::clock);
+    let settings = waymark_registration::Settings::alone(common::clock);
     let running = waymark_registration::Service::bind(config).unwrap().start(&catalog, &settings).unwrap();
     let address = running.addresses().grpc[0];
     let closed = tokio::task::spawn_blocking(move || {

@@ -48,7 +48,6 @@ impl Answerer {
         };
         let outcome = self.certify_if_asked(&mut asked, &frame, outcome, room);
         self.counters().answered(transport, OpClass::of(asked.head.header.op), outcome);
-        self.record(now, &question.origin, &question.request, room);
         Action::Reply { length: room.len(), keep_open: asked.keep_open }
     }
 
@@ -76,7 +75,6 @@ impl Answerer {
         };
         let outcome = self.certify_if_asked(&mut asked, &frame, outcome, room);
         self.counters().answered(transport, OpClass::of(asked.head.header.op), outcome);
-        self.record(now, &question.origin, &question.request, room);
         Action::Reply { length: room.len(), keep_open: asked.keep_open }
     }
 

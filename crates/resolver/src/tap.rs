@@ -1,11 +1,13 @@
 //! A compact record of every answer, for whoever keeps such records.
 //!
 //! Answering threads put fixed-size records into one bounded queue and never wait: a full queue loses records, counted. Somebody else
-//! takes them out and writes them where they belong. Answers a door gives itself ("too busy" of a source past its limits) have no record;
-//! the doors count them.
+//! takes them out and writes them where they belong. A record is made when the answer has been handed over, so that it says what went out
+//! and how long that took; the time is read once for all answers of a batch. One request has one record at most. None has what gets no
+//! answer at all, and a stream that is cut between two messages.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 
@@ -22,6 +24,9 @@ const HANDLE_AT: usize = 48;
 pub struct AnswerRecord {
     /// When, in seconds since 1970.
     pub unix_seconds: u32,
+    /// How long it took from having the request to having handed over the answer, in microseconds; an hour and more is as much as there is
+    /// room for. Of answers made together it is the time of all.
+    pub took_micros: u32,
     /// How it came.
     pub transport: Transport,
     /// Who asked.
@@ -67,9 +72,10 @@ impl AnswerRecord {
     }
 
     /// A record without its handle.
-    pub(crate) const fn new(unix_seconds: u32, transport: Transport, peer: SocketAddr) -> Self {
+    pub(crate) fn new(unix_seconds: u32, took: Duration, transport: Transport, peer: SocketAddr) -> Self {
         Self {
             unix_seconds,
+            took_micros: u32::try_from(took.as_micros()).unwrap_or(u32::MAX),
             transport,
             peer,
             op: 0,
@@ -120,7 +126,7 @@ mod tests {
     use super::*;
 
     fn record() -> AnswerRecord {
-        AnswerRecord::new(7, Transport::Udp, SocketAddr::from(([127, 0, 0, 1], 5)))
+        AnswerRecord::new(7, Duration::from_micros(9), Transport::Udp, SocketAddr::from(([127, 0, 0, 1], 5)))
     }
 
     fn request(handle: &[u8]) -> Vec<u8> {
@@ -144,6 +150,13 @@ mod tests {
         short.pop();
         assert_eq!(record().with_handle_of(&short).handle(), b"");
         assert_eq!(record().with_handle_of(&[]).handle(), b"");
+    }
+
+    #[test]
+    fn a_time_beyond_the_room_of_a_record_is_the_longest_there_is() {
+        let of = |took| AnswerRecord::new(7, took, Transport::Udp, SocketAddr::from(([127, 0, 0, 1], 5))).took_micros;
+        assert_eq!(of(Duration::from_nanos(1_999)), 1);
+        assert_eq!(of(Duration::from_secs(5_000)), u32::MAX);
     }
 
     #[test]

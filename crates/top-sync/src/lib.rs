@@ -13,6 +13,7 @@
 //! | `calendar` | days and months of China Standard Time |
 //! | `sets` | the data sets: names, schedules, rows |
 //! | `figures` | how often names were asked for, as whoever counts it tells |
+//! | `traffic` | requests by day, prefix and source, counted and kept |
 //! | `maker` | which sets are due, and their parts |
 //! | `outbox` | parts until they are acknowledged, and after |
 //! | `desk` | parts on their way: put together, handed out in order, settled |
@@ -36,4 +37,5 @@ pub mod maker;
 pub mod outbox;
 pub mod sets;
 pub mod simulator;
+pub mod traffic;
 pub mod transport;

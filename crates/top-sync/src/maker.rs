@@ -14,12 +14,13 @@ use waymark_catalog::{Catalog, FollowError, Serial, Timestamp};
 
 use crate::calendar::{Day, Month, moment};
 use crate::config::DAY_GRACE_MS;
-use crate::figures::Figures;
+use crate::figures::{Figures, Requests};
 use crate::outbox::{Cursor, Draft, Outbox, OutboxError};
 use crate::sets::business::{self, Span, Take};
 use crate::sets::master::{self, Counts, WalkError};
-use crate::sets::rows::{IdentifiersCounted, PrefixesCounted, Route, StatisticsRow};
+use crate::sets::rows::{IdentifiersCounted, MonitoringRow, PrefixesCounted, Route, StatisticsRow};
 use crate::sets::{Schedule, SetName};
+use crate::traffic::{DayTally, ReadError};
 
 /// Milliseconds of an hour.
 const HOUR_MS: u64 = 60 * 60 * 1000;
@@ -50,6 +51,9 @@ pub enum MakeError {
     /// The change log could not be read.
     #[error("the change log")]
     Follow(#[from] FollowError),
+    /// The figures of requests could not be read.
+    #[error("the figures of requests")]
+    Figures(#[from] ReadError),
 }
 
 /// Makes parts. One for each outbox.
@@ -90,7 +94,7 @@ impl Maker {
     /// Whether a set is made here.
     #[must_use]
     pub fn makes(&self, set: SetName) -> bool {
-        self.figures.is_some() || !matches!(set, SetName::T3 | SetName::T8)
+        self.figures.is_some() || !set.needs_figures()
     }
 
     /// Makes a set if it is due; tells whether parts were made. Reads the disk: where waiting is allowed.
@@ -177,15 +181,24 @@ impl Maker {
         let rows = |source| MakeError::Rows { set, source };
         let mut totals = Vec::new();
         match set {
-            SetName::T3 => self.node_statistics(day, &mut draft).map_err(rows)?,
+            SetName::T3 => {
+                let tally = self.counted_requests(day)?;
+                self.node_statistics(day, tally.as_ref(), &mut draft).map_err(rows)?;
+            }
             SetName::T4 => {
                 let templates = self.catalog.templates();
                 business::node_templates(&templates, self.prefix.as_bytes(), &mut draft).map_err(rows)?;
             }
+            SetName::Monitoring => {
+                if let Some(tally) = self.counted_requests(day)? {
+                    self.monitoring(&tally, &mut draft).map_err(rows)?;
+                }
+            }
             SetName::T8 => {
                 let counts = self.counts(day, Serial(cursor.serial), upto)?;
                 totals = self.new_totals(&counts);
-                self.enterprise_statistics(day, &counts, &totals, &mut draft).map_err(rows)?;
+                let tally = self.counted_requests(day)?;
+                self.enterprise_statistics(day, (&counts, &totals), tally.as_ref(), &mut draft).map_err(rows)?;
             }
             _ => {
                 let counts = self.tell(day, Serial(cursor.serial), upto, &mut |row| draft.take(row, None))?;
@@ -198,7 +211,7 @@ impl Maker {
 
     /// The day a set of days begins with: that of the first entry of the log, and of the node's own figures the last one that is over.
     fn first_day(&self, set: SetName, over: Day) -> Result<Day, MakeError> {
-        if matches!(set, SetName::T3 | SetName::T4) {
+        if matches!(set, SetName::T3 | SetName::T4 | SetName::Monitoring) {
             return Ok(over);
         }
         let store = self.catalog.store();
@@ -231,10 +244,25 @@ impl Maker {
         totals
     }
 
-    fn node_statistics(&self, day: Day, draft: &mut Draft) -> io::Result<()> {
-        let Some(requests) = self.figures.as_ref().and_then(|figures| figures.requests(day, None)) else {
-            return Ok(());
-        };
+    /// The figures of requests of a day, where that was counted.
+    fn counted_requests(&self, day: Day) -> Result<Option<DayTally>, MakeError> {
+        match &self.figures {
+            Some(figures) => Ok(figures.day(day)?),
+            None => Ok(None),
+        }
+    }
+
+    fn monitoring(&self, tally: &DayTally, draft: &mut Draft) -> io::Result<()> {
+        let day = tally.day().to_string();
+        draft.take(&MonitoringRow::new(Cow::Borrowed(&self.prefix), day.clone(), tally.node()), None)?;
+        for (prefix, figures) in tally.prefixes().into_iter().filter(|(prefix, _)| *prefix != self.prefix.as_bytes()) {
+            draft.take(&MonitoringRow::new(String::from_utf8_lossy(prefix), day.clone(), figures), None)?;
+        }
+        Ok(())
+    }
+
+    fn node_statistics(&self, day: Day, tally: Option<&DayTally>, draft: &mut Draft) -> io::Result<()> {
+        let requests = tally.map_or_else(Requests::not_counted, |day| Requests::of(Some(day.node()), day.losses()));
         let business = self.catalog.business();
         let became = |case: &&Arc<PrefixCase>| {
             let confirmed =
@@ -251,11 +279,10 @@ impl Maker {
     fn enterprise_statistics(
         &self,
         day: Day,
-        counts: &Counts,
-        totals: &[(Box<[u8]>, u64)],
+        (counts, totals): (&Counts, &[(Box<[u8]>, u64)]),
+        tally: Option<&DayTally>,
         draft: &mut Draft,
     ) -> io::Result<()> {
-        let Some(figures) = &self.figures else { return Ok(()) };
         let business = self.catalog.business();
         let mut prefixes: BTreeSet<Box<[u8]>> = hosted(&business, day).map(|case| case.prefix.clone()).collect();
         prefixes.extend(counts.keys().cloned());
@@ -265,7 +292,8 @@ impl Maker {
             let total = totals.get(&*prefix).copied().unwrap_or_else(|| self.outbox.total(&prefix));
             let new = counts.get(&prefix).map_or(0, |count| count.created);
             let counted = IdentifiersCounted { new_identifiers: new, total_identifiers: total };
-            let requests = figures.requests(day, Some(&prefix)).unwrap_or_default();
+            let requests =
+                tally.map_or_else(Requests::not_counted, |day| Requests::of(day.prefix(&prefix), day.losses()));
             let row = StatisticsRow::new(String::from_utf8_lossy(&prefix), day.to_string(), counted, requests);
             draft.take(&row, None)?;
         }

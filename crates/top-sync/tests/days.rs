@@ -9,9 +9,10 @@ use common::{Node, clock, operations, set_clock};
 use serde_json::json;
 use waymark_catalog::Timestamp;
 use waymark_top_sync::calendar::Day;
-use waymark_top_sync::figures::{Figures, Requests};
+use waymark_top_sync::figures::Figures;
 use waymark_top_sync::maker::Maker;
 use waymark_top_sync::sets::SetName;
+use waymark_top_sync::traffic::{Accumulator, Answer, DayTally, KnownPrefixes, Limits, ReadError};
 
 fn maker(node: &Node) -> Maker {
     Maker::new(&node.catalog, Arc::clone(&node.outbox), "88.1", Vec::new(), None)
@@ -110,15 +111,60 @@ fn a_day_is_told_when_it_is_over_and_days_without_changes_are_told_too() {
     assert!(told[1..].iter().all(|(part, rows)| part.rows == 0 && rows.is_empty()));
 }
 
+/// Counts two answers of a source for 88.1.701 on every day, one of them a success.
 #[derive(Debug)]
 struct Counted;
 
-impl Figures for Counted {
-    fn requests(&self, _: Day, prefix: Option<&[u8]>) -> Option<Requests> {
-        let requests = if prefix.is_none() { 7 } else { 3 };
-        let sources = vec![("192.0.2.1".parse().unwrap(), requests)];
-        Some(Requests { requests, successes: 2, sources, ..Requests::default() })
+struct Known;
+
+impl KnownPrefixes for Known {
+    fn knows(&self, prefix: &[u8]) -> bool {
+        prefix == b"88.1.701"
     }
+}
+
+impl Figures for Counted {
+    fn day(&self, day: Day) -> Result<Option<DayTally>, ReadError> {
+        let mut all = Accumulator::new(Limits::default());
+        all.open(DayTally::new(day));
+        for (response_code, took) in [(1, 100), (100, 300)] {
+            let answer = Answer {
+                unix_seconds: u32::try_from(day.start().0 / 1_000).unwrap() + 7,
+                source: "192.0.2.1".parse().unwrap(),
+                op: 1,
+                response_code,
+                took_micros: Some(took),
+                handle: b"88.1.701/a",
+            };
+            all.answered(&answer, &Known).unwrap();
+        }
+        Ok(all.day(day).cloned())
+    }
+}
+
+/// MON-1: for the node and each enterprise, average, longest and shortest time with when they were, and the second with most requests.
+#[test]
+fn times_of_the_day_are_told_for_the_node_and_each_prefix() {
+    let node = Node::begun("2026-11-27T01:00");
+    set_clock("2026-11-28T01:00");
+    let maker = Maker::new(&node.catalog, Arc::clone(&node.outbox), "88.1", Vec::new(), Some(Arc::new(Counted)));
+    make(&maker, SetName::Monitoring);
+    let told = node.waiting(SetName::Monitoring);
+    assert_eq!(told.len(), 1);
+    let row = |prefix: &str| {
+        let at = "2026-11-26T16:00:07.000Z";
+        json!({
+            "prefix": prefix, "day": "2026-11-27",
+            "resolution": {
+                "average_us": 200, "maximum_us": 300, "minimum_us": 100, "maximum_at": at, "minimum_at": at,
+                "peak_per_second": 2, "peak_at": at,
+            },
+            "registration": {
+                "average_us": null, "maximum_us": null, "minimum_us": null, "maximum_at": null, "minimum_at": null,
+            },
+        })
+    };
+    assert_eq!(told[0].1, [row("88.1"), row("88.1.701")]);
 }
 
 /// TLN-GUIDE T8: identifiers added and in total; a deletion does not take back what was added on its day.
@@ -147,8 +193,8 @@ fn statistics_of_enterprises_count_what_was_registered_and_what_is_there() {
     assert_eq!(counted(0), [("88.1.701".to_owned(), 2, 2), ("88.1.702".to_owned(), 1, 0)]);
     assert_eq!(counted(1), [("88.1.701".to_owned(), 1, 2)]);
     let expected = json!({
-        "prefix": "88.1.701", "day": "2026-11-28", "new_identifiers": 1, "total_identifiers": 2, "requests": 3,
-        "successes": 2, "sources": [{ "ip": "192.0.2.1", "count": 3 }], "other_sources": 0, "exact": true, "error": 0,
+        "prefix": "88.1.701", "day": "2026-11-28", "new_identifiers": 1, "total_identifiers": 2, "requests": 2,
+        "successes": 1, "sources": [{ "ip": "192.0.2.1", "count": 2 }], "other_sources": 0, "exact": true, "error": 0,
     });
     assert_eq!(told[1].1, [expected]);
 }
@@ -157,7 +203,7 @@ fn statistics_of_enterprises_count_what_was_registered_and_what_is_there() {
 fn without_figures_nothing_is_told_of_requests() {
     let node = Node::begun("2026-11-27T01:00");
     set_clock("2026-11-29T01:00");
-    for set in [SetName::T3, SetName::T8] {
+    for set in [SetName::T3, SetName::T8, SetName::Monitoring] {
         make(&maker(&node), set);
         assert!(node.waiting(set).is_empty());
     }

@@ -6,7 +6,7 @@ use waymark_api::operator::v1::{
     self, access_client::AccessClient, applications_client::ApplicationsClient, audit_client::AuditClient,
     deposits_client::DepositsClient, docking_client::DockingClient, enterprises_client::EnterprisesClient,
     own_record_client::OwnRecordClient, prefix_cases_client::PrefixCasesClient, prefixes_client::PrefixesClient,
-    recursion_client::RecursionClient, sync_client::SyncClient,
+    recursion_client::RecursionClient, sync_client::SyncClient, traffic_client::TrafficClient,
 };
 
 use super::{attempts::Repeat, call::CallError, registrar::Registrar};
@@ -107,6 +107,8 @@ calls! {
     mark_docking(v1::MarkDockingRequest) -> v1::MarkDockingResponse, docking.mark, Twice;
     /// Has whatever failed or was refused by the top-level node sent at once.
     hurry_docking(v1::HurryDockingRequest) -> v1::HurryDockingResponse, docking.hurry, Harmless;
+    /// The days there are figures of requests of.
+    traffic_days(v1::ListTrafficDaysRequest) -> v1::ListTrafficDaysResponse, traffic.list_days, Harmless;
     /// The end of the audit chain.
     audit_head(v1::AuditHeadRequest) -> v1::AuditHead, audit.head, Harmless;
     /// Goes through the whole audit chain.
@@ -202,6 +204,18 @@ impl Registrar {
 
     fn deposits(&self) -> DepositsClient<Channel> {
         DepositsClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
+    }
+
+    /// The figures of requests of a day: those of the day and the node, then each prefix.
+    ///
+    /// # Errors
+    /// A refusal, or no answer in time.
+    pub async fn traffic_day(&self, request: &v1::TrafficDayRequest) -> Result<Streaming<v1::TrafficPart>, CallError> {
+        self.repeat_opening(request, |request| async move { self.traffic().day(request).await }).await
+    }
+
+    fn traffic(&self) -> TrafficClient<Channel> {
+        TrafficClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
     }
 
     fn recursion(&self) -> RecursionClient<Channel> {

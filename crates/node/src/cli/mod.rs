@@ -161,6 +161,8 @@ pub(crate) enum Command {
     Trace(server::cache::TraceName),
     /// Show which caches of others follow a node, and what each has confirmed.
     Followers(server::cache::Followers),
+    /// Show requests of a day: how many, from where, how fast.
+    Traffic(server::traffic::Traffic),
     /// Show what an identifier is part of, made from, packed in.
     TraceUp(server::trace::Trace),
     /// Show what is part of an identifier, made from it, packed in it.

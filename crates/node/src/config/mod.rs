@@ -412,6 +412,7 @@ mod tests {
             "../doors.rs",
             "../logs.rs",
             "../answer_log.rs",
+            "../traffic/mod.rs",
             "../registration.rs",
             "../recursion/mod.rs",
             "../sync.rs",

@@ -28,6 +28,7 @@ mod source;
 mod store;
 mod stream;
 mod sync;
+mod traffic;
 mod udp;
 mod verdict;
 mod write;
@@ -99,6 +100,7 @@ const SECTIONS: &[&[Spec]] = &[
     deposit::OPTIONS,
     slow::OPTIONS,
     log::OPTIONS,
+    traffic::OPTIONS,
 ];
 
 /// Every option of the configuration file, in the order it is shown.

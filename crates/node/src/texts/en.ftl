@@ -838,6 +838,28 @@ trace-learned = learned: { $kind }, good for { $lifetime } s
 trace-forgotten = forgotten: { $kind }; its servers are not responsible any more
 trace-ended = { $values } values, { $took } ms
 
+# Requests by day
+help-traffic = Show the requests of a day: how many, how many answered with success, from where, how fast; without a day, which days there are
+help-traffic-day = Day of China Standard Time, such as 2026-11-29
+help-traffic-prefix = Beside the node only this prefix
+help-traffic-sources = Show so many sources of the node and of each prefix, those that asked most often
+traffic-cut = The figures broke off: { $cause }
+traffic-exact = exact
+traffic-not-exact = not exact
+traffic-node = node
+traffic-counts = { $requests } requests, { $successes } answered with success, { $sources } sources
+traffic-latency = resolution: average { $average } ms, least { $min } ms at { $min_at }, most { $max } ms at { $max_at } ({ $count } times)
+traffic-peak = resolution: at most { $count } in a second, at { $at }
+traffic-registration-latency = registration: average { $average } ms, least { $min } ms at { $min_at }, most { $max } ms at { $max_at } ({ $count } times)
+traffic-registration-peak = registration: at most { $count } in a second, at { $at }
+traffic-sketched = more sources than there is room for: one that is not listed asked at most { $missed } times; { $unnamed } requests without their sources
+traffic-lost-answers = { $count } answers were not counted: their records found no room
+traffic-lost-registrations = { $count } registrations were not counted: their records found no room
+traffic-lost-lines = { $count } lines of answers.log could not be read
+traffic-unplaced = { $count } count for the node and not for their prefix (traffic.prefixes)
+traffic-gap = figures from { $from } to { $until } may be missing: the node did not stop in order, or did not count
+traffic-gap-registrations = figures of registrations from { $from } to { $until } may be missing: the node did not stop in order
+
 # Recalls and verdicts
 help-recall = Call back what carries an identifier, a batch, or codes of a package; whoever resolves it is told
 help-recall-subject = The identifier; with --batch the prefix; with --serials the package
@@ -869,25 +891,25 @@ verdict-batch = batch { $value }
 verdict-expiry = last day { $value }
 
 # What is owed to the top-level node
-help-sync = Show and settle what a node owes the top-level node: the data sets T1 to T11; for operators
+help-sync = Show and settle what a node owes the top-level node: the data sets T1 to T11 and MONITORING; for operators
 help-sync-status = Show how each set stands; ends with 1 where something is refused or does not get up
 help-sync-show = List the parts of a set, newest first, or show the rows of one
-help-sync-show-set = T1 to T11
+help-sync-show-set = T1 to T11, or MONITORING
 help-sync-show-sequence = Show the rows of this part, as they are kept: what tells of people is sealed
 help-sync-show-before = Only parts before this one
 help-sync-show-limit = Parts listed
 help-sync-resend = Send parts again, under the sequences they had
-help-sync-resend-set = T1 to T11
+help-sync-resend-set = T1 to T11, or MONITORING
 help-sync-resend-sequences = Which: 12 or 12-15
 help-sync-mark = Say of parts that wait or were refused that they are settled otherwise
-help-sync-mark-set = T1 to T11
+help-sync-mark-set = T1 to T11, or MONITORING
 help-sync-mark-sequences = Which: 12 or 12-15
 help-sync-mark-reason = How they were settled; kept with them
 help-sync-pause = Hold a set back; it is made and waits
-help-sync-pause-set = T1 to T11
+help-sync-pause-set = T1 to T11, or MONITORING
 help-sync-pause-all = Every set
 help-sync-resume = Let a set go on
-help-sync-resume-set = T1 to T11
+help-sync-resume-set = T1 to T11, or MONITORING
 help-sync-resume-all = Every set
 sync-unusable = { $key } cannot be used: { $cause }
 sync-not-opened = What is owed to the top-level node ({ $path }) cannot be opened: { $cause }

@@ -838,6 +838,28 @@ trace-learned = 得知：{ $kind }，可用 { $lifetime } 秒
 trace-forgotten = 已忘记：{ $kind }；其服务器不再负责
 trace-ended = { $values } 个值，{ $took } 毫秒
 
+# Requests by day
+help-traffic = 显示某日的请求：数量、成功数、来源与快慢；不给日期则列出有统计的日期
+help-traffic-day = 北京时间的日期，如 2026-11-29
+help-traffic-prefix = 除节点外只显示该前缀
+help-traffic-sources = 显示节点和每个前缀请求最多的若干来源
+traffic-cut = 统计数据中断：{ $cause }
+traffic-exact = 精确
+traffic-not-exact = 不精确
+traffic-node = 节点
+traffic-counts = 请求 { $requests } 次，成功 { $successes } 次，来源 { $sources } 个
+traffic-latency = 解析时延：平均 { $average } 毫秒，最小 { $min } 毫秒（{ $min_at }），最大 { $max } 毫秒（{ $max_at }），共 { $count } 次
+traffic-peak = 解析峰值：每秒 { $count } 次（{ $at }）
+traffic-registration-latency = 注册时延：平均 { $average } 毫秒，最小 { $min } 毫秒（{ $min_at }），最大 { $max } 毫秒（{ $max_at }），共 { $count } 次
+traffic-registration-peak = 注册峰值：每秒 { $count } 次（{ $at }）
+traffic-sketched = 来源超出可容纳的数量：未列出的来源至多请求 { $missed } 次；{ $unnamed } 次请求未记来源
+traffic-lost-answers = { $count } 次应答未计入：其记录没有容身之处
+traffic-lost-registrations = { $count } 次注册未计入：其记录没有容身之处
+traffic-lost-lines = answers.log 有 { $count } 行无法读取
+traffic-unplaced = { $count } 次只计入节点、未计入其前缀（traffic.prefixes）
+traffic-gap = { $from } 至 { $until } 的数据可能缺失：节点未正常停止或未计数
+traffic-gap-registrations = { $from } 至 { $until } 的注册数据可能缺失：节点未正常停止
+
 # Recalls and verdicts
 help-recall = 召回带有某标识、某批次或码包中某些编码的产品;解析者将得到告知
 help-recall-subject = 标识;加 --batch 时为前缀;加 --serials 时为码包
@@ -869,25 +891,25 @@ verdict-batch = 批次 { $value }
 verdict-expiry = 到期日 { $value }
 
 # 应向国家顶级节点上报的数据
-help-sync = 查看并处理本节点应向国家顶级节点上报的数据集 T1 至 T11；供管理员使用
+help-sync = 查看并处理本节点应向国家顶级节点上报的数据集 T1 至 T11 与 MONITORING；供管理员使用
 help-sync-status = 显示各数据集的状态；有数据被拒或无法上报时以 1 结束
 help-sync-show = 按从新到旧列出数据集的分片，或显示一个分片的数据行
-help-sync-show-set = T1 至 T11
+help-sync-show-set = T1 至 T11 或 MONITORING
 help-sync-show-sequence = 显示该分片的数据行（按保存形式：涉及个人的内容为密文）
 help-sync-show-before = 仅列出此序号之前的分片
 help-sync-show-limit = 列出的分片数
 help-sync-resend = 以原序号重新上报分片
-help-sync-resend-set = T1 至 T11
+help-sync-resend-set = T1 至 T11 或 MONITORING
 help-sync-resend-sequences = 分片序号：12 或 12-15
 help-sync-mark = 将等待中或被拒的分片标记为已另行处理
-help-sync-mark-set = T1 至 T11
+help-sync-mark-set = T1 至 T11 或 MONITORING
 help-sync-mark-sequences = 分片序号：12 或 12-15
 help-sync-mark-reason = 处理方式；与分片一同保存
 help-sync-pause = 暂停上报一个数据集；数据照常生成并等待
-help-sync-pause-set = T1 至 T11
+help-sync-pause-set = T1 至 T11 或 MONITORING
 help-sync-pause-all = 全部数据集
 help-sync-resume = 恢复上报一个数据集
-help-sync-resume-set = T1 至 T11
+help-sync-resume-set = T1 至 T11 或 MONITORING
 help-sync-resume-all = 全部数据集
 sync-unusable = { $key } 无法使用：{ $cause }
 sync-not-opened = 无法打开待上报数据（{ $path }）：{ $cause }

@@ -36,7 +36,9 @@ use crate::grpc;
 use crate::http;
 use crate::jobs::{self, Folder, FolderError, Jobs};
 use crate::recursion::Recursion;
+use crate::registered::RegistrationTap;
 use crate::sync::TopSync;
+use crate::traffic::Traffic;
 
 /// Which doors to open, and how.
 #[derive(Clone, Debug, Default)]
@@ -67,20 +69,29 @@ pub struct Settings {
     pub docking: Option<Arc<dyn Docking>>,
     /// Deposits, where the node has the keys for them.
     pub deposits: Option<Arc<dyn Deposits>>,
+    /// Statistics of requests, where the node keeps them.
+    pub traffic: Option<Arc<dyn Traffic>>,
+    /// Where records of registrations go, if anybody wants them.
+    pub registrations: Option<Arc<RegistrationTap>>,
 }
 
 impl Settings {
-    /// The catalog alone.
+    /// A service with nothing beside the catalog.
     #[must_use]
-    pub const fn new(clock: Clock) -> Self {
-        Self { clock, recursion: None, sync: None, docking: None, deposits: None }
+    pub const fn alone(clock: Clock) -> Self {
+        Self { clock, recursion: None, sync: None, docking: None, deposits: None, traffic: None, registrations: None }
     }
 }
 
 impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (recursion, docking) = (self.recursion.is_some(), self.docking.is_some());
-        f.debug_struct("Settings").field("recursion", &recursion).field("docking", &docking).finish_non_exhaustive()
+        f.debug_struct("Settings")
+            .field("recursion", &self.recursion.is_some())
+            .field("sync", &self.sync.is_some())
+            .field("docking", &self.docking.is_some())
+            .field("deposits", &self.deposits.is_some())
+            .field("traffic", &self.traffic.is_some())
+            .finish_non_exhaustive()
     }
 }
 

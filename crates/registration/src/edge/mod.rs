@@ -19,7 +19,9 @@ use crate::docking::Docking;
 use crate::door::{Settings, Stopping};
 use crate::followers::Followers;
 use crate::recursion::Recursion;
+use crate::registered::RegistrationTap;
 use crate::sync::TopSync;
+use crate::traffic::Traffic;
 
 /// What all calls share.
 pub(crate) struct Edge {
@@ -45,6 +47,10 @@ pub(crate) struct Edge {
     pub(crate) docking: Option<Arc<dyn Docking>>,
     /// Deposits, where the node has the keys for them.
     pub(crate) deposits: Option<Arc<dyn Deposits>>,
+    /// Statistics of requests, where the node keeps them.
+    pub(crate) traffic: Option<Arc<dyn Traffic>>,
+    /// Where records of registrations go, if anybody wants them.
+    pub(crate) registrations: Option<Arc<RegistrationTap>>,
     waiting: Arc<Semaphore>,
     rates: Rates,
     failures: Failures,
@@ -59,7 +65,7 @@ impl Edge {
         settings: Settings,
         stopping: Stopping,
     ) -> Arc<Self> {
-        let Settings { clock, recursion, sync, docking, deposits } = settings;
+        let Settings { clock, recursion, sync, docking, deposits, traffic, registrations } = settings;
         Arc::new(Self {
             catalog: catalog.clone(),
             counters,
@@ -74,6 +80,8 @@ impl Edge {
             sync,
             docking,
             deposits,
+            traffic,
+            registrations,
             waiting: Arc::new(Semaphore::new(limits.waiting_streams)),
             rates: Rates::new(limits.rate_per_second),
             failures: Failures::new(&limits),

@@ -10,6 +10,7 @@ use super::caller::Caller;
 use crate::counters::Event;
 use crate::failure::Failure;
 use crate::reasons::Reason;
+use crate::registered::Registering;
 
 impl Edge {
     /// Carries out one order. Durable and visible when this returns; a caller that gives up waiting changes nothing about it.
@@ -20,6 +21,7 @@ impl Edge {
         request: Option<Request>,
     ) -> Result<Receipt, Failure> {
         let tells_content = caller.tells_content(&order);
+        let registering = Registering::of(&order, self.registrations.as_ref());
         let submission = Submission { request, ..Submission::new(&caller.actor, [order]) };
         let ticket = self.catalog.writer().submit(submission).map_err(|error| {
             self.counters.add(Event::Busy, 1);
@@ -30,6 +32,9 @@ impl Edge {
         match result.ok_or_else(|| Failure::new(Reason::Internal).with("detail", "an answer without a result"))? {
             Ok(receipt) => {
                 self.counters.add(Event::ChangesAccepted, 1);
+                if let Some(registering) = registering {
+                    registering.done(&receipt);
+                }
                 Ok(receipt)
             }
             Err(refusal) => {

@@ -31,6 +31,7 @@ use waymark_api::operator::v1::prefix_cases_server::PrefixCasesServer;
 use waymark_api::operator::v1::prefixes_server::PrefixesServer;
 use waymark_api::operator::v1::recursion_server::RecursionServer;
 use waymark_api::operator::v1::sync_server::SyncServer;
+use waymark_api::operator::v1::traffic_server::TrafficServer;
 use waymark_api::registration::v1::followers_server::FollowersServer;
 use waymark_api::registration::v1::jobs_server::JobsServer;
 use waymark_api::registration::v1::packages_server::PackagesServer;
@@ -113,6 +114,7 @@ pub(crate) fn serve(
         .add_service(service!(SyncServer, operator::sync::SyncService::new(edge), limits))
         .add_service(service!(DockingServer, operator::docking::DockingService::new(edge), limits))
         .add_service(service!(DepositsServer, operator::deposits::DepositService::new(edge), limits))
+        .add_service(service!(TrafficServer, operator::traffic::TrafficService::new(edge), limits))
         .add_service(service!(AuditServer, operator::audit::AuditService::new(edge), limits));
     let mut stopping = edge.stopping.clone();
     let stop = async move { stopping.begun().await };

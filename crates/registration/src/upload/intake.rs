@@ -14,6 +14,7 @@ use crate::edge::Edge;
 use crate::edge::caller::Caller;
 use crate::failure::Failure;
 use crate::reasons::Reason;
+use crate::registered::{Registering, RegistrationTap};
 
 /// What the other half waits for, in order.
 pub(super) enum Pending {
@@ -39,6 +40,8 @@ pub(super) struct Note {
     pub(super) failure: Option<Failure>,
     /// Whether the caller is told the content of what contradicts its expectation.
     pub(super) tells_content: bool,
+    /// It registers an identifier.
+    pub(super) registering: Option<Registering>,
 }
 
 pub(super) struct Intake {
@@ -180,7 +183,7 @@ impl Intake {
         self.within_rate(items.len()).await?;
         let known = usize::try_from(next - first).unwrap_or(usize::MAX).min(items.len());
         let mut items = items.into_iter();
-        let repeated: Vec<Note> = items.by_ref().take(known).map(|item| Note::of(&item, &self.caller)).collect();
+        let repeated: Vec<Note> = items.by_ref().take(known).map(|item| Note::of(&item, &self.caller, None)).collect();
         if !repeated.is_empty() {
             self.send().await?;
             self.pass_on(Pending::Repeated { first, notes: repeated }).await?;
@@ -208,7 +211,7 @@ impl Intake {
     }
 
     async fn gather(&mut self, item: Result<Order, Failure>) -> Result<(), End> {
-        let note = Note::of(&item, &self.caller);
+        let note = Note::of(&item, &self.caller, self.edge.registrations.as_ref());
         let order = item.unwrap_or_else(|_| refused_order());
         let (order, note) = if order.command.weight_bytes() > self.edge.catalog.writer().submission_limits().0 {
             (refused_order(), Note { failure: Some(Failure::new(Reason::TooLarge)), ..note })
@@ -251,12 +254,18 @@ impl Intake {
 }
 
 impl Note {
-    fn of(item: &Result<Order, Failure>, caller: &Caller) -> Self {
+    fn of(item: &Result<Order, Failure>, caller: &Caller, tap: Option<&Arc<RegistrationTap>>) -> Self {
         match item {
-            Ok(order) => {
-                Self { same: Same::of(&order.command), failure: None, tells_content: caller.tells_content(order) }
+            Ok(order) => Self {
+                same: Same::of(&order.command),
+                failure: None,
+                tells_content: caller.tells_content(order),
+                registering: Registering::of(order, tap),
+            },
+            Err(failure) => {
+                let failure = Some(failure.clone());
+                Self { same: Same::Unchanged, failure, tells_content: false, registering: None }
             }
-            Err(failure) => Self { same: Same::Unchanged, failure: Some(failure.clone()), tells_content: false },
         }
     }
 }

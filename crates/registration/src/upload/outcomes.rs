@@ -78,7 +78,12 @@ impl Outcomes {
                     let failure = note.failure.unwrap_or_else(|| Failure::of_refusal(&refusal, now));
                     Err(if note.tells_content { failure } else { failure.without_content() })
                 }
-                Ok(receipt) => Ok(answer::receipt(&receipt, note.same)),
+                Ok(receipt) => {
+                    if let Some(registering) = note.registering {
+                        registering.done(&receipt);
+                    }
+                    Ok(answer::receipt(&receipt, note.same))
+                }
             };
             self.count(number, &outcome);
             decided.push(Decided { number, outcome });

@@ -196,7 +196,7 @@ impl Node {
             jobs: Some(dir.path().join("jobs")),
             limits,
         };
-        let running = Service::bind(config).unwrap().start(&catalog, &Settings::new(clock)).unwrap();
+        let running = Service::bind(config).unwrap().start(&catalog, &Settings::alone(clock)).unwrap();
         Self { dir, catalog, running, authority }
     }
 

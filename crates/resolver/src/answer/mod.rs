@@ -26,12 +26,13 @@ pub(crate) mod texts;
 pub(crate) mod understand;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use rand::rngs::StdRng;
 use waymark_catalog::{Catalog, ColdReader, Lookup, Reader};
 use waymark_ident::MAX_KEY_BYTES;
-use waymark_wire::{Envelope, NoRoom};
+use waymark_wire::{Envelope, NoRoom, ResponseCode};
 
 use self::reply::{Frame, Reply, Written, write_reply};
 use self::resolve::{Data, Resolution, Stop, resolve};
@@ -75,17 +76,27 @@ impl Answerer {
         }
     }
 
-    /// Puts a record of every answer into `tap` from now on.
+    /// Puts the records of [`Self::record`] into `tap` from now on.
     #[must_use]
     pub fn with_tap(mut self, tap: Option<Arc<AnswerTap>>) -> Self {
         self.tap = tap;
         self
     }
 
-    /// Puts a record of an answer into the tap, if there is one.
-    pub(crate) fn record(&self, now: Now, origin: &Origin, request: &[u8], answer: &[u8]) {
+    /// Puts a record of an answer that was handed over into the tap, if there is one. The door that sent it says so, and how long it took:
+    /// only there it is known what went out.
+    pub(crate) fn record(&self, now: Now, took: Duration, origin: &Origin, request: &[u8], answer: &[u8]) {
         if let Some(tap) = &self.tap {
-            tap.put(record_of(now, origin, request, answer));
+            tap.put(record_of(now, took, origin, request, answer));
+        }
+    }
+
+    /// As [`Self::record`], of a "too busy" in place of an answer.
+    pub(crate) fn record_busy(&self, now: Now, took: Duration, origin: &Origin, request: &[u8]) {
+        if let Some(tap) = &self.tap {
+            let mut record = record_of(now, took, origin, request, &[]);
+            record.response_code = ResponseCode::SERVER_TOO_BUSY.0;
+            tap.put(record);
         }
     }
 
@@ -94,18 +105,6 @@ impl Answerer {
         let frame = Frame::new(&self.settings, now.unix_seconds);
         for questions in questions.chunks_mut(PASS) {
             self.answer_pass(now, &frame, questions);
-            self.record_all(now, questions);
-        }
-    }
-
-    /// Puts a record of each answer into the tap, if there is one.
-    fn record_all(&self, now: Now, questions: &[Question<'_>]) {
-        let Some(tap) = &self.tap else { return };
-        for question in questions {
-            if let Action::Reply { length, .. } = question.action {
-                let answer = question.room.get(..length).unwrap_or_default();
-                tap.put(record_of(now, &question.origin, question.request, answer));
-            }
         }
     }
 
@@ -211,12 +210,12 @@ fn count(written: Result<Written, NoRoom>, asked: &Asked<'_>, counters: &ThreadC
 }
 
 /// The record of an answer.
-fn record_of(now: Now, origin: &Origin, request: &[u8], answer: &[u8]) -> AnswerRecord {
+fn record_of(now: Now, took: Duration, origin: &Origin, request: &[u8], answer: &[u8]) -> AnswerRecord {
     let word = |bytes: &[u8], at: usize| {
         bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |word| u32::from_be_bytes(*word))
     };
     let bytes = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    let mut record = AnswerRecord::new(now.unix_seconds, origin.transport, origin.peer);
+    let mut record = AnswerRecord::new(now.unix_seconds, took, origin.transport, origin.peer);
     record.op = word(request, Envelope::LEN);
     record.response_code = word(answer, Envelope::LEN + 4);
     record.request_bytes = bytes(request);

@@ -26,7 +26,7 @@ use super::clock::Clock;
 use super::counters::{DoorCounters, DoorEvent};
 use super::messages::{Messages, Read, Rest, Whole};
 use super::refusal::{BAD_LENGTH, BUSY, READ_TIMED_OUT, Refusal};
-use super::slow_pool::Job;
+use super::slow_pool::{Given, Job};
 use super::workbench::{Answered, Workbenches};
 use super::{Draining, Shared};
 use crate::config::CONNECTION_BUFFER_BYTES;
@@ -374,8 +374,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
             let keep_open = matches!(action, Action::Reply { keep_open: true, .. });
             // The receiver is gone when the connection is.
             let _ = answers.send(SlowAnswer { bytes: bytes.into(), keep_open });
+            Given::Answer
         });
         if !self.door.shared.slow.submit(Job { question, reason, since, reply }) {
+            let (origin, message) = (self.origin, self.messages.get(range.clone()));
+            self.door.benches.with(|bench| bench.refused(origin, since, message)).await;
             return self.refuse(range, DoorEvent::BusySlowPool).await;
         }
         self.in_flight = self.in_flight.saturating_add(1);

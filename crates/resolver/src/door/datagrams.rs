@@ -13,7 +13,7 @@ use super::conversation::{StreamDoor, is_plain_question};
 use super::counters::DoorEvent;
 use super::quic::ready;
 use super::refusal::{BUSY, Refusal, USE_A_STREAM};
-use super::slow_pool::Job;
+use super::slow_pool::{Given, Job};
 use super::workbench::{Answered, BATCH};
 use crate::question::{Action, Origin, OwnedQuestion, SlowReason};
 
@@ -74,34 +74,44 @@ impl Desk<'_> {
                     send(self.connection, self.door, message, answer);
                 }
                 // No datagram holds more than the first room.
-                Answered::Large => refuse(self.connection, self.door, message, USE_A_STREAM),
-                Answered::Slow(reason) => self.answer_slowly(message, reason),
+                Answered::Large => self.refuse(message, USE_A_STREAM).await,
+                Answered::Slow(reason) => self.answer_slowly(message, reason).await,
                 Answered::Nothing => {}
             }
         }
     }
 
-    fn answer_slowly(&self, message: &[u8], reason: SlowReason) {
+    async fn answer_slowly(&self, message: &[u8], reason: SlowReason) {
         let question = OwnedQuestion { origin: self.origin, request: message.into() };
         let (connection, door, request) = (self.connection.clone(), Arc::clone(self.door), question.request.clone());
         let reply = Box::new(move |action: Action, answer: &[u8]| {
             if matches!(action, Action::Reply { .. }) {
-                send(&connection, &door, &request, answer);
+                send(&connection, &door, &request, answer)
+            } else {
+                Given::Answer
             }
         });
         if !self.door.shared.slow.submit(Job { question, reason, since: self.since, reply }) {
             self.door.counters.add(DoorEvent::BusySlowPool, 1);
-            refuse(self.connection, self.door, message, BUSY);
+            self.refuse(message, BUSY).await;
         }
+    }
+
+    /// Refuses a message of which there is no record yet.
+    async fn refuse(&self, message: &[u8], refusal: Refusal<'_>) {
+        refuse(self.connection, self.door, message, refusal);
+        self.door.benches.with(|bench| bench.refused(self.origin, self.since, message)).await;
     }
 }
 
 /// Sends an answer in one datagram, or the refusal to do so.
-fn send(connection: &Connection, door: &StreamDoor, message: &[u8], answer: &[u8]) {
+fn send(connection: &Connection, door: &StreamDoor, message: &[u8], answer: &[u8]) -> Given {
     if connection.max_datagram_size().is_some_and(|largest| answer.len() <= largest) {
         hand_over(connection, door, answer);
+        Given::Answer
     } else {
         refuse(connection, door, message, USE_A_STREAM);
+        Given::Busy
     }
 }
 

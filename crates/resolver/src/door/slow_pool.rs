@@ -21,8 +21,17 @@ use crate::question::{Action, OwnedQuestion, SlowReason};
 /// What a thread keeps of its answer buffer between questions, in bytes.
 const KEPT_ROOM_BYTES: usize = 64 * 1024;
 
-/// What the door does with an answer of the pool: the action, and the bytes of a reply.
-pub(crate) type SlowReply = Box<dyn FnOnce(Action, &[u8]) + Send>;
+/// What the door does with an answer of the pool: the action, and the bytes of a reply; gives what it sent.
+pub(crate) type SlowReply = Box<dyn FnOnce(Action, &[u8]) -> Given + Send>;
+
+/// What a door made of an answer of the pool.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Given {
+    /// It is the answer, if there is one.
+    Answer,
+    /// "Too busy" in its place.
+    Busy,
+}
 
 /// A question for the pool.
 pub(crate) struct Job {
@@ -101,8 +110,16 @@ pub(super) fn hand_over(job: Job, action: Action, answerer: &Answerer, clock: Cl
         _ => 0,
     };
     let transport = job.question.origin.transport;
-    (job.reply)(action, room.get(..length).unwrap_or_default());
-    answerer.counters().took(transport, clock.elapsed().saturating_sub(job.since), 1);
+    let answer = room.get(..length).unwrap_or_default();
+    let given = (job.reply)(action, answer);
+    let took = clock.elapsed().saturating_sub(job.since);
+    answerer.counters().took(transport, took, 1);
+    let (now, question) = (Clock::now(), &job.question);
+    match given {
+        Given::Busy => answerer.record_busy(now, took, &question.origin, &question.request),
+        Given::Answer if length > 0 => answerer.record(now, took, &question.origin, &question.request, answer),
+        Given::Answer => {}
+    }
     room.clear();
     room.shrink_to(KEPT_ROOM_BYTES);
 }

@@ -13,7 +13,7 @@ use waymark_wire::frame::config::MAX_MESSAGE_BYTES;
 use super::clock::Clock;
 use crate::answer::Answerer;
 use crate::config::STREAM_BATCH;
-use crate::question::{Action, Origin, Question, SlowReason};
+use crate::question::{Action, Now, Origin, Question, SlowReason};
 
 /// Most messages answered together.
 pub(crate) const BATCH: usize = STREAM_BATCH.max;
@@ -86,10 +86,10 @@ impl Workbench {
         let rooms = self.rooms.chunks_exact_mut(self.room_bytes);
         let mut questions: ArrayVec<Question<'_>, BATCH> =
             messages.zip(rooms).map(|(message, room)| Question::new(origin, message, room)).take(BATCH).collect();
-        self.answerer.answer_batch(Clock::now(), &mut questions);
+        let now = Clock::now();
+        self.answerer.answer_batch(now, &mut questions);
         let answered = questions.iter().map(|question| outcome(question, output)).collect();
-        drop(questions);
-        self.took(origin, since, &answered);
+        took(&self.answerer, now, self.clock.elapsed().saturating_sub(since), &questions);
         answered
     }
 
@@ -103,17 +103,33 @@ impl Workbench {
     ) -> Answered {
         self.large.resize(MAX_MESSAGE_BYTES.saturating_add(Envelope::LEN), 0);
         let mut question = [Question::new(origin, message, &mut self.large)];
-        self.answerer.answer_batch(Clock::now(), &mut question);
-        let [question] = &question;
-        let answered = ArrayVec::from([outcome(question, output)]);
-        self.took(origin, since, &answered);
-        answered.first().copied().unwrap_or(Answered::Nothing)
+        let now = Clock::now();
+        self.answerer.answer_batch(now, &mut question);
+        let [asked] = &question;
+        let answered = outcome(asked, output);
+        took(&self.answerer, now, self.clock.elapsed().saturating_sub(since), &question);
+        answered
     }
 
-    fn took<const N: usize>(&self, origin: Origin, since: Duration, answered: &ArrayVec<Answered, N>) {
-        let replies = answered.iter().filter(|answered| matches!(answered, Answered::Reply { .. })).count();
-        let latency = self.clock.elapsed().saturating_sub(since);
-        self.answerer.counters().took(origin.transport, latency, u64::try_from(replies).unwrap_or(u64::MAX));
+    /// Records that a message that was there at `since` gets "too busy".
+    pub(crate) fn refused(&self, origin: Origin, since: Duration, message: &[u8]) {
+        let took = self.clock.elapsed().saturating_sub(since);
+        self.answerer.record_busy(Clock::now(), took, &origin, message);
+    }
+}
+
+/// Counts and records the answers among these questions, which took so long together.
+fn took(answerer: &Answerer, now: Now, latency: Duration, questions: &[Question<'_>]) {
+    let mut replies = 0;
+    for question in questions {
+        if let Action::Reply { length, .. } = question.action {
+            replies += 1;
+            let answer = question.room.get(..length).unwrap_or_default();
+            answerer.record(now, latency, &question.origin, question.request, answer);
+        }
+    }
+    if let Some(question) = questions.first() {
+        answerer.counters().took(question.origin.transport, latency, replies);
     }
 }
 

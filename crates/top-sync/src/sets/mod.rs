@@ -40,6 +40,8 @@ pub enum SetName {
     T10,
     /// Metadata of enterprises.
     T11,
+    /// Figures of the day: how long resolving and registering took.
+    Monitoring,
 }
 
 /// When a set is sent.
@@ -70,7 +72,7 @@ impl Schedule {
 
 impl SetName {
     /// All of them, in the order of the guide.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::T1,
         Self::T2,
         Self::T3,
@@ -82,6 +84,7 @@ impl SetName {
         Self::T9,
         Self::T10,
         Self::T11,
+        Self::Monitoring,
     ];
 
     /// Its name in the guide.
@@ -99,18 +102,25 @@ impl SetName {
             Self::T9 => "T9",
             Self::T10 => "T10",
             Self::T11 => "T11",
+            Self::Monitoring => "MONITORING",
         }
     }
 
-    /// When it is sent (TLN-GUIDE, annex 1).
+    /// When it is sent (TLN-GUIDE, annexes 1 and 2).
     #[must_use]
     pub const fn schedule(self) -> Schedule {
         match self {
             Self::T1 | Self::T2 | Self::T11 => Schedule::RealTime,
             Self::T6 | Self::T7 => Schedule::Hourly,
-            Self::T3 | Self::T4 | Self::T8 | Self::T9 => Schedule::Daily,
+            Self::T3 | Self::T4 | Self::T8 | Self::T9 | Self::Monitoring => Schedule::Daily,
             Self::T5 | Self::T10 => Schedule::Monthly,
         }
+    }
+
+    /// Whether it tells of requests, so that somebody has to count them.
+    #[must_use]
+    pub const fn needs_figures(self) -> bool {
+        matches!(self, Self::T3 | Self::T8 | Self::Monitoring)
     }
 
     /// Whether its rows tell of people: those parts are kept sealed until they are sent.
@@ -128,7 +138,7 @@ impl fmt::Display for SetName {
 
 /// The text names no set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no data set; T1 to T11 are")]
+#[error("no data set; T1 to T11 and MONITORING are")]
 pub struct SetNameError;
 
 impl FromStr for SetName {

@@ -4,7 +4,12 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use serde::Serialize;
+use waymark_catalog::Timestamp;
 use waymark_catalog::business::{NodeItems, Profile};
+
+use crate::calendar::moment;
+use crate::figures::Requests;
+use crate::traffic::{Latency, Tally};
 
 /// T1: the operator's own record. What it says of people is put in when it is sent.
 #[derive(Debug, Serialize)]
@@ -186,8 +191,8 @@ pub struct IdentifiersCounted {
 impl<'a, C> StatisticsRow<'a, C> {
     /// The row of a prefix and day.
     #[must_use]
-    pub fn new(prefix: Cow<'a, str>, day: String, counted: C, requests: crate::figures::Requests) -> Self {
-        let crate::figures::Requests { requests, successes, sources, other_sources, error, lost } = requests;
+    pub fn new(prefix: Cow<'a, str>, day: String, counted: C, requests: Requests) -> Self {
+        let Requests { requests, successes, sources, other_sources, error, is_missing } = requests;
         Self {
             prefix,
             day,
@@ -196,8 +201,70 @@ impl<'a, C> StatisticsRow<'a, C> {
             successes,
             sources: sources.into_iter().map(|(ip, count)| SourceRow { ip, count }).collect(),
             other_sources,
-            exact: error == 0 && lost == 0,
+            exact: error == 0 && !is_missing,
             error,
         }
     }
+}
+
+/// MONITORING: how long resolving and registering took on a day.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "fields are those of SETS.md")]
+pub struct MonitoringRow<'a> {
+    pub prefix: Cow<'a, str>,
+    pub day: String,
+    pub resolution: ResolutionTimes,
+    pub registration: Times,
+}
+
+/// Times of resolutions, and the second with most of them.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "fields are those of SETS.md")]
+pub struct ResolutionTimes {
+    #[serde(flatten)]
+    pub times: Times,
+    pub peak_per_second: u32,
+    pub peak_at: Option<String>,
+}
+
+/// Average, longest and shortest time, with when the latter two were.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "fields are those of SETS.md")]
+pub struct Times {
+    pub average_us: Option<u64>,
+    pub maximum_us: Option<u32>,
+    pub minimum_us: Option<u32>,
+    pub maximum_at: Option<String>,
+    pub minimum_at: Option<String>,
+}
+
+impl Times {
+    fn of(latency: &Latency) -> Self {
+        Self {
+            average_us: latency.average_micros(),
+            maximum_us: latency.max.map(|extreme| extreme.micros),
+            minimum_us: latency.min.map(|extreme| extreme.micros),
+            maximum_at: latency.max.map(|extreme| second(extreme.unix_seconds)),
+            minimum_at: latency.min.map(|extreme| second(extreme.unix_seconds)),
+        }
+    }
+}
+
+impl<'a> MonitoringRow<'a> {
+    /// The row of a prefix and day.
+    #[must_use]
+    pub fn new(prefix: Cow<'a, str>, day: String, tally: &Tally) -> Self {
+        let peak = tally.peak();
+        let resolution = ResolutionTimes {
+            times: Times::of(tally.latency()),
+            peak_per_second: peak.map_or(0, |peak| peak.count),
+            peak_at: peak.map(|peak| second(peak.unix_seconds)),
+        };
+        Self { prefix, day, resolution, registration: Times::of(tally.registrations()) }
+    }
+}
+
+/// A second since 1970 as a moment.
+fn second(unix_seconds: u32) -> String {
+    moment(Timestamp(u64::from(unix_seconds) * 1_000))
 }

@@ -16,6 +16,7 @@ pub(crate) mod register;
 pub(crate) mod rows;
 pub(crate) mod sync;
 pub(crate) mod trace;
+pub(crate) mod traffic;
 mod under_way;
 pub(crate) mod upload;
 pub(crate) mod verdict;

@@ -173,7 +173,7 @@ fn print_set(set: &v1::SetStatus, texts: &Texts, shown: Shown) {
         ("acknowledged", time(set.acknowledged_ms).into()),
     ];
     terminal::line(format_args!(
-        "{:<4} {}  {}  {}",
+        "{:<10} {}  {}  {}",
         set.set,
         texts.text(&format!("sync-{}", set.schedule), &[]),
         toned(&texts.text(state, &[]), tone, shown.colours),

@@ -292,7 +292,7 @@ mod tests {
         let catalog = open_over(Arc::new(MemoryStore::for_tests()), Recovery::default(), &options).unwrap().catalog;
         let (_open, stopping) = Stopping::for_tests();
         let limits = Limits { reads: 1, audit_reads: 1, ..Limits::default() };
-        let settings = Settings::new(machine_time);
+        let settings = Settings::alone(machine_time);
         let edge = Edge::new(&catalog, limits, Arc::new(Counters::default()), settings, stopping);
         let service = AuditService::new(&edge);
         let soon = || Instant::now() + Duration::from_millis(50);

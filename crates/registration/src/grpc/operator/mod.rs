@@ -12,3 +12,4 @@ pub(crate) mod prefixes;
 pub(super) mod recursion;
 mod sealing;
 pub(super) mod sync;
+pub(super) mod traffic;

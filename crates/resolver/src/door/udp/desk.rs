@@ -41,11 +41,13 @@ impl BatchTime {
 pub(super) struct Batch<'b, F: Family> {
     questions: ArrayVec<Question<'b>, BATCH>,
     askers: ArrayVec<Asker<F>, BATCH>,
+    /// Bytes sent from the room of each question, 0 for none.
+    sent: ArrayVec<usize, BATCH>,
 }
 
 impl<'b, F: Family> Batch<'b, F> {
     pub(super) const fn new() -> Self {
-        Self { questions: ArrayVec::new_const(), askers: ArrayVec::new_const() }
+        Self { questions: ArrayVec::new_const(), askers: ArrayVec::new_const(), sent: ArrayVec::new_const() }
     }
 
     pub(super) fn push(&mut self, asker: Asker<F>, request: &'b [u8], room: &'b mut [u8]) {
@@ -150,6 +152,7 @@ impl<F: Family> Desk<F> {
         for (question, asker) in batch.questions.iter_mut().zip(&batch.askers) {
             replies.push(self.settle(at, question, asker));
         }
+        batch.sent = replies.iter().map(|(length, _)| *length).collect();
         let answered = replies.iter().filter(|(length, _)| *length > 0).count().saturating_add(self.alone);
         self.alone = 0;
         let packets = batch.questions.iter().zip(&batch.askers).zip(replies).flat_map(
@@ -160,6 +163,16 @@ impl<F: Family> Desk<F> {
         let sent = send_all(&mut self.sender, &self.socket, packets);
         self.count(sent);
         u64::try_from(answered).unwrap_or(u64::MAX)
+    }
+
+    /// Records what a batch that has been answered sent from its rooms.
+    pub(super) fn record(&self, at: BatchTime, took: Duration, batch: &Batch<'_, F>) {
+        for (question, length) in batch.questions.iter().zip(&batch.sent) {
+            if *length > 0 {
+                let answer = question.room.get(..*length).unwrap_or_default();
+                self.answerer.record(at.now, took, &question.origin, question.request, answer);
+            }
+        }
     }
 
     /// What to send of a question's room: its length, 0 for nothing, and the largest datagram. Answers that need more than the room
@@ -186,7 +199,7 @@ impl<F: Family> Desk<F> {
             }
             Action::Drop(_) | Action::Pending => return (0, 0),
         };
-        (self.write_refusal(at.now, busy, asker, question.request, question.room), asker.datagram_bytes)
+        (self.write_refusal(at.now, busy, asker.request_bytes, question.request, question.room), asker.datagram_bytes)
     }
 
     /// Answers one question in the large room and sends the answer.
@@ -197,7 +210,7 @@ impl<F: Family> Desk<F> {
         let [Question { action, .. }] = question;
         let busy = match action {
             Action::Reply { length, .. } => match asker.decide(&self.shared, at.moment, length) {
-                Reply::Answer { datagram_bytes } => return self.send_large(asker, length, datagram_bytes),
+                Reply::Answer { datagram_bytes } => return self.send_large(at, asker, request, length, datagram_bytes),
                 Reply::Busy(reason) => reason,
             },
             Action::Continue(reason) if self.continue_slowly(request, asker, reason) => return,
@@ -208,40 +221,48 @@ impl<F: Family> Desk<F> {
             // The room is as large as the largest message, so it is never too small.
             Action::NeedsRoom(_) | Action::Drop(_) | Action::Pending => return,
         };
-        self.refuse(at.now, busy, asker, request);
+        self.refuse(at, self.since(at), busy, asker, request);
+    }
+
+    /// How long ago a batch began: for answers outside it, which are few and cost more than a reading of the clock.
+    fn since(&self, at: BatchTime) -> Duration {
+        self.shared.clock.elapsed().saturating_sub(at.since)
     }
 
     /// Sends an answer that lies in the large room.
-    fn send_large(&mut self, asker: &Asker<F>, length: usize, datagram_bytes: usize) {
+    fn send_large(&mut self, at: BatchTime, asker: &Asker<F>, request: &[u8], length: usize, datagram_bytes: usize) {
         let answer = self.large.get(..length).unwrap_or_default();
         let sent = send_all(&mut self.sender, &self.socket, asker.packets(answer, datagram_bytes));
+        self.answerer.record(at.now, self.since(at), &asker.origin, request, answer);
         self.alone = self.alone.saturating_add(1);
         self.count(sent);
     }
 
-    /// Tells a source that it asks too often.
-    pub(super) fn refuse_too_often(&mut self, at: BatchTime, asker: &Asker<F>, request: &[u8]) {
+    /// Tells a source that it asks too often. `took` is what is recorded of it: the time of the batch it came with.
+    pub(super) fn refuse_too_often(&mut self, at: BatchTime, took: Duration, asker: &Asker<F>, request: &[u8]) {
         self.count_busy(request);
-        self.refuse(at.now, DoorEvent::BusyRate, asker, request);
+        self.refuse(at, took, DoorEvent::BusyRate, asker, request);
     }
 
-    /// Sends the small "too busy".
-    fn refuse(&mut self, now: Now, reason: DoorEvent, asker: &Asker<F>, request: &[u8]) {
+    /// Sends the small "too busy" and records it.
+    fn refuse(&mut self, at: BatchTime, took: Duration, reason: DoorEvent, asker: &Asker<F>, request: &[u8]) {
         let mut room = [0; 128];
-        let length = self.write_refusal(now, reason, asker, request, &mut room);
+        let length = self.write_refusal(at.now, reason, asker.request_bytes, request, &mut room);
         let refusal = room.get(..length).unwrap_or_default();
+        if length > 0 {
+            self.answerer.record(at.now, took, &asker.origin, request, refusal);
+        }
         let packets: ArrayVec<_, 1> = asker.packets(refusal, asker.datagram_bytes).take(1).collect();
         let sent = self.sender.send(&self.socket, &packets);
         self.count(sent);
     }
 
-    /// Writes the small "too busy", never larger than the request; 0 when it does not fit.
-    fn write_refusal(&self, now: Now, reason: DoorEvent, asker: &Asker<F>, request: &[u8], room: &mut [u8]) -> usize {
+    /// Writes the small "too busy" in at most `limit` bytes, those of the request; 0 when it does not fit.
+    fn write_refusal(&self, now: Now, reason: DoorEvent, limit: usize, request: &[u8], room: &mut [u8]) -> usize {
         self.counters.add(reason, 1);
-        let written = self.shared.own.refuse(now, request, BUSY_USE_TCP, room, asker.request_bytes);
-        match written {
-            Some(length) => self.answerer.record(now, &asker.origin, request, room.get(..length).unwrap_or_default()),
-            None => self.answerer.counters().dropped(Transport::Udp, DropReason::BudgetSpent),
+        let written = self.shared.own.refuse(now, request, BUSY_USE_TCP, room, limit);
+        if written.is_none() {
+            self.answerer.counters().dropped(Transport::Udp, DropReason::BudgetSpent);
         }
         written.unwrap_or_default()
     }

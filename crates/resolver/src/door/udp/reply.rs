@@ -14,7 +14,7 @@ use crate::door::Shared;
 use crate::door::clock::Clock;
 use crate::door::counters::{DoorCounters, DoorEvent};
 use crate::door::refusal::BUSY_USE_TCP;
-use crate::door::slow_pool::Job;
+use crate::door::slow_pool::{Given, Job};
 use crate::policy::{Account, Moment, Verdict};
 use crate::question::{Action, Origin, OwnedQuestion, SlowReason};
 
@@ -91,10 +91,12 @@ impl<F: Family> Asker<F> {
         let head: Box<[u8]> = request.get(..request.len().min(HEAD_BYTES)).unwrap_or_default().into();
         let (owned_shared, socket, counters) = (Arc::clone(shared), Arc::clone(socket), Arc::clone(counters));
         let reply = Box::new(move |action: Action, answer: &[u8]| {
-            if matches!(action, Action::Reply { .. }) {
-                let sent = self.send_slowly(&head, answer, &owned_shared, &socket, &counters);
-                count(&counters, sent);
+            if !matches!(action, Action::Reply { .. }) {
+                return Given::Answer;
             }
+            let (sent, given) = self.send_slowly(&head, answer, &owned_shared, &socket, &counters);
+            count(&counters, sent);
+            given
         });
         shared.slow.submit(Job { question, reason, since: shared.clock.elapsed(), reply })
     }
@@ -106,13 +108,14 @@ impl<F: Family> Asker<F> {
         shared: &Shared,
         socket: &UdpSocket,
         counters: &DoorCounters,
-    ) -> Sent {
+    ) -> (Sent, Given) {
         let mut sent = Sent::default();
         match self.decide(shared, shared.clock.moment(), answer.len()) {
             Reply::Answer { datagram_bytes } => {
                 for packet in self.packets(answer, datagram_bytes) {
                     sent.add(send_one(socket, &packet));
                 }
+                (sent, Given::Answer)
             }
             Reply::Busy(reason) => {
                 counters.add(reason, 1);
@@ -122,9 +125,9 @@ impl<F: Family> Asker<F> {
                 for packet in self.packets(refusal, self.datagram_bytes) {
                     sent.add(send_one(socket, &packet));
                 }
+                (sent, Given::Busy)
             }
         }
-        sent
     }
 }
 

@@ -108,11 +108,13 @@ impl<F: Family> Worker<F> {
         desk.counters.add(DoorEvent::BytesIn, bytes);
 
         let answered = desk.answer(at, &mut batch);
-        for (asker, request) in too_often {
-            desk.refuse_too_often(at, &asker, request);
-        }
+        // The one other reading of a clock that a batch has.
         let latency = desk.shared.clock.elapsed().saturating_sub(at.since);
         desk.answerer.counters().took(Transport::Udp, latency, answered);
+        desk.record(at, latency, &batch);
+        for (asker, request) in too_often {
+            desk.refuse_too_often(at, latency, &asker, request);
+        }
     }
 
     /// Counts what the reassembly gave up since the last time.
