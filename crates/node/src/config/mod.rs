@@ -371,6 +371,7 @@ mod tests {
             "../registration.rs",
             "../recursion/mod.rs",
             "../audit.rs",
+            "../deposits.rs",
         ] {
             let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/config")).join(file);
             text.push_str(&std::fs::read_to_string(path).unwrap_or_default());
