@@ -15,7 +15,7 @@ use waymark_catalog::{Catalog, FollowError, Serial, Timestamp};
 use crate::calendar::{Day, Month, moment};
 use crate::config::DAY_GRACE_MS;
 use crate::figures::{Figures, Requests};
-use crate::outbox::{Cursor, Draft, Outbox, OutboxError};
+use crate::outbox::{Cursor, Draft, Outbox, OutboxError, Total};
 use crate::sets::business::{self, Span, Take};
 use crate::sets::master::{self, Counts, WalkError};
 use crate::sets::rows::{IdentifiersCounted, MonitoringRow, PrefixesCounted, Route, StatisticsRow};
@@ -235,7 +235,7 @@ impl Maker {
     }
 
     /// Identifiers of the prefixes a day changed, at its end.
-    fn new_totals(&self, counts: &Counts) -> Vec<(Box<[u8]>, u64)> {
+    fn new_totals(&self, counts: &Counts) -> Vec<Total> {
         let mut totals = Vec::with_capacity(counts.len());
         for (prefix, count) in counts {
             let total = self.outbox.total(prefix).saturating_add(count.created).saturating_sub(count.deleted);
@@ -279,7 +279,7 @@ impl Maker {
     fn enterprise_statistics(
         &self,
         day: Day,
-        (counts, totals): (&Counts, &[(Box<[u8]>, u64)]),
+        (counts, totals): (&Counts, &[Total]),
         tally: Option<&DayTally>,
         draft: &mut Draft,
     ) -> io::Result<()> {

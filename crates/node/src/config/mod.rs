@@ -418,6 +418,7 @@ mod tests {
             "../sync.rs",
             "../audit.rs",
             "../docking.rs",
+            "../deposits.rs",
         ] {
             let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/config")).join(file);
             text.push_str(&std::fs::read_to_string(path).unwrap_or_default());

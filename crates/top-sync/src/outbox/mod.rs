@@ -52,6 +52,9 @@ pub struct Cursor {
     pub digest: String,
 }
 
+/// A prefix, folded, and how many identifiers it has.
+pub type Total = (Box<[u8]>, u64);
+
 /// Why the outbox cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -205,7 +208,7 @@ impl Outbox {
         draft: Draft,
         period: &str,
         cursor: &Cursor,
-        totals: &[(Box<[u8]>, u64)],
+        totals: &[Total],
         now: Timestamp,
     ) -> Result<(), OutboxError> {
         let set = draft.set();
