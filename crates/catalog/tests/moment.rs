@@ -17,6 +17,7 @@ use std::ops::ControlFlow;
 use common::{ENGINES, home, open_at, url, write};
 use waymark_catalog::business::FileKind;
 use waymark_catalog::moment::{Gone, Item, Kind, Object, ObjectName, Restore};
+use waymark_catalog::vault::People;
 use waymark_catalog::{Catalog, Command, Order, PutMode, Refusal, Serial, Timestamps};
 use waymark_store::Engine;
 
@@ -113,7 +114,7 @@ fn what_would_not_be_whole_is_refused() {
     assert_eq!(put(object(Kind::Case, "88.1.5", case)).unwrap_err(), Refusal::NotFound, "of nobody");
     let piece = r#"{"v":1,"last":9,"by":"a","since":1,"station":"s","until":2}"#;
     assert_eq!(put(object(Kind::Piece, "88.1#3 leased 0", piece)).unwrap_err(), Refusal::NotFound, "of no package");
-    let sealed = node.vault.seal_bytes(None, b"of somebody else").unwrap().sealed;
+    let sealed = node.vault.seal_bytes(People::default(), b"of somebody else").unwrap().sealed;
     let name = ObjectName::parse(Kind::File, "E1 document").unwrap();
     let file = Object::new(name.clone(), "png".into(), Some(sealed)).unwrap();
     assert!(matches!(put(file), Err(Refusal::InvalidBusiness { field: "file", .. })));
