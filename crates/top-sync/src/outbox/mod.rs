@@ -5,22 +5,18 @@
 //! shown, what is acknowledged is kept for days, so that a node above that lost it can be given it again.
 //!
 //! ```text
-//! DIR/log                     the store of parts, cursors and pauses
-//! DIR/parts/T9-000000000012.jsonl   rows of a part
-//!
-//! key  p/SET/sequence(8)      body  a Part as JSON
-//! key  c/SET                  body  a Cursor as JSON
-//! key  s/SET                  body  empty: the set is paused
-//! key  n/prefix               body  number of identifiers, 8 bytes
+//! DIR/log                           the store of parts, cursors and pauses, see `stored`
+//! DIR/parts/T9-000000000012.jsonl   rows of a part, see `draft`
 //! ```
 
 mod draft;
 mod part;
+mod status;
+mod stored;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,6 +26,9 @@ use waymark_store::{CommitError, EntryKind, Group, OpenError, PushError, ReadErr
 
 pub use self::draft::Draft;
 pub use self::part::{Part, PartState};
+pub use self::status::SetStatus;
+use self::status::status_of;
+use self::stored::{State, cursor_key, load, part_key, pause_key, put, total_key};
 use crate::config::KEEP_DAYS;
 use crate::sets::SetName;
 
@@ -93,29 +92,6 @@ pub enum OutboxError {
     },
 }
 
-/// What a report says of a set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SetStatus {
-    /// Which.
-    pub set: SetName,
-    /// Up to where it was told.
-    pub cursor: Cursor,
-    /// Whether the operator holds it back.
-    pub is_paused: bool,
-    /// Parts that wait.
-    pub waiting: u64,
-    /// Parts that were refused.
-    pub refused: u64,
-    /// The last sequence given.
-    pub last_sequence: u64,
-    /// When the oldest part that waits or was refused was made, in milliseconds since 1970.
-    pub oldest: Option<u64>,
-    /// When a part was acknowledged last, in milliseconds since 1970.
-    pub acknowledged: Option<u64>,
-    /// What went wrong with the part that is next, if it was tried.
-    pub problem: String,
-}
-
 /// The outbox of a node.
 #[derive(Debug)]
 pub struct Outbox {
@@ -123,24 +99,6 @@ pub struct Outbox {
     folder: PathBuf,
     keep_ms: u64,
     state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    parts: BTreeMap<(SetName, u64), Part>,
-    cursors: BTreeMap<SetName, Cursor>,
-    paused: BTreeSet<SetName>,
-    totals: BTreeMap<Box<[u8]>, u64>,
-}
-
-impl State {
-    fn of(&self, set: SetName) -> impl DoubleEndedIterator<Item = &Part> {
-        self.parts.range((set, 0)..=(set, u64::MAX)).map(|(_, part)| part)
-    }
-
-    fn last_sequence(&self, set: SetName) -> u64 {
-        self.of(set).next_back().map_or(0, |part| part.sequence)
-    }
 }
 
 impl Outbox {
@@ -237,8 +195,7 @@ impl Outbox {
         put(&mut group, &cursor_key(set), cursor)?;
         parts.iter().try_for_each(|part| put(&mut group, &part_key(set, part.sequence), part))?;
         for (prefix, total) in totals {
-            let key = [b"n/", &prefix[..]].concat();
-            group.push(EntryKind::PUT, &key, b"", Serial::NONE, &total.to_be_bytes())?;
+            group.push(EntryKind::PUT, &total_key(prefix), b"", Serial::NONE, &total.to_be_bytes())?;
         }
         self.store.commit(now, &group)?;
         state.cursors.insert(set, cursor.clone());
@@ -384,7 +341,7 @@ impl Outbox {
         }
         let kind = if is_paused { EntryKind::PUT } else { EntryKind::DELETE };
         let mut group = Group::new();
-        group.push(kind, &[b"s/", set.as_str().as_bytes()].concat(), b"", Serial::NONE, b"")?;
+        group.push(kind, &pause_key(set), b"", Serial::NONE, b"")?;
         self.store.commit(now, &group)?;
         if is_paused {
             state.paused.insert(set);
@@ -450,73 +407,3 @@ impl Outbox {
 
 /// Parts removed in one step: far below what a group of the store may hold.
 const FORGOTTEN_AT_ONCE: usize = 1_000;
-
-fn status_of(state: &State, set: SetName) -> SetStatus {
-    let count = |wanted: PartState| state.of(set).filter(|part| part.state == wanted).count() as u64;
-    let unsettled = |part: &&Part| matches!(part.state, PartState::Waiting | PartState::Refused);
-    let next = state.of(set).find(unsettled);
-    SetStatus {
-        set,
-        cursor: state.cursors.get(&set).cloned().unwrap_or_default(),
-        is_paused: state.paused.contains(&set),
-        waiting: count(PartState::Waiting),
-        refused: count(PartState::Refused),
-        last_sequence: state.last_sequence(set),
-        oldest: next.map(|part| part.made),
-        acknowledged: state.of(set).filter(|part| part.state == PartState::Acknowledged).map(|part| part.settled).max(),
-        problem: next.map_or_else(String::new, |part| part.problem.clone()),
-    }
-}
-
-fn part_key(set: SetName, sequence: u64) -> Vec<u8> {
-    [b"p/", set.as_str().as_bytes(), b"/", &sequence.to_be_bytes()].concat()
-}
-
-fn cursor_key(set: SetName) -> Vec<u8> {
-    [b"c/", set.as_str().as_bytes()].concat()
-}
-
-fn put(group: &mut Group, key: &[u8], body: &impl Serialize) -> Result<(), OutboxError> {
-    let unwritable = |_| OutboxError::Entry { key: key.escape_ascii().to_string() };
-    let body = serde_json::to_vec(body).map_err(unwritable)?;
-    Ok(group.push(EntryKind::PUT, key, b"", Serial::NONE, &body)?)
-}
-
-fn load(store: &dyn Store) -> Result<State, OutboxError> {
-    let mut state = State::default();
-    let mut problem = None;
-    store.scan_keys(b"", b"", &mut |met| {
-        let (key, taken) = match met {
-            Ok(entry) => (entry.key, take_in(&mut state, entry.key, entry.body)),
-            Err(damaged) => (damaged.key, None),
-        };
-        if taken.is_none() {
-            problem = Some(OutboxError::Entry { key: key.escape_ascii().to_string() });
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
-    })?;
-    problem.map_or(Ok(state), Err)
-}
-
-fn take_in(state: &mut State, key: &[u8], body: &[u8]) -> Option<()> {
-    let (kind, name) = key.split_at_checked(2)?;
-    let set = |name: &[u8]| std::str::from_utf8(name).ok()?.parse::<SetName>().ok();
-    match kind {
-        b"p/" => {
-            let part: Part = serde_json::from_slice(body).ok()?;
-            state.parts.insert((part.set, part.sequence), part);
-        }
-        b"c/" => {
-            state.cursors.insert(set(name)?, serde_json::from_slice(body).ok()?);
-        }
-        b"s/" => {
-            state.paused.insert(set(name)?);
-        }
-        b"n/" => {
-            state.totals.insert(name.into(), u64::from_be_bytes(body.try_into().ok()?));
-        }
-        _ => return None,
-    }
-    Some(())
-}
