@@ -18,7 +18,11 @@ const EDGES: &[(&str, &[&str])] = &[
     ("waymark-recursive-cache", &["waymark-ident", "waymark-wire", "waymark-client"]),
     ("waymark-resolver", &["waymark-ident", "waymark-wire", "waymark-catalog", "waymark-recursive-cache"]),
     ("waymark-registration", &["waymark-ident", "waymark-wire", "waymark-catalog", "waymark-api"]),
-    ("waymark-top-sync", &["waymark-ident", "waymark-wire", "waymark-catalog", "waymark-client", "waymark-api"]),
+    // Of the store for the outbox: what is owed has to outlive a kill as records do, and another way to do that would be one too many.
+    (
+        "waymark-top-sync",
+        &["waymark-ident", "waymark-wire", "waymark-store", "waymark-catalog", "waymark-client", "waymark-api"],
+    ),
     ("waymark-sheet", &[]),
     ("waymark-codes", &[]),
     (
