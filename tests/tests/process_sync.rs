@@ -65,7 +65,7 @@ fn what_is_owed_gets_up_though_both_nodes_are_killed() {
     above.kill();
     node.run(&["prefix", "home", "88.990.701"]).expect(0);
     let template = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/templates/zsl-item-1.0.json");
-    node.run(&["template", "put", "88.990.701", template]).expect(0);
+    node.run(&["template", "put", "--prefix", "88.990.701", template]).expect(0);
     node.run(&["template", "publish", "88.990.701/META_ZSL-ITEM-1.0"]).expect(0);
     let waits = until("a part that waits", || Some(set(&node, "T11")).filter(|set| set["waiting"] == 1));
     assert_eq!(waits["last_sequence"], 1);
