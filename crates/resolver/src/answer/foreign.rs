@@ -102,33 +102,32 @@ impl EncodeValue for Aged<'_> {
     }
 }
 
-/// Answers from the cache, if that is enough. Allocates nothing and waits for nothing.
-pub(crate) fn from_cache(
-    settings: &Settings,
-    question: &Question<'_>,
-    now: Now,
-    frame: &Frame,
-    random: &mut StdRng,
-    key_room: &mut [u8; MAX_KEY_BYTES],
-    room: &mut [u8],
-) -> Option<Result<Written, NoRoom>> {
-    let Question { asked, handle, .. } = *question;
-    if asked.passes_over_cache() {
-        return None;
+impl Question<'_> {
+    /// What the cache knows of the name; `None` when it is not to be asked. Allocates nothing and waits for nothing.
+    pub(crate) fn look_up(&self, settings: &Settings, now: Now, key_room: &mut [u8; MAX_KEY_BYTES]) -> Option<Found> {
+        if self.asked.passes_over_cache() {
+            return None;
+        }
+        let cache = settings.recursion.as_ref()?.recursor.cache();
+        Some(cache.find(self.handle.to_key(KEY_RULE, key_room), false, now.into()))
     }
-    let cache = settings.recursion.as_ref()?.recursor.cache();
-    let key = handle.to_key(KEY_RULE, key_room);
-    let frame = frame.without_authority();
-    match cache.find(key, false, now.into()) {
-        Found::Fresh(entry) => {
-            let reply = of_entry(question, &entry, now, None, FAST_COMPARISONS)?;
-            Some(write_reply(&reply, asked, &frame, random, room))
-        }
-        Found::AbsentPrefix => {
-            let reply = Reply::code_alone(ResponseCode::HANDLE_NOT_FOUND);
-            Some(write_reply(&reply, asked, &frame, random, room))
-        }
-        Found::Stale(_) | Found::Missing | Found::Busy => None,
+
+    /// Answers from what the cache knows, if that is enough. Allocates nothing.
+    pub(crate) fn answer(
+        &self,
+        found: &Found,
+        now: Now,
+        frame: &Frame,
+        random: &mut StdRng,
+        room: &mut [u8],
+    ) -> Option<Result<Written, NoRoom>> {
+        let frame = frame.without_authority();
+        let reply = match found {
+            Found::Fresh(entry) => of_entry(self, entry, now, None, FAST_COMPARISONS)?,
+            Found::AbsentPrefix => Reply::code_alone(ResponseCode::HANDLE_NOT_FOUND),
+            Found::Stale(_) | Found::Missing | Found::Busy => return None,
+        };
+        Some(write_reply(&reply, self.asked, &frame, random, room))
     }
 }
 

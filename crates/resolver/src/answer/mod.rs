@@ -126,6 +126,7 @@ impl Answerer {
         view.find(&keys, &mut found);
         let data = Data { view: &view, fetched: &[], settings, comparisons: FAST_COMPARISONS };
         let mut lookups = keys.iter().zip(found);
+        let mut elsewhere: ArrayVec<_, PASS> = ArrayVec::new();
         for (question, step) in questions.iter_mut().zip(&steps) {
             let (asked, decided) = match step {
                 Understood::Drop(reason) => {
@@ -144,16 +145,7 @@ impl Answerer {
                     let resolution = Resolution { asked, handle: *handle, body, key, found, source };
                     match resolve(&data, &resolution) {
                         Err(Stop::Foreign) => {
-                            let foreign = foreign::Question { asked, handle: *handle, body };
-                            let (random, key, room) = (&mut self.random, &mut *self.foreign_key, &mut *question.room);
-                            let known = foreign::from_cache(settings, &foreign, now, frame, random, key, room);
-                            question.action = match known {
-                                Some(written) => count(written, asked, &self.counters, &question.origin),
-                                None => {
-                                    self.counters.continued(question.origin.transport, SlowReason::Foreign);
-                                    Action::Continue(SlowReason::Foreign)
-                                }
-                            };
+                            elsewhere.push((question, foreign::Question { asked, handle: *handle, body }));
                             continue;
                         }
                         decided => (asked, decided.map_err(|stop| slow_reason(&stop))),
@@ -165,6 +157,20 @@ impl Answerer {
                 Err(reason) => {
                     self.counters.continued(question.origin.transport, reason);
                     Action::Continue(reason)
+                }
+            };
+        }
+        // All look-ups before the first answer: each is short and waits for memory, and answers between them would push it out again.
+        let found: ArrayVec<_, PASS> =
+            elsewhere.iter().map(|(_, foreign)| foreign.look_up(settings, now, &mut self.foreign_key)).collect();
+        for ((question, foreign), found) in elsewhere.into_iter().zip(&found) {
+            let room = &mut *question.room;
+            let known = found.as_ref().and_then(|found| foreign.answer(found, now, frame, &mut self.random, room));
+            question.action = match known {
+                Some(written) => count(written, foreign.asked, &self.counters, &question.origin),
+                None => {
+                    self.counters.continued(question.origin.transport, SlowReason::Foreign);
+                    Action::Continue(SlowReason::Foreign)
                 }
             };
         }
