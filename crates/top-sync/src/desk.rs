@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64ct::{Base64, Encoding as _};
 use sha2::{Digest as _, Sha256};
-use waymark_catalog::business::Business;
+use waymark_catalog::business::{Business, FileKind, Owner, StoredFile};
 use waymark_catalog::vault::{Sealed, Vault, VaultError};
-use waymark_catalog::{Catalog, Timestamp};
+use waymark_catalog::{Catalog, FetchError, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::outbox::{Outbox, OutboxError, Part, PartState};
 use crate::sets::SetName;
+use crate::sets::rows::FileRow;
 
 /// Why a part cannot be put together.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +35,14 @@ pub enum DeskError {
         /// Why not.
         source: VaultError,
     },
+    /// A file of the node cannot be read.
+    #[error("a file of {set}")]
+    File {
+        /// The set.
+        set: SetName,
+        /// Why not.
+        source: FetchError,
+    },
     /// A row is none this version wrote.
     #[error("a row of {set} {sequence} is not one this version wrote")]
     Row {
@@ -52,6 +62,8 @@ pub struct Prepared {
     pub part: Part,
     /// Its rows, one JSON object in each line. May tell of people: never printed.
     pub content: Vec<u8>,
+    /// How many there are: fewer than were made where something was forgotten or taken away since.
+    pub rows: u64,
     /// SHA-256 of them.
     pub sha256: [u8; 32],
 }
@@ -135,7 +147,8 @@ impl Desk {
         let kept = self.outbox.rows(&part)?;
         let content = if part.set.is_personal() { self.opened(&part, &kept)? } else { kept };
         let sha256 = Sha256::digest(&content).into();
-        Ok(Prepared { node: Arc::clone(&self.node), part, content, sha256 })
+        let rows = content.iter().filter(|byte| **byte == b'\n').count() as u64;
+        Ok(Prepared { node: Arc::clone(&self.node), part, content, rows, sha256 })
     }
 
     /// The rows with what was sealed of them; `null` for what was forgotten.
@@ -145,6 +158,10 @@ impl Desk {
         let business = self.catalog.business();
         let mut content = Vec::with_capacity(kept.len());
         for line in kept.split_inclusive(|byte| *byte == b'\n') {
+            if let Ok(KeptFile { file }) = serde_json::from_slice(line) {
+                self.put_file(set, &business, &file, &mut content)?;
+                continue;
+            }
             let row = DeskError::Row { set, sequence: part.sequence };
             let Some((shown, sealed)) = halves(line) else { return Err(row) };
             let personal = match sealed {
@@ -158,6 +175,32 @@ impl Desk {
             content.extend_from_slice(b"}\n");
         }
         Ok(content)
+    }
+
+    /// Adds the row of a file of the node, unless it is gone.
+    fn put_file(
+        &self,
+        set: SetName,
+        business: &Business,
+        file: &KeptFileName,
+        content: &mut Vec<u8>,
+    ) -> Result<(), DeskError> {
+        let Some(kind) = FileKind::from_name(&file.kind) else { return Ok(()) };
+        let stored = self.catalog.cold().file(Owner::Node, kind).map_err(|source| DeskError::File { set, source })?;
+        let Some(StoredFile { format, sealed }) = stored else { return Ok(()) };
+        let Some(clear) = open(self.catalog.vault().map(Arc::as_ref), business, set, &sealed)? else { return Ok(()) };
+        let row = FileRow {
+            prefix: &file.prefix,
+            file: kind.as_str(),
+            format: format.as_str(),
+            bytes: clear.len(),
+            sha256: hex::encode(Sha256::digest(&clear)),
+            content: Base64::encode_string(&clear),
+        };
+        let written = serde_json::to_writer(&mut *content, &row);
+        written.map_err(|_| DeskError::Row { set, sequence: 0 })?;
+        content.push(b'\n');
+        Ok(())
     }
 
     /// Whether a part is still here.
@@ -188,6 +231,18 @@ impl Desk {
             }
         }
     }
+}
+
+/// A file as it is kept.
+#[derive(serde::Deserialize)]
+struct KeptFile {
+    file: KeptFileName,
+}
+
+#[derive(serde::Deserialize)]
+struct KeptFileName {
+    prefix: String,
+    kind: String,
 }
 
 /// A row as it is kept.

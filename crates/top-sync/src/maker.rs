@@ -128,7 +128,12 @@ impl Maker {
         let cursor = self.outbox.cursor(set);
         // Before the tables are read: they are at least as new, and what is newer is told the next time.
         let upto = self.catalog.serial();
-        let digest = if matches!(set, SetName::T2 | SetName::T7) { self.routes_digest() } else { String::new() };
+        let business = self.catalog.business();
+        let digest = match set {
+            SetName::T1 => business::operator_state(&business),
+            SetName::T2 | SetName::T7 => self.routes_digest(),
+            _ => String::new(),
+        };
         let is_new = digest != cursor.digest;
         if cursor.serial == upto.0 && !is_new {
             return Ok(false);
@@ -137,9 +142,9 @@ impl Maker {
         let after = if set == SetName::T7 && is_new { Serial::NONE } else { Serial(cursor.serial) };
         let span = Span { after, upto };
         let mut draft = self.outbox.draft(set);
-        let (business, templates) = (self.catalog.business(), self.catalog.templates());
+        let templates = self.catalog.templates();
         let written = match set {
-            SetName::T1 => business::operator(&business, &self.prefix, span, &mut draft),
+            SetName::T1 if is_new => business::operator(&business, &self.prefix, &mut draft),
             SetName::T2 if is_new => draft.take(&business::node_routes(&self.prefix, &self.routes), None),
             SetName::T6 => business::enterprises(&business, span, &mut draft),
             SetName::T7 => business::enterprise_routes(&business, &self.routes, span, &mut draft),

@@ -78,7 +78,10 @@ async fn everything_the_maker_makes_is_taken_by_a_node_that_checks_every_field()
     transport(&above).carry(&desk(&node)).await.unwrap();
     assert_eq!(complaints(&above), Vec::<String>::new());
     assert_eq!(unsettled(&node), []);
-    for set in ["T1", "T2", "T4", "T5", "T6", "T7", "T9", "T10", "T11"] {
+    let own = held(&above, "T1");
+    assert_eq!((own.len(), &own[0]["personal"]["people"]["phone"]), (2, &"13800000001".into()));
+    assert_eq!((&own[1]["file"], &own[1]["bytes"]), (&"document".into(), &common::business::IMAGE.len().into()));
+    for set in ["T2", "T4", "T5", "T6", "T7", "T9", "T10", "T11"] {
         assert_eq!(held(&above, set).len(), 1, "{set}");
     }
     above.stop().await;

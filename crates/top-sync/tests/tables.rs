@@ -6,10 +6,10 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::business::{begun, draft, publish, put_application, sample, step};
+use common::business::{begun, draft, filled, publish, put_application, sample, step};
 use common::{Node, clock, set_clock};
 use serde_json::{Value, json};
-use waymark_catalog::business::{BusinessCommand, CaseStep, EnterpriseId, OwnSite, Owner};
+use waymark_catalog::business::{BusinessCommand, CaseStep, EnterpriseId, FileKind, OperatorCommand, OwnSite, Owner};
 use waymark_catalog::vault::Vault;
 use waymark_top_sync::desk::{Desk, DeskError};
 use waymark_top_sync::maker::Maker;
@@ -167,4 +167,19 @@ fn applications_go_up_when_the_month_is_over_with_its_users() {
         "recursive_node": "r1", "developer": "样例软件",
     });
     assert_eq!((told[1].0.period.as_str(), &told[1].1), ("2026-11", &vec![expected]));
+}
+
+#[test]
+fn the_operators_record_goes_up_again_when_a_file_comes_or_goes() {
+    let node = filled();
+    let maker = maker(&node);
+    assert!(make(&maker, SetName::T1) && !make(&maker, SetName::T1));
+    let kept = std::fs::read(node.dir.path().join("sync/parts/T1-000000000002.jsonl")).unwrap();
+    assert_eq!(String::from_utf8(kept).unwrap(), "{\"file\":{\"prefix\":\"88.1\",\"kind\":\"document\"}}\n");
+    node.write(OperatorCommand::PutFile { kind: FileKind::Document, file: None });
+    assert!(make(&maker, SetName::T1));
+    let parts: Vec<(u32, u32)> = node.waiting(SetName::T1).iter().map(|(part, _)| (part.part, part.parts)).collect();
+    assert_eq!(parts, [(1, 2), (2, 2), (1, 1)]);
+    // The file is gone before it was sent.
+    assert_eq!(sent(&node, SetName::T1).len(), 2);
 }

@@ -1,7 +1,7 @@
 //! Rows on their way into parts: written to files as they come, so that a day of millions takes no memory.
 //!
 //! A row with something sealed is kept as `{"row":…,"sealed":{"subject":…,"nonce":…,"bytes":…}}`, hexadecimal, and put together when it is sent: nothing
-//! that tells of people lies in the outbox in clear, and what is forgotten meanwhile does not go up.
+//! that tells of people lies in the outbox in clear, and what is forgotten meanwhile does not go up. A file is kept as `{"file":{"prefix":…,"kind":…}}`.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use waymark_catalog::business::FileKind;
 use waymark_catalog::vault::Sealed;
 
 use crate::config::{PART_BYTES, PART_ROWS};
@@ -27,6 +28,18 @@ struct KeptSealed {
     subject: String,
     nonce: String,
     bytes: String,
+}
+
+/// A file of the node: its bytes stay where they are until it is sent.
+#[derive(Serialize)]
+struct KeptFile<'r> {
+    file: KeptFileName<'r>,
+}
+
+#[derive(Serialize)]
+struct KeptFileName<'r> {
+    prefix: &'r str,
+    kind: &'static str,
 }
 
 /// A part whose rows are written.
@@ -84,6 +97,14 @@ impl Draft {
         Ok(Open { file, digest: Sha256::new(), rows: 0, bytes: 0 })
     }
 
+    fn end_line(&mut self) -> io::Result<()> {
+        self.line.push(b'\n');
+        if self.line.len() > PART_BYTES {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a row is longer than a part may be"));
+        }
+        self.put_line()
+    }
+
     fn put_line(&mut self) -> io::Result<()> {
         let length = self.line.len() as u64;
         let is_full = |open: &Open| open.rows >= PART_ROWS || open.bytes + length > PART_BYTES as u64;
@@ -133,11 +154,16 @@ impl Take for Draft {
                 serde_json::to_writer(&mut self.line, &Kept { row, sealed })?;
             }
         }
-        self.line.push(b'\n');
-        if self.line.len() > PART_BYTES {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a row is longer than a part may be"));
-        }
-        self.put_line()
+        self.end_line()
+    }
+
+    /// Each file is a part by itself: with its bytes it may be as long as one may be.
+    fn take_file(&mut self, prefix: &str, kind: FileKind) -> io::Result<()> {
+        self.end_part()?;
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, &KeptFile { file: KeptFileName { prefix, kind: kind.as_str() } })?;
+        self.end_line()?;
+        self.end_part()
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use waymark_catalog::business::{
-    Application, Business, CaseState, EnterpriseId, OwnSite, Owner, Placement, PrefixCase,
+    Application, Business, CaseState, EnterpriseId, FileKind, OwnSite, Owner, Placement, PrefixCase,
 };
 use waymark_catalog::template::{Industry, ObjectType, Template, Templates};
 use waymark_catalog::vault::Sealed;
@@ -49,16 +49,31 @@ pub trait Take {
     /// # Errors
     /// It is not kept.
     fn take(&mut self, row: &impl Serialize, sealed: Option<&Sealed>) -> Result<(), Self::Error>;
+
+    /// Takes a file of the node, which is read when it is sent.
+    ///
+    /// # Errors
+    /// It is not kept.
+    fn take_file(&mut self, prefix: &str, kind: FileKind) -> Result<(), Self::Error>;
 }
 
-/// T1: the node's own record, if it changed.
+/// T1: the node's own record, and each of its files behind it.
 ///
 /// # Errors
 /// Of the taker.
-pub fn operator<T: Take>(business: &Business, prefix: &str, span: Span, to: &mut T) -> Result<(), T::Error> {
-    let Some(record) = business.operator().filter(|record| span.holds(record.serial)) else { return Ok(()) };
+pub fn operator<T: Take>(business: &Business, prefix: &str, to: &mut T) -> Result<(), T::Error> {
+    let Some(record) = business.operator() else { return Ok(()) };
     let row = OperatorRow { prefix, profile: &record.profile, node: &record.node };
-    to.take(&row, record.personal.as_ref())
+    to.take(&row, record.personal.as_ref())?;
+    business.files(Owner::Node).try_for_each(|kind| to.take_file(prefix, kind))
+}
+
+/// Which state of the record and its files that is; empty while there is none. Files that are taken away leave no serial of their own.
+#[must_use]
+pub fn operator_state(business: &Business) -> String {
+    let Some(record) = business.operator() else { return String::new() };
+    let files = business.files(Owner::Node).filter_map(|kind| business.file(Owner::Node, kind));
+    files.fold(record.serial.to_string(), |state, file| format!("{state} {}", file.serial))
 }
 
 /// T6: the enterprises that changed.

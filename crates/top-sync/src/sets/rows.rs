@@ -20,6 +20,18 @@ pub struct OperatorRow<'a> {
     pub node: &'a NodeItems,
 }
 
+/// T1: a file of the operator.
+#[derive(Serialize)]
+#[expect(missing_docs, reason = "fields are those of SETS.md")]
+pub struct FileRow<'a> {
+    pub prefix: &'a str,
+    pub file: &'a str,
+    pub format: &'a str,
+    pub bytes: usize,
+    pub sha256: String,
+    pub content: String,
+}
+
 /// T6: an enterprise. What it says of people is put in when it is sent.
 #[derive(Debug, Serialize)]
 #[expect(missing_docs, reason = "fields are those of SETS.md")]

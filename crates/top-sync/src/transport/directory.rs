@@ -61,7 +61,7 @@ impl DirectoryTransport {
     }
 
     fn write(&self, prepared: &Prepared, now: &str) -> Result<(), (PathBuf, io::Error)> {
-        let Prepared { node, part, content, sha256 } = prepared;
+        let Prepared { node, part, content, rows: count, sha256 } = prepared;
         let period = part.period.replace(':', "");
         let folder = self.folder.join(part.set.as_str()).join(period);
         let at = |path: &Path| {
@@ -79,7 +79,7 @@ impl DirectoryTransport {
             period: &part.period,
             part: part.part,
             parts: part.parts,
-            rows: part.rows,
+            rows: *count,
             made: moment(waymark_catalog::Timestamp(part.made)),
             written: now,
             files: [

@@ -166,7 +166,7 @@ impl Flight {
 }
 
 fn message(prepared: Prepared) -> Part {
-    let Prepared { node, part, content, sha256 } = prepared;
+    let Prepared { node, part, content, rows, sha256 } = prepared;
     Part {
         node: node.to_string(),
         set: part.set.to_string(),
@@ -175,7 +175,7 @@ fn message(prepared: Prepared) -> Part {
         period: part.period,
         part: part.part,
         parts: part.parts,
-        rows: part.rows,
+        rows,
         content,
         sha256: sha256.to_vec(),
     }

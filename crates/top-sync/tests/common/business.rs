@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 use waymark_catalog::business::{
-    ApplicationCommand, ApplicationKind, ApplicationProfile, BusinessCommand, CaseStep, EnterpriseId, Month,
-    MonthlyUsers, OperatorCommand, OperatorPersonal, Owner, Profile, RealNameResult, Wish,
+    ApplicationCommand, ApplicationKind, ApplicationProfile, BusinessCommand, CaseStep, EnterpriseId, FileFormat,
+    FileKind, FreshFile, Month, MonthlyUsers, OperatorCommand, OperatorPersonal, Owner, Profile, RealNameResult, Wish,
 };
 use waymark_catalog::template::{Definition, TemplateCommand, TemplateName};
 use waymark_catalog::vault::{People, Personal};
@@ -78,6 +78,9 @@ pub(crate) fn put_application(node: &Node, owner: Owner) {
     node.write(ApplicationCommand::Put { id: None, owner: Some(owner), profile, users });
 }
 
+/// What begins as a PNG image does.
+pub(crate) const IMAGE: &[u8] = b"\x89PNG\r\n\x1a\nof the licence";
+
 /// Begun, with everything else there is to tell.
 pub(crate) fn filled() -> Node {
     let node = begun();
@@ -89,6 +92,10 @@ pub(crate) fn filled() -> Node {
         node: Box::new(serde_json::from_value(own["node"].clone()).unwrap()),
         personal: Some(Box::new(fresh)),
     }));
+    let people = node.catalog.business().people(Owner::Node);
+    let fresh = node.catalog.vault().unwrap().seal_bytes(people, IMAGE).unwrap();
+    let file = Some(Box::new(FreshFile { format: FileFormat::Png, fresh }));
+    node.write(BusinessCommand::Operator(OperatorCommand::PutFile { kind: FileKind::Document, file }));
     for prefix in ["88.1", "88.1.801"] {
         let template = draft(&node, prefix);
         publish(&node, template);
