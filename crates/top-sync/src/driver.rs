@@ -17,7 +17,7 @@ use crate::config::{FIRST_PAUSE_MS, LONGEST_PAUSE_MS};
 use crate::desk::Desk;
 use crate::maker::Maker;
 use crate::outbox::{Outbox, SetStatus};
-use crate::sets::SetName;
+use crate::sets::{Schedule, SetName};
 use crate::transport::Transport;
 
 /// How often it is looked for what is due.
@@ -102,9 +102,13 @@ impl Driver {
         loop {
             let driver = Arc::clone(&self);
             // A panic was reported by its thread; the next turn tries again.
-            let _made = spawn_blocking(move || driver.make_all()).await;
+            let has_more = spawn_blocking(move || driver.make_all()).await.unwrap_or(false);
             if Instant::now() >= carry_at {
-                pause = self.carry(pause).await;
+                // What is on its way when it stops waits, and is sent again by the next start.
+                pause = tokio::select! {
+                    pause = self.carry(pause) => pause,
+                    () = stopped(&mut stop) => return,
+                };
                 carry_at = Instant::now() + jittered(pause);
             }
             if Instant::now() >= sweep_at {
@@ -113,37 +117,34 @@ impl Driver {
                 sweep_at = Instant::now() + SWEEP;
             }
             tokio::select! {
-                () = sleep(TURN) => {}
-                stopped = stop.wait_for(|stop| *stop) => {
-                    let _gone = stopped.is_err();
-                    return;
-                }
+                () = sleep(if has_more { Duration::ZERO } else { TURN }) => {}
+                () = stopped(&mut stop) => return,
             }
         }
     }
 
-    fn make_all(&self) {
-        for set in SetName::ALL {
-            // All days that were missed, one after the other.
-            loop {
-                match self.maker.make_due(set, self.desk.now()) {
-                    Ok(true) if matches!(set.schedule(), crate::sets::Schedule::Daily) => {}
-                    Ok(_) => {
-                        self.lock().making.remove(&set);
-                        break;
-                    }
-                    Err(error) => {
-                        let cause = chain(&error);
-                        let before = self.lock().making.insert(set, cause.clone());
-                        // Once for as long as it is the same.
-                        if before.as_deref() != Some(&cause) {
-                            tracing::error!(%set, %cause, "a set that is due cannot be made; it is tried again");
-                        }
-                        break;
+    /// Makes each set once; tells whether days may be left. One at a time: a node with years behind it stops when it is told to, and sends
+    /// meanwhile.
+    fn make_all(&self) -> bool {
+        let mut has_more = false;
+        // T9 before T8, which counts what T9 read.
+        for set in SetName::ALL.into_iter().rev() {
+            match self.maker.make_due(set, self.desk.now()) {
+                Ok(made) => {
+                    has_more |= made && set.schedule() == Schedule::Daily;
+                    self.lock().making.remove(&set);
+                }
+                Err(error) => {
+                    let cause = chain(&error);
+                    let before = self.lock().making.insert(set, cause.clone());
+                    // Once for as long as it is the same.
+                    if before.as_deref() != Some(&cause) {
+                        tracing::error!(%set, %cause, "a set that is due cannot be made; it is tried again");
                     }
                 }
             }
         }
+        has_more
     }
 
     /// Carries what waits; gives the pause before the next time.
@@ -178,6 +179,11 @@ impl Driver {
             }
         }
     }
+}
+
+/// Ends when it is to stop, or nobody is left who could say so.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _gone = stop.wait_for(|stop| *stop).await;
 }
 
 /// Between half of a pause and the whole.
