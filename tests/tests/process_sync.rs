@@ -108,6 +108,15 @@ fn parts_are_looked_at_held_back_and_settled_by_the_operator_alone() {
     let shown = node.run(&["sync", "show", "T2", "--lang", "zh"]).expect(0);
     assert!(shown.out.contains("人工处理") && shown.out.contains("operator: handed over in person"), "{}", shown.out);
     node.run(&["sync", "resume", "--all"]).expect(0);
+    // Who did it stands in the chain of the audit.
+    let audit = node.run(&["audit", "search", "--json"]).expect(0).out;
+    for (verb, about) in
+        [("sync-pause", "T2"), ("sync-resend", "T2 1 to 1"), ("sync-mark", "T2 1 to 1"), ("sync-resume", "all sets")]
+    {
+        let told = audit.lines().find(|line| line.contains(verb)).unwrap_or_else(|| panic!("{verb} is not in {audit}"));
+        assert!(told.contains(about) && told.contains("operator"), "{told}");
+    }
+    node.run(&["audit", "verify"]).expect(0);
     for words in [&["sync", "show", "T2", "7"][..], &["sync", "resend", "T2", "7"]] {
         assert_ne!(node.run(words).status.code(), Some(0), "{words:?}");
     }

@@ -115,6 +115,7 @@ impl Projector {
                 | ReservedKey::Template(..)
                 | ReservedKey::Enterprise(_)
                 | ReservedKey::Disclosure(_)
+                | ReservedKey::Deed
                 | ReservedKey::File(..)
                 | ReservedKey::Operator
                 | ReservedKey::Application(_)

@@ -25,6 +25,7 @@
 //! image of it   key   00 'E' 'I' number(4) kind   body  see `business::file`
 //! node's record key   00 'O' 'R'                  body  see `business::stored`
 //! its people read     00 'O' 'D'                  body  see `business::stored`
+//! done beside    key   00 'O' 'N'                 body  see `business::stored`
 //! file of it    key   00 'O' 'I' kind             body  see `business::file`
 //! application   key   00 'O' 'A' number(8)        body  see `business::stored`
 //! case          key   00 'X' prefix, folded       body  see `business::stored`
@@ -81,6 +82,8 @@ pub(crate) enum ReservedKey {
     Application(ApplicationId),
     /// The last time somebody read what an enterprise or the node said of its people.
     Disclosure(Owner),
+    /// The last thing somebody noted that was done beside the catalog.
+    Deed,
     /// A file of an enterprise or of the node.
     File(Owner, FileKind),
     /// The case of a prefix, folded.
@@ -130,6 +133,7 @@ impl ReservedKey {
             }
             [0, b'O', b'R'] => Some(Self::Operator),
             [0, b'O', b'D'] => Some(Self::Disclosure(Owner::Node)),
+            [0, b'O', b'N'] => Some(Self::Deed),
             [0, b'O', b'I', kind] => Some(Self::File(Owner::Node, FileKind::from_number(*kind)?)),
             [0, b'O', b'A', id @ ..] => Some(Self::Application(ApplicationId(u64::from_be_bytes(id.try_into().ok()?)))),
             [0, b'X', prefix @ ..] => Some(Self::Case(prefix.into())),
@@ -161,6 +165,7 @@ impl ReservedKey {
             }
             Self::Operator => vec![0, b'O', b'R'],
             Self::Disclosure(Owner::Node) => vec![0, b'O', b'D'],
+            Self::Deed => vec![0, b'O', b'N'],
             Self::File(Owner::Node, kind) => vec![0, b'O', b'I', kind.number()],
             Self::Application(ApplicationId(id)) => [&[0, b'O', b'A'], &id.to_be_bytes()[..]].concat(),
             Self::Case(prefix) => [&[0, b'X'], &prefix[..]].concat(),
@@ -214,6 +219,7 @@ mod tests {
             ReservedKey::File(EnterpriseId(1 << 30).into(), FileKind::ContactBack),
             ReservedKey::Operator,
             ReservedKey::Disclosure(Owner::Node),
+            ReservedKey::Deed,
             ReservedKey::File(Owner::Node, FileKind::VerificationSource5),
             ReservedKey::Application(ApplicationId(1 << 40)),
             ReservedKey::Case((*b"88.1.2").into()),

@@ -18,7 +18,7 @@ use common::{ENGINES, bytes_of, copy_folder, lose_state, write};
 use serde_json::{Value, json};
 use waymark_catalog::access::Role;
 use waymark_catalog::business::{
-    BusinessCommand, DocumentKind, FileFormat, FileKind, FreshFile, Licence, LicenceKind, Location, NodeItems,
+    BusinessCommand, Deed, DocumentKind, FileFormat, FileKind, FreshFile, Licence, LicenceKind, Location, NodeItems,
     Operation, OperatorCommand, OperatorPersonal, Owner, Party, Profile, Reach, visible_operator,
 };
 use waymark_catalog::vault::{Fresh, People, Vault};
@@ -306,7 +306,10 @@ fn only_operators_write_and_only_they_and_auditors_read() {
     }
     done(&node, "op", put(&node));
     let before = format!("{:?}", node.business());
-    let commands = unwritten.into_iter().chain([put(&node), put_file(&node, FileKind::Document, &png())]);
+    let (about, reason) = ("T9 4 to 6".to_owned(), String::new());
+    let deed = OperatorCommand::NoteDeed { deed: Deed::SyncMark, about, reason };
+    let more = [put(&node), put_file(&node, FileKind::Document, &png()), deed];
+    let commands = unwritten.into_iter().chain(more);
     for command in commands {
         let auditor_reads = matches!(command, OperatorCommand::Disclose { .. });
         for stranger in ["rev", "aud", "acme", "rival", "w", "near", "part", "nobody"] {
@@ -326,6 +329,27 @@ fn only_operators_write_and_only_they_and_auditors_read() {
     let who: Vec<_> =
         ["op", "rev", "aud", "acme", "rival", "w", "near", "part"].into_iter().filter(|name| sees(name)).collect();
     assert_eq!(who, ["op", "aud"]);
+}
+
+/// Deeds need no record, and each is an entry of its own, also behind a start.
+#[test]
+fn what_was_done_beside_the_catalog_is_noted_once_for_each_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = Node::begun(dir.path(), Engine::Log);
+    let note = |node: &Node, about: &str| {
+        let (deed, about, reason) = (Deed::SyncPause, about.to_owned(), "moving house".to_owned());
+        node.by("op", OperatorCommand::NoteDeed { deed, about, reason })
+    };
+    for about in ["T9", "all sets"] {
+        assert_eq!(note(&node, about).unwrap().outcome, Outcome::Stored);
+    }
+    assert!(note(&node, " ").is_err());
+    let last = node.business().deed().unwrap().clone();
+    assert_eq!((last.times, &*last.by, last.about.as_str()), (2, "op", "all sets"));
+    node.catalog.shutdown().unwrap();
+    drop(node);
+    lose_state(&dir.path().join("data"));
+    assert_eq!(Node::open(dir.path(), Engine::Log).business().deed(), Some(&last));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use waymark_catalog::vault::{Sealed, Vault, VaultError};
 use waymark_catalog::{Catalog, FetchError, Timestamp};
 use zeroize::Zeroizing;
 
-use crate::outbox::{Outbox, OutboxError, Part, PartState};
+use crate::outbox::{KeptLine, Outbox, OutboxError, Part, PartState};
 use crate::sets::SetName;
 use crate::sets::rows::FileRow;
 
@@ -158,12 +158,16 @@ impl Desk {
         let business = self.catalog.business();
         let mut content = Vec::with_capacity(kept.len());
         for line in kept.split_inclusive(|byte| *byte == b'\n') {
-            if let Ok(KeptFile { file }) = serde_json::from_slice(line) {
-                self.put_file(set, &business, &file, &mut content)?;
-                continue;
-            }
             let row = DeskError::Row { set, sequence: part.sequence };
-            let Some((shown, sealed)) = halves(line) else { return Err(row) };
+            let (shown, sealed) = match KeptLine::parse(line) {
+                Some(KeptLine::Row(shown, sealed)) => (shown, sealed),
+                Some(KeptLine::File(prefix, kind)) => {
+                    // A kind that is none any more is not in the record either.
+                    kind.map_or(Ok(()), |kind| self.put_file(part, &business, (&prefix, kind), &mut content))?;
+                    continue;
+                }
+                None => return Err(row),
+            };
             let personal = match sealed {
                 None => None,
                 Some(sealed) => open(vault, &business, set, &sealed)?,
@@ -180,17 +184,17 @@ impl Desk {
     /// Adds the row of a file of the node, unless it is gone.
     fn put_file(
         &self,
-        set: SetName,
+        part: &Part,
         business: &Business,
-        file: &KeptFileName,
+        (prefix, kind): (&str, FileKind),
         content: &mut Vec<u8>,
     ) -> Result<(), DeskError> {
-        let Some(kind) = FileKind::from_name(&file.kind) else { return Ok(()) };
+        let set = part.set;
         let stored = self.catalog.cold().file(Owner::Node, kind).map_err(|source| DeskError::File { set, source })?;
         let Some(StoredFile { format, sealed }) = stored else { return Ok(()) };
         let Some(clear) = open(self.catalog.vault().map(Arc::as_ref), business, set, &sealed)? else { return Ok(()) };
         let row = FileRow {
-            prefix: &file.prefix,
+            prefix,
             file: kind.as_str(),
             format: format.as_str(),
             bytes: clear.len(),
@@ -198,7 +202,7 @@ impl Desk {
             content: Base64::encode_string(&clear),
         };
         let written = serde_json::to_writer(&mut *content, &row);
-        written.map_err(|_| DeskError::Row { set, sequence: 0 })?;
+        written.map_err(|_| DeskError::Row { set, sequence: part.sequence })?;
         content.push(b'\n');
         Ok(())
     }
@@ -231,48 +235,6 @@ impl Desk {
             }
         }
     }
-}
-
-/// A file as it is kept.
-#[derive(serde::Deserialize)]
-struct KeptFile {
-    file: KeptFileName,
-}
-
-#[derive(serde::Deserialize)]
-struct KeptFileName {
-    prefix: String,
-    kind: String,
-}
-
-/// A row as it is kept.
-#[derive(serde::Deserialize)]
-struct Kept<'r> {
-    #[serde(borrow)]
-    row: &'r serde_json::value::RawValue,
-    sealed: KeptSealed,
-}
-
-#[derive(serde::Deserialize)]
-struct KeptSealed {
-    subject: String,
-    nonce: String,
-    bytes: String,
-}
-
-/// The row itself, and what was sealed of it.
-fn halves(line: &[u8]) -> Option<(&str, Option<Sealed>)> {
-    let line = std::str::from_utf8(line).ok()?.trim_end();
-    if !line.starts_with("{\"row\":") {
-        return Some((line, None));
-    }
-    let kept: Kept<'_> = serde_json::from_str(line).ok()?;
-    let sealed = Sealed {
-        subject: hex::decode(kept.sealed.subject).ok()?.try_into().ok()?,
-        nonce: hex::decode(kept.sealed.nonce).ok()?.try_into().ok()?,
-        bytes: hex::decode(kept.sealed.bytes).ok()?,
-    };
-    Some((kept.row.get(), Some(sealed)))
 }
 
 /// Clear text, wiped when it is dropped.

@@ -129,7 +129,7 @@ impl Scene {
         let hash = |salt: u8| ContentHash::of([&[salt, detail / 64][..]]);
         let content = Content { significant: hash(0), small: hash(detail / 32) };
         let missing = (detail % 16 == 15).then_some("personal");
-        self.wants.enterprises.insert(enterprise, EnterpriseWant { content, missing });
+        self.wants.enterprises.insert(enterprise, EnterpriseWant { content, missing, since: 0 });
         if detail.is_multiple_of(2) {
             let prefix: Box<str> = format!("88.1.{}", detail % 5).into();
             if !self.wants.prefixes.iter().any(|want| want.prefix == prefix) {

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use crate::business::BusinessCommand;
+use crate::business::{BusinessCommand, OperatorCommand};
 use crate::command::Command;
 use crate::range::{Part, RangeCommand};
 use crate::template::TemplateCommand;
 
-/// The handle as asked, the handle of the parent, the name of the enterprise or the prefix of the case, `node` for its own record, the name of the application, the handle of the prefix, the name of the principal, the id of the token, the name of the package with its serials.
+/// The handle as asked, the handle of the parent, the name of the enterprise or the prefix of the case, `node` for its own record, what a deed was about, the name of the application, the handle of the prefix, the name of the principal, the id of the token, the name of the package with its serials.
 pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
     match command {
         Command::Put { handle, .. }
@@ -59,6 +59,7 @@ pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
         // A new enterprise or application, or the one of the caller, has its name in the entry the item leads to.
         Command::Business(command) => match &**command {
             BusinessCommand::Apply { prefix, .. } | BusinessCommand::Step { prefix, .. } => Cow::Borrowed(prefix),
+            BusinessCommand::Operator(OperatorCommand::NoteDeed { about, .. }) => Cow::Borrowed(about.as_bytes()),
             BusinessCommand::Operator(_) => Cow::Borrowed(b"node"),
             BusinessCommand::Application(command) => {
                 let name = command.application().map_or_else(|| "A".to_owned(), |id| id.to_string());

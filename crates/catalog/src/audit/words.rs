@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::business::{ApplicationCommand, BusinessCommand, CaseStep, OperatorCommand};
+use crate::business::{ApplicationCommand, BusinessCommand, CaseStep, Deed, OperatorCommand};
 use crate::command::{AddMode, Command, Outcome, PutMode};
 use crate::link::LinkCommand;
 use crate::range::RangeCommand;
@@ -139,6 +139,14 @@ impl Verb {
     pub const APPLICATION_DELETE: Self = Self(136);
     /// Put back, as it was, what is no record.
     pub const RESTORE: Self = Self(140);
+    /// Have parts of sets sent upward again.
+    pub const SYNC_RESEND: Self = Self(150);
+    /// Settle parts of sets by hand.
+    pub const SYNC_MARK: Self = Self(151);
+    /// Hold sets back.
+    pub const SYNC_PAUSE: Self = Self(152);
+    /// Let them go on.
+    pub const SYNC_RESUME: Self = Self(153);
     /// Recall a record.
     pub const RECALL: Self = Self(110);
     /// Lift that.
@@ -226,12 +234,23 @@ impl Verb {
                 OperatorCommand::Forget { .. } => Self::OPERATOR_FORGET,
                 OperatorCommand::Disclose { .. } => Self::OPERATOR_DISCLOSE,
                 OperatorCommand::PutFile { .. } => Self::OPERATOR_FILE,
+                OperatorCommand::NoteDeed { deed, .. } => Self::of_deed(*deed),
             },
             BusinessCommand::Application(command) => match **command {
                 ApplicationCommand::Put { .. } => Self::APPLICATION_PUT,
                 ApplicationCommand::CountUsers { .. } => Self::APPLICATION_USERS,
                 ApplicationCommand::Delete { .. } => Self::APPLICATION_DELETE,
             },
+        }
+    }
+
+    /// The verb of what was done beside the catalog.
+    pub(crate) const fn of_deed(deed: Deed) -> Self {
+        match deed {
+            Deed::SyncResend => Self::SYNC_RESEND,
+            Deed::SyncMark => Self::SYNC_MARK,
+            Deed::SyncPause => Self::SYNC_PAUSE,
+            Deed::SyncResume => Self::SYNC_RESUME,
         }
     }
 
@@ -350,6 +369,10 @@ const BUSINESS_VERBS: Numbered = &[
     (135, "application-users"),
     (136, "application-delete"),
     (140, "restore"),
+    (150, "sync-resend"),
+    (151, "sync-mark"),
+    (152, "sync-pause"),
+    (153, "sync-resume"),
 ];
 
 const DONE: Numbered = &[

@@ -9,6 +9,7 @@ use super::Problem;
 use super::application::{Application, ApplicationId};
 use super::application_change::{ApplicationCommand, decide_application};
 use super::codes::CodeTables;
+use super::deed::NotedDeed;
 use super::enterprise::{Enterprise, EnterpriseId, Profile, RealName, RealNameResult, needed_text, text_within};
 use super::file::{FileKind, FreshFile, StoredFile};
 use super::operator::OperatorRecord;
@@ -107,6 +108,7 @@ pub(crate) enum BusinessChange {
     /// An application goes; its last entry.
     NoApplication(ApplicationId, Serial),
     Disclosure(Owner, Disclosure),
+    Deed(NotedDeed),
     File(Owner, FileKind, Option<StoredFile>),
 }
 

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use waymark_store::{EntryKind, Place, ReadError, Serial, Store};
 
 use super::application::Application;
+use super::deed::NotedDeed;
 use super::enterprise::Enterprise;
 use super::file::FileAt;
 use super::operator::OperatorRecord;
@@ -60,6 +61,7 @@ pub(crate) fn load(store: &dyn Store) -> Result<LoadedBusiness, BusinessLoadErro
             ReservedKey::Case(prefix) => String::from_utf8_lossy(prefix).into_owned(),
             ReservedKey::Enterprise(id) => id.to_string(),
             ReservedKey::Disclosure(owner) => owner.to_string(),
+            ReservedKey::Deed => "deeds".to_owned(),
             ReservedKey::Operator => Owner::Node.to_string(),
             ReservedKey::Application(id) => id.to_string(),
             _ => continue,
@@ -83,6 +85,7 @@ pub(crate) fn load(store: &dyn Store) -> Result<LoadedBusiness, BusinessLoadErro
             ReservedKey::Disclosure(owner) => {
                 Disclosure::from_body(body, serial).map(|each| table.put_disclosure(owner, each))
             }
+            ReservedKey::Deed => NotedDeed::from_body(body, serial).map(|each| table.put_deed(each)),
             ReservedKey::Operator => OperatorRecord::from_body(body, serial).map(|each| table.put_operator(each)),
             ReservedKey::Application(id) => {
                 Application::from_body(id, body, serial).map(|each| table.put_application(each))
@@ -107,6 +110,7 @@ fn places(store: &dyn Store) -> Result<Vec<(ReservedKey, Place, Serial)>, ReadEr
                 key,
                 ReservedKey::Enterprise(_)
                     | ReservedKey::Disclosure(_)
+                    | ReservedKey::Deed
                     | ReservedKey::Case(_)
                     | ReservedKey::File(..)
                     | ReservedKey::Operator

@@ -35,6 +35,7 @@
 //! | `enterprise` | the record of an enterprise, its limits |
 //! | `operator`, `operator_change` | what the node says of itself, and what a command means for it |
 //! | `application`, `application_change` | applications, and what a command means for them |
+//! | `deed` | what was done beside the catalog, noted for the audit |
 //! | `owner` | the node or an enterprise |
 //! | `sealed` | reading what is said of people, keeping files |
 //! | `file` | images and other files of documents |
@@ -49,6 +50,7 @@ mod application;
 mod application_change;
 pub(crate) mod change;
 mod codes;
+mod deed;
 mod enterprise;
 mod file;
 pub(crate) mod load;
@@ -66,6 +68,7 @@ pub use application::{
 pub use application_change::ApplicationCommand;
 pub use change::BusinessCommand;
 pub use codes::{CodeTable, CodeTableError, CodeTables};
+pub use deed::{Deed, NotedDeed};
 pub use enterprise::{
     Date, DocumentKind, Enterprise, EnterpriseId, EnterpriseIdError, Forgotten, Licence, LicenceKind, Location, Nature,
     Operation, Party, Profile, RealName, RealNameResult,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use waymark_store::Serial;
 
 use super::change::{BusinessChange, BusinessDecision, BusinessFacts};
+use super::deed::{self, Deed};
 use super::enterprise::Profile;
 use super::file::{FileKind, FreshFile};
 use super::operator::{NodeItems, OperatorRecord};
@@ -43,6 +44,15 @@ pub enum OperatorCommand {
         /// Why.
         reason: String,
     },
+    /// Notes what the caller does beside the catalog, before it is done.
+    NoteDeed {
+        /// What.
+        deed: Deed,
+        /// With what: one line.
+        about: String,
+        /// Why; may be empty.
+        reason: String,
+    },
 }
 
 impl OperatorCommand {
@@ -56,6 +66,7 @@ impl OperatorCommand {
             }
             Self::PutFile { file, .. } => file.as_ref().map_or(0, |file| file.fresh.sealed.bytes.len()),
             Self::Disclose { purpose: text } | Self::Forget { reason: text } => 2 * text.len(),
+            Self::NoteDeed { about, reason, .. } => 2 * (about.len() + reason.len()),
         }
     }
 }
@@ -65,7 +76,7 @@ pub(super) fn decide_operator(
     command: &OperatorCommand,
     facts: &BusinessFacts<'_>,
 ) -> Result<BusinessDecision, Refusal> {
-    if facts.business.is_operator_unreadable() {
+    if facts.business.is_operator_unreadable() && !matches!(command, OperatorCommand::NoteDeed { .. }) {
         return Err(Refusal::Unreadable);
     }
     let former = facts.business.operator();
@@ -81,6 +92,7 @@ pub(super) fn decide_operator(
             note_reading(Owner::Node, written()?.personal.as_ref(), purpose, facts)
         }
         OperatorCommand::Forget { reason } => forget(written()?, reason, facts),
+        OperatorCommand::NoteDeed { deed, about, reason } => deed::note(*deed, about, reason, facts),
     }
 }
 

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use waymark_store::{Serial, Timestamp};
 
 use super::application::{Application, ApplicationId, ApplicationProfile, Month};
+use super::deed::{Deed, NotedDeed};
 use super::enterprise::{Enterprise, EnterpriseId, Forgotten, Profile, RealName};
 use super::operator::{NodeItems, OperatorRecord};
 use super::prefix_case::{CaseState, Placement, PrefixCase, Step, StepKind, Wish};
@@ -112,6 +113,18 @@ struct DisclosureBody {
     times: u64,
     by: String,
     purpose: String,
+    since: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeedBody {
+    v: u32,
+    times: u64,
+    deed: Deed,
+    about: String,
+    reason: String,
+    by: String,
     since: u64,
 }
 
@@ -281,6 +294,23 @@ impl Disclosure {
     }
 }
 
+impl NotedDeed {
+    /// The body of its entry.
+    pub(crate) fn to_body(&self) -> Vec<u8> {
+        let Self { times, deed, about, reason, .. } = self.clone();
+        write(&DeedBody { v: VERSION, times, deed, about, reason, by: self.by.as_ref().to_owned(), since: self.time.0 })
+    }
+
+    /// Reads an entry.
+    ///
+    /// # Errors
+    /// See [`StoredBusinessError`].
+    pub(crate) fn from_body(body: &[u8], serial: Serial) -> Result<Self, StoredBusinessError> {
+        let DeedBody { times, deed, about, reason, by, since, .. } = read(body)?;
+        Ok(Self { times, deed, about, reason, by: by.into(), time: Timestamp(since), serial })
+    }
+}
+
 impl PrefixCase {
     /// The body of its entry.
     pub(crate) fn to_body(&self) -> Vec<u8> {
@@ -360,6 +390,9 @@ mod tests {
         let body = r#"{"v":1,"times":3,"by":"op","purpose":"audit","since":9}"#;
         let disclosure = Disclosure::from_body(body.as_bytes(), Serial(5)).unwrap();
         assert_eq!(String::from_utf8(disclosure.to_body()).unwrap(), body);
+        let body = r#"{"v":1,"times":3,"deed":"sync-mark","about":"T9 4 to 6","reason":"by hand","by":"op","since":9}"#;
+        let deed = NotedDeed::from_body(body.as_bytes(), Serial(5)).unwrap();
+        assert_eq!(String::from_utf8(deed.to_body()).unwrap(), body);
         let application = Application::from_body(ApplicationId(3), APPLICATION.as_bytes(), Serial(9)).unwrap();
         assert_eq!((application.id, application.owner, application.serial), (ApplicationId(3), Owner::Node, Serial(9)));
         assert_eq!(String::from_utf8(application.to_body()).unwrap(), APPLICATION);

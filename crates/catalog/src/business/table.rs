@@ -7,6 +7,7 @@ use std::sync::Arc;
 use waymark_store::{Serial, Timestamp};
 
 use super::application::{Application, ApplicationId};
+use super::deed::NotedDeed;
 use super::enterprise::{DocumentKind, Enterprise, EnterpriseId};
 use super::file::{FileAt, FileKind};
 use super::operator::OperatorRecord;
@@ -31,6 +32,8 @@ pub struct Business {
     /// Whose which applications are.
     owned: Arc<BTreeSet<(Owner, ApplicationId)>>,
     disclosures: Shared<Owner, Arc<Disclosure>>,
+    /// The last one noted.
+    deed: Option<Arc<NotedDeed>>,
     files: Shared<(Owner, FileKind), FileAt>,
     /// The greatest name ever given.
     last_id: u32,
@@ -146,6 +149,12 @@ impl Business {
     #[must_use]
     pub fn disclosure(&self, owner: Owner) -> Option<&Disclosure> {
         self.disclosures.get(&owner).map(|last| &**last)
+    }
+
+    /// The last thing somebody noted that was done beside the catalog.
+    #[must_use]
+    pub fn deed(&self) -> Option<&NotedDeed> {
+        self.deed.as_deref()
     }
 
     /// Whose keys the record of an enterprise or of the node knows of.
@@ -291,6 +300,11 @@ impl Business {
     /// Notes who read last.
     pub(crate) fn put_disclosure(&mut self, owner: Owner, disclosure: Disclosure) {
         Arc::make_mut(&mut self.disclosures).insert(owner, Arc::new(disclosure));
+    }
+
+    /// Notes what was done last.
+    pub(crate) fn put_deed(&mut self, deed: NotedDeed) {
+        self.deed = Some(Arc::new(deed));
     }
 }
 

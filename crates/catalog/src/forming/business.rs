@@ -126,6 +126,12 @@ impl Forming {
                 disclosure.serial = serial;
                 Arc::make_mut(&mut self.business).put_disclosure(owner, disclosure);
             }
+            BusinessChange::Deed(mut deed) => {
+                let previous = self.business.deed().map_or(Serial::NONE, |last| last.serial);
+                self.draft(EntryKind::PUT, ReservedKey::Deed.to_bytes(), previous, deed.to_body(), actor);
+                deed.serial = serial;
+                Arc::make_mut(&mut self.business).put_deed(deed);
+            }
             BusinessChange::File(owner, kind, file) => {
                 let key = ReservedKey::File(owner, kind).to_bytes();
                 let previous = self.business.file(owner, kind).map_or(Serial::NONE, |file| file.serial);

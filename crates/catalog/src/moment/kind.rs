@@ -110,6 +110,7 @@ impl Kind {
             | ReservedKey::Request(_)
             | ReservedKey::Token(_)
             | ReservedKey::Disclosure(_)
+            | ReservedKey::Deed
             | ReservedKey::Audit => return None,
         })
     }

@@ -245,6 +245,10 @@ impl Fields {
                 self.verb(133, kind.as_str().as_bytes());
                 self.bytes(file.as_ref().map_or(&[][..], |file| &file.fresh.mark));
             }
+            OperatorCommand::NoteDeed { deed, about, reason } => {
+                self.verb(u64::from(crate::audit::Verb::of_deed(*deed).0), about.as_bytes());
+                self.bytes(reason.as_bytes());
+            }
         }
     }
 

@@ -1,7 +1,4 @@
 //! Rows on their way into parts: written to files as they come, so that a day of millions takes no memory.
-//!
-//! A row with something sealed is kept as `{"row":…,"sealed":{"subject":…,"nonce":…,"bytes":…}}`, hexadecimal, and put together when it is sent: nothing
-//! that tells of people lies in the outbox in clear, and what is forgotten meanwhile does not go up. A file is kept as `{"file":{"prefix":…,"kind":…}}`.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
@@ -12,35 +9,10 @@ use sha2::{Digest as _, Sha256};
 use waymark_catalog::business::FileKind;
 use waymark_catalog::vault::Sealed;
 
+use super::kept;
 use crate::config::{PART_BYTES, PART_ROWS};
 use crate::sets::SetName;
 use crate::sets::business::Take;
-
-/// What was sealed of a row.
-#[derive(Serialize)]
-struct Kept<'r, R> {
-    row: &'r R,
-    sealed: KeptSealed,
-}
-
-#[derive(Serialize)]
-struct KeptSealed {
-    subject: String,
-    nonce: String,
-    bytes: String,
-}
-
-/// A file of the node: its bytes stay where they are until it is sent.
-#[derive(Serialize)]
-struct KeptFile<'r> {
-    file: KeptFileName<'r>,
-}
-
-#[derive(Serialize)]
-struct KeptFileName<'r> {
-    prefix: &'r str,
-    kind: &'static str,
-}
 
 /// A part whose rows are written.
 #[derive(Debug)]
@@ -146,14 +118,7 @@ impl Take for Draft {
 
     fn take(&mut self, row: &impl Serialize, sealed: Option<&Sealed>) -> io::Result<()> {
         self.line.clear();
-        match sealed {
-            None => serde_json::to_writer(&mut self.line, row)?,
-            Some(Sealed { subject, nonce, bytes }) => {
-                let sealed =
-                    KeptSealed { subject: hex::encode(subject), nonce: hex::encode(nonce), bytes: hex::encode(bytes) };
-                serde_json::to_writer(&mut self.line, &Kept { row, sealed })?;
-            }
-        }
+        kept::write_row(&mut self.line, row, sealed)?;
         self.end_line()
     }
 
@@ -161,7 +126,7 @@ impl Take for Draft {
     fn take_file(&mut self, prefix: &str, kind: FileKind) -> io::Result<()> {
         self.end_part()?;
         self.line.clear();
-        serde_json::to_writer(&mut self.line, &KeptFile { file: KeptFileName { prefix, kind: kind.as_str() } })?;
+        kept::write_file(&mut self.line, prefix, kind)?;
         self.end_line()?;
         self.end_part()
     }

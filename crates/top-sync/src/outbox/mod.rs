@@ -6,10 +6,11 @@
 //!
 //! ```text
 //! DIR/log                           the store of parts, cursors and pauses, see `stored`
-//! DIR/parts/T9-000000000012.jsonl   rows of a part, see `draft`
+//! DIR/parts/T9-000000000012.jsonl   rows of a part, see `kept`
 //! ```
 
 mod draft;
+mod kept;
 mod part;
 mod status;
 mod stored;
@@ -25,6 +26,7 @@ use waymark_catalog::Timestamp;
 use waymark_store::{CommitError, EntryKind, Group, OpenError, PushError, ReadError, Serial, Store};
 
 pub use self::draft::Draft;
+pub(crate) use self::kept::KeptLine;
 pub use self::part::{Part, PartState};
 pub use self::status::SetStatus;
 use self::status::status_of;

@@ -60,6 +60,9 @@ const CREATION_STEPS: usize = 10_000;
 /// Versions read at a time.
 const HISTORY_PAGE: usize = 64;
 
+/// What is read of the log at once: a group that a limit falls into is read again, so much at a time that this does not matter.
+const FEED: FeedLimits = FeedLimits { entries: 1 << 17, bytes: 64 << 20 };
+
 /// What became of the identifiers of a prefix on a day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
@@ -150,7 +153,7 @@ fn each_change(
     let mut at = after;
     let mut ended = Ok(());
     while at < upto && ended.is_ok() {
-        at = catalog.changes(at, b"", FeedLimits::DEFAULT, &mut |seen| {
+        at = catalog.changes(at, b"", FEED, &mut |seen| {
             let next = match seen {
                 Seen::Change(change) if change.serial > upto => return ControlFlow::Break(()),
                 Seen::Change(change) if is_identifier(change.key) => visit(change),

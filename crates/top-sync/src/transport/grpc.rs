@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
@@ -54,7 +55,7 @@ impl GrpcTransport {
 
     async fn deliver(&self, desk: &Desk) -> Result<u64, CarryError> {
         let mut sent = BTreeMap::new();
-        let mut first = desk.take(&mut sent, WINDOW)?;
+        let mut first = take(desk, &mut sent, WINDOW).await?;
         if first.is_empty() {
             return Ok(0);
         }
@@ -65,13 +66,13 @@ impl GrpcTransport {
         let opened = timeout(self.silence, client.deliver(ReceiverStream::new(parts))).await;
         let mut replies = match opened {
             Ok(Ok(response)) => response.into_inner(),
-            Ok(Err(status)) => return Err(flight.lost(desk, above(&status))),
-            Err(_) => return Err(flight.lost(desk, silent(self.silence))),
+            Ok(Err(status)) => return Err(flight.lost(desk, above(&status)).await),
+            Err(_) => return Err(flight.lost(desk, silent(self.silence)).await),
         };
         let mut settled = 0;
         loop {
             if flight.0.is_empty() {
-                let more = desk.take(&mut sent, WINDOW)?;
+                let more = take(desk, &mut sent, WINDOW).await?;
                 if more.is_empty() {
                     return Ok(settled);
                 }
@@ -81,13 +82,14 @@ impl GrpcTransport {
                 Ok(Ok(Some(reply))) => reply,
                 Ok(Ok(None)) => {
                     let cause = "it ended the stream before it had acknowledged everything".to_owned();
-                    return Err(flight.lost(desk, CarryError::Above { cause }));
+                    return Err(flight.lost(desk, CarryError::Above { cause }).await);
                 }
-                Ok(Err(status)) => return Err(flight.lost(desk, above(&status))),
-                Err(_) => return Err(flight.lost(desk, silent(self.silence))),
+                Ok(Err(status)) => return Err(flight.lost(desk, above(&status)).await),
+                Err(_) => return Err(flight.lost(desk, silent(self.silence)).await),
             };
             if let Some((set, sequence, reply)) = flight.landed(&reply) {
-                desk.settle(set, sequence, &reply)?;
+                let (at_desk, noted) = (desk.clone(), reply.clone());
+                on_disk(move || at_desk.settle(set, sequence, &noted)).await??;
                 match reply {
                     Reply::OutOfOrder { expected } => {
                         // From where it says, once everything on its way is accounted for.
@@ -100,7 +102,7 @@ impl GrpcTransport {
             }
             let room = WINDOW.saturating_sub(flight.0.len());
             if room >= WINDOW / 2 {
-                flight.send(&sender, desk.take(&mut sent, room)?).await;
+                flight.send(&sender, take(desk, &mut sent, room).await?).await;
             }
         }
     }
@@ -154,15 +156,28 @@ impl Flight {
     }
 
     /// Notes that everything on its way is lost, and why.
-    fn lost(&mut self, desk: &Desk, error: CarryError) -> CarryError {
-        let reply = Reply::Lost(error.to_string());
-        for (set, sequence) in self.0.drain(..) {
-            if let Err(error) = desk.settle(set, sequence, &reply) {
-                return error.into();
-            }
+    async fn lost(&mut self, desk: &Desk, error: CarryError) -> CarryError {
+        let (desk, reply, parts) = (desk.clone(), Reply::Lost(error.to_string()), std::mem::take(&mut self.0));
+        let note = move || parts.into_iter().try_for_each(|(set, sequence)| desk.settle(set, sequence, &reply));
+        match on_disk(note).await {
+            Ok(Ok(())) => error,
+            Ok(Err(error)) => error.into(),
+            Err(error) => error,
         }
-        error
     }
+}
+
+/// Does what reads files or waits until they are written, beside the threads that carry.
+async fn on_disk<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> Result<R, CarryError> {
+    spawn_blocking(work).await.map_err(|cause| CarryError::Broken { cause: cause.to_string() })
+}
+
+/// The next parts behind `sent`, which is moved.
+async fn take(desk: &Desk, sent: &mut BTreeMap<SetName, u64>, most: usize) -> Result<Vec<Prepared>, CarryError> {
+    let (desk, mut moved) = (desk.clone(), std::mem::take(sent));
+    let (taken, moved) = on_disk(move || (desk.take(&mut moved, most), moved)).await?;
+    *sent = moved;
+    Ok(taken?)
 }
 
 fn message(prepared: Prepared) -> Part {

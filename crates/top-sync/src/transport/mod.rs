@@ -44,6 +44,12 @@ pub enum CarryError {
         /// For so long.
         seconds: u64,
     },
+    /// A thread that reads or notes parts ended before it was done.
+    #[error("parts cannot be read or noted: {cause}")]
+    Broken {
+        /// Why.
+        cause: String,
+    },
     /// Files cannot be written.
     #[error("{}", path.display())]
     Io {

@@ -1,6 +1,8 @@
 //! What becomes of cases when nothing goes wrong, and of changes of enterprises.
 
-use waymark_catalog::business::{BusinessCommand, CaseState, CaseStep, FileKind};
+use waymark_catalog::business::{
+    BusinessCommand, CaseState, CaseStep, DocumentKind, FileKind, Profile, RealNameResult,
+};
 use waymark_catalog::{Command, HomeName};
 use waymark_top_sync::epp::exchange::{Stage, TroubleKind};
 use waymark_top_sync::simulator::epp::{EppSimulator, Fault, Kind, Ruling, Settings};
@@ -184,6 +186,38 @@ async fn what_is_missing_is_said_and_sent_when_it_is_there() {
     node.image(enterprise, FileKind::LegalPersonFront, &png(2));
     until("active", || node.awaits_nothing()).await;
     assert_equal(&node, &simulator);
+    // An update that something is missing for stands in the status too.
+    node.done(BusinessCommand::PutImage { id: Some(enterprise), kind: FileKind::LegalPersonFront, image: None });
+    until("the update is held", || {
+        let held = link.docking.status().transactions.into_iter().find(|each| each.stage.is_none());
+        held.is_some_and(|held| {
+            held.prefix.is_none() && held.trouble.is_some_and(|it| it.detail == "legal-person-front")
+        })
+    })
+    .await;
+    node.image(enterprise, FileKind::LegalPersonFront, &png(3));
+    until("nothing is held", || link.docking.status().transactions.iter().all(|each| each.stage.is_some())).await;
+    until("up to date", || simulator.holdings().enterprises.values().all(|held| held.replaced == 1)).await;
+    assert_equal(&node, &simulator);
+    link.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_enterprise_without_a_credit_code_is_held_and_not_tried() {
+    let dir = tempfile::tempdir().unwrap();
+    let (node, simulator) = (Node::open(dir.path()), simulator().await);
+    let enterprise = node.enterprise(1);
+    let other = Profile { document_kind: DocumentKind::Other, document_number: "B-77".into(), ..profile(1) };
+    let id = enterprise;
+    let profile = Box::new(other);
+    node.done(BusinessCommand::PutEnterprise { id: Some(id), profile, personal: None, principals: None });
+    let (result, source, reviewer) = (RealNameResult::Verified, "registry".to_owned(), String::new());
+    node.done(BusinessCommand::SetRealName { id, result, source, reviewer });
+    node.approve(enterprise, PREFIX);
+    let link = Link::start(&node, dir.path(), &simulator);
+    let trouble = || link.docking.status().transactions.first().and_then(|first| first.trouble.clone());
+    until("held", || trouble().is_some_and(|it| it.detail == "document_number")).await;
+    assert!(simulator.seen().iter().all(|kind| *kind == Kind::Poll));
     link.stop().await;
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 use waymark_api::operator::v1::{self, sync_server};
 use waymark_catalog::access::Verb;
+use waymark_catalog::business::{Deed, OperatorCommand};
 
 use crate::edge::Edge;
 use crate::edge::caller::Caller;
@@ -35,6 +36,12 @@ impl SyncService {
         self.edge.sync.clone().ok_or_else(none)
     }
 
+    /// Notes in the audit what is about to be done.
+    async fn note(&self, caller: &Caller, deed: Deed, about: String, reason: &str) -> Result<(), Failure> {
+        let command = OperatorCommand::NoteDeed { deed, about, reason: reason.to_owned() };
+        self.edge.apply(caller, command.into(), None).await.map(|_| ())
+    }
+
     /// Does something that waits for the disk.
     async fn wait<R: Send + 'static>(
         &self,
@@ -56,6 +63,11 @@ fn check_set(sync: &dyn TopSync, set: &str) -> Result<(), Failure> {
 
 fn check_span(from: u64, upto: u64) -> Result<(), Failure> {
     if from == 0 || from > upto { Err(Failure::invalid_field("from", "must be from 1 to upto")) } else { Ok(()) }
+}
+
+/// Parts, as the audit names them.
+fn span(set: &str, from: u64, upto: u64) -> String {
+    format!("{set} {from} to {upto}")
 }
 
 #[tonic::async_trait]
@@ -96,6 +108,7 @@ impl sync_server::Sync for SyncService {
             let (sync, request) = (self.admit(&caller)?, request.into_inner());
             check_set(&*sync, &request.set)?;
             check_span(request.from, request.upto)?;
+            self.note(&caller, Deed::SyncResend, span(&request.set, request.from, request.upto), "").await?;
             let count = self.wait(sync, move |sync| sync.resend(&request, &by)).await?;
             Ok(v1::SyncChanged { count })
         };
@@ -113,6 +126,7 @@ impl sync_server::Sync for SyncService {
             if reason.is_empty() || reason.chars().count() > REASON_CHARS || reason.chars().any(char::is_control) {
                 return Err(Failure::invalid_field("reason", "must have 1 to 255 characters, no control characters"));
             }
+            self.note(&caller, Deed::SyncMark, span(&request.set, request.from, request.upto), reason).await?;
             let count = self.wait(sync, move |sync| sync.mark(&request, &by)).await?;
             Ok(v1::SyncChanged { count })
         };
@@ -127,6 +141,9 @@ impl sync_server::Sync for SyncService {
             if !request.set.is_empty() {
                 check_set(&*sync, &request.set)?;
             }
+            let deed = if request.paused { Deed::SyncPause } else { Deed::SyncResume };
+            let about = if request.set.is_empty() { "all sets".to_owned() } else { request.set.clone() };
+            self.note(&caller, deed, about, "").await?;
             let count = self.wait(sync, move |sync| sync.pause(&request, &by)).await?;
             Ok(v1::SyncChanged { count })
         };

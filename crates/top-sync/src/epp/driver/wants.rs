@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use waymark_catalog::business::{Business, CaseState, Enterprise, EnterpriseId, FileKind, PrefixCase, StepKind};
+use waymark_catalog::business::{
+    Business, CaseState, DocumentKind, Enterprise, EnterpriseId, FileKind, PrefixCase, StepKind,
+};
 
 use crate::epp::exchange::{Content, ContentHash, EnterpriseWant, PrefixWant, Wants};
 
@@ -63,7 +65,10 @@ fn enterprise_want(business: &Business, enterprise: &Enterprise) -> EnterpriseWa
         profile.website.as_bytes(),
         profile.description.as_bytes(),
     ]);
-    let missing = if enterprise.personal.is_none() {
+    let missing = if profile.document_kind != DocumentKind::CreditCode {
+        // `entCrCode` takes no other number.
+        Some("document_number")
+    } else if enterprise.personal.is_none() {
         Some("personal")
     } else if business.file(enterprise.id.into(), DOCUMENT).is_none() {
         Some(DOCUMENT.as_str())
@@ -72,5 +77,5 @@ fn enterprise_want(business: &Business, enterprise: &Enterprise) -> EnterpriseWa
     } else {
         None
     };
-    EnterpriseWant { content: Content { significant, small }, missing }
+    EnterpriseWant { content: Content { significant, small }, missing, since: enterprise.time.0 }
 }

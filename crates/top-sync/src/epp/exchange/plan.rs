@@ -151,13 +151,8 @@ impl<J: Journal> Exchange<J> {
                 return Ok(step);
             }
         }
-        let changed: Vec<u32> = self
-            .wants
-            .enterprises
-            .iter()
-            .filter(|(id, want)| self.known.get(id).is_some_and(|known| known.content != Some(want.content)))
-            .map(|(id, _)| *id)
-            .collect();
+        let all = self.wants.enterprises.keys().copied();
+        let changed: Vec<u32> = all.filter(|id| self.update_of(*id).is_some()).collect();
         for enterprise in changed {
             if let Some(step) = self.new_change(now, due, enterprise)? {
                 return Ok(Some(step));
@@ -186,7 +181,8 @@ impl<J: Journal> Exchange<J> {
 
     fn new_enterprise(&mut self, now: Now, due: &mut Due, want: &PrefixWant) -> Result<Option<Step>, JournalError> {
         let enterprise = want.enterprise;
-        let Some(EnterpriseWant { content, missing: None }) = self.wants.enterprises.get(&enterprise).copied() else {
+        let Some(EnterpriseWant { content, missing: None, .. }) = self.wants.enterprises.get(&enterprise).copied()
+        else {
             return Ok(None);
         };
         let last = self.latest_of_enterprise(enterprise).filter(|last| last.stage != Stage::Refused);
@@ -207,16 +203,11 @@ impl<J: Journal> Exchange<J> {
     }
 
     fn new_change(&mut self, now: Now, due: &mut Due, enterprise: u32) -> Result<Option<Step>, JournalError> {
-        let (Some(want), Some(known)) = (self.wants.enterprises.get(&enterprise).copied(), self.known.get(&enterprise))
+        let Some((kind, want)) = self.update_of(enterprise).filter(|(kind, want)| held_update(*kind, want).is_none())
         else {
             return Ok(None);
         };
-        let ent_id = known.ent_id.clone();
-        let is_small = known.content.is_some_and(|content| content.significant == want.content.significant);
-        if !is_small && want.missing.is_some() {
-            return Ok(None);
-        }
-        let kind = if is_small { Kind::AmendEnterprise } else { Kind::ReplaceEnterprise };
+        let Some(ent_id) = self.known.get(&enterprise).map(|known| known.ent_id.clone()) else { return Ok(None) };
         let request = request_of(kind, enterprise, want.content);
         let last = self.latest_of_enterprise(enterprise);
         // What the audit did not pass is not sent once more until it says something else.
@@ -226,12 +217,28 @@ impl<J: Journal> Exchange<J> {
         if was_refused || !self.may_begin(now, due, same) {
             return Ok(None);
         }
-        let ask = if is_small {
-            Ask::AmendEnterprise(enterprise, ent_id)
-        } else {
-            Ask::ReplaceEnterprise(enterprise, ent_id)
+        let ask = match kind {
+            Kind::AmendEnterprise => Ask::AmendEnterprise(enterprise, ent_id),
+            _ => Ask::ReplaceEnterprise(enterprise, ent_id),
         };
         self.begin(now, kind, (enterprise, None), (request, Some(want.content)), ask).map(Some)
+    }
+
+    /// The update by which the top-level node would know an enterprise as it is now; `None` where it does, or does not know it at all.
+    fn update_of(&self, enterprise: u32) -> Option<(Kind, EnterpriseWant)> {
+        let want = self.wants.enterprises.get(&enterprise).copied()?;
+        let told = self.known.get(&enterprise)?.content;
+        let is_small = told.is_some_and(|content| content.significant == want.content.significant);
+        let kind = if is_small { Kind::AmendEnterprise } else { Kind::ReplaceEnterprise };
+        (told != Some(want.content)).then_some((kind, want))
+    }
+
+    /// Updates that are not sent, since something is missing: what they do, of which enterprise, since when, and why.
+    pub(super) fn held_updates(&self) -> impl Iterator<Item = (Kind, u32, u64, Trouble)> {
+        self.wants.enterprises.keys().filter_map(|id| {
+            let (kind, want) = self.update_of(*id)?;
+            Some((kind, *id, want.since, held_update(kind, &want)?))
+        })
     }
 
     /// Whether another transaction may follow the latest about something.
@@ -289,6 +296,12 @@ impl<J: Journal> Exchange<J> {
         let missing = missing.map(|field| Trouble::new(TroubleKind::NotSendable, field));
         missing.or_else(|| self.unclear.get(&want.enterprise).map(|(trouble, _)| trouble.clone()))
     }
+}
+
+/// Why an update is not sent: a full one needs everything, another one only what it says.
+fn held_update(kind: Kind, want: &EnterpriseWant) -> Option<Trouble> {
+    let missing = want.missing.filter(|_| kind == Kind::ReplaceEnterprise);
+    missing.map(|field| Trouble::new(TroubleKind::NotSendable, field))
 }
 
 fn request_of(kind: Kind, enterprise: u32, content: Content) -> ContentHash {

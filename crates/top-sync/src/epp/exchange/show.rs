@@ -19,7 +19,7 @@ pub struct Status {
     pub link: Option<Trouble>,
 }
 
-/// A transaction, or a prefix that waits for one.
+/// A transaction, or what waits for one: a prefix, or an update of an enterprise that something is missing for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
     /// The identifier; `None` while nothing was sent.
@@ -36,7 +36,7 @@ pub struct Shown {
     pub attempts: u32,
     /// What went wrong last.
     pub trouble: Option<Trouble>,
-    /// When it was made, in milliseconds since 1970; of what was not sent, when this node approved.
+    /// When it was made, in milliseconds since 1970; of what was not sent, when this node approved, or the enterprise was changed.
     pub since: u64,
 }
 
@@ -64,6 +64,17 @@ impl<J: Journal> Exchange<J> {
                 since: want.since,
             })
             .collect();
+        let held = self.held_updates().map(|(kind, enterprise, since, trouble)| Shown {
+            id: None,
+            kind,
+            enterprise,
+            prefix: None,
+            stage: None,
+            attempts: 0,
+            trouble: Some(trouble),
+            since,
+        });
+        transactions.extend(held);
         let undecided = open.iter().map(|each| each.since).chain(transactions.iter().map(|each| each.since));
         let failed = ended.iter().filter(|each| each.stage == Stage::Failed && self.is_wanted(each));
         let oldest_undecided = undecided.chain(failed.map(|each| each.since)).min();

@@ -58,7 +58,7 @@ fn open(kept: &Kept) -> Exchange<Kept> {
     let prefix = PrefixWant { prefix: PREFIX.into(), enterprise: 1, case: 7, since: 1, is_beneath: true };
     exchange.want(Wants {
         prefixes: vec![prefix],
-        enterprises: BTreeMap::from([(1, EnterpriseWant { content, missing: None })]),
+        enterprises: BTreeMap::from([(1, EnterpriseWant { content, missing: None, since: 1 })]),
     });
     exchange
 }

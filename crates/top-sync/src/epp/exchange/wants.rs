@@ -35,4 +35,6 @@ pub struct EnterpriseWant {
     pub content: Content,
     /// What has to be sent with it and is not there: the name of a field. Nothing that needs it is sent before it is.
     pub missing: Option<&'static str>,
+    /// When it was written last, in milliseconds since 1970.
+    pub since: u64,
 }
