@@ -22,6 +22,8 @@ const FILES: &[&str] = &[
     "waymark/operator/v1/docking.proto",
     "waymark/operator/v1/deposits.proto",
     "waymark/operator/v1/traffic.proto",
+    "waymark/operator/v1/incidents.proto",
+    "waymark/operator/v1/reports.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

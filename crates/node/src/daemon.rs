@@ -37,6 +37,7 @@ use crate::{
     status::Watched,
     sync::{self, SyncKeeper},
     traffic::NodeTraffic,
+    watch::{self as own_watch, WatchKeeper},
 };
 
 /// Code of the problem that a folder holds no store.
@@ -60,6 +61,7 @@ pub struct Node {
     recursion: Option<RecursionKeeper>,
     sync: Option<SyncKeeper>,
     docking: Option<DockingKeeper>,
+    own_watch: Option<WatchKeeper>,
 }
 
 impl std::fmt::Debug for Node {
@@ -123,7 +125,8 @@ impl Node {
         let doors = Arc::new(Mutex::new(Some(running)));
         let control = recursion.as_ref().map(RecursionKeeper::control);
         let counted = traffic.as_ref().map(|traffic| Arc::new(traffic.traffic.clone()) as Arc<dyn Figures>);
-        let sync = sync::start(config, data, &catalog, &settings.sites, counted).await?;
+        let own_watch = own_watch::open(config, data, &catalog).await?;
+        let sync = sync::start(config, data, &catalog, &settings.sites, counted.clone(), own_watch.clone()).await?;
         let docking = DockingKeeper::start(&catalog, config, data)?;
         let controls = waymark_registration::Settings {
             recursion: control,
@@ -131,6 +134,7 @@ impl Node {
             docking: docking.as_ref().map(DockingKeeper::control),
             deposits: deposits::start(config, data, &catalog)?,
             traffic: traffic.as_ref().map(NodeTraffic::control),
+            watching: own_watch.as_ref().map(|watch| own_watch::control(watch, &catalog, counted)),
             registrations: traffic.as_ref().map(|traffic| Arc::clone(&traffic.registrations)),
             ..waymark_registration::Settings::alone(waymark_catalog::machine_time)
         };
@@ -152,6 +156,10 @@ impl Node {
         }
         watched.doors_opened(Arc::clone(&doors), Arc::clone(&registration), listening.clone(), tap);
         write_listening(&listening, data)?;
+        let own_watch = own_watch.map(|watch| {
+            watched.watches(Arc::clone(&watch));
+            WatchKeeper::start(watch, config, &catalog, &watched)
+        });
         let drain = Duration::from_secs(config.values().number("node.stop_seconds"));
         Ok(Self {
             catalog,
@@ -168,6 +176,7 @@ impl Node {
             recursion,
             sync,
             docking,
+            own_watch,
         })
     }
 
@@ -199,8 +208,11 @@ impl Node {
     ///
     /// # Errors
     /// The data folder could not be closed in order; the next start takes longer.
-    pub async fn stop(self, again: impl Future<Output = ()>) -> Result<(), Problem> {
+    pub async fn stop(mut self, again: impl Future<Output = ()>) -> Result<(), Problem> {
         self.watched.stopping();
+        if let Some(own_watch) = &mut self.own_watch {
+            own_watch.pause().await;
+        }
         // Behind the line above: who reads this asks for a page that says the same.
         tracing::info!("stopping: answering what is under way");
         let running = self.doors.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -235,6 +247,9 @@ impl Node {
         }
         if let Some(sync) = self.sync {
             sync.stop().await;
+        }
+        if let Some(own_watch) = self.own_watch {
+            own_watch.stop().await;
         }
         self.audit.stop().await;
         close(self.catalog).await

@@ -38,3 +38,4 @@ pub mod status;
 mod sync;
 pub mod texts;
 mod traffic;
+mod watch;

@@ -14,6 +14,7 @@ use waymark_resolver::{
     door::{DoorEvent, DoorSnapshot},
 };
 use waymark_top_sync::outbox::SetStatus;
+use waymark_top_sync::watch::Standing;
 
 use crate::{recursion, traffic::NodeTraffic};
 
@@ -127,6 +128,16 @@ pub const DOCKING_TROUBLES: &str = "waymark_docking_troubles_total";
 pub const DOCKING_OPEN: &str = "waymark_docking_open_transactions";
 /// Seconds since the oldest of what the top-level node has not decided was made.
 pub const DOCKING_OLDEST: &str = "waymark_docking_oldest_undecided_seconds";
+/// Probes of the node's own doors, by target and outcome.
+pub const WATCH_PROBES: &str = "waymark_watch_probes_total";
+/// Incidents that are not over, by type.
+pub const WATCH_INCIDENTS: &str = "waymark_watch_open_incidents";
+/// Rounds of probes.
+pub const WATCH_ROUNDS: &str = "waymark_watch_rounds_total";
+/// Rounds and events that could not be kept.
+pub const WATCH_FAILURES: &str = "waymark_watch_save_failures_total";
+/// 1 during a declared maintenance, otherwise 0.
+pub const WATCH_MAINTENANCE: &str = "waymark_watch_maintenance";
 /// Seconds since the node was ready.
 pub const UPTIME: &str = "waymark_node_uptime_seconds";
 
@@ -196,6 +207,11 @@ pub const NAMES: &[(&str, &str)] = &[
         DOCKING_OLDEST,
         "Seconds since the oldest of what the top-level node has not decided was made; 0 when there is none",
     ),
+    (WATCH_PROBES, "Probes of the node's own doors, by target and outcome"),
+    (WATCH_INCIDENTS, "Incidents that are not over, by type"),
+    (WATCH_ROUNDS, "Rounds of probes of the node's own doors"),
+    (WATCH_FAILURES, "Rounds and events of incidents that could not be kept; events are tried again"),
+    (WATCH_MAINTENANCE, "1 during a declared maintenance, otherwise 0"),
     (UPTIME, "Seconds since the node was ready"),
 ];
 
@@ -214,6 +230,8 @@ pub struct Figures {
     pub traffic: Option<TrafficFigures>,
     /// Of recursion, where the node has it.
     pub recursion: Option<RecursionFigures>,
+    /// How the watch stands, where the node watches itself.
+    pub watch: Option<Standing>,
     /// How each set owed to the top-level node stands, and the time; none where the node is docked with nobody.
     pub sync: Option<(Timestamp, Vec<SetStatus>)>,
     /// Of the exchange with the top-level node, where the node has it.
@@ -304,6 +322,20 @@ fn put_set(status: &SetStatus, now: Timestamp) {
     gauge!(SYNC_OLDEST, "set" => set).set(oldest as f64);
 }
 
+#[expect(clippy::cast_precision_loss, reason = "the text form holds floats; 2^53 is beyond every figure here")]
+fn put_watch(watch: &Standing) {
+    for (target, good, bad) in &watch.probes {
+        counter!(WATCH_PROBES, "target" => target.as_str(), "outcome" => "good").absolute(*good);
+        counter!(WATCH_PROBES, "target" => target.as_str(), "outcome" => "failed").absolute(*bad);
+    }
+    for (kind, count) in &watch.open {
+        gauge!(WATCH_INCIDENTS, "type" => kind.as_str()).set(*count as f64);
+    }
+    counter!(WATCH_ROUNDS).absolute(watch.rounds);
+    counter!(WATCH_FAILURES).absolute(watch.failures);
+    put(WATCH_MAINTENANCE, u64::from(watch.is_maintained));
+}
+
 /// The page of these figures.
 pub fn render(figures: &Figures) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
@@ -328,6 +360,9 @@ pub fn render(figures: &Figures) -> String {
         }
         if let Some(recursion) = &figures.recursion {
             put_recursion(recursion);
+        }
+        if let Some(watch) = &figures.watch {
+            put_watch(watch);
         }
         if let Some((now, sets)) = &figures.sync {
             sets.iter().for_each(|set| put_set(set, *now));

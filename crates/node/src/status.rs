@@ -11,9 +11,14 @@ use std::{
 use serde::{Deserialize, Serialize};
 use waymark_catalog::Catalog;
 use waymark_recursive_cache::recursor::Recursor;
-use waymark_resolver::{AnswerTap, CounterSnapshot, Transport, door::Running};
+use waymark_registration::Event;
+use waymark_resolver::{AnswerTap, CounterSnapshot, DropReason, OpClass, Outcome, Transport, door::Running};
 use waymark_top_sync::driver::Driver;
 use waymark_top_sync::epp::driver::Docking;
+use waymark_top_sync::watch::{
+    Watch,
+    target::{Pressure, Target},
+};
 
 use crate::{
     docking,
@@ -29,6 +34,9 @@ pub(crate) type SharedDoors = Arc<Mutex<Option<Running>>>;
 /// The registration doors, if any, gone once the node stops.
 pub(crate) type SharedRegistration = Arc<Mutex<Option<Registration>>>;
 
+/// Why requests get no answer when too many come.
+const TURNED_AWAY: [DropReason; 3] = [DropReason::BudgetSpent, DropReason::ReassemblyRefused, DropReason::SocketFull];
+
 /// What the pages look at. Doors and addresses are known a moment after the pages answer.
 pub struct Watched {
     catalog: Catalog,
@@ -43,6 +51,7 @@ pub struct Watched {
     sync: OnceLock<Arc<Driver>>,
     docking: OnceLock<Docking>,
     traffic: OnceLock<NodeTraffic>,
+    watch: OnceLock<Arc<Watch>>,
 }
 
 impl std::fmt::Debug for Watched {
@@ -82,6 +91,20 @@ pub struct NodeStatus {
     pub index_bytes: u64,
     /// Answers by transport since the start.
     pub answers: Vec<(String, u64)>,
+    /// What the node sees of itself; absent where it does not watch itself.
+    #[serde(default)]
+    pub watch: Option<WatchStatus>,
+}
+
+/// What a node sees of itself.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WatchStatus {
+    /// What failed in the last round of probes.
+    pub failing: Vec<String>,
+    /// Incidents that are not over.
+    pub open_incidents: u64,
+    /// Whether a maintenance is under way.
+    pub maintenance: bool,
 }
 
 impl Watched {
@@ -101,6 +124,7 @@ impl Watched {
             sync: OnceLock::new(),
             docking: OnceLock::new(),
             traffic: OnceLock::new(),
+            watch: OnceLock::new(),
         }
     }
 
@@ -151,6 +175,40 @@ impl Watched {
         let _first = self.traffic.set(traffic);
     }
 
+    /// The node watches itself.
+    pub(crate) fn watches(&self, watch: Arc<Watch>) {
+        // Opened once in the life of a node.
+        let _first = self.watch.set(watch);
+    }
+
+    /// Where it listens.
+    pub(crate) fn listening(&self) -> Listening {
+        self.listening.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Requests since the start, and those turned away so that the node stands; `None` once the doors are gone.
+    pub(crate) fn pressure(&self) -> Option<Pressure> {
+        let doors = self.doors.get()?.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Running::counters)?;
+        let mut pressure = Pressure::default();
+        let answers = &doors.answers;
+        for transport in Transport::ALL {
+            let dropped: u64 = TURNED_AWAY.iter().map(|reason| answers.dropped(transport, *reason)).sum();
+            let busy: u64 = OpClass::ALL.iter().map(|class| answers.answered(transport, *class, Outcome::Busy)).sum();
+            pressure.asked += answers.answered_in_all(transport) + dropped;
+            pressure.shed += busy + dropped;
+        }
+        if let Some(registration) = self.registration.get() {
+            let running = registration.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(running) = running.as_ref() {
+                let count = |event| running.counters().get(event);
+                let refused = count(Event::RefusedConnections) + count(Event::RefusedConnectionsOfSource);
+                pressure.asked += count(Event::Calls) + refused;
+                pressure.shed += count(Event::RateLimited) + count(Event::Busy) + refused;
+            }
+        }
+        Some(pressure)
+    }
+
     /// Where the node listens, and the fingerprint of its certificate, from now on.
     pub(crate) fn listens(&self, listening: Listening) {
         *self.listening.lock().unwrap_or_else(PoisonError::into_inner) = listening;
@@ -172,6 +230,7 @@ impl Watched {
             running.as_ref().map_or_else(Vec::new, |running| running.counters().all().collect())
         });
         Figures {
+            watch: self.watch.get().map(|watch| watch.standing(self.catalog.now())),
             sync: self.sync.get().map(|driver| (driver.now(), driver.outbox().status())),
             traffic: self.traffic.get().map(TrafficFigures::of),
             recursion: self.recursor.get().map(|recursor| RecursionFigures::of(recursor)),
@@ -211,6 +270,11 @@ impl Watched {
                 .into_iter()
                 .map(|transport| (transport.name().to_owned(), figures.answers.answered_in_all(transport)))
                 .collect(),
+            watch: figures.watch.as_ref().map(|standing| WatchStatus {
+                failing: standing.failing.iter().map(Target::to_string).collect(),
+                open_incidents: standing.open.iter().map(|(_, count)| count).sum(),
+                maintenance: standing.is_maintained,
+            }),
         }
     }
 }

@@ -9,13 +9,15 @@ use waymark_client::registration::{ClientCertificate, Endpoint, GrpcUrl, ServerT
 use waymark_registration::sync::{SyncProblem, TopSync};
 use waymark_resolver::SiteSet;
 use waymark_top_sync::{
+    calendar::{Month, working_days_after},
     desk::Desk,
     driver::Driver,
     figures::Figures,
     maker::Maker,
-    outbox::{Outbox, OutboxError, Part},
+    outbox::{Outbox, OutboxError, Part, SetStatus},
     sets::{SetName, rows::Route},
     transport::{Transport, directory::DirectoryTransport, grpc::GrpcTransport},
+    watch::{Watch, report::OWED_WORKING_DAYS},
 };
 use waymark_wire::types::{InterfaceProtocol, Site};
 
@@ -50,6 +52,7 @@ pub(crate) async fn start(
     catalog: &Catalog,
     sites: &SiteSet,
     figures: Option<Arc<dyn Figures>>,
+    watch: Option<Arc<Watch>>,
 ) -> Result<Option<SyncKeeper>, Problem> {
     let values = config.values();
     let prefix = values.text("sync.prefix");
@@ -65,7 +68,7 @@ pub(crate) async fn start(
     let opened = opened.map_err(|cause| not_opened(data, &cause))?;
     let outbox = Arc::new(opened.map_err(|cause| not_opened(data, &chain(&cause)))?);
     let routes = sites.iter().flat_map(routes).collect();
-    let maker = Maker::new(catalog, Arc::clone(&outbox), prefix, routes, figures);
+    let maker = Maker::new(catalog, Arc::clone(&outbox), prefix, routes, figures).watched(watch);
     let desk = Desk::new(catalog, Arc::clone(&outbox), prefix);
     let driver = Arc::new(Driver::new(maker, desk, outbox, transport));
     let (stop, stopped) = watch::channel(false);
@@ -167,7 +170,16 @@ impl TopSync for Control {
     fn status(&self) -> v1::SyncStatus {
         let report = self.0.report();
         let now = self.0.now().0;
-        let sets = report.sets.into_iter().map(|status| v1::SetStatus {
+        let owed_by = |status: &SetStatus| match status.set {
+            SetName::Report if !report.not_made.contains(&status.set) => {
+                let told = status.cursor.period.parse::<Month>();
+                let next = told.map_or_else(|_| Month::of(self.0.now()), Month::next);
+                working_days_after(next.last(), OWED_WORKING_DAYS).to_string()
+            }
+            _ => String::new(),
+        };
+        let sets = report.sets.iter().cloned().map(|status| v1::SetStatus {
+            owed_by: owed_by(&status),
             set: status.set.to_string(),
             schedule: status.set.schedule().as_str().to_owned(),
             paused: status.is_paused,

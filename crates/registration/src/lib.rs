@@ -17,6 +17,7 @@
 //! | [`recursion`] | what operators ask of a node that resolves names that live elsewhere |
 //! | [`sync`] | what operators ask of a node that is docked with a top-level node |
 //! | [`docking`] | what operators ask of the exchange with the top-level node |
+//! | [`watching`] | what operators ask of a node that watches itself: incidents, maintenance, the monthly report |
 //! | `followers` | caches of others that follow what changes here, and what each has confirmed |
 //! | `jobs` | uploads that the node works off by itself |
 //! | [`failure`], [`reasons`] | what goes wrong, as values, and the one table of their names and texts |
@@ -47,6 +48,7 @@ pub mod sync;
 mod traces;
 pub mod traffic;
 mod upload;
+pub mod watching;
 
 pub use config::Limits;
 pub use convert::enterprise::{read_profile, show_personal, show_profile};

@@ -70,6 +70,24 @@ impl Day {
     }
 }
 
+/// The day that is so many working days after another, Monday to Friday. Public holidays, and weekends that are worked instead, are decreed each year
+/// and not known here.
+#[must_use]
+pub fn working_days_after(day: Day, count: u32) -> Day {
+    let mut day = day;
+    let mut left = count;
+    while left > 0 {
+        let next = day.next();
+        if next == day {
+            break;
+        }
+        day = next;
+        // 1 January 1970 was a Thursday: of each seven days from then on, the third and the fourth are a weekend.
+        left -= u32::from(!matches!(day.0.days() % 7, 2 | 3));
+    }
+    day
+}
+
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -216,6 +234,15 @@ mod tests {
         let december: Month = "2026-12".parse().unwrap();
         assert_eq!(december.next().to_string(), "2027-01");
         assert!(!december.is_over(Timestamp(december.last().end().0 - 1)) && december.is_over(december.last().end()));
+    }
+
+    #[test]
+    fn working_days_leave_out_weekends() {
+        // 30 November 2026 is a Monday.
+        assert_eq!(working_days_after(day("2026-11-30"), 10), day("2026-12-14"));
+        assert_eq!(working_days_after(day("2026-10-31"), 10), day("2026-11-13"), "from a Saturday");
+        assert_eq!(working_days_after(day("2026-12-04"), 1), day("2026-12-07"), "over a weekend");
+        assert_eq!(working_days_after(day("2026-12-04"), 0), day("2026-12-04"));
     }
 
     #[test]

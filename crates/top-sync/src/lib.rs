@@ -21,6 +21,7 @@
 //! | `driver` | makes and carries, for ever |
 //! | `epp` | enterprises and prefixes, registered over EPP |
 //! | `deposit` | what the node above needs to take over: made, checked, restored |
+//! | `watch` | the node watches itself: probes, incidents, maintenance, the monthly report |
 //! | `simulator` | a node above, for tests and development: takes the sets and checks every field |
 //!
 //! Where the form in which the real top-level node takes something is not public, the form here is our own, says so, and stands behind a trait.
@@ -39,3 +40,4 @@ pub mod sets;
 pub mod simulator;
 pub mod traffic;
 pub mod transport;
+pub mod watch;

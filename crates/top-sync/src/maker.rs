@@ -18,9 +18,11 @@ use crate::figures::{Figures, Requests};
 use crate::outbox::{Cursor, Draft, Outbox, OutboxError, Total};
 use crate::sets::business::{self, Span, Take};
 use crate::sets::master::{self, Counts, WalkError};
-use crate::sets::rows::{IdentifiersCounted, MonitoringRow, PrefixesCounted, Route, StatisticsRow};
+use crate::sets::rows::{IdentifiersCounted, IncidentRow, MonitoringRow, PrefixesCounted, Route, StatisticsRow};
 use crate::sets::{Schedule, SetName};
 use crate::traffic::{DayTally, ReadError};
+use crate::watch::Watch;
+use crate::watch::report::{self, ReportError, ReportRow};
 
 /// Milliseconds of an hour.
 const HOUR_MS: u64 = 60 * 60 * 1000;
@@ -54,6 +56,14 @@ pub enum MakeError {
     /// The figures of requests could not be read.
     #[error("the figures of requests")]
     Figures(#[from] ReadError),
+    /// The report of a month could not be made.
+    #[error("the report of {month}")]
+    Report {
+        /// Which.
+        month: Month,
+        /// Why not.
+        source: ReportError,
+    },
 }
 
 /// Makes parts. One for each outbox.
@@ -65,6 +75,7 @@ pub struct Maker {
     prefix: String,
     routes: Vec<Route>,
     figures: Option<Arc<dyn Figures>>,
+    watch: Option<Arc<Watch>>,
     memory: Mutex<Memory>,
 }
 
@@ -88,13 +99,19 @@ impl Maker {
         figures: Option<Arc<dyn Figures>>,
     ) -> Self {
         let (catalog, prefix) = (catalog.clone(), prefix.to_ascii_uppercase());
-        Self { catalog, outbox, prefix, routes, figures, memory: Mutex::default() }
+        Self { catalog, outbox, prefix, routes, figures, watch: None, memory: Mutex::default() }
+    }
+
+    /// The same for a node that watches itself: without a watch there are no incidents to tell, and no reports.
+    #[must_use]
+    pub fn watched(self, watch: Option<Arc<Watch>>) -> Self {
+        Self { watch, ..self }
     }
 
     /// Whether a set is made here.
     #[must_use]
     pub fn makes(&self, set: SetName) -> bool {
-        self.figures.is_some() || !set.needs_figures()
+        (self.figures.is_some() || !set.needs_figures()) && (self.watch.is_some() || !set.needs_watch())
     }
 
     /// Makes a set if it is due; tells whether parts were made. Reads the disk: where waiting is allowed.
@@ -103,6 +120,8 @@ impl Maker {
     /// See [`MakeError`]. The set is as it was.
     pub fn make_due(&self, set: SetName, now: Timestamp) -> Result<bool, MakeError> {
         match set.schedule() {
+            _ if !self.makes(set) => Ok(false),
+            Schedule::RealTime if set == SetName::Incident => self.make_incidents(now),
             Schedule::RealTime => self.make_changed(set, now),
             Schedule::Hourly => {
                 let hour = now.0 / HOUR_MS;
@@ -113,8 +132,7 @@ impl Maker {
                 self.lock().hours.insert(set, hour);
                 Ok(made)
             }
-            Schedule::Daily if self.makes(set) => self.make_days(set, now),
-            Schedule::Daily => Ok(false),
+            Schedule::Daily => self.make_days(set, now),
             Schedule::Monthly => self.make_month(set, now),
         }
     }
@@ -158,6 +176,29 @@ impl Maker {
         }
         let period = moment(now);
         self.outbox.add(draft, &period, &Cursor { serial: upto.0, period: period.clone(), digest }, now)?;
+        Ok(true)
+    }
+
+    /// Events of incidents that were not told yet, by their own numbers.
+    fn make_incidents(&self, now: Timestamp) -> Result<bool, MakeError> {
+        let Some(watch) = &self.watch else { return Ok(false) };
+        let set = SetName::Incident;
+        let told = self.outbox.cursor(set).serial;
+        let (mut events, last) = watch.events_behind(told);
+        if last < told {
+            // The watch was begun anew, and its numbers with it.
+            events = watch.events_behind(0).0;
+        }
+        let Some(upto) = events.last().map(|event| event.number) else { return Ok(false) };
+        let mut draft = self.outbox.draft(set);
+        for event in &events {
+            draft.take(&IncidentRow::new(event), None).map_err(|source| MakeError::Rows { set, source })?;
+        }
+        // Events of a clock that was set back since are still to come.
+        let latest = events.iter().map(|event| event.time).max().unwrap_or(now.0);
+        let period = moment(now.max(Timestamp(latest)));
+        let cursor = Cursor { serial: upto, period: period.clone(), digest: String::new() };
+        self.outbox.add(draft, &period, &cursor, now)?;
         Ok(true)
     }
 
@@ -317,8 +358,19 @@ impl Maker {
         };
         let mut draft = self.outbox.draft(set);
         let business = self.catalog.business();
-        business::applications(&business, &self.prefix, set == SetName::T5, month, &mut draft)
-            .map_err(|source| MakeError::Rows { set, source })?;
+        let rows = |source| MakeError::Rows { set, source };
+        if set == SetName::Report {
+            let Some(watch) = &self.watch else { return Ok(false) };
+            // Of months before the first that was watched there is nothing to tell.
+            if watch.first_month().is_none_or(|first| month < first) {
+                return Ok(false);
+            }
+            let made = report::make(watch, self.figures.as_ref(), &business, month, now);
+            let made = made.map_err(|source| MakeError::Report { month, source })?;
+            draft.take(&ReportRow::new(&made), None).map_err(rows)?;
+        } else {
+            business::applications(&business, &self.prefix, set == SetName::T5, month, &mut draft).map_err(rows)?;
+        }
         let told = Cursor { serial: self.catalog.serial().0, period: month.to_string(), digest: String::new() };
         self.outbox.add(draft, &told.period, &told, now)?;
         Ok(true)

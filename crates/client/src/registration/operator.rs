@@ -5,8 +5,9 @@ use uuid::Uuid;
 use waymark_api::operator::v1::{
     self, access_client::AccessClient, applications_client::ApplicationsClient, audit_client::AuditClient,
     deposits_client::DepositsClient, docking_client::DockingClient, enterprises_client::EnterprisesClient,
-    own_record_client::OwnRecordClient, prefix_cases_client::PrefixCasesClient, prefixes_client::PrefixesClient,
-    recursion_client::RecursionClient, sync_client::SyncClient, traffic_client::TrafficClient,
+    incidents_client::IncidentsClient, own_record_client::OwnRecordClient, prefix_cases_client::PrefixCasesClient,
+    prefixes_client::PrefixesClient, recursion_client::RecursionClient, reports_client::ReportsClient,
+    sync_client::SyncClient, traffic_client::TrafficClient,
 };
 
 use super::{attempts::Repeat, call::CallError, registrar::Registrar};
@@ -109,6 +110,20 @@ calls! {
     hurry_docking(v1::HurryDockingRequest) -> v1::HurryDockingResponse, docking.hurry, Harmless;
     /// The days there are figures of requests of.
     traffic_days(v1::ListTrafficDaysRequest) -> v1::ListTrafficDaysResponse, traffic.list_days, Harmless;
+    /// Incidents of the node.
+    incidents(v1::ListIncidentsRequest) -> v1::ListIncidentsResponse, incidents_client.list, Harmless;
+    /// Reports a fault.
+    report_incident(v1::ReportIncidentRequest) -> v1::IncidentEvent, incidents_client.report, Twice;
+    /// Says that a fault is over.
+    recover_incident(v1::RecoverIncidentRequest) -> v1::IncidentEvent, incidents_client.recover, Twice;
+    /// Declares a maintenance.
+    begin_maintenance(v1::BeginMaintenanceRequest) -> v1::PlannedMaintenance, incidents_client.begin_maintenance, Twice;
+    /// Ends the maintenance under way.
+    end_maintenance(v1::EndMaintenanceRequest) -> v1::PlannedMaintenance, incidents_client.end_maintenance, Twice;
+    /// Maintenances of the node.
+    maintenances(v1::ListMaintenanceRequest) -> v1::ListMaintenanceResponse, incidents_client.list_maintenance, Harmless;
+    /// The report of a month.
+    month_report(v1::MonthReportRequest) -> v1::MonthReport, reports.month, Harmless;
     /// The end of the audit chain.
     audit_head(v1::AuditHeadRequest) -> v1::AuditHead, audit.head, Harmless;
     /// Goes through the whole audit chain.
@@ -216,6 +231,14 @@ impl Registrar {
 
     fn traffic(&self) -> TrafficClient<Channel> {
         TrafficClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
+    }
+
+    fn incidents_client(&self) -> IncidentsClient<Channel> {
+        IncidentsClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
+    }
+
+    fn reports(&self) -> ReportsClient<Channel> {
+        ReportsClient::new(self.channel()).max_decoding_message_size(ANSWER_BYTES)
     }
 
     fn recursion(&self) -> RecursionClient<Channel> {

@@ -31,6 +31,7 @@ mod pages;
 mod prefix;
 mod prefix_case;
 pub(crate) mod present;
+mod report;
 pub(crate) mod resolve;
 mod run;
 pub(crate) mod server;
@@ -157,6 +158,15 @@ pub(crate) enum Command {
     /// Show how enterprises and prefixes stand with the top-level node.
     #[command(subcommand)]
     Docking(server::docking::DockingVerb),
+    /// Reports of a node.
+    #[command(subcommand)]
+    Report(report::ReportVerb),
+    /// Show and report what failed.
+    #[command(subcommand)]
+    Incident(server::incident::IncidentVerb),
+    /// Declare planned times without service.
+    #[command(subcommand)]
+    Maintenance(server::maintenance::MaintenanceVerb),
     /// Resolve a name that lives elsewhere and show each step.
     Trace(server::cache::TraceName),
     /// Show which caches of others follow a node, and what each has confirmed.

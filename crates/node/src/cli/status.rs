@@ -11,7 +11,7 @@ use super::{
 use crate::{
     listen::{Listening, reachable},
     problem::{Exit, Problem, Problems},
-    status::NodeStatus,
+    status::{NodeStatus, WatchStatus},
     texts::Texts,
 };
 
@@ -58,6 +58,24 @@ fn ask(url: &str) -> Option<NodeStatus> {
     serde_json::from_str(&text).ok()
 }
 
+/// What the node sees of itself, in a line.
+fn watched(watch: &WatchStatus, texts: &Texts, shown: Shown) -> String {
+    let mut words = if watch.failing.is_empty() {
+        toned(&texts.text("status-watch-good", &[]), Tone::Good, shown.colours)
+    } else {
+        let failing = texts.text("status-watch-failing", &[("failing", watch.failing.join(", ").into())]);
+        toned(&failing, Tone::Bad, shown.colours)
+    };
+    if watch.open_incidents > 0 {
+        let open = texts.text("status-watch-incidents", &[("count", watch.open_incidents.to_string().into())]);
+        words.push_str(&format!(", {}", toned(&open, Tone::Bad, shown.colours)));
+    }
+    if watch.maintenance {
+        words.push_str(&format!(", {}", texts.text("status-watch-maintenance", &[])));
+    }
+    words
+}
+
 fn show(status: &NodeStatus, texts: &Texts, shown: Shown) {
     let line = |code: &str, value: String| terminal::line(format_args!("{:<24} {value}", texts.text(code, &[])));
     let state = match (&status.not_writable, status.stopping) {
@@ -78,6 +96,9 @@ fn show(status: &NodeStatus, texts: &Texts, shown: Shown) {
     line("status-log", grouped(status.log_bytes));
     line("status-state-bytes", format!("{} ({})", grouped(status.state_bytes), grouped(status.state_lag)));
     line("status-memory", grouped(status.index_bytes));
+    if let Some(watch) = &status.watch {
+        line("status-watch", watched(watch, texts, shown));
+    }
     for (transport, count) in &status.answers {
         line("status-answers", format!("{transport} {}", grouped(*count)));
     }

@@ -419,6 +419,7 @@ mod tests {
             "../audit.rs",
             "../docking.rs",
             "../deposits.rs",
+            "../watch/mod.rs",
         ] {
             let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/config")).join(file);
             text.push_str(&std::fs::read_to_string(path).unwrap_or_default());

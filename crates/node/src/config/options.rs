@@ -31,6 +31,7 @@ mod sync;
 mod traffic;
 mod udp;
 mod verdict;
+mod watch;
 mod write;
 
 /// Bytes of a MiB.
@@ -88,6 +89,7 @@ const SECTIONS: &[&[Spec]] = &[
     recursion::OPTIONS,
     recursion::CACHE_OPTIONS,
     sync::OPTIONS,
+    watch::OPTIONS,
     source::OPTIONS,
     udp::OPTIONS,
     stream::OPTIONS,

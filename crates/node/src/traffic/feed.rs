@@ -28,7 +28,7 @@ impl Feed {
 
     /// Counts answers that have been handed to their record, which stands at `log` now.
     pub(crate) fn answered(&self, records: &[AnswerRecord], log: Option<(Arc<File>, u64)>) {
-        let known = known(&self.of.catalog);
+        let known = known(&self.of.catalog, self.of.own.clone());
         let mut counting = self.of.traffic.count();
         for record in records {
             let answer = Answer {
@@ -75,7 +75,7 @@ impl Feed {
         if records.is_empty() {
             return 0;
         }
-        let known = known(&self.of.catalog);
+        let known = known(&self.of.catalog, self.of.own.clone());
         let mut counting = self.of.traffic.count();
         for record in &records {
             let registered = Registered {

@@ -7,11 +7,11 @@ use std::{fs::File, path::Path, sync::Arc};
 
 use waymark_catalog::Catalog;
 use waymark_registration::RegistrationTap;
-use waymark_top_sync::traffic::{CatalogPrefixes, Limits, Opened, Options, ReadError, Traffic};
+use waymark_top_sync::traffic::{CatalogPrefixes, Limits, Opened, Options, OwnProbes, ReadError, Traffic};
 
 pub(crate) use self::feed::Feed;
 use self::shown::Shown;
-use crate::config::Config;
+use crate::{config::Config, listen::reachable, watch};
 
 /// Registrations whose records may wait, some 100 bytes each: what a large group of a stream brings at once, several times.
 const WAITING: usize = 65_536;
@@ -25,6 +25,7 @@ pub(crate) struct NodeTraffic {
     pub(crate) traffic: Traffic,
     pub(crate) registrations: Arc<RegistrationTap>,
     catalog: Catalog,
+    own: Option<OwnProbes>,
 }
 
 impl NodeTraffic {
@@ -53,10 +54,11 @@ impl NodeTraffic {
             save_seconds: u32::try_from(config.values().number("traffic.save_seconds")).unwrap_or(u32::MAX),
         };
         let options = Options { folder, log: log_path.to_owned(), open_log: log, limits };
-        let (traffic, opened) = Traffic::open(options, &known(catalog), waymark_catalog::machine_time())?;
+        let own = own_probes(config);
+        let (traffic, opened) = Traffic::open(options, &known(catalog, own.clone()), waymark_catalog::machine_time())?;
         report(&opened);
         let registrations = Arc::new(RegistrationTap::new(WAITING));
-        Ok(Some(Self { traffic, registrations, catalog: catalog.clone() }))
+        Ok(Some(Self { traffic, registrations, catalog: catalog.clone(), own }))
     }
 
     /// What operators are shown of them.
@@ -71,8 +73,16 @@ impl NodeTraffic {
 }
 
 /// The prefixes that have figures, as they are now.
-fn known(catalog: &Catalog) -> CatalogPrefixes {
-    CatalogPrefixes { prefixes: catalog.prefixes(), business: catalog.business() }
+fn known(catalog: &Catalog, own: Option<OwnProbes>) -> CatalogPrefixes {
+    CatalogPrefixes { prefixes: catalog.prefixes(), business: catalog.business(), own }
+}
+
+/// How the node asks its own doors: from the address it asks, which is its own.
+fn own_probes(config: &Config) -> Option<OwnProbes> {
+    let name = watch::asked_name(watch::prefix(config)?).into_bytes().into();
+    let doors = ["listen.udp", "listen.tcp"].into_iter().flat_map(|key| config.addresses(key));
+    let sources = doors.map(|address| reachable(address).ip().to_canonical()).collect();
+    Some(OwnProbes { name, sources })
 }
 
 fn report(opened: &Opened) {

@@ -39,6 +39,7 @@ use crate::recursion::Recursion;
 use crate::registered::RegistrationTap;
 use crate::sync::TopSync;
 use crate::traffic::Traffic;
+use crate::watching::Watching;
 
 /// Which doors to open, and how.
 #[derive(Clone, Debug, Default)]
@@ -73,13 +74,24 @@ pub struct Settings {
     pub traffic: Option<Arc<dyn Traffic>>,
     /// Where records of registrations go, if anybody wants them.
     pub registrations: Option<Arc<RegistrationTap>>,
+    /// The watch, where the node watches itself.
+    pub watching: Option<Arc<dyn Watching>>,
 }
 
 impl Settings {
     /// A service with nothing beside the catalog.
     #[must_use]
     pub const fn alone(clock: Clock) -> Self {
-        Self { clock, recursion: None, sync: None, docking: None, deposits: None, traffic: None, registrations: None }
+        Self {
+            clock,
+            recursion: None,
+            sync: None,
+            docking: None,
+            deposits: None,
+            traffic: None,
+            registrations: None,
+            watching: None,
+        }
     }
 }
 
@@ -91,6 +103,7 @@ impl std::fmt::Debug for Settings {
             .field("docking", &self.docking.is_some())
             .field("deposits", &self.deposits.is_some())
             .field("traffic", &self.traffic.is_some())
+            .field("watching", &self.watching.is_some())
             .finish_non_exhaustive()
     }
 }

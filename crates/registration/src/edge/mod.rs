@@ -22,6 +22,7 @@ use crate::recursion::Recursion;
 use crate::registered::RegistrationTap;
 use crate::sync::TopSync;
 use crate::traffic::Traffic;
+use crate::watching::Watching;
 
 /// What all calls share.
 pub(crate) struct Edge {
@@ -51,6 +52,8 @@ pub(crate) struct Edge {
     pub(crate) traffic: Option<Arc<dyn Traffic>>,
     /// Where records of registrations go, if anybody wants them.
     pub(crate) registrations: Option<Arc<RegistrationTap>>,
+    /// The watch, where the node has one.
+    pub(crate) watching: Option<Arc<dyn Watching>>,
     waiting: Arc<Semaphore>,
     rates: Rates,
     failures: Failures,
@@ -65,7 +68,7 @@ impl Edge {
         settings: Settings,
         stopping: Stopping,
     ) -> Arc<Self> {
-        let Settings { clock, recursion, sync, docking, deposits, traffic, registrations } = settings;
+        let Settings { clock, recursion, sync, docking, deposits, traffic, registrations, watching } = settings;
         Arc::new(Self {
             catalog: catalog.clone(),
             counters,
@@ -82,6 +85,7 @@ impl Edge {
             deposits,
             traffic,
             registrations,
+            watching,
             waiting: Arc::new(Semaphore::new(limits.waiting_streams)),
             rates: Rates::new(limits.rate_per_second),
             failures: Failures::new(&limits),

@@ -26,10 +26,12 @@ use waymark_api::operator::v1::audit_server::AuditServer;
 use waymark_api::operator::v1::deposits_server::DepositsServer;
 use waymark_api::operator::v1::docking_server::DockingServer;
 use waymark_api::operator::v1::enterprises_server::EnterprisesServer;
+use waymark_api::operator::v1::incidents_server::IncidentsServer;
 use waymark_api::operator::v1::own_record_server::OwnRecordServer;
 use waymark_api::operator::v1::prefix_cases_server::PrefixCasesServer;
 use waymark_api::operator::v1::prefixes_server::PrefixesServer;
 use waymark_api::operator::v1::recursion_server::RecursionServer;
+use waymark_api::operator::v1::reports_server::ReportsServer;
 use waymark_api::operator::v1::sync_server::SyncServer;
 use waymark_api::operator::v1::traffic_server::TrafficServer;
 use waymark_api::registration::v1::followers_server::FollowersServer;
@@ -115,6 +117,8 @@ pub(crate) fn serve(
         .add_service(service!(DockingServer, operator::docking::DockingService::new(edge), limits))
         .add_service(service!(DepositsServer, operator::deposits::DepositService::new(edge), limits))
         .add_service(service!(TrafficServer, operator::traffic::TrafficService::new(edge), limits))
+        .add_service(service!(IncidentsServer, operator::incidents::IncidentService::new(edge), limits))
+        .add_service(service!(ReportsServer, operator::reports::ReportService::new(edge), limits))
         .add_service(service!(AuditServer, operator::audit::AuditService::new(edge), limits));
     let mut stopping = edge.stopping.clone();
     let stop = async move { stopping.begun().await };

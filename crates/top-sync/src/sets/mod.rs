@@ -42,6 +42,10 @@ pub enum SetName {
     T11,
     /// Figures of the day: how long resolving and registering took.
     Monitoring,
+    /// Faults, and that they are over.
+    Incident,
+    /// The report of a month.
+    Report,
 }
 
 /// When a set is sent.
@@ -72,7 +76,7 @@ impl Schedule {
 
 impl SetName {
     /// All of them, in the order of the guide.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::T1,
         Self::T2,
         Self::T3,
@@ -85,6 +89,8 @@ impl SetName {
         Self::T10,
         Self::T11,
         Self::Monitoring,
+        Self::Incident,
+        Self::Report,
     ];
 
     /// Its name in the guide.
@@ -103,17 +109,19 @@ impl SetName {
             Self::T10 => "T10",
             Self::T11 => "T11",
             Self::Monitoring => "MONITORING",
+            Self::Incident => "INCIDENT",
+            Self::Report => "REPORT",
         }
     }
 
-    /// When it is sent (TLN-GUIDE, annexes 1 and 2).
+    /// When it is sent (TLN-GUIDE, annexes 1 to 3).
     #[must_use]
     pub const fn schedule(self) -> Schedule {
         match self {
-            Self::T1 | Self::T2 | Self::T11 => Schedule::RealTime,
+            Self::T1 | Self::T2 | Self::T11 | Self::Incident => Schedule::RealTime,
             Self::T6 | Self::T7 => Schedule::Hourly,
             Self::T3 | Self::T4 | Self::T8 | Self::T9 | Self::Monitoring => Schedule::Daily,
-            Self::T5 | Self::T10 => Schedule::Monthly,
+            Self::T5 | Self::T10 | Self::Report => Schedule::Monthly,
         }
     }
 
@@ -121,6 +129,12 @@ impl SetName {
     #[must_use]
     pub const fn needs_figures(self) -> bool {
         matches!(self, Self::T3 | Self::T8 | Self::Monitoring)
+    }
+
+    /// Whether it tells what the node saw of itself, so that it has to watch itself.
+    #[must_use]
+    pub const fn needs_watch(self) -> bool {
+        matches!(self, Self::Incident | Self::Report)
     }
 
     /// Whether its rows tell of people: those parts are kept sealed until they are sent.
@@ -138,7 +152,7 @@ impl fmt::Display for SetName {
 
 /// The text names no set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no data set; T1 to T11 and MONITORING are")]
+#[error("no data set; T1 to T11, MONITORING, INCIDENT and REPORT are")]
 pub struct SetNameError;
 
 impl FromStr for SetName {

@@ -10,6 +10,7 @@ use waymark_catalog::business::{NodeItems, Profile};
 use crate::calendar::moment;
 use crate::figures::Requests;
 use crate::traffic::{Latency, Tally};
+use crate::watch::incident::Event;
 
 /// T1: the operator's own record. What it says of people is put in when it is sent.
 #[derive(Debug, Serialize)]
@@ -273,6 +274,36 @@ impl<'a> MonitoringRow<'a> {
             peak_at: peak.map(|peak| second(peak.unix_seconds)),
         };
         Self { prefix, day, resolution, registration: Times::of(tally.registrations()) }
+    }
+}
+
+/// INCIDENT: a fault, or that it is over.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "fields are those of SETS.md")]
+pub struct IncidentRow<'a> {
+    pub event: &'a str,
+    pub related: &'a str,
+    pub state: &'static str,
+    pub time: String,
+    pub cause: &'a str,
+    #[serde(rename = "type")]
+    pub kind: u8,
+    pub prefix: &'a str,
+}
+
+impl<'a> IncidentRow<'a> {
+    /// The row of an event.
+    #[must_use]
+    pub fn new(event: &'a Event) -> Self {
+        Self {
+            event: &event.id,
+            related: &event.related,
+            state: if event.is_recovery() { "recovered" } else { "fault" },
+            time: moment(Timestamp(event.time)),
+            cause: &event.cause,
+            kind: event.kind.number(),
+            prefix: &event.prefix,
+        }
     }
 }
 

@@ -80,7 +80,10 @@ fn shown(time: Timestamp) -> String {
 
 async fn held(State(shared): State<Arc<Shared>>, Path(set): Path<String>, RawQuery(query): RawQuery) -> Response {
     let Ok(set) = set.parse::<Set>() else {
-        return refused(StatusCode::NOT_FOUND, "there is no such set; there are T1 to T11, MONITORING and INCIDENT");
+        return refused(
+            StatusCode::NOT_FOUND,
+            "there is no such set; there are T1 to T11, MONITORING, INCIDENT and REPORT",
+        );
     };
     let Some(asked) = Asked::read(query.as_deref().unwrap_or_default()) else {
         return refused(StatusCode::BAD_REQUEST, "the query takes node=PREFIX, after=SEQUENCE.ROW and limit=N");

@@ -167,7 +167,7 @@ impl DayTally {
 
     /// Counts an answer, if it is one to a resolution.
     pub(super) fn answered(&mut self, answer: &Answer<'_>, known: &impl KnownPrefixes, limits: &Limits) {
-        if answer.op != RESOLUTION {
+        if answer.op != RESOLUTION || known.is_own(answer) {
             return;
         }
         let is_success = answer.response_code == SUCCESS;

@@ -48,7 +48,7 @@ pub use self::folder::{MovedAside, ReadError};
 pub use self::keeper::Opened;
 pub use self::line::{AnswerLine, LineError};
 pub use self::place::Place;
-pub use self::prefixes::{CatalogPrefixes, KnownPrefixes};
+pub use self::prefixes::{CatalogPrefixes, KnownPrefixes, OwnProbes};
 pub use self::sources::{SourceCount, Sources};
 pub use self::stored::FormatError;
 pub use self::tally::{Extreme, Latency, Peak, Tally};

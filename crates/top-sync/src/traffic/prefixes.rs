@@ -1,10 +1,13 @@
 //! Whose a request is: the longest prefix of the handle that the node serves or has given to an enterprise.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use waymark_catalog::Prefixes;
 use waymark_catalog::business::Business;
 use waymark_ident::{Handle, fold_in_place, parent_prefix};
+
+use super::day::Answer;
 
 /// Longest prefix that is looked for, in bytes; what a record of an answer keeps of a handle. Longer ones count by their ancestors.
 const PREFIX_BYTES: usize = 128;
@@ -23,6 +26,28 @@ impl Default for PrefixRoom {
 pub trait KnownPrefixes {
     /// Whether a prefix, folded to upper case, has.
     fn knows(&self, prefix: &[u8]) -> bool;
+
+    /// Whether an answer was to a question the node asked itself, to see whether its doors answer: those are no requests of anybody.
+    fn is_own(&self, _answer: &Answer<'_>) -> bool {
+        false
+    }
+}
+
+/// How the node asks its own doors.
+#[derive(Clone, Debug)]
+pub struct OwnProbes {
+    /// The name it asks for.
+    pub name: Arc<[u8]>,
+    /// The addresses it asks from.
+    pub sources: Arc<[IpAddr]>,
+}
+
+impl OwnProbes {
+    fn asked(&self, answer: &Answer<'_>) -> bool {
+        let kept = self.name.get(..PREFIX_BYTES).unwrap_or(&self.name);
+        let asked = answer.handle.get(..PREFIX_BYTES).unwrap_or(answer.handle);
+        asked.eq_ignore_ascii_case(kept) && self.sources.contains(&answer.source.to_canonical())
+    }
 }
 
 /// The prefixes that a catalog serves, and those its enterprises have or had, wherever they live.
@@ -32,11 +57,17 @@ pub struct CatalogPrefixes {
     pub prefixes: Arc<Prefixes>,
     /// The cases of enterprises' prefixes.
     pub business: Arc<Business>,
+    /// How the node asks itself, where it does.
+    pub own: Option<OwnProbes>,
 }
 
 impl KnownPrefixes for CatalogPrefixes {
     fn knows(&self, prefix: &[u8]) -> bool {
         self.prefixes.is_homed(prefix) || self.business.case(prefix).is_some()
+    }
+
+    fn is_own(&self, answer: &Answer<'_>) -> bool {
+        self.own.as_ref().is_some_and(|own| own.asked(answer))
     }
 }
 
@@ -105,6 +136,17 @@ mod tests {
         ] {
             assert_eq!(of(handle.as_bytes()), Some(prefix.as_bytes().to_vec()), "{handle}");
         }
+    }
+
+    #[test]
+    fn what_the_node_asks_itself_is_told_from_what_others_ask() {
+        let own = OwnProbes { name: b"0.NA/88.100.AB"[..].into(), sources: [IpAddr::from([127, 0, 0, 1])].into() };
+        let asked = |source: &str, handle: &[u8]| {
+            let source = source.parse().unwrap();
+            own.asked(&Answer { unix_seconds: 1, source, op: 1, response_code: 1, took_micros: None, handle })
+        };
+        assert!(asked("127.0.0.1", b"0.na/88.100.ab") && asked("::ffff:127.0.0.1", b"0.NA/88.100.AB"));
+        assert!(!asked("127.0.0.2", b"0.NA/88.100.AB") && !asked("127.0.0.1", b"88.100.AB/x"));
     }
 
     #[test]

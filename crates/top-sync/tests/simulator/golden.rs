@@ -26,7 +26,7 @@ pub(crate) fn lines(rows: &[Value]) -> String {
 /// What golden rows of a set are about.
 pub(crate) fn period(set: Set) -> &'static str {
     match set {
-        Set::T5 | Set::T10 => "2026-11",
+        Set::T5 | Set::T10 | Set::Report => "2026-11",
         Set::T3 | Set::T4 | Set::T8 | Set::T9 | Set::Monitoring => "2026-11-29",
         _ => "2026-11-29T08:00:00.000Z",
     }

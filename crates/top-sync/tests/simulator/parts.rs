@@ -37,7 +37,7 @@ fn owners_are_enterprises_with_a_report_of_their_own() {
         assert_refused(set, &of(set, "88.990"), 0, "owner", "is the node");
         assert_refused(set, &of(set, "88/1"), 0, "owner", "no prefix");
     }
-    for set in [Set::T1, Set::T2, Set::T3, Set::T4, Set::T5] {
+    for set in [Set::T1, Set::T2, Set::T3, Set::T4, Set::T5, Set::Report] {
         assert_refused(set, &of(set, "88.990.10001"), 0, "owner", "the node's own");
     }
 }

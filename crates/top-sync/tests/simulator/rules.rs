@@ -86,6 +86,9 @@ fn lengths_count_characters() {
         (Set::T9, 1, "/carrier/mark_serial", 0, 255),
         (Set::Incident, 0, "/event", 1, 64),
         (Set::Incident, 0, "/cause", 0, 1024),
+        (Set::Report, 0, "/maintenance/0/reason", 0, 1024),
+        (Set::Report, 0, "/emergencies/0/remedy", 0, 1024),
+        (Set::Report, 0, "/emergencies/1/event", 1, 64),
     ];
     for (set, row, pointer, least, most) in limits {
         assert_each_is_refused(&[(set, row, pointer, long(most + 1), "characters")]);
@@ -375,5 +378,33 @@ fn incidents_name_what_they_end() {
         (Set::Incident, 0, "/type", json!(5), "from 1 to 4"),
         (Set::Incident, 0, "/prefix", json!(""), "no prefix"),
         (Set::Incident, 1, "/event", json!("88.990-2026-1"), "@ what row 1 is about"),
+    ]);
+}
+
+#[test]
+fn a_report_says_what_was_measured_and_no_more() {
+    assert_each_is_taken(&[
+        (Set::Report, 0, "/service_level_ppm", json!(null)),
+        (Set::Report, 0, "/resolution/ipv4_ppm", json!(1_000_000)),
+        (Set::Report, 0, "/operating_s", json!(2_592_000)),
+        (Set::Report, 0, "/maintenance", json!([])),
+        (Set::Report, 0, "/emergencies", json!([])),
+    ]);
+    assert_each_is_refused(&[
+        (Set::Report, 0, "/prefix", json!("88.990.10001"), "not the node's"),
+        (Set::Report, 0, "/month", json!("2026-10"), "not the month of the part"),
+        (Set::Report, 0, "/service_level_ppm", json!(1_000_001), "from 0 to 1000000"),
+        (Set::Report, 0, "/registration/ipv6_ppm", json!(-1), "from 0 to 1000000"),
+        (Set::Report, 0, "/registration/average_us", json!(0.5), "no whole number"),
+        (Set::Report, 0, "/effective_average_s", json!(null), "do not say the same"),
+        (Set::Report, 0, "/effective_longest_s", json!(3_599), "@effective_average_s is more than effective_longest_s"),
+        (Set::Report, 0, "/operating_s", json!(2_592_001), "more than measured_s"),
+        (Set::Report, 0, "/operating_s", json!(null), "though something was measured"),
+        (Set::Report, 0, "/measured_s", json!(0), "@service_level_ppm though nothing was measured"),
+        (Set::Report, 0, "/maintenance/0/from", json!("2026-11-30T16:00:00.000Z"), "after the month"),
+        (Set::Report, 0, "/maintenance/0/until", json!("2026-11-10T15:59:59.999Z"), "before from"),
+        (Set::Report, 0, "/emergencies/0/until", json!("2026-10-31T15:59:59.500Z"), "before the month"),
+        (Set::Report, 0, "/emergencies/0/type", json!(5), "from 1 to 4"),
+        (Set::Report, 0, "/emergencies/0/prefix", json!(""), "no prefix"),
     ]);
 }

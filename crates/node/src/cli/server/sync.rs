@@ -179,6 +179,10 @@ fn print_set(set: &v1::SetStatus, texts: &Texts, shown: Shown) {
         toned(&texts.text(state, &[]), tone, shown.colours),
         texts.text("sync-set", &facts),
     ));
+    if !set.owed_by.is_empty() {
+        let owed = texts.text("sync-owed-by", &[("day", present::safe(&set.owed_by).into())]);
+        terminal::line(format_args!("     {owed}"));
+    }
     if !set.problem.is_empty() {
         terminal::line(format_args!("     {}", present::safe(&set.problem)));
     }
@@ -197,6 +201,7 @@ fn set_json(set: &v1::SetStatus) -> serde_json::Value {
         "oldest_seconds": set.oldest_seconds,
         "acknowledged": time(set.acknowledged_ms),
         "problem": set.problem,
+        "owed_by": set.owed_by,
     })
 }
 

@@ -19,6 +19,7 @@ impl Key {
             Set::T6 => &["enterprise"],
             Set::T9 => &["code"],
             Set::Incident => &["event"],
+            Set::Report => &["prefix", "month"],
         };
         let mut key = String::new();
         for (at, name) in names.iter().enumerate() {

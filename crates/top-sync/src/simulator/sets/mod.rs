@@ -48,6 +48,8 @@ pub enum Set {
     Monitoring,
     /// Faults and their ends.
     Incident,
+    /// The report of a month.
+    Report,
 }
 
 /// What the rows of a set are about.
@@ -63,7 +65,7 @@ pub(crate) enum PeriodKind {
 
 impl Set {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::T1,
         Self::T2,
         Self::T3,
@@ -77,6 +79,7 @@ impl Set {
         Self::T11,
         Self::Monitoring,
         Self::Incident,
+        Self::Report,
     ];
 
     /// Its name in parts.
@@ -96,6 +99,7 @@ impl Set {
             Self::T11 => "T11",
             Self::Monitoring => "MONITORING",
             Self::Incident => "INCIDENT",
+            Self::Report => "REPORT",
         }
     }
 
@@ -103,13 +107,13 @@ impl Set {
         match self {
             Self::T1 | Self::T2 | Self::T6 | Self::T7 | Self::T11 | Self::Incident => PeriodKind::Moment,
             Self::T3 | Self::T4 | Self::T8 | Self::T9 | Self::Monitoring => PeriodKind::Day,
-            Self::T5 | Self::T10 => PeriodKind::Month,
+            Self::T5 | Self::T10 | Self::Report => PeriodKind::Month,
         }
     }
 
     /// Whether it tells of the node itself, so that no enterprise can have reported it.
     pub(crate) const fn is_of_node(self) -> bool {
-        matches!(self, Self::T1 | Self::T2 | Self::T3 | Self::T4 | Self::T5)
+        matches!(self, Self::T1 | Self::T2 | Self::T3 | Self::T4 | Self::T5 | Self::Report)
     }
 }
 

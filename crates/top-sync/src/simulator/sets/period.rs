@@ -33,6 +33,15 @@ impl Period {
         }
     }
 
+    /// When it begins; a moment is its own.
+    pub(crate) fn start(self) -> Timestamp {
+        match self {
+            Self::Moment(time) => time,
+            Self::Day(day) => day.start(),
+            Self::Month(month) => month.first().start(),
+        }
+    }
+
     /// When all of it is over.
     pub(crate) fn end(self) -> Timestamp {
         match self {

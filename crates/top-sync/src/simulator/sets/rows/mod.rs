@@ -15,6 +15,7 @@ mod metadata;
 mod monitoring;
 mod profile;
 mod record;
+mod report;
 mod route;
 mod statistics;
 
@@ -38,6 +39,7 @@ pub(super) fn check(checker: &mut Checker, whole: &Whole<'_>, row: u64, json: &J
         Set::T9 => master_data::check(checker, whole, json),
         Set::Monitoring => monitoring::check(checker, whole, json),
         Set::Incident => incident::check(checker, json, whole),
+        Set::Report => report::check(checker, json, whole),
     }
 }
 
