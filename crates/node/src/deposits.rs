@@ -117,6 +117,8 @@ impl Maker {
             own: &self.own,
             part_bytes,
             group_bytes: GROUP_BYTES.default,
+            delivery: Delivery::Hand,
+            halt: None,
         };
         let mut table = Table::open(&self.data).map_err(|cause| failed(cause.into()))?;
         deposit::make(&self.catalog, &mut table, &wanted, machine_time()).map_err(failed)

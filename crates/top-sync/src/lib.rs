@@ -20,6 +20,7 @@
 //! | `transport` | how they get there: gRPC, or files |
 //! | `driver` | makes and carries, for ever |
 //! | `epp` | enterprises and prefixes, registered over EPP |
+//! | `sftp` | files brought to another machine |
 //! | `deposit` | what the node above needs to take over: made, checked, restored |
 //! | `watch` | the node watches itself: probes, incidents, maintenance, the monthly report |
 //! | `simulator` | a node above, for tests and development: takes the sets and checks every field |
@@ -37,6 +38,7 @@ pub mod figures;
 pub mod maker;
 pub mod outbox;
 pub mod sets;
+pub mod sftp;
 pub mod simulator;
 pub mod traffic;
 pub mod transport;

@@ -20,7 +20,7 @@ use waymark_catalog::{
     Actor, Catalog, Command, HomeName, Options, PutMode, Submission, Timestamp, Timestamps, ValueSet, Warm, open,
 };
 use waymark_top_sync::deposit::{
-    Files, Held, Table, Wanted,
+    Delivery, Files, Held, Table, Wanted,
     config::{GROUP_BYTES, PART_BYTES},
     make, parse_date, restore, verify, watermark,
 };
@@ -106,6 +106,8 @@ fn a_large_deposit_with_figures() {
         own: &own,
         part_bytes: PART_BYTES.default,
         group_bytes: GROUP_BYTES.default,
+        delivery: Delivery::Hand,
+        halt: None,
     };
     let start = Instant::now();
     // Registration goes on while the deposit is made.

@@ -19,7 +19,7 @@ use waymark_catalog::{
 };
 use waymark_store::Upkeep;
 use waymark_top_sync::deposit::{
-    Files, Held, Table, Wanted,
+    Delivery, Files, Held, Table, Wanted,
     config::{GROUP_BYTES, PART_BYTES},
     make, parse_date, verify, watermark,
 };
@@ -106,6 +106,8 @@ fn held(identifiers: usize) -> (usize, usize, u64) {
             own: &own,
             part_bytes: PART_BYTES.default,
             group_bytes: GROUP_BYTES.default,
+            delivery: Delivery::Hand,
+            halt: None,
         };
         let made = make(&catalog, &mut Table::open(folder.path()).unwrap(), &wanted, now).unwrap();
         assert_eq!(made.counts.identifiers, u64::try_from(identifiers).unwrap());

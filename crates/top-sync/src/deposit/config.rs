@@ -75,3 +75,39 @@ pub const RESTORE_BYTES: usize = 4 << 20;
 
 /// Such batches under way at a time.
 pub const RESTORE_IN_FLIGHT: usize = 4;
+
+/// Bytes of what the platform says of a deposit.
+pub const JUDGEMENT_BYTES: u64 = 64 << 10;
+
+/// Characters of a reason that are kept: enough to understand it.
+pub const REMARK_CHARACTERS: usize = 400;
+
+/// Minutes after eight in the morning in Beijing, before which there is nothing to deposit, and before midnight there.
+pub const LATEST_MINUTES: u32 = 16 * 60 - 1;
+
+/// How often a deposit is made again for a day when the platform refuses it. A reason that does not go away by itself should not fill its disk.
+pub const RESENDS: Limit = Limit { default: 3, min: 0, max: 20 };
+
+/// Seconds between questions whether the platform has judged. It takes up to 24 hours.
+pub const ASK_SECONDS: Limit = Limit { default: 300, min: 1, max: 86_400 };
+
+/// Seconds of the first pause after something failed; doubles with each further time.
+pub const FIRST_PAUSE_SECONDS: Limit = Limit { default: 10, min: 1, max: 3_600 };
+
+/// Seconds of the longest such pause.
+pub const LONGEST_PAUSE_SECONDS: u64 = 900;
+
+/// Seconds between looks at the table and the clock.
+pub const LOOK_SECONDS: u64 = 10;
+
+/// Deposits of a prefix the platform is asked about: those of a week and of some resends; an older one that was never judged does not matter any more.
+pub const ASKED: usize = 12;
+
+/// Days by which the clock may have been ahead when a deposit was made for it still to stand. One farther ahead was made by a clock that was wrong.
+pub const AHEAD_DAYS: i64 = 2;
+
+/// Prefixes deposited by one node: a node has a few (86.x, 88.x).
+pub const PREFIXES: usize = 64;
+
+/// Hours without an accepted deposit after which somebody should look: a day, and what bringing and judging take.
+pub const ALERT_HOURS: u64 = 26;

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use waymark_catalog::business::{BusinessCommand, OperatorCommand, Owner};
 use waymark_catalog::moment::{Gone, Item, Kind, Moment, MomentError, Object};
@@ -17,7 +18,7 @@ use super::name::{Extension, Extent, FileName};
 use super::parts::{Part, PartsWriter, give_up, publish, sign, write_fresh};
 use super::report::Report;
 use super::seal::{SealError, Sealer};
-use super::table::{Local, Platform, Row, Table, TableError};
+use super::table::{Delivery, Local, Platform, Row, Table, TableError};
 use super::write::DocumentWriter;
 use super::zip;
 
@@ -40,6 +41,10 @@ pub struct Wanted<'a> {
     pub part_bytes: u64,
     /// Bytes of a group at most, see [`GROUP_BYTES`].
     pub group_bytes: u64,
+    /// How it will get to the platform.
+    pub delivery: Delivery,
+    /// Becomes true where it is not wanted any more, because the node stops.
+    pub halt: Option<&'a AtomicBool>,
 }
 
 /// What was made.
@@ -129,9 +134,8 @@ pub enum MakeError {
 /// # Errors
 /// See [`MakeError`]; the table says that it failed, once it had begun.
 pub fn make(catalog: &Catalog, table: &mut Table, wanted: &Wanted<'_>, now: Timestamp) -> Result<Made, MakeError> {
-    table.settle();
     let plan = Plan::of(catalog, table, wanted, now)?;
-    table.add(Row {
+    table.begin(Row {
         prefix: plan.head.prefix.clone(),
         date: plan.head.date,
         resend: plan.head.resend,
@@ -142,6 +146,11 @@ pub fn make(catalog: &Catalog, table: &mut Table, wanted: &Wanted<'_>, now: Time
         platform: Platform::Unknown,
         remark: String::new(),
         id: plan.head.id,
+        previous: plan.head.previous,
+        delivery: wanted.delivery,
+        sent: None,
+        judged: None,
+        code: None,
     })?;
     let made = plan.carry_out(catalog, wanted);
     if made.is_err() {
@@ -180,7 +189,7 @@ impl Plan {
         }
         // What the writer began before the watermark ends before this is answered; from then on nothing is written with an earlier time.
         submit(catalog, Vec::new())?;
-        let base = table.base(&prefix, date);
+        let base = table.base(&prefix, date, wanted.delivery);
         let usual = if is_sunday(date) || base.is_none() { Extent::Full } else { Extent::Diff };
         let extent = wanted.extent.unwrap_or(usual);
         let base = match extent {
@@ -218,7 +227,7 @@ impl Plan {
         let sealer = Sealer::new(parts, wanted.platform, id, GROUP_BYTES.hold(wanted.group_bytes))?;
         let mut counts = Counts::default();
         let sealer = zip::write(sealer, |out| {
-            counts = self.write_document(catalog, out)?;
+            counts = self.write_document(catalog, &mut Halting { out, halt: wanted.halt })?;
             Ok::<_, MakeError>(())
         })?;
         let parts = sealer.finish()?.finish()?;
@@ -299,6 +308,25 @@ impl Plan {
         objects(&mut document, &behind)?;
         failed.map_or(Ok(()), Err)?;
         Ok(document.finish()?.1)
+    }
+}
+
+/// Writes until it is told to stop.
+struct Halting<'a> {
+    out: &'a mut dyn Write,
+    halt: Option<&'a AtomicBool>,
+}
+
+impl Write for Halting<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.halt.is_some_and(|halt| halt.load(Ordering::Relaxed)) {
+            return Err(io::Error::other("the node stops"));
+        }
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 

@@ -47,11 +47,17 @@
 //! | `keys` | key files |
 //! | `table` | the deposits that were made |
 //! | `make`, `verify`, `restore` | what is done with them |
+//! | `schedule` | which is due, and what is to be done with it |
+//! | `courier` | makes and brings them, for ever |
+//! | `standing` | how they stand |
+//! | `judgement` | what the platform says of one |
 
 pub mod config;
+mod courier;
 #[cfg(test)]
 mod document_tests;
 mod head;
+mod judgement;
 pub mod keys;
 mod make;
 mod name;
@@ -59,22 +65,28 @@ mod parts;
 mod read;
 mod report;
 mod restore;
+mod schedule;
 mod seal;
+mod standing;
 mod table;
 mod tokens;
 mod verify;
 mod write;
 mod zip;
 
+pub use courier::{Account, Courier, Options, SendError};
 pub use head::{Counts, DepositId, Head, VERSION, day_of, is_sunday, watermark};
+pub use judgement::{ACCEPTED, Judgement};
 pub use make::{Made, MakeError, Wanted, make};
 pub use name::{Extension, Extent, FileName, FileNameError, parse_date};
 pub use parts::{Part, PartError};
 pub use read::{DocumentReader, Entry, Identifier};
 pub use report::Report;
 pub use restore::{RestoreError, Restored, restore};
+pub use schedule::{Policy, Step, TimeOfDayError, due, next, parse_time_of_day};
 pub use seal::SealError;
-pub use table::{Local, Platform, Row, Table, TableError};
+pub use standing::{Phase, Standing};
+pub use table::{Delivery, Local, Platform, Row, Table, TableError};
 pub use tokens::DocumentError;
 pub use verify::{Files, Held, Verified, VerifyError, verify};
 pub use zip::{Unzip, ZipError};

@@ -21,6 +21,7 @@ use waymark_api::toplevel::v1::sets_server::SetsServer;
 use waymark_catalog::Clock;
 
 pub mod config;
+pub mod deposits;
 pub mod epp;
 pub mod faults;
 pub mod ledger;
@@ -29,6 +30,7 @@ mod service;
 pub mod sets;
 
 use self::config::{HANDSHAKE_TIME, KEEPALIVE, MESSAGE_BYTES, STOP_TIME, STREAMS};
+use self::deposits::DepositDesk;
 use self::faults::{Faults, Plan, PlanError};
 use self::ledger::{LedgerError, Ledgers};
 use self::service::Receiver;
@@ -126,6 +128,14 @@ impl Simulator {
     /// # Errors
     /// What cannot be opened.
     pub async fn start(options: Options) -> Result<Self, StartError> {
+        Self::start_beside(options, None).await
+    }
+
+    /// The same with the pages of deposits, which come in beside.
+    ///
+    /// # Errors
+    /// What cannot be opened.
+    pub async fn start_beside(options: Options, deposits: Option<&DepositDesk>) -> Result<Self, StartError> {
         let Options { listen, http, folder, tls, faults, clock } = options;
         if tls.is_none() && !listen.ip().is_loopback() {
             return Err(StartError::PlainOutside(listen));
@@ -146,7 +156,8 @@ impl Simulator {
         let (stop, stopping) = watch::channel(false);
         let mut tasks = JoinSet::new();
         tasks.spawn(serve_sets(server, grpc_listener, Arc::clone(&shared), stopping.clone()));
-        tasks.spawn(page::serve(http_listener, Arc::clone(&shared), stopping));
+        let more = deposits.map(|desk| deposits::page::pages(desk.shared())).unwrap_or_default();
+        tasks.spawn(page::serve(http_listener, Arc::clone(&shared), more, stopping));
         Ok(Self { grpc, http, shared, stop, tasks })
     }
 

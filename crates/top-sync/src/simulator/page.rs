@@ -26,14 +26,20 @@ use super::ledger::{After, SetStatus};
 use super::sets::{Period, Set};
 use super::{Shared, begun};
 
-/// Serves the pages until stopping begins.
-pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopping: watch::Receiver<bool>) {
+/// Serves the pages, and more of them, until stopping begins.
+pub(super) async fn serve(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    more: Router,
+    mut stopping: watch::Receiver<bool>,
+) {
     let pages = Router::new()
         .route("/status", get(status))
         .route("/held/{set}", get(held))
         .route("/faults", get(faults).post(set_faults))
         .layer(DefaultBodyLimit::max(FAULTS_BYTES))
-        .with_state(shared);
+        .with_state(shared)
+        .merge(more);
     let stopped = async move { begun(&mut stopping).await };
     if let Err(error) = axum::serve(listener, pages).with_graceful_shutdown(stopped).await {
         tracing::error!(%error, "the pages ended");

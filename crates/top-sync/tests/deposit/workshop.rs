@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use waymark_catalog::Timestamp;
 use waymark_top_sync::deposit::{
-    Extent, Files, Held, Made, MakeError, RestoreError, Restored, Table, Verified, VerifyError, Wanted, make, restore,
-    verify,
+    Delivery, Extent, Files, Held, Made, MakeError, RestoreError, Restored, Table, Verified, VerifyError, Wanted, make,
+    restore, verify,
 };
 use waymark_wire::crypto::{OsRng, PrivateKey};
 
@@ -47,6 +47,8 @@ impl Workshop {
             own: &self.own,
             part_bytes: self.part_bytes,
             group_bytes: self.group_bytes,
+            delivery: Delivery::Hand,
+            halt: None,
         };
         make(&node.catalog, &mut self.table(), &wanted, node.now())
     }

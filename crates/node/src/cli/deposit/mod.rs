@@ -183,6 +183,8 @@ async fn make(arguments: &Make, texts: &Texts) -> Result<Exit, Problems> {
             own: &own,
             part_bytes: bytes,
             group_bytes: GROUP_BYTES.default,
+            delivery: Delivery::Hand,
+            halt: None,
         };
         deposit::make(catalog, &mut Table::open(data)?, &wanted, machine_time())
     })
