@@ -21,6 +21,7 @@
 //! | `driver` | makes and carries, for ever |
 //! | `epp` | enterprises and prefixes, registered over EPP |
 //! | `deposit` | what the node above needs to take over: made, checked, restored |
+//! | `takeover` | what was registered above while it had taken over, and how it comes back |
 //! | `simulator` | a node above, for tests and development: takes the sets and checks every field |
 //!
 //! Where the form in which the real top-level node takes something is not public, the form here is our own, says so, and stands behind a trait.
@@ -37,5 +38,6 @@ pub mod maker;
 pub mod outbox;
 pub mod sets;
 pub mod simulator;
+pub mod takeover;
 pub mod traffic;
 pub mod transport;
