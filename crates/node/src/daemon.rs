@@ -185,6 +185,11 @@ impl Node {
         &self.listening
     }
 
+    /// What it holds.
+    pub(crate) const fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
     /// Reads the certificates of the QUIC and registration doors again; connections that are open keep the old ones.
     ///
     /// # Errors

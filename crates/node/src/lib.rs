@@ -15,6 +15,7 @@
 // Printing panics when the reader has gone; `cli::terminal` does not.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod above;
 mod answer_log;
 mod audit;
 pub mod certificate;
@@ -25,14 +26,17 @@ mod demo;
 mod deposits;
 mod docking;
 mod doors;
+mod drill;
 mod http;
 pub mod listen;
 pub mod load;
 mod logs;
 pub mod metrics_page;
 pub mod problem;
+mod process;
 pub mod recursion;
 mod registration;
+mod restored;
 pub mod sites;
 pub mod status;
 mod sync;

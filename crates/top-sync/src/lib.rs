@@ -23,6 +23,7 @@
 //! | `sftp` | files brought to another machine |
 //! | `deposit` | what the node above needs to take over: made, checked, restored |
 //! | `watch` | the node watches itself: probes, incidents, maintenance, the monthly report |
+//! | `takeover` | what was registered above while it had taken over, and how it comes back |
 //! | `simulator` | a node above, for tests and development: takes the sets and checks every field |
 //!
 //! Where the form in which the real top-level node takes something is not public, the form here is our own, says so, and stands behind a trait.
@@ -40,6 +41,7 @@ pub mod outbox;
 pub mod sets;
 pub mod sftp;
 pub mod simulator;
+pub mod takeover;
 pub mod traffic;
 pub mod transport;
 pub mod watch;

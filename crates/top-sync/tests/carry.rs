@@ -28,7 +28,10 @@ async fn above(folder: &Path, faults: &str) -> Simulator {
     let anywhere = "127.0.0.1:0".parse().unwrap();
     let faults = Plan::read(faults.as_bytes()).unwrap();
     let folder = folder.to_owned();
-    Simulator::start(Options { listen: anywhere, http: anywhere, folder, tls: None, faults, clock }).await.unwrap()
+    let (probes, pages) = (None, axum::Router::new());
+    Simulator::start(Options { listen: anywhere, http: anywhere, folder, tls: None, faults, clock, probes, pages })
+        .await
+        .unwrap()
 }
 
 fn transport(above: &Simulator) -> GrpcTransport {

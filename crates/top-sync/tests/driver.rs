@@ -35,7 +35,9 @@ fn driver(node: &Node, above: &str) -> Arc<Driver> {
 async fn above(folder: &Path) -> Simulator {
     let anywhere = "127.0.0.1:0".parse().unwrap();
     let (folder, faults) = (folder.to_owned(), Plan::read(b"{}").unwrap());
-    Simulator::start(Options { listen: anywhere, http: anywhere, folder, tls: None, faults, clock }).await.unwrap()
+    let (probes, pages) = (None, axum::Router::new());
+    let options = Options { listen: anywhere, http: anywhere, folder, tls: None, faults, clock, probes, pages };
+    Simulator::start(options).await.unwrap()
 }
 
 async fn until(what: &str, so: impl Fn() -> bool) {

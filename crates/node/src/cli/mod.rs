@@ -39,6 +39,7 @@ pub mod server_url;
 mod sheet;
 mod status;
 mod store;
+mod takeover;
 mod template;
 pub mod terminal;
 mod top_node;
@@ -202,6 +203,12 @@ pub(crate) enum Command {
     /// Make, check and restore what the top-level node keeps for an emergency.
     #[command(subcommand)]
     Deposit(deposit::Deposit),
+    /// Bring back what was registered while the top-level node had taken over.
+    #[command(subcommand)]
+    Takeover(takeover::TakeoverVerb),
+    /// Practise what has to work in an emergency, with processes of its own.
+    #[command(subcommand)]
+    Drill(crate::drill::Drill),
     /// Say who the enterprises are, or change that.
     #[command(subcommand)]
     Enterprise(enterprise::Enterprise),

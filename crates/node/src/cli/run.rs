@@ -9,11 +9,11 @@ use super::{
     Command, Daemon, Folder, Shown, Tool, access, application, audit, deposit, enterprise, export, import, label,
     labels, language_of, load, operator_record, pages, parse, prefix, report, resolve,
     server::{self, trace, withdraw},
-    sheet, status, store, template, terminal, top_node,
+    sheet, status, store, takeover, template, terminal, top_node,
 };
 use crate::{
     config::{Config, OPTIONS, render, schema::Value},
-    daemon, demo, logs,
+    daemon, demo, drill, logs,
     problem::{Exit, Problem, Problems},
     texts::Texts,
 };
@@ -88,6 +88,8 @@ async fn command(command: &Command, texts: &Texts, shown: Shown) -> Result<Exit,
         Command::Status(arguments) => status::run(arguments, texts, shown).await,
         Command::Store(command) => store::run(command, texts, shown).await,
         Command::Deposit(command) => deposit::run(command, texts, shown).await,
+        Command::Takeover(command) => takeover::run(command, texts, shown).await,
+        Command::Drill(drill) => Ok(drill::run(drill, texts, shown).await?),
         Command::Enterprise(command) => enterprise::run(command, texts, shown).await,
         Command::OperatorRecord(command) => operator_record::run(command, texts, shown).await,
         Command::Application(command) => application::run(command, texts, shown).await,

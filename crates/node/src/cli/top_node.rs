@@ -18,6 +18,7 @@ use waymark_top_sync::simulator::{
 
 use super::terminal;
 use crate::{
+    above::{Above, AboveOptions},
     config::Config,
     daemon::{Signals, chain, stop_asked},
     logs,
@@ -47,6 +48,8 @@ pub(crate) struct TopNode {
     epp_prefix: Option<String>,
     #[arg(long, value_name = "ID", requires = "epp")]
     epp_user: Option<String>,
+    #[command(flatten)]
+    above: AboveOptions,
 }
 
 /// Largest PEM file: a long chain has some kilobytes.
@@ -56,7 +59,8 @@ const PEM_BYTES: usize = 1 << 20;
 pub(crate) async fn run(arguments: &TopNode) -> Result<Exit, Problems> {
     logs::start(&Config::load(None)?);
     let mut signals = Signals::take().map_err(|cause| Problem::new("signals", Exit::Failed).with("cause", cause))?;
-    let options = options(arguments)?;
+    let mut above = Above::open(&arguments.above, &arguments.data).await?;
+    let options = Options { pages: above.pages(), ..options(arguments)? };
     let scheme = if options.tls.is_some() { "grpcs" } else { "grpc" };
     let simulator = Simulator::start(options).await.map_err(|error| not_started(&error))?;
     let epp =
@@ -67,8 +71,12 @@ pub(crate) async fn run(arguments: &TopNode) -> Result<Exit, Problems> {
             None => None,
         };
     let exchange = epp.as_ref().map(|epp| format!(" {}", epp.url())).unwrap_or_default();
-    terminal::line(format_args!("listening {scheme}://{} http://{}{exchange}", simulator.grpc(), simulator.http()));
+    above.follow(&simulator.observed());
+    let resolution = above.listening();
+    let (grpc, http) = (simulator.grpc(), simulator.http());
+    terminal::line(format_args!("listening {scheme}://{grpc} http://{http}{exchange}{resolution}"));
     stop_asked(&mut signals).await;
+    above.stop().await?;
     simulator.stop().await;
     Ok(Exit::Done)
 }
@@ -96,7 +104,8 @@ fn options(arguments: &TopNode) -> Result<Options, Problem> {
     };
     let faults = faults.as_deref().map(plan).transpose()?.unwrap_or_default();
     let clock = waymark_catalog::machine_time;
-    Ok(Options { listen: *listen, http: *http, folder: data.clone(), tls, faults, clock })
+    let (probes, pages) = (arguments.above.fleet(), axum::Router::new());
+    Ok(Options { listen: *listen, http: *http, folder: data.clone(), tls, faults, clock, probes, pages })
 }
 
 fn pem(path: &Path) -> Result<Vec<u8>, Problem> {

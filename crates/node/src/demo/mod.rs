@@ -24,7 +24,7 @@ mod asking;
 mod business;
 mod packages;
 mod questions;
-mod registering;
+pub(crate) mod registering;
 pub(crate) mod samples;
 mod topology;
 

@@ -106,12 +106,12 @@ pub(super) fn prefix_of(handle: &str) -> &str {
     handle.split_once('/').map_or(handle, |(prefix, _)| prefix)
 }
 
-pub(super) fn url(listening: &Listening) -> Result<GrpcUrl, Problem> {
+pub(crate) fn url(listening: &Listening) -> Result<GrpcUrl, Problem> {
     let address = listening.grpc.first().ok_or_else(|| failed(&"the node has no gRPC door"))?;
     format!("grpcs://{address}").parse().map_err(|cause| failed(&cause))
 }
 
-pub(super) fn connect(
+pub(crate) fn connect(
     listening: &Listening,
     url: &GrpcUrl,
     token: String,
@@ -310,22 +310,22 @@ async fn audit(operator: &Registrar, texts: &Texts) -> Result<bool, Problem> {
     Ok(last.is_some() && verified.problems.is_empty())
 }
 
-pub(super) fn say(texts: &Texts, code: &str, values: &[(&str, String)]) {
+pub(crate) fn say(texts: &Texts, code: &str, values: &[(&str, String)]) {
     let values: Vec<_> = values.iter().map(|(name, value)| (*name, safe(value).to_string().into())).collect();
     terminal::line(texts.text(code, &values));
 }
 
-pub(super) fn read(path: &Path) -> Result<String, Problem> {
+pub(crate) fn read(path: &Path) -> Result<String, Problem> {
     let text = std::fs::read_to_string(path).map_err(|cause| {
         Problem::new("file-unreadable", Exit::Failed).with("path", path.display()).with("cause", cause)
     })?;
     Ok(text.trim().to_owned())
 }
 
-pub(super) fn done<T>(answer: Result<T, CallError>) -> Result<T, Problem> {
+pub(crate) fn done<T>(answer: Result<T, CallError>) -> Result<T, Problem> {
     answer.map_err(|error| answer::problem(&error, false))
 }
 
-pub(super) fn failed(cause: &dyn std::fmt::Display) -> Problem {
+pub(crate) fn failed(cause: &dyn std::fmt::Display) -> Problem {
     Problem::new("demo-registration", Exit::Failed).with("cause", cause)
 }

@@ -8,23 +8,13 @@
 //!   enterprise node 88.990.10001                            scanner
 //! ```
 
-use std::{
-    io::{BufRead as _, BufReader},
-    os::unix::process::CommandExt as _,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 use waymark_api::{
     operator::v1 as operator,
     registration::v1::{self, change::Action, value::Data},
 };
-use waymark_client::{Client, Options, Server, registration::Registrar};
+use waymark_client::{Client, Options, registration::Registrar};
 use waymark_wire::{
     Head, OpFlags,
     limits::ResponseLimits,
@@ -33,14 +23,14 @@ use waymark_wire::{
 };
 
 use super::{
-    DEADLINE, make_folder, print_checks,
-    registering::{Checks, connect, done, failed, read, say, url},
+    make_folder, print_checks,
+    registering::{Checks, done, failed, say},
 };
 use crate::{
-    cli::{Demo, Shown, resolve::of_listening, server::cache, terminal},
+    cli::{Demo, Shown, server::cache, terminal},
     daemon::{Signals, stop_asked},
-    listen::Listening,
     problem::{Exit, Problem},
+    process::Process,
     registration::OPERATOR_TOKEN,
     texts::Texts,
 };
@@ -49,85 +39,14 @@ use crate::{
 const BOX: &str = "88.990.10001/BOX.1";
 const PART: &str = "88.991.3/PUMP.7";
 
-/// A node in a process of its own. Dropping it ends the process.
-struct Process {
-    name: &'static str,
-    data: PathBuf,
-    child: Child,
-    listening: Listening,
-}
-
-impl Process {
-    /// Starts this program as `waymarkd` and waits until it listens.
-    async fn start(folder: &Path, name: &'static str, settings: String) -> Result<Self, Problem> {
-        let data = folder.join(name);
-        let config = folder.join(format!("{name}.toml"));
-        let settings = format!(
-            "[listen]\nudp = [\"127.0.0.1:0\"]\ntcp = [\"127.0.0.1:0\"]\nquic = [\"127.0.0.1:0\"]\nhttp = []\n\
-             grpc = [\"127.0.0.1:0\"]\napi = []\n\n[site]\ndescription = \"{name}\"\naddresses = [\"127.0.0.1\"]\n\n\
-             [store]\nsegment_mib = 4\n\n[log]\nlevel = \"warn\"\n{settings}"
-        );
-        let written = |cause: std::io::Error| {
-            Problem::new("file-not-written", Exit::Failed).with("path", config.display()).with("cause", cause)
-        };
-        std::fs::write(&config, settings).map_err(written)?;
-        let program = std::env::current_exe().map_err(|cause| failed(&cause))?;
-        let mut command = Command::new(program);
-        command.arg0("waymarkd").arg("--config").arg(&config).arg("--data").arg(&data);
-        let log = std::fs::File::create(folder.join(format!("{name}.log"))).map_err(written)?;
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
-        let mut child = command.spawn().map_err(|cause| failed(&cause))?;
-        let out = child.stdout.take();
-        let first_line = tokio::task::spawn_blocking(move || {
-            let mut line = String::new();
-            out.map(|out| BufReader::new(out).read_line(&mut line)).transpose().map(|_| line)
-        });
-        let line = first_line.await.ok().and_then(Result::ok).unwrap_or_default();
-        let listening = Listening::read(&data).ok().flatten();
-        let Some(listening) = listening.filter(|_| line.starts_with("listening ")) else {
-            let _gone = child.kill();
-            return Err(failed(&format!("{name} did not start")));
-        };
-        Ok(Self { name, data, child, listening })
-    }
-
-    fn operator(&self, texts: &Texts) -> Result<Registrar, Problem> {
-        connect(&self.listening, &url(&self.listening)?, read(&self.data.join(OPERATOR_TOKEN))?, texts)
-    }
-
-    fn server(&self) -> Result<Server, Problem> {
-        Ok(of_listening(&self.listening)?.0)
-    }
-
-    /// The HS_SITE data it says of itself.
-    async fn site(&self) -> Result<Vec<u8>, Problem> {
-        let request = RequestWriter::new(Vec::new(), Head::request(0, OpFlags::NONE, u32::MAX >> 1)).site_info();
-        let asked = Client::new(Options::default()).ask(&self.server()?, &request, DEADLINE).await;
-        let answer = asked.map_err(|cause| failed(&cause))?;
-        let response =
-            Response::parse(&answer.message, ResponseLimits::WHOLE_MESSAGE).map_err(|cause| failed(&cause))?;
-        match response.body {
-            ResponseBody::SiteInfo { site } => Ok(site.to_vec()),
-            _ => Err(failed(&"no site")),
-        }
-    }
-
-    /// Tells it to stop and waits until it has.
-    async fn stop(&mut self) {
-        let Ok(pid) = i32::try_from(self.child.id()) else { return };
-        // It may have ended already.
-        let _told = kill(Pid::from_raw(pid), Signal::SIGTERM);
-        while matches!(self.child.try_wait(), Ok(None)) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _gone = self.child.kill();
-        let _ended = self.child.wait();
-    }
+/// Starts a node as `waymarkd`, its data and its log in a folder.
+async fn start(folder: &Path, name: &'static str, settings: String) -> Result<Process, Problem> {
+    let settings = format!(
+        "[listen]\nudp = [\"127.0.0.1:0\"]\ntcp = [\"127.0.0.1:0\"]\nquic = [\"127.0.0.1:0\"]\nhttp = []\n\
+         grpc = [\"127.0.0.1:0\"]\napi = []\n\n[site]\ndescription = \"{name}\"\naddresses = [\"127.0.0.1\"]\n\n\
+         [store]\nsegment_mib = 4\n\n[log]\nlevel = \"warn\"\n{settings}"
+    );
+    Process::start(folder, name, &folder.join(name), &settings).await
 }
 
 /// Runs the demo of several nodes.
@@ -135,28 +54,28 @@ pub(super) async fn run(arguments: &Demo, texts: &Texts, shown: Shown) -> Result
     make_folder(&arguments.data)?;
     let mut signals = Signals::take().map_err(|cause| Problem::new("signals", Exit::Failed).with("cause", cause))?;
     let folder = &arguments.data;
-    let enterprise = Process::start(folder, "enterprise", String::new()).await?;
-    let secondary = Process::start(folder, "secondary-a", String::new()).await?;
-    let other = Process::start(folder, "secondary-b", String::new()).await?;
-    let mut top = Process::start(folder, "top-level", String::new()).await?;
+    let enterprise = start(folder, "enterprise", String::new()).await?;
+    let secondary = start(folder, "secondary-a", String::new()).await?;
+    let other = start(folder, "secondary-b", String::new()).await?;
+    let mut top = start(folder, "top-level", String::new()).await?;
     fill(&enterprise, &secondary, &other, &top, texts).await?;
-    let root = top.listening.udp.first().map(ToString::to_string).unwrap_or_default();
+    let root = top.listening().udp.first().map(ToString::to_string).unwrap_or_default();
     let settings =
         format!("\n[recursion]\nsources = [\"127.0.0.0/8\"]\nroots = [\"{root}\"]\nprivate_servers = true\n");
-    let recursive = Process::start(folder, "recursive", settings).await?;
+    let recursive = start(folder, "recursive", settings).await?;
     let mut nodes = vec![enterprise, secondary, other];
     for node in nodes.iter().chain([&top, &recursive]) {
-        terminal::line(format_args!("{:<12} {}", node.name, node.listening.line()));
+        terminal::line(format_args!("{:<12} {}", node.name(), node.listening().line()));
     }
     terminal::line("");
     let checks = scan(&recursive, &mut top, &mut nodes, texts, shown).await?;
     let good = print_checks(&[], &checks, texts, shown);
-    let server = recursive.listening.udp.first().map(ToString::to_string).unwrap_or_default();
-    let grpc = recursive.listening.grpc.first().map(ToString::to_string).unwrap_or_default();
+    let server = recursive.listening().udp.first().map(ToString::to_string).unwrap_or_default();
+    let grpc = recursive.listening().grpc.first().map(ToString::to_string).unwrap_or_default();
     let operator = format!(
         "--server grpcs://{grpc} --pin {} --token-file {}",
-        recursive.listening.registration_fingerprint,
-        recursive.data.join(OPERATOR_TOKEN).display()
+        recursive.listening().registration_fingerprint,
+        recursive.data().join(OPERATOR_TOKEN).display()
     );
     let tool = std::env::args().next().unwrap_or_else(|| "waymark".to_owned());
     terminal::line(format_args!("\n{}", texts.text("demo-next", &[])));

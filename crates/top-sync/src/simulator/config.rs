@@ -73,3 +73,18 @@ pub const PAGE_BYTES: usize = PART_BYTES;
 
 /// How long calls and pages under way may take when the simulator stops; what takes longer is cut off.
 pub const STOP_TIME: Duration = Duration::from_secs(5);
+
+/// Nodes that are probed.
+pub const PROBED_NODES: usize = NODES;
+
+/// Addresses of registration of one node: both families at a few sites.
+pub const REGISTRATION_DOORS: usize = 16;
+
+/// Probes kept of one node, of some 32 bytes each: an hour of 20 probers that ask every second, in both families.
+pub const PROBE_SAMPLES: usize = 150_000;
+
+/// Most probers: each is a task.
+pub const PROBERS: u32 = 1_000;
+
+/// Rows of routes looked at for probes: a node tells its own in the first ones.
+pub const ROUTE_ROWS: usize = 1_000;

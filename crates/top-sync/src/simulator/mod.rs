@@ -26,6 +26,7 @@ pub mod epp;
 pub mod faults;
 pub mod ledger;
 mod page;
+pub mod probe;
 mod service;
 pub mod sets;
 
@@ -33,6 +34,7 @@ use self::config::{HANDSHAKE_TIME, KEEPALIVE, MESSAGE_BYTES, STOP_TIME, STREAMS}
 use self::deposits::DepositDesk;
 use self::faults::{Faults, Plan, PlanError};
 use self::ledger::{LedgerError, Ledgers};
+use self::probe::{Fleet, Probes};
 use self::service::Receiver;
 
 /// How a simulator is started.
@@ -50,6 +52,10 @@ pub struct Options {
     pub faults: Plan,
     /// Its clock.
     pub clock: Clock,
+    /// How nodes are probed; `None`: they are not.
+    pub probes: Option<Fleet>,
+    /// Further pages, beside its own.
+    pub pages: axum::Router,
 }
 
 /// PEM files of TLS, as they are read.
@@ -120,6 +126,8 @@ pub(crate) struct Shared {
     pub(crate) streams: Arc<Semaphore>,
     /// Whether callers show who they are.
     pub(crate) names_callers: bool,
+    /// What probes found.
+    pub(crate) probes: Option<Arc<Probes>>,
 }
 
 impl Simulator {
@@ -136,7 +144,7 @@ impl Simulator {
     /// # Errors
     /// What cannot be opened.
     pub async fn start_beside(options: Options, deposits: Option<&DepositDesk>) -> Result<Self, StartError> {
-        let Options { listen, http, folder, tls, faults, clock } = options;
+        let Options { listen, http, folder, tls, faults, clock, probes, pages } = options;
         if tls.is_none() && !listen.ip().is_loopback() {
             return Err(StartError::PlainOutside(listen));
         }
@@ -150,13 +158,17 @@ impl Simulator {
             clock,
             streams: Arc::new(Semaphore::new(STREAMS)),
             names_callers: tls.is_some_and(|tls| tls.client_ca.is_some()),
+            probes: probes.map(|fleet| Arc::new(Probes::new(fleet))),
         });
         let (grpc, grpc_listener) = bind(listen).await?;
         let (http, http_listener) = bind(http).await?;
         let (stop, stopping) = watch::channel(false);
         let mut tasks = JoinSet::new();
         tasks.spawn(serve_sets(server, grpc_listener, Arc::clone(&shared), stopping.clone()));
-        let more = deposits.map(|desk| deposits::page::pages(desk.shared())).unwrap_or_default();
+        if let Some(probes) = &shared.probes {
+            tasks.spawn(probe::run(Arc::clone(&shared), Arc::clone(probes), stopping.clone()));
+        }
+        let more = deposits.map(|desk| deposits::page::pages(desk.shared())).unwrap_or_default().merge(pages);
         tasks.spawn(page::serve(http_listener, Arc::clone(&shared), more, stopping));
         Ok(Self { grpc, http, shared, stop, tasks })
     }
@@ -185,12 +197,42 @@ impl Simulator {
         &self.shared.ledgers
     }
 
+    /// The same, and what probes found, for whoever goes on using them while it runs.
+    #[must_use]
+    pub fn observed(&self) -> Observed {
+        Observed(Arc::clone(&self.shared))
+    }
+
     /// Stops in order: parts that are under way are answered, streams are ended.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         // What takes longer is cut off when this is dropped.
         let _cut_off = timeout(STOP_TIME, ended).await;
+    }
+}
+
+/// What a simulator holds of nodes, shared with it.
+#[derive(Clone, Debug)]
+pub struct Observed(Arc<Shared>);
+
+impl Observed {
+    /// What came, and what is held.
+    #[must_use]
+    pub fn ledgers(&self) -> &Ledgers {
+        &self.0.ledgers
+    }
+
+    /// What probes found; `None` where none are made.
+    #[must_use]
+    pub fn probes(&self) -> Option<&Probes> {
+        self.0.probes.as_deref()
+    }
+
+    /// Its time.
+    #[must_use]
+    pub fn now(&self) -> waymark_catalog::Timestamp {
+        (self.0.clock)()
     }
 }
 

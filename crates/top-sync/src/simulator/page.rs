@@ -1,4 +1,4 @@
-//! The pages, as JSON: `/status`, `/held/SET`, `/faults`.
+//! The pages, as JSON: `/status`, `/held/SET`, `/faults`, `/probes`.
 //!
 //! | | |
 //! |---|---|
@@ -6,6 +6,8 @@
 //! | `GET /held/SET?node=88.990&after=SEQUENCE.ROW&limit=N` | rows held, and as `next` what to give as `after` for more; `node` may be left out while there is one |
 //! | `GET /faults` | the faults in use, and how often each happened since they were set |
 //! | `POST /faults` | other faults from now on; `{}` is none |
+//! | `GET /probes` | of each node: whether a takeover is due, since when, and the counts it rests on, by address family |
+//! | `POST /probes` | where nodes take registrations: `{"registration": {"88.990": [{"url": …, "pin": …}]}}` |
 
 use std::sync::Arc;
 
@@ -37,6 +39,7 @@ pub(super) async fn serve(
         .route("/status", get(status))
         .route("/held/{set}", get(held))
         .route("/faults", get(faults).post(set_faults))
+        .route("/probes", get(probes).post(tell_probes))
         .layer(DefaultBodyLimit::max(FAULTS_BYTES))
         .with_state(shared)
         .merge(more);
@@ -153,6 +156,25 @@ async fn set_faults(State(shared): State<Arc<Shared>>, body: Bytes) -> Response 
         Ok(()) => faults(State(shared)).await,
         Err(error) => refused(StatusCode::BAD_REQUEST, &told(&error)),
     }
+}
+
+async fn probes(State(shared): State<Arc<Shared>>) -> Response {
+    match &shared.probes {
+        Some(probes) => Json(probes.page((shared.clock)())).into_response(),
+        None => no_probes(),
+    }
+}
+
+async fn tell_probes(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+    match shared.probes.as_ref().map(|probes| probes.tell(&body)) {
+        None => no_probes(),
+        Some(Ok(())) => probes(State(shared)).await,
+        Some(Err(error)) => refused(StatusCode::BAD_REQUEST, &told(&error)),
+    }
+}
+
+fn no_probes() -> Response {
+    refused(StatusCode::NOT_FOUND, "no probes are made: start it with --probers")
 }
 
 /// An error and its causes.

@@ -29,6 +29,8 @@ pub(crate) fn options(folder: &TempDir) -> Options {
         http: "127.0.0.1:0".parse().unwrap(),
         folder: folder.path().join("top"),
         tls: None,
+        probes: None,
+        pages: axum::Router::new(),
         faults: Plan::default(),
         clock: later,
     }

@@ -25,6 +25,7 @@ use super::{
 use crate::{
     daemon::{chain, close},
     problem::{Exit, Problem, Problems},
+    restored::Restored,
     texts::Texts,
 };
 
@@ -271,6 +272,7 @@ async fn restore(arguments: &Restore, texts: &Texts) -> Result<Exit, Problems> {
         deposit::restore(catalog, &deposits, &held)
     })
     .await?;
+    let serial = catalog.serial().0;
     close(catalog).await?;
     let restored = restored.map_err(|cause| match &cause {
         RestoreError::NotEmpty => Problem::new("deposit-not-empty", Exit::Usage).with("path", data.display()),
@@ -280,6 +282,7 @@ async fn restore(arguments: &Restore, texts: &Texts) -> Result<Exit, Problems> {
             .with("path", data.display())
             .with("cause", chain(other)),
     })?;
+    Restored::of(&restored.head, serial).write(&data)?;
     let sum = |count: fn(&Counts) -> u64| restored.deposits.iter().map(count).sum::<u64>();
     let (identifiers, values) = (sum(|counts| counts.identifiers), sum(|counts| counts.values));
     if arguments.json {

@@ -20,6 +20,7 @@ use crate::{
     daemon::chain,
     listen::{Listening, reachable},
     problem::{Exit, Problem},
+    registration::OPERATOR_TOKEN,
     texts::{Language, Texts},
 };
 
@@ -58,6 +59,16 @@ impl Connection {
         let (url, pin) = own.ok_or_else(|| Problem::new("server-missing", Exit::Usage))?;
         let pin = self.pin.clone().or(pin);
         Self { pin, ..self.clone() }.open_at(url, texts)
+    }
+
+    /// The same, or, where no server is named, the node that runs on a data folder, before which its operator's token there is shown.
+    pub(crate) fn or_of(&self, data: Option<&Path>) -> Self {
+        let Some((data, None)) = data.map(|data| (data, &self.server)) else { return self.clone() };
+        let own = Listening::read(data).ok().flatten().as_ref().and_then(own_node);
+        let Some((url, pin)) = own else { return self.clone() };
+        let token = data.join(OPERATOR_TOKEN);
+        let token_file = self.token_file.clone().or_else(|| token.is_file().then_some(token));
+        Self { server: Some(url), pin: self.pin.clone().or(pin), token_file, ..self.clone() }
     }
 
     /// Prepares to talk to a server with these options.

@@ -1,0 +1,304 @@
+//! The emergency node: restored from a node's last deposits when probes find the node out of service, served, and ended when the node is back.
+//!
+//! ```text
+//! watching ── 51 % ── restoring ── serving ── told to end ── watching
+//!                       │  ▲
+//!                       └──┘ failed: again after some seconds
+//! ```
+//!
+//! It is a `waymarkd` in a process of its own on an empty data folder, so registrations there are registrations like any other. Tokens are no part of a
+//! deposit; its operator is the principal [`PRINCIPAL`], whose token lies in its data folder. That it ends is for a person to say: first what was
+//! registered there goes back.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use serde::Serialize;
+use tokio::{
+    sync::{Notify, watch},
+    time::{MissedTickBehavior, interval},
+};
+use waymark_catalog::{
+    Actor, Catalog, Command, Submission,
+    access::{Principal, Role, Scope, Token, TokenText},
+    machine_time,
+};
+use waymark_top_sync::{
+    deposit::{self, Files, Held, keys},
+    simulator::{Observed, probe::State},
+    takeover::last_deposits,
+};
+use waymark_wire::crypto::{PrivateKey, PublicKey};
+
+use super::resolution::{Emergency, Route};
+use crate::{
+    certificate::write_private,
+    cli::deposit::key_problem,
+    config::{Config, schema::Value},
+    daemon::{chain, close, open_catalog},
+    demo::registering::failed,
+    problem::{Exit, Problem},
+    process::Process,
+    registration::OPERATOR_TOKEN,
+    restored::Restored,
+};
+
+/// The principal that operates an emergency node.
+const PRINCIPAL: &str = "takeover";
+
+/// Life of its token: a takeover lasts days at most.
+const TOKEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3_600);
+
+/// How often it is looked how the node stands.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Wait after a takeover that failed.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// What is taken over, from what.
+#[derive(Debug)]
+pub(super) struct Settings {
+    /// Prefix of the node, folded.
+    pub(super) node: String,
+    /// Where its deposits lie.
+    pub(super) deposits: PathBuf,
+    /// The key it signs with.
+    pub(super) node_key: PathBuf,
+    /// The key they are encrypted to.
+    pub(super) platform_key: PathBuf,
+    /// Where emergency nodes are made.
+    pub(super) folder: PathBuf,
+}
+
+/// Where a takeover stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Phase {
+    /// The node is in service, as far as is known.
+    #[default]
+    Watching,
+    /// Its deposits are restored.
+    Restoring,
+    /// The emergency node serves.
+    Serving,
+    /// It could not be restored; that is tried again.
+    Failed,
+}
+
+/// Where a takeover stands, and what it has come to.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct Status {
+    phase: Phase,
+    /// When it was due, in milliseconds since 1970.
+    due_ms: Option<u64>,
+    /// When the emergency node served.
+    serving_ms: Option<u64>,
+    /// What went wrong.
+    problem: Option<String>,
+    /// What it was restored from.
+    restored: Option<Restored>,
+    /// Data folder of the emergency node.
+    data: Option<PathBuf>,
+    /// Where its registration is.
+    grpc: Option<String>,
+    /// The fingerprint of the certificate there.
+    pin: Option<String>,
+}
+
+/// The takeover of one node.
+#[derive(Debug)]
+pub(super) struct Takeover {
+    settings: Settings,
+    node_key: PublicKey,
+    platform_key: PrivateKey,
+    status: Mutex<Status>,
+    emergency: watch::Sender<Option<Emergency>>,
+    end: Notify,
+}
+
+impl Takeover {
+    /// Reads the keys.
+    ///
+    /// # Errors
+    /// A key that cannot be used.
+    pub(super) fn new(settings: Settings) -> Result<Self, Problem> {
+        let node_key = keys::read_public(&settings.node_key).map_err(|cause| key_problem(&cause))?;
+        let platform_key = keys::read_private(&settings.platform_key).map_err(|cause| key_problem(&cause))?;
+        let emergency = watch::Sender::new(None);
+        Ok(Self { settings, node_key, platform_key, status: Mutex::default(), emergency, end: Notify::new() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where it stands.
+    pub(super) fn status(&self) -> Status {
+        self.lock().clone()
+    }
+
+    fn failed(&self, problem: &Problem) {
+        let mut status = self.lock();
+        (status.phase, status.problem) = (Phase::Failed, Some(problem.to_string()));
+    }
+
+    /// Whom it stands in for.
+    pub(super) fn emergency(&self) -> watch::Receiver<Option<Emergency>> {
+        self.emergency.subscribe()
+    }
+
+    /// Ends the takeover; false where there is none.
+    pub(super) fn end(&self) -> bool {
+        let serves = self.lock().phase == Phase::Serving;
+        if serves {
+            self.end.notify_one();
+        }
+        serves
+    }
+
+    /// Takes over whenever that is due, until it is told to stop.
+    pub(super) async fn run(self: Arc<Self>, observed: Observed, mut stopping: watch::Receiver<bool>) {
+        let mut turn = interval(LOOK);
+        turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // What was over when a takeover ended is not taken over again: the node has to have been in service between.
+        let mut armed = true;
+        loop {
+            tokio::select! {
+                _ = stopping.wait_for(|stops| *stops) => return,
+                _ = turn.tick() => {}
+            }
+            let standing = observed.probes().and_then(|probes| probes.standing(&self.settings.node, observed.now()));
+            let is_due = standing.is_some_and(|standing| standing.state == State::TakeoverDue);
+            armed |= !is_due;
+            if !(is_due && armed) {
+                continue;
+            }
+            match self.take_over().await {
+                Ok(mut process) => {
+                    let ended = tokio::select! {
+                        _ = stopping.wait_for(|stops| *stops) => false,
+                        () = self.end.notified() => true,
+                    };
+                    self.emergency.send_replace(None);
+                    process.stop().await;
+                    *self.lock() = Status::default();
+                    armed = false;
+                    if !ended {
+                        return;
+                    }
+                }
+                Err(problem) => {
+                    tracing::error!(%problem, "the takeover failed");
+                    self.failed(&problem);
+                    tokio::select! {
+                        _ = stopping.wait_for(|stops| *stops) => return,
+                        () = tokio::time::sleep(AGAIN) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    async fn take_over(self: &Arc<Self>) -> Result<Process, Problem> {
+        let due = machine_time().0;
+        *self.lock() = Status { phase: Phase::Restoring, due_ms: Some(due), ..Status::default() };
+        tracing::warn!(node = self.settings.node, "takeover: restoring the last deposit");
+        let data = self.settings.folder.join(format!("{}-{due}", self.settings.node));
+        let restored = self.restore(&data).await?;
+        let settings = "[listen]\nudp = [\"127.0.0.1:0\"]\ntcp = [\"127.0.0.1:0\"]\nquic = []\nhttp = []\n\
+                        grpc = [\"127.0.0.1:0\"]\napi = [\"127.0.0.1:0\"]\n\n[site]\ndescription = \"emergency node\"\n\n\
+                        [store]\nsegment_mib = 4\n\n[log]\nlevel = \"warn\"\n";
+        let process = Process::start(&self.settings.folder, "emergency", &data, settings).await?;
+        let routes = routes(&process);
+        self.emergency.send_replace(Some(Emergency { node: self.settings.node.clone(), routes }));
+        let listening = process.listening();
+        *self.lock() = Status {
+            phase: Phase::Serving,
+            due_ms: Some(due),
+            serving_ms: Some(machine_time().0),
+            problem: None,
+            restored: Some(restored),
+            data: Some(data),
+            grpc: listening.grpc.first().map(|address| format!("grpcs://{address}")),
+            pin: Some(listening.registration_fingerprint.clone()),
+        };
+        tracing::warn!(node = self.settings.node, "takeover: the emergency node serves");
+        Ok(process)
+    }
+
+    /// Restores the last deposits into an empty data folder and makes its operator.
+    async fn restore(self: &Arc<Self>, data: &Path) -> Result<Restored, Problem> {
+        std::fs::create_dir_all(&self.settings.folder).map_err(|cause| failed(&cause))?;
+        let mut config = Config::defaults();
+        config.set("node.data", Value::Text(data.display().to_string()));
+        config.set("store.segment_mib", Value::Number(4));
+        let opened = open_catalog(config.catalog(data)).await?;
+        let (own, catalog, folder) = (Arc::clone(self), opened.catalog.clone(), data.to_owned());
+        let restored = tokio::task::spawn_blocking(move || own.fill(&catalog, &folder)).await;
+        close(opened.catalog).await?;
+        let restored = restored.map_err(|cause| failed(&cause))??;
+        restored.write(data)?;
+        Ok(restored)
+    }
+
+    fn fill(&self, catalog: &Catalog, data: &Path) -> Result<Restored, Problem> {
+        let Settings { deposits: folder, node, .. } = &self.settings;
+        let none = |cause: &dyn std::fmt::Display| {
+            Problem::new("takeover-no-deposit", Exit::Unavailable)
+                .with("node", node)
+                .with("path", folder.display())
+                .with("cause", cause)
+        };
+        let files = last_deposits(folder, node).map_err(|cause| none(&cause))?;
+        if files.is_empty() {
+            return Err(none(&"there is no full deposit"));
+        }
+        let files = Files::of_several(&files).map_err(|cause| none(&chain(&cause)))?;
+        let held = Held {
+            node: &self.node_key,
+            platform: Some(&self.platform_key),
+            prefix: Some(node.as_str()),
+            now: machine_time(),
+        };
+        let restored = deposit::restore(catalog, &files, &held).map_err(|cause| none(&chain(&cause)))?;
+        make_operator(catalog, data)?;
+        Ok(Restored::of(&restored.head, catalog.serial().0))
+    }
+}
+
+/// Where a process answers.
+fn routes(process: &Process) -> Vec<Route> {
+    let (udp, tcp) = (&process.listening().udp, &process.listening().tcp);
+    let mut ips: Vec<_> = udp.iter().chain(tcp).map(std::net::SocketAddr::ip).collect();
+    ips.sort();
+    ips.dedup();
+    let port = |addresses: &[std::net::SocketAddr], ip| {
+        addresses.iter().find(|address| address.ip() == ip).map(std::net::SocketAddr::port)
+    };
+    ips.into_iter().map(|ip| Route { ip, udp: port(udp, ip), tcp: port(tcp, ip) }).collect()
+}
+
+/// Makes the operator of an emergency node, its token in the data folder: those who operate the node have no tokens here.
+fn make_operator(catalog: &Catalog, data: &Path) -> Result<(), Problem> {
+    let text = TokenText::generate().map_err(|cause| failed(&cause))?;
+    write_private(&data.join(OPERATOR_TOKEN), format!("{}\n", *text.reveal()).as_bytes())
+        .map_err(|cause| failed(&cause))?;
+    let principal = Principal {
+        name: PRINCIPAL.into(),
+        role: Role::Operator,
+        scope: Scope::All,
+        disabled: false,
+        rate_per_second: None,
+        daily_quota: None,
+        certificates: Vec::new(),
+        note: "operates the emergency node".into(),
+    };
+    let token = Token::new(&text, PRINCIPAL, catalog.now(), TOKEN_LIFE);
+    let commands = [Command::PutPrincipal { principal }, Command::IssueToken { token }];
+    let submitted = catalog.writer().submit_when_room(Submission::new(&Actor::operator(), commands));
+    let results = submitted.map_err(|cause| failed(&cause))?.wait().map_err(|cause| failed(&cause))?;
+    results.into_iter().find_map(Result::err).map_or(Ok(()), |refusal| Err(failed(&refusal)))
+}

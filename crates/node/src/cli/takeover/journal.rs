@@ -1,0 +1,198 @@
+//! What an import decided and did, as lines of JSON beside its file: the report for people, and where an import that was killed goes on.
+//!
+//! ```text
+//! {"file":SHA-256,"node":"88.990","base":1200}
+//! {"plan":"88.990/BOX.1","takes":true,"decision":"conflict","kind":"both-changed","holds":"takeover","why":"later","here":{…},"there":{…}}
+//! {"done":"88.990/BOX.1","outcome":"replaced","serial":1307}
+//! ```
+//!
+//! A plan is on disk before the first change it leads to. What was planned and not done is carried out when the import is repeated, from wherever it
+//! stands; without the plan, the half of it that is done would look like a later write of the node's own. The contents of both sides of a conflict stay
+//! here: the file is for its owner alone.
+
+use std::{
+    collections::BTreeMap,
+    fs::{File, OpenOptions},
+    io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use waymark_top_sync::takeover::Head;
+
+use crate::problem::{Exit, Problem};
+
+/// Bytes of a line: two records, and what is around them.
+const LINE_BYTES: u64 = 16 << 20;
+
+/// What is known of an identifier from an earlier run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// It was decided that it takes what the file says, and that may be half done.
+    Planned,
+    /// It is settled.
+    Done,
+}
+
+/// An open journal.
+#[derive(Debug)]
+pub(super) struct Journal {
+    path: PathBuf,
+    file: File,
+    known: BTreeMap<String, Known>,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    file: Option<String>,
+    base: Option<u64>,
+    plan: Option<String>,
+    #[serde(default)]
+    takes: bool,
+    done: Option<String>,
+    undecided: Option<String>,
+}
+
+impl Journal {
+    /// Opens the journal of a file, or begins it.
+    ///
+    /// # Errors
+    /// It is of another file or another base, or cannot be used.
+    pub(super) fn open(path: &Path, sha256: &str, head: &Head, base: u64) -> Result<Self, Problem> {
+        let failed = |cause: io::Error| {
+            Problem::new("file-not-written", Exit::Failed).with("path", path.display()).with("cause", cause)
+        };
+        let other = || Problem::new("takeover-journal", Exit::Usage).with("path", path.display());
+        let mut options = OpenOptions::new();
+        let opened = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+        let mut file = opened.map_err(failed)?;
+        let (lines, whole) = read(&mut file).map_err(failed)?;
+        // A line that was being written when the import was killed says nothing.
+        file.set_len(whole).and_then(|()| file.seek(SeekFrom::Start(whole))).map_err(failed)?;
+        let mut journal = Self { path: path.to_owned(), file, known: BTreeMap::new() };
+        let mut lines = lines.into_iter();
+        match lines.next() {
+            None => {
+                journal.put(&[json!({ "file": sha256, "node": head.node, "base": base })])?;
+            }
+            Some(first) => {
+                let first: Line = serde_json::from_slice(&first).map_err(|_| other())?;
+                if first.file.as_deref() != Some(sha256) || first.base != Some(base) {
+                    return Err(other());
+                }
+            }
+        }
+        for line in lines {
+            match serde_json::from_slice(&line).map_err(|_| other())? {
+                Line { plan: Some(handle), takes: true, .. } => journal.known.insert(handle, Known::Planned),
+                Line { done: Some(handle), .. } => journal.known.insert(handle, Known::Done),
+                Line { undecided: Some(handle), .. } => journal.known.remove(&handle),
+                _ => None,
+            };
+        }
+        Ok(journal)
+    }
+
+    /// What is known of an identifier.
+    pub(super) fn known(&self, handle: &str) -> Option<Known> {
+        self.known.get(handle).copied()
+    }
+
+    /// Where it lies.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes lines, durable when this returns.
+    ///
+    /// # Errors
+    /// The disk.
+    pub(super) fn put(&mut self, lines: &[Value]) -> Result<(), Problem> {
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data());
+        written.map_err(|cause| {
+            Problem::new("file-not-written", Exit::Failed).with("path", self.path.display()).with("cause", cause)
+        })
+    }
+}
+
+/// The whole lines of a file, and where they end.
+fn read(file: &mut File) -> io::Result<(Vec<Vec<u8>>, u64)> {
+    let mut input = BufReader::new(file);
+    let (mut lines, mut whole) = (Vec::new(), 0);
+    loop {
+        let mut line = Vec::new();
+        let bytes = (&mut input).take(LINE_BYTES).read_until(b'\n', &mut line)?;
+        if line.last() != Some(&b'\n') {
+            return if u64::try_from(bytes).unwrap_or(u64::MAX) >= LINE_BYTES {
+                Err(io::ErrorKind::FileTooLarge.into())
+            } else {
+                Ok((lines, whole))
+            };
+        }
+        whole += u64::try_from(bytes).unwrap_or(u64::MAX);
+        // What a plan tells people is not needed again.
+        lines.push(shortened(line));
+    }
+}
+
+/// A line without the contents it keeps for people, so that memory stays small.
+fn shortened(line: Vec<u8>) -> Vec<u8> {
+    let Ok(Value::Object(mut fields)) = serde_json::from_slice(&line) else { return line };
+    fields.retain(|name, _| ["file", "base", "plan", "takes", "done", "undecided"].contains(&name.as_str()));
+    Value::Object(fields).to_string().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use waymark_top_sync::takeover::Side;
+
+    use super::*;
+
+    fn head() -> Head {
+        Head {
+            waymark_takeover: Head::version(),
+            side: Side::Emergency,
+            node: "88.990".into(),
+            case_sensitive: false,
+            deposit: "00".repeat(16),
+            date: "2026-11-30".into(),
+            watermark: 7,
+            after: 1,
+            upto: 2,
+            made_ms: 3,
+        }
+    }
+
+    #[test]
+    fn plans_and_what_is_done_are_known_again_and_a_torn_line_is_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let mut journal = Journal::open(&path, "aa", &head(), 7).unwrap();
+        journal.put(&[json!({"plan": "a", "takes": true}), json!({"plan": "b", "takes": false})]).unwrap();
+        journal.put(&[json!({"done": "a", "outcome": "created"}), json!({"plan": "c", "takes": true})]).unwrap();
+        journal.put(&[json!({"plan": "d", "takes": true}), json!({"undecided": "d"})]).unwrap();
+        drop(journal);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let whole = bytes.len();
+        bytes.extend_from_slice(b"{\"done\":\"c\"");
+        std::fs::write(&path, bytes).unwrap();
+        let journal = Journal::open(&path, "aa", &head(), 7).unwrap();
+        let known = ["a", "b", "c", "d"].map(|handle| journal.known(handle));
+        assert_eq!(known, [Some(Known::Done), None, Some(Known::Planned), None]);
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), whole as u64);
+    }
+
+    #[test]
+    fn the_journal_of_another_file_or_base_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        Journal::open(&path, "aa", &head(), 7).unwrap();
+        assert_eq!(Journal::open(&path, "bb", &head(), 7).unwrap_err().code(), "takeover-journal");
+        assert_eq!(Journal::open(&path, "aa", &head(), 8).unwrap_err().code(), "takeover-journal");
+        std::fs::write(&path, "something else\n").unwrap();
+        assert_eq!(Journal::open(&path, "aa", &head(), 7).unwrap_err().code(), "takeover-journal");
+    }
+}
