@@ -16,6 +16,7 @@ use waymark_top_sync::driver::Driver;
 use waymark_top_sync::epp::driver::Docking;
 
 use crate::{
+    collection::Collected,
     docking,
     listen::Listening,
     metrics_page::{Figures, RecursionFigures, TrafficFigures, reason_name},
@@ -41,6 +42,7 @@ pub struct Watched {
     answer_tap: OnceLock<Arc<AnswerTap>>,
     recursor: OnceLock<Arc<Recursor>>,
     sync: OnceLock<Arc<Driver>>,
+    collected: OnceLock<Collected>,
     docking: OnceLock<Docking>,
     traffic: OnceLock<NodeTraffic>,
 }
@@ -99,6 +101,7 @@ impl Watched {
             answer_tap: OnceLock::new(),
             recursor: OnceLock::new(),
             sync: OnceLock::new(),
+            collected: OnceLock::new(),
             docking: OnceLock::new(),
             traffic: OnceLock::new(),
         }
@@ -139,6 +142,12 @@ impl Watched {
         let _first = self.sync.set(driver);
     }
 
+    /// The node collects what enterprises report.
+    pub(crate) fn collects(&self, collected: Collected) {
+        // Made once in the life of a node.
+        let _first = self.collected.set(collected);
+    }
+
     /// The node is connected to a top-level node.
     pub(crate) fn docks(&self, docking: Docking) {
         // Made once in the life of a node.
@@ -173,6 +182,11 @@ impl Watched {
         });
         Figures {
             sync: self.sync.get().map(|driver| (driver.now(), driver.outbox().status())),
+            late: self
+                .sync
+                .get()
+                .zip(self.collected.get())
+                .map_or_else(Vec::new, |(driver, collected)| collected.late(driver.now())),
             traffic: self.traffic.get().map(TrafficFigures::of),
             recursion: self.recursor.get().map(|recursor| RecursionFigures::of(recursor)),
             docking: self.docking.get().map(docking::figures),

@@ -9,6 +9,7 @@ use super::schema::{Kind, Spec};
 
 mod access;
 mod audit;
+mod collection;
 mod deposit;
 mod docking;
 mod enterprise;
@@ -88,6 +89,7 @@ const SECTIONS: &[&[Spec]] = &[
     recursion::OPTIONS,
     recursion::CACHE_OPTIONS,
     sync::OPTIONS,
+    collection::OPTIONS,
     source::OPTIONS,
     udp::OPTIONS,
     stream::OPTIONS,

@@ -27,6 +27,7 @@ pub(crate) use self::connection::{Connection, Peer};
 pub use self::tls::{Certificate, Tls, TlsError};
 
 use self::listen::Doorway;
+use crate::collection::Collection;
 use crate::config::Limits;
 use crate::counters::Counters;
 use crate::deposits::Deposits;
@@ -67,6 +68,8 @@ pub struct Settings {
     pub sync: Option<Arc<dyn TopSync>>,
     /// The exchange with the top-level node, where the node is connected to one.
     pub docking: Option<Arc<dyn Docking>>,
+    /// What enterprises with nodes of their own report, where the node collects it.
+    pub collection: Option<Arc<dyn Collection>>,
     /// Deposits, where the node has the keys for them.
     pub deposits: Option<Arc<dyn Deposits>>,
     /// Statistics of requests, where the node keeps them.
@@ -79,7 +82,16 @@ impl Settings {
     /// A service with nothing beside the catalog.
     #[must_use]
     pub const fn alone(clock: Clock) -> Self {
-        Self { clock, recursion: None, sync: None, docking: None, deposits: None, traffic: None, registrations: None }
+        Self {
+            clock,
+            recursion: None,
+            sync: None,
+            docking: None,
+            collection: None,
+            deposits: None,
+            traffic: None,
+            registrations: None,
+        }
     }
 }
 
@@ -89,6 +101,7 @@ impl std::fmt::Debug for Settings {
             .field("recursion", &self.recursion.is_some())
             .field("sync", &self.sync.is_some())
             .field("docking", &self.docking.is_some())
+            .field("collection", &self.collection.is_some())
             .field("deposits", &self.deposits.is_some())
             .field("traffic", &self.traffic.is_some())
             .finish_non_exhaustive()

@@ -42,6 +42,8 @@ pub enum SetName {
     T11,
     /// Figures of the day: how long resolving and registering took.
     Monitoring,
+    /// Faults, and their ends.
+    Incident,
 }
 
 /// When a set is sent.
@@ -72,7 +74,7 @@ impl Schedule {
 
 impl SetName {
     /// All of them, in the order of the guide.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::T1,
         Self::T2,
         Self::T3,
@@ -85,6 +87,7 @@ impl SetName {
         Self::T10,
         Self::T11,
         Self::Monitoring,
+        Self::Incident,
     ];
 
     /// Its name in the guide.
@@ -103,6 +106,7 @@ impl SetName {
             Self::T10 => "T10",
             Self::T11 => "T11",
             Self::Monitoring => "MONITORING",
+            Self::Incident => "INCIDENT",
         }
     }
 
@@ -110,7 +114,7 @@ impl SetName {
     #[must_use]
     pub const fn schedule(self) -> Schedule {
         match self {
-            Self::T1 | Self::T2 | Self::T11 => Schedule::RealTime,
+            Self::T1 | Self::T2 | Self::T11 | Self::Incident => Schedule::RealTime,
             Self::T6 | Self::T7 => Schedule::Hourly,
             Self::T3 | Self::T4 | Self::T8 | Self::T9 | Self::Monitoring => Schedule::Daily,
             Self::T5 | Self::T10 => Schedule::Monthly,
@@ -138,7 +142,7 @@ impl fmt::Display for SetName {
 
 /// The text names no set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no data set; T1 to T11 and MONITORING are")]
+#[error("no data set; T1 to T11, MONITORING and INCIDENT are")]
 pub struct SetNameError;
 
 impl FromStr for SetName {

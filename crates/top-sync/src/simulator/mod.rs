@@ -26,7 +26,6 @@ pub mod faults;
 pub mod ledger;
 mod page;
 mod service;
-pub mod sets;
 
 use self::config::{HANDSHAKE_TIME, KEEPALIVE, MESSAGE_BYTES, STOP_TIME, STREAMS};
 use self::faults::{Faults, Plan, PlanError};

@@ -51,7 +51,11 @@ impl SyncService {
 }
 
 fn check_set(sync: &dyn TopSync, set: &str) -> Result<(), Failure> {
-    if sync.knows(set) { Ok(()) } else { Err(Failure::invalid_field("set", "must be one of T1 to T11, or MONITORING")) }
+    if sync.knows(set) {
+        Ok(())
+    } else {
+        Err(Failure::invalid_field("set", "must be one of T1 to T11, MONITORING, or INCIDENT"))
+    }
 }
 
 fn check_span(from: u64, upto: u64) -> Result<(), Failure> {
