@@ -25,6 +25,7 @@ use crate::{
     audit::AuditKeeper,
     certificate::{self, write_private},
     cli::terminal,
+    collection::CollectionKeeper,
     config::Config,
     deposits,
     docking::DockingKeeper,
@@ -132,6 +133,7 @@ impl Node {
             recursion: control,
             sync: sync.as_ref().map(SyncKeeper::control),
             docking: docking.as_ref().map(DockingKeeper::control),
+            collection: sync.as_ref().and_then(SyncKeeper::collection).map(CollectionKeeper::door),
             deposits: deposits::start(config, data, &catalog)?,
             traffic: traffic.as_ref().map(NodeTraffic::control),
             watching: own_watch.as_ref().map(|watch| own_watch::control(watch, &catalog, counted)),
@@ -147,6 +149,9 @@ impl Node {
         }
         if let Some(sync) = &sync {
             watched.owes(Arc::clone(sync.driver()));
+            if let Some(collection) = sync.collection() {
+                watched.collects(collection.shown());
+            }
         }
         if let Some(docking) = &docking {
             watched.docks(docking.docking().clone());

@@ -11,7 +11,7 @@ use waymark_api::operator::v1::{self, make_deposit_response::Told};
 use waymark_catalog::{Catalog, machine_time};
 use waymark_registration::deposits::{self, Deposits};
 use waymark_top_sync::deposit::{
-    self, Extension, Extent, Made, MakeError, Table, Wanted,
+    self, Delivery, Extension, Extent, Made, MakeError, Table, Wanted,
     config::{GROUP_BYTES, PART_BYTES},
     keys, parse_date,
 };

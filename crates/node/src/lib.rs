@@ -20,6 +20,7 @@ mod answer_log;
 mod audit;
 pub mod certificate;
 pub mod cli;
+mod collection;
 pub mod config;
 pub mod daemon;
 mod demo;

@@ -120,6 +120,8 @@ pub const SYNC_WAITING: &str = "waymark_sync_parts_waiting";
 pub const SYNC_REFUSED: &str = "waymark_sync_parts_refused";
 /// Seconds since the oldest of both was made; 0 when there is none.
 pub const SYNC_OLDEST: &str = "waymark_sync_oldest_seconds";
+/// Delegated prefixes whose enterprises have not reported a set that is due, by set.
+pub const SYNC_LATE: &str = "waymark_sync_owners_late";
 /// Commands sent to the top-level node.
 pub const DOCKING_COMMANDS: &str = "waymark_docking_commands_total";
 /// Of these without an answer that could be believed, or refused.
@@ -197,6 +199,7 @@ pub const NAMES: &[(&str, &str)] = &[
     (SYNC_WAITING, "Parts of sets owed to the top-level node that wait, by set"),
     (SYNC_REFUSED, "Parts of sets that the top-level node refused, by set"),
     (SYNC_OLDEST, "Seconds since the oldest part that waits or was refused was made, by set"),
+    (SYNC_LATE, "Delegated prefixes whose enterprises have not reported a set that is due, by set"),
     (DOCKING_COMMANDS, "Commands sent to the top-level node"),
     (
         DOCKING_TROUBLES,
@@ -234,6 +237,8 @@ pub struct Figures {
     pub watch: Option<Standing>,
     /// How each set owed to the top-level node stands, and the time; none where the node is docked with nobody.
     pub sync: Option<(Timestamp, Vec<SetStatus>)>,
+    /// Delegated prefixes whose enterprises are late with a set, by set.
+    pub late: Vec<(&'static str, u64)>,
     /// Of the exchange with the top-level node, where the node has it.
     pub docking: Option<waymark_top_sync::epp::driver::Figures>,
     /// Of the registration doors.
@@ -336,6 +341,10 @@ fn put_watch(watch: &Standing) {
     put(WATCH_MAINTENANCE, u64::from(watch.is_maintained));
 }
 
+fn put_late(set: &'static str, late: u64) {
+    gauge!(SYNC_LATE, "set" => set).set(late as f64);
+}
+
 /// The page of these figures.
 pub fn render(figures: &Figures) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
@@ -366,6 +375,9 @@ pub fn render(figures: &Figures) -> String {
         }
         if let Some((now, sets)) = &figures.sync {
             sets.iter().for_each(|set| put_set(set, *now));
+        }
+        for (set, late) in &figures.late {
+            put_late(set, *late);
         }
         if let Some(docking) = &figures.docking {
             counter!(DOCKING_COMMANDS).absolute(docking.commands);

@@ -21,6 +21,7 @@ use waymark_top_sync::watch::{
 };
 
 use crate::{
+    collection::Collected,
     docking,
     listen::Listening,
     metrics_page::{Figures, RecursionFigures, TrafficFigures, reason_name},
@@ -49,6 +50,7 @@ pub struct Watched {
     answer_tap: OnceLock<Arc<AnswerTap>>,
     recursor: OnceLock<Arc<Recursor>>,
     sync: OnceLock<Arc<Driver>>,
+    collected: OnceLock<Collected>,
     docking: OnceLock<Docking>,
     traffic: OnceLock<NodeTraffic>,
     watch: OnceLock<Arc<Watch>>,
@@ -122,6 +124,7 @@ impl Watched {
             answer_tap: OnceLock::new(),
             recursor: OnceLock::new(),
             sync: OnceLock::new(),
+            collected: OnceLock::new(),
             docking: OnceLock::new(),
             traffic: OnceLock::new(),
             watch: OnceLock::new(),
@@ -161,6 +164,12 @@ impl Watched {
     pub(crate) fn owes(&self, driver: Arc<Driver>) {
         // Made once in the life of a node.
         let _first = self.sync.set(driver);
+    }
+
+    /// The node collects what enterprises report.
+    pub(crate) fn collects(&self, collected: Collected) {
+        // Made once in the life of a node.
+        let _first = self.collected.set(collected);
     }
 
     /// The node is connected to a top-level node.
@@ -232,6 +241,11 @@ impl Watched {
         Figures {
             watch: self.watch.get().map(|watch| watch.standing(self.catalog.now())),
             sync: self.sync.get().map(|driver| (driver.now(), driver.outbox().status())),
+            late: self
+                .sync
+                .get()
+                .zip(self.collected.get())
+                .map_or_else(Vec::new, |(driver, collected)| collected.late(driver.now())),
             traffic: self.traffic.get().map(TrafficFigures::of),
             recursion: self.recursor.get().map(|recursor| RecursionFigures::of(recursor)),
             docking: self.docking.get().map(docking::figures),

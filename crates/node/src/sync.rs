@@ -13,7 +13,7 @@ use waymark_top_sync::{
     desk::Desk,
     driver::Driver,
     figures::Figures,
-    maker::Maker,
+    maker::{Maker, Role},
     outbox::{Outbox, OutboxError, Part, SetStatus},
     sets::{SetName, rows::Route},
     transport::{Transport, directory::DirectoryTransport, grpc::GrpcTransport},
@@ -23,6 +23,7 @@ use waymark_wire::types::{InterfaceProtocol, Site};
 
 use crate::{
     cli::resolve::parse_pin,
+    collection::{Collected, CollectionKeeper},
     config::Config,
     daemon::chain,
     problem::{Exit, Problem},
@@ -38,6 +39,7 @@ const LISTED: (u32, u32) = (20, 1_000);
 #[derive(Debug)]
 pub(crate) struct SyncKeeper {
     driver: Arc<Driver>,
+    collection: Option<CollectionKeeper>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -68,12 +70,15 @@ pub(crate) async fn start(
     let opened = opened.map_err(|cause| not_opened(data, &cause))?;
     let outbox = Arc::new(opened.map_err(|cause| not_opened(data, &chain(&cause)))?);
     let routes = sites.iter().flat_map(routes).collect();
-    let maker = Maker::new(catalog, Arc::clone(&outbox), prefix, routes, figures).watched(watch);
+    let role = if values.text("sync.role") == "enterprise" { Role::Enterprise } else { Role::Node };
+    let collects = role == Role::Node;
+    let collection = collects.then(|| CollectionKeeper::start(config, catalog, &outbox, prefix));
+    let maker = Maker::new(catalog, Arc::clone(&outbox), prefix, routes, figures).with_role(role).watched(watch);
     let desk = Desk::new(catalog, Arc::clone(&outbox), prefix);
     let driver = Arc::new(Driver::new(maker, desk, outbox, transport));
     let (stop, stopped) = watch::channel(false);
     let task = tokio::spawn(Arc::clone(&driver).run(stopped));
-    Ok(Some(SyncKeeper { driver, stop, task }))
+    Ok(Some(SyncKeeper { driver, collection, stop, task }))
 }
 
 fn unusable(key: &'static str, cause: impl std::fmt::Display) -> Problem {
@@ -107,7 +112,14 @@ fn transport(config: &Config) -> Result<Box<dyn Transport>, Problem> {
     if !url.is_encrypted && !url.is_local() {
         return Err(unusable("sync.server", "sets tell of people: another machine is spoken to over grpcs://"));
     }
-    let endpoint = Endpoint { trust, certificate, ..Endpoint::new(url) };
+    let token = match config.path("sync.token_file") {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|cause| unusable("sync.token_file", cause))?;
+            Some(text.trim().to_owned())
+        }
+        None => None,
+    };
+    let endpoint = Endpoint { trust, token, certificate, ..Endpoint::new(url) };
     let transport = GrpcTransport::new(&endpoint).map_err(|cause| unusable("sync.server", chain(&cause)))?;
     Ok(Box::new(transport))
 }
@@ -133,7 +145,13 @@ fn routes(site: &[u8]) -> Vec<Route> {
 impl SyncKeeper {
     /// What operators ask of it.
     pub(crate) fn control(&self) -> Arc<dyn TopSync> {
-        Arc::new(Control(Arc::clone(&self.driver)))
+        let collected = self.collection.as_ref().map(CollectionKeeper::shown);
+        Arc::new(Control { driver: Arc::clone(&self.driver), collected })
+    }
+
+    /// What enterprises report, where the node collects it.
+    pub(crate) fn collection(&self) -> Option<&CollectionKeeper> {
+        self.collection.as_ref()
     }
 
     /// How everything stands.
@@ -144,6 +162,9 @@ impl SyncKeeper {
     /// Ends after the turn under way.
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
+        if let Some(collection) = self.collection {
+            collection.stop().await;
+        }
         // A panic was reported by the task.
         let _ended = self.task.await;
     }
@@ -151,7 +172,10 @@ impl SyncKeeper {
 
 /// The exchange as operators see it.
 #[derive(Debug)]
-struct Control(Arc<Driver>);
+struct Control {
+    driver: Arc<Driver>,
+    collected: Option<Collected>,
+}
 
 /// The set of a name that was checked.
 fn set(name: &str) -> Result<SetName, SyncProblem> {
@@ -168,12 +192,12 @@ impl TopSync for Control {
     }
 
     fn status(&self) -> v1::SyncStatus {
-        let report = self.0.report();
-        let now = self.0.now().0;
+        let report = self.driver.report();
+        let now = self.driver.now().0;
         let owed_by = |status: &SetStatus| match status.set {
             SetName::Report if !report.not_made.contains(&status.set) => {
                 let told = status.cursor.period.parse::<Month>();
-                let next = told.map_or_else(|_| Month::of(self.0.now()), Month::next);
+                let next = told.map_or_else(|_| Month::of(self.driver.now()), Month::next);
                 working_days_after(next.last(), OWED_WORKING_DAYS).to_string()
             }
             _ => String::new(),
@@ -183,7 +207,7 @@ impl TopSync for Control {
             set: status.set.to_string(),
             schedule: status.set.schedule().as_str().to_owned(),
             paused: status.is_paused,
-            made: !report.not_made.contains(&status.set),
+            made: status.last_sequence > 0 || !report.not_made.contains(&status.set),
             period: status.cursor.period,
             last_sequence: status.last_sequence,
             waiting: status.waiting,
@@ -197,26 +221,28 @@ impl TopSync for Control {
             node: report.node,
             problem: report.problems.carrying.unwrap_or_default(),
             sets: sets.collect(),
+            owners: self.collected.as_ref().map_or_else(Vec::new, |collected| collected.owners(self.driver.now())),
+            drops: self.collected.as_ref().map_or_else(Vec::new, Collected::drop_problems),
         }
     }
 
     fn parts(&self, request: &v1::ListPartsRequest) -> v1::ListPartsResponse {
         let before = if request.before == 0 { u64::MAX } else { request.before };
         let most = if request.most == 0 { LISTED.0 } else { request.most.min(LISTED.1) };
-        let parts =
-            set(&request.set).map_or_else(|_| Vec::new(), |set| self.0.outbox().newest(set, before, most as usize));
+        let parts = set(&request.set)
+            .map_or_else(|_| Vec::new(), |set| self.driver.outbox().newest(set, before, most as usize));
         v1::ListPartsResponse { parts: parts.into_iter().map(shown).collect() }
     }
 
     fn rows(&self, request: &v1::PartRowsRequest) -> Result<v1::PartRowsResponse, SyncProblem> {
-        let part = self.0.outbox().part(set(&request.set)?, request.sequence).ok_or(SyncProblem::NoPart)?;
-        let rows = self.0.outbox().rows(&part).map_err(|error| failed(&error))?;
+        let part = self.driver.outbox().part(set(&request.set)?, request.sequence).ok_or(SyncProblem::NoPart)?;
+        let rows = self.driver.outbox().rows(&part).map_err(|error| failed(&error))?;
         Ok(v1::PartRowsResponse { part: Some(shown(part)), rows })
     }
 
     fn resend(&self, request: &v1::ResendRequest, by: &str) -> Result<u64, SyncProblem> {
         let v1::ResendRequest { set: name, from, upto } = request;
-        let resent = self.0.outbox().resend(set(name)?, *from, *upto, by, self.0.now());
+        let resent = self.driver.outbox().resend(set(name)?, *from, *upto, by, self.driver.now());
         let count = resent.map_err(|error| failed(&error))?;
         tracing::info!(by, set = name, from, upto, count, "parts are sent again");
         Ok(count)
@@ -224,7 +250,7 @@ impl TopSync for Control {
 
     fn mark(&self, request: &v1::MarkRequest, by: &str) -> Result<u64, SyncProblem> {
         let v1::MarkRequest { set: name, from, upto, reason } = request;
-        let marked = self.0.outbox().mark(set(name)?, *from, *upto, reason.trim(), by, self.0.now());
+        let marked = self.driver.outbox().mark(set(name)?, *from, *upto, reason.trim(), by, self.driver.now());
         let count = marked.map_err(|error| failed(&error))?;
         tracing::info!(by, set = name, from, upto, reason, count, "parts are settled by hand");
         Ok(count)
@@ -234,7 +260,7 @@ impl TopSync for Control {
         let sets = if request.set.is_empty() { SetName::ALL.to_vec() } else { vec![set(&request.set)?] };
         let mut count = 0;
         for set in sets {
-            let changed = self.0.outbox().pause(set, request.paused, self.0.now());
+            let changed = self.driver.outbox().pause(set, request.paused, self.driver.now());
             count += u64::from(changed.map_err(|error| failed(&error))?);
         }
         tracing::info!(by, set = request.set, paused = request.paused, count, "sets are held back, or go on");
@@ -259,5 +285,7 @@ fn shown(part: Part) -> v1::SetPart {
         settled_ms: part.settled,
         problem: part.problem,
         by: part.by,
+        owner: part.owner,
+        origin: part.origin,
     }
 }

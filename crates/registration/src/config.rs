@@ -144,6 +144,14 @@ pub const JUDGED_CODES: usize = 200;
 /// Bytes of one of them: the longest a scanner reads off a GS1 bar code, with room. Not an operator's choice: part of the interface.
 pub const JUDGED_CODE_BYTES: usize = 8 * KIB;
 
+// Sets enterprises report.
+
+/// Bytes of a message with a part: the most rows of one, with room for what is around them. Not an operator's choice: part of the interface.
+pub const COLLECTED_MESSAGE_BYTES: usize = 4 * MIB + 64 * KIB;
+
+/// Acknowledgements that wait for a slow reader; then no more parts are taken from it. Not an operator's choice: each is small.
+pub const COLLECTED_ACKNOWLEDGEMENTS: usize = 16;
+
 // Watching.
 
 /// Watchers at a time. Default: a bound on tasks; each reads the log for itself.

@@ -13,6 +13,7 @@
 //! | `traces` | links followed up and down, for whom the rights allow |
 //! | `grpc` | the services of `proto/` |
 //! | `http` | the same by HTTP and JSON |
+//! | [`collection`] | what enterprises with nodes of their own report to this one |
 //! | [`deposits`] | what operators ask of a node that makes deposits |
 //! | [`recursion`] | what operators ask of a node that resolves names that live elsewhere |
 //! | [`sync`] | what operators ask of a node that is docked with a top-level node |
@@ -25,6 +26,7 @@
 //! No decision about data is made here: rights, order and durability are the catalog's. Nothing here keeps a credential or writes one to a log.
 #![forbid(unsafe_code)]
 
+pub mod collection;
 pub mod config;
 mod convert;
 mod counters;

@@ -221,6 +221,17 @@ reasons! {
         { "the keys of personal data cannot be used" "个人信息密钥无法使用" }
         { "tell the operator; the log of the node says what is wrong with the key file" "请告知管理员；密钥文件的问题见节点日志" }
 
+    // About sets enterprises report.
+    NotDelegated "NOT_DELEGATED" FailedPrecondition 409
+        { "prefix {prefix} is not active and given to a node of the enterprise's own here" "前缀 {prefix} 在本节点未启用，或未委派给企业自建节点" }
+        { "ask the operator to delegate it; what was not taken is sent again by itself" "请管理员将其委派；未接收的内容会自动重发" }
+    PeriodNotOver "PERIOD_NOT_OVER" FailedPrecondition 409
+        { "what the part tells of is not over by the clock here" "按本节点时钟，该部分所述时段尚未结束" }
+        { "set the clocks; send the part again later, as it is" "请校准时钟；稍后原样重发该部分" }
+    CollectionFull "COLLECTION_FULL" ResourceExhausted 507
+        { "as much of prefix {prefix} waits for the top-level node as this node keeps" "前缀 {prefix} 等待上报的内容已达本节点保留上限" }
+        { "send it again later; the operator sees by `waymark sync status` why it does not get up" "请稍后重发；管理员可用 waymark sync status 查看未能上报的原因" }
+
     // About request ids and streams.
     RequestReused "REQUEST_REUSED" InvalidArgument 422
         { "the request id was used for another request" "该请求编号已用于另一请求" }

@@ -29,3 +29,26 @@ pub const FIRST_PAUSE_MS: u64 = 1_000;
 
 /// Milliseconds of the longest pause between attempts.
 pub const LONGEST_PAUSE_MS: u64 = 300_000;
+
+/// Mebibytes of the parts of one enterprise that are kept, acknowledged ones included. Default: a month and some of one that registers as many
+/// identifiers a day as a small node. Parts settled make way for new ones, oldest first; when all of them wait, no more are taken.
+pub const OWNER_MIB: Limit = Limit { default: 2_048, min: 16, max: 1 << 20 };
+
+/// Bytes a collected part counts at least: it costs memory and a file, however small it is.
+pub const COLLECTED_PART_BYTES: u64 = 64 << 10;
+
+/// Hours behind the end of a day or month after which an enterprise that has not reported it counts as late. Default: a day, since the node above
+/// expects the sets of a day on the next one.
+pub const LATE_HOURS: Limit = Limit { default: 24, min: 1, max: 24 * 31 };
+
+/// Milliseconds a moment or the end of a period may lie ahead of the clock here: clocks of two machines differ.
+pub const AHEAD_MS: u64 = 300_000;
+
+/// Seconds between two looks into the folders where parts are dropped.
+pub const DROP_SECONDS: u64 = 10;
+
+/// Entries looked at in one folder of dropped parts; more wait until those are gone.
+pub const DROP_ENTRIES: usize = 10_000;
+
+/// Bytes of a manifest. One has some hundred.
+pub const MANIFEST_BYTES: u64 = 64 << 10;

@@ -17,6 +17,8 @@
 //! | `maker` | which sets are due, and their parts |
 //! | `outbox` | parts until they are acknowledged, and after |
 //! | `desk` | parts on their way: put together, handed out in order, settled |
+//! | `check` | what is sent, judged field by field: for the simulator, and for what is collected |
+//! | `collect` | what enterprises with nodes of their own report, taken and passed on |
 //! | `transport` | how they get there: gRPC, or files |
 //! | `driver` | makes and carries, for ever |
 //! | `epp` | enterprises and prefixes, registered over EPP |
@@ -30,6 +32,8 @@
 #![forbid(unsafe_code)]
 
 pub mod calendar;
+pub mod check;
+pub mod collect;
 pub mod config;
 pub mod deposit;
 pub mod desk;

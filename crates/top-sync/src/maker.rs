@@ -9,10 +9,12 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
-use waymark_catalog::business::{Business, CaseState, Placement, PrefixCase, StepKind};
+use waymark_catalog::access::prefix_of;
+use waymark_catalog::business::{Business, PrefixCase, StepKind};
 use waymark_catalog::{Catalog, FollowError, Serial, Timestamp};
 
 use crate::calendar::{Day, Month, moment};
+use crate::collect::owners::{is_away, was_active, was_here, was_reported};
 use crate::config::DAY_GRACE_MS;
 use crate::figures::{Figures, Requests};
 use crate::outbox::{Cursor, Draft, Outbox, OutboxError, Total};
@@ -66,9 +68,20 @@ pub enum MakeError {
     },
 }
 
+/// Whose sets are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Those of a secondary node, for the top-level node.
+    #[default]
+    Node,
+    /// Those of an enterprise to which the prefix was given, for the node that gave it.
+    Enterprise,
+}
+
 /// Makes parts. One for each outbox.
 #[derive(Debug)]
 pub struct Maker {
+    role: Role,
     catalog: Catalog,
     outbox: Arc<Outbox>,
     /// The node's prefix, folded.
@@ -99,7 +112,14 @@ impl Maker {
         figures: Option<Arc<dyn Figures>>,
     ) -> Self {
         let (catalog, prefix) = (catalog.clone(), prefix.to_ascii_uppercase());
-        Self { catalog, outbox, prefix, routes, figures, watch: None, memory: Mutex::default() }
+        let (role, watch, memory) = (Role::default(), None, Mutex::default());
+        Self { role, catalog, outbox, prefix, routes, figures, watch, memory }
+    }
+
+    /// The same for another role.
+    #[must_use]
+    pub fn with_role(self, role: Role) -> Self {
+        Self { role, ..self }
     }
 
     /// The same for a node that watches itself: without a watch there are no incidents to tell, and no reports.
@@ -111,7 +131,24 @@ impl Maker {
     /// Whether a set is made here.
     #[must_use]
     pub fn makes(&self, set: SetName) -> bool {
-        (self.figures.is_some() || !set.needs_figures()) && (self.watch.is_some() || !set.needs_watch())
+        let is_owed = match self.role {
+            Role::Node => true,
+            // Who the enterprise is, the node above it knows.
+            Role::Enterprise => set > SetName::T6 && set != SetName::Report,
+        };
+        let is_known = self.watch.is_some() || !set.needs_watch();
+        is_owed && is_known && (self.figures.is_some() || !set.needs_figures())
+    }
+
+    /// Whether what a prefix has is told as an enterprise's.
+    fn tells_of(&self, prefix: &[u8]) -> bool {
+        match self.role {
+            Role::Node => prefix != self.prefix.as_bytes(),
+            Role::Enterprise => {
+                let is_own = |rest: &[u8]| rest.is_empty() || rest.starts_with(b".");
+                prefix.strip_prefix(self.prefix.as_bytes()).is_some_and(is_own)
+            }
+        }
     }
 
     /// Makes a set if it is due; tells whether parts were made. Reads the disk: where waiting is allowed.
@@ -119,6 +156,9 @@ impl Maker {
     /// # Errors
     /// See [`MakeError`]. The set is as it was.
     pub fn make_due(&self, set: SetName, now: Timestamp) -> Result<bool, MakeError> {
+        if !self.makes(set) {
+            return Ok(false);
+        }
         match set.schedule() {
             _ if !self.makes(set) => Ok(false),
             Schedule::RealTime if set == SetName::Incident => self.make_incidents(now),
@@ -165,8 +205,13 @@ impl Maker {
             SetName::T1 if is_new => business::operator(&business, &self.prefix, &mut draft),
             SetName::T2 if is_new => draft.take(&business::node_routes(&self.prefix, &self.routes), None),
             SetName::T6 => business::enterprises(&business, span, &mut draft),
-            SetName::T7 => business::enterprise_routes(&business, &self.routes, span, &mut draft),
-            SetName::T11 => business::enterprise_templates(&templates, self.prefix.as_bytes(), span, &mut draft),
+            SetName::T7 if self.role == Role::Node => {
+                business::enterprise_routes(&business, &self.routes, span, &mut draft)
+            }
+            SetName::T7 if is_new => draft.take(&business::node_routes(&self.prefix, &self.routes), None),
+            SetName::T11 => {
+                business::enterprise_templates(&templates, &|prefix| self.tells_of(prefix), span, &mut draft)
+            }
             _ => Ok(()),
         };
         written.map_err(|source| MakeError::Rows { set, source })?;
@@ -237,7 +282,7 @@ impl Maker {
             }
             SetName::Monitoring => {
                 if let Some(tally) = self.counted_requests(day)? {
-                    self.monitoring(&tally, &mut draft).map_err(rows)?;
+                    self.monitoring(day, &tally, &mut draft).map_err(rows)?;
                 }
             }
             SetName::T8 => {
@@ -247,7 +292,11 @@ impl Maker {
                 self.enterprise_statistics(day, (&counts, &totals), tally.as_ref(), &mut draft).map_err(rows)?;
             }
             _ => {
-                let counts = self.tell(day, Serial(cursor.serial), upto, &mut |row| draft.take(row, None))?;
+                let counts = self.tell(day, Serial(cursor.serial), upto, &mut |row| {
+                    // A node tells of every identifier, those of its own prefix too.
+                    let is_told = self.role == Role::Node || self.tells_of(&prefix_of(row.code.as_bytes()));
+                    if is_told { draft.take(row, None) } else { Ok(()) }
+                })?;
                 self.lock().counted = Some((day, counts));
             }
         }
@@ -298,10 +347,18 @@ impl Maker {
         }
     }
 
-    fn monitoring(&self, tally: &DayTally, draft: &mut Draft) -> io::Result<()> {
-        let day = tally.day().to_string();
-        draft.take(&MonitoringRow::new(Cow::Borrowed(&self.prefix), day.clone(), tally.node()), None)?;
-        for (prefix, figures) in tally.prefixes().into_iter().filter(|(prefix, _)| *prefix != self.prefix.as_bytes()) {
+    fn monitoring(&self, of: Day, tally: &DayTally, draft: &mut Draft) -> io::Result<()> {
+        let (day, business, nothing) = (of.to_string(), self.catalog.business(), DayTally::new(of));
+        let own = match self.role {
+            Role::Node => tally.node(),
+            Role::Enterprise => tally.prefix(self.prefix.as_bytes()).unwrap_or_else(|| nothing.node()),
+        };
+        draft.take(&MonitoringRow::new(Cow::Borrowed(&self.prefix), day.clone(), own), None)?;
+        for (prefix, figures) in tally.prefixes() {
+            let is_own = prefix == self.prefix.as_bytes();
+            if is_own || !self.tells_of(prefix) || was_reported(&business, prefix, of.end()) {
+                continue;
+            }
             draft.take(&MonitoringRow::new(String::from_utf8_lossy(prefix), day.clone(), figures), None)?;
         }
         Ok(())
@@ -332,7 +389,12 @@ impl Maker {
         let business = self.catalog.business();
         let mut prefixes: BTreeSet<Box<[u8]>> = hosted(&business, day).map(|case| case.prefix.clone()).collect();
         prefixes.extend(counts.keys().cloned());
-        prefixes.remove(self.prefix.as_bytes());
+        if self.role == Role::Enterprise {
+            prefixes.insert(self.prefix.as_bytes().into());
+        }
+        prefixes.retain(|prefix| self.tells_of(prefix));
+        // Of these their owners tell.
+        prefixes.retain(|prefix| !was_reported(&business, prefix, day.end()));
         let totals: BTreeMap<&[u8], u64> = totals.iter().map(|(prefix, total)| (&**prefix, *total)).collect();
         for prefix in prefixes {
             let total = totals.get(&*prefix).copied().unwrap_or_else(|| self.outbox.total(&prefix));
@@ -369,7 +431,13 @@ impl Maker {
             let made = made.map_err(|source| MakeError::Report { month, source })?;
             draft.take(&ReportRow::new(&made), None).map_err(rows)?;
         } else {
-            business::applications(&business, &self.prefix, set == SetName::T5, month, &mut draft).map_err(rows)?;
+            let of_node = set == SetName::T5 || self.role == Role::Enterprise;
+            // Of those who report their applications themselves, nobody else does.
+            let reports = |case: &PrefixCase| {
+                let prefix = String::from_utf8_lossy(&case.prefix);
+                is_away(case) && !self.outbox.told(SetName::T10, &prefix).period.is_empty()
+            };
+            business::applications(&business, (&self.prefix, of_node), month, &reports, &mut draft).map_err(rows)?;
         }
         let told = Cursor { serial: self.catalog.serial().0, period: month.to_string(), digest: String::new() };
         self.outbox.add(draft, &told.period, &told, now)?;
@@ -379,17 +447,5 @@ impl Maker {
 
 /// Cases of prefixes that this node answered for at the end of a day.
 fn hosted(business: &Business, day: Day) -> impl Iterator<Item = &Arc<PrefixCase>> {
-    business.cases().filter(move |case| case.placement == Placement::Here && was_active(case, day.end()))
-}
-
-/// Whether a case was active at a moment, by the steps taken before.
-fn was_active(case: &PrefixCase, at: Timestamp) -> bool {
-    let mut state = CaseState::AwaitingReview;
-    for step in case.steps.iter().filter(|step| step.time < at) {
-        state = match step.kind {
-            StepKind::Apply => CaseState::AwaitingReview,
-            kind => state.after(kind).unwrap_or(state),
-        };
-    }
-    state == CaseState::Active
+    business.cases().filter(move |case| was_here(case, day.end()))
 }

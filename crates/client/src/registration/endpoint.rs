@@ -76,7 +76,10 @@ impl Endpoint {
     }
 
     /// The header a token is shown in; marked so that nothing prints it.
-    pub(crate) fn authorization(&self) -> Result<Option<MetadataValue<Ascii>>, EndpointError> {
+    ///
+    /// # Errors
+    /// The token would travel in clear over a network, or is none.
+    pub fn authorization(&self) -> Result<Option<MetadataValue<Ascii>>, EndpointError> {
         let Some(token) = &self.token else { return Ok(None) };
         if !self.url.is_encrypted && !self.url.is_local() {
             return Err(EndpointError::TokenInClear);

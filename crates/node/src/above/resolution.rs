@@ -19,7 +19,8 @@ use tokio::{
 };
 use waymark_catalog::{Actor, Command, HomeName, PutMode, Submission, Timestamps, ValueSet};
 use waymark_ident::{Handle, parent_prefix};
-use waymark_top_sync::simulator::{Observed, ledger::After, sets::Set};
+use waymark_top_sync::check::Set;
+use waymark_top_sync::simulator::{Observed, ledger::After};
 use waymark_wire::{
     ValueBuf,
     types::{Interface, InterfaceKind, InterfaceProtocol, ServerBuf, SiteBuf, SiteFlags},

@@ -147,6 +147,11 @@ impl Config {
         } else if grpc.is_empty() == folder.is_empty() {
             refuse("sync.server", "sync.directory", "set one of them");
         }
+        if !values.text("collection.directory").is_empty()
+            && (values.text("sync.prefix").is_empty() || values.text("sync.role") == "enterprise")
+        {
+            refuse("collection.directory", "sync.prefix, sync.role", "only a node that is docked collects");
+        }
         if values.text("sync.certificate").is_empty() != values.text("sync.private_key").is_empty() {
             refuse("sync.certificate", "sync.private_key", "set both or none");
         }
@@ -216,6 +221,7 @@ impl Config {
             "registration.private_key",
             "registration.client_authorities",
             "sync.authorities",
+            "sync.token_file",
             "sync.certificate",
             "sync.private_key",
             "docking.key_file",
@@ -416,6 +422,7 @@ mod tests {
             "../registration.rs",
             "../recursion/mod.rs",
             "../sync.rs",
+            "../collection.rs",
             "../audit.rs",
             "../docking.rs",
             "../deposits.rs",

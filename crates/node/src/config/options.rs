@@ -9,6 +9,7 @@ use super::schema::{Kind, Spec};
 
 mod access;
 mod audit;
+mod collection;
 mod deposit;
 mod docking;
 mod enterprise;
@@ -89,6 +90,7 @@ const SECTIONS: &[&[Spec]] = &[
     recursion::OPTIONS,
     recursion::CACHE_OPTIONS,
     sync::OPTIONS,
+    collection::OPTIONS,
     watch::OPTIONS,
     source::OPTIONS,
     udp::OPTIONS,

@@ -891,8 +891,8 @@ verdict-batch = batch { $value }
 verdict-expiry = last day { $value }
 
 # What is owed to the top-level node
-help-sync = Show and settle what a node owes the top-level node: the data sets T1 to T11, MONITORING, INCIDENT and REPORT; for operators
-help-sync-status = Show how each set stands; ends with 1 where something is refused or does not get up
+help-sync = Show and settle what a node owes the top-level node: the data sets T1 to T11, MONITORING, INCIDENT and REPORT, and who has not reported to it; for operators
+help-sync-status = Show how each set stands, and which enterprises have not reported; ends with 1 where something is refused, late or does not get up
 help-sync-show = List the parts of a set, newest first, or show the rows of one
 help-sync-show-set = T1 to T11, MONITORING, INCIDENT or REPORT
 help-sync-show-sequence = Show the rows of this part, as they are kept: what tells of people is sealed
@@ -934,6 +934,11 @@ sync-resent = { $count } parts are sent again
 sync-marked = { $count } parts are settled
 sync-held = { $count } sets are held back
 sync-let-go = { $count } sets go on
+sync-owner-never = never
+sync-owner-since = not since { $period }
+sync-owner-refused = the last part that came was refused: { $cause }
+sync-owners-in-time = sets reported in time by enterprises with nodes of their own: { $count }
+sync-drop-waits = dropped parts in { $folder } are not taken: { $cause }
 # The top-level node
 help-docking = Show how enterprises and prefixes stand with the top-level node; for operators and auditors
 help-docking-status = Show each transaction: its identifier, what it is about, how it stands, how often it was sent, what went wrong last

@@ -891,8 +891,8 @@ verdict-batch = 批次 { $value }
 verdict-expiry = 到期日 { $value }
 
 # 应向国家顶级节点上报的数据
-help-sync = 查看并处理本节点应向国家顶级节点上报的数据集 T1 至 T11、MONITORING、INCIDENT 与 REPORT；供管理员使用
-help-sync-status = 显示各数据集的状态；有数据被拒或无法上报时以 1 结束
+help-sync = 查看并处理本节点应向国家顶级节点上报的数据集 T1 至 T11、MONITORING、INCIDENT 与 REPORT，以及未上报的企业；供管理员使用
+help-sync-status = 显示各数据集的状态，以及哪些企业未上报；有数据被拒、逾期或无法上报时以 1 结束
 help-sync-show = 按从新到旧列出数据集的分片，或显示一个分片的数据行
 help-sync-show-set = T1 至 T11、MONITORING、INCIDENT 或 REPORT
 help-sync-show-sequence = 显示该分片的数据行（按保存形式：涉及个人的内容为密文）
@@ -934,6 +934,11 @@ sync-resent = 将重新上报 { $count } 个分片
 sync-marked = 已标记 { $count } 个分片
 sync-held = 已暂停 { $count } 个数据集
 sync-let-go = 已恢复 { $count } 个数据集
+sync-owner-never = 从未上报
+sync-owner-since = 自 { $period } 之后未上报
+sync-owner-refused = 最近收到的分片被拒：{ $cause }
+sync-owners-in-time = 自建节点企业按时上报的数据集：{ $count }
+sync-drop-waits = { $folder } 中投放的分片未能接收：{ $cause }
 # 顶级节点
 help-docking = 显示企业和前缀在顶级节点的办理情况；供运营者和审计者使用
 help-docking-status = 显示每笔事务：编号、对象、状态、发送次数、最近的错误

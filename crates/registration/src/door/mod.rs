@@ -27,6 +27,7 @@ pub(crate) use self::connection::{Connection, Peer};
 pub use self::tls::{Certificate, Tls, TlsError};
 
 use self::listen::Doorway;
+use crate::collection::Collection;
 use crate::config::Limits;
 use crate::counters::Counters;
 use crate::deposits::Deposits;
@@ -68,6 +69,8 @@ pub struct Settings {
     pub sync: Option<Arc<dyn TopSync>>,
     /// The exchange with the top-level node, where the node is connected to one.
     pub docking: Option<Arc<dyn Docking>>,
+    /// What enterprises with nodes of their own report, where the node collects it.
+    pub collection: Option<Arc<dyn Collection>>,
     /// Deposits, where the node has the keys for them.
     pub deposits: Option<Arc<dyn Deposits>>,
     /// Statistics of requests, where the node keeps them.
@@ -87,6 +90,7 @@ impl Settings {
             recursion: None,
             sync: None,
             docking: None,
+            collection: None,
             deposits: None,
             traffic: None,
             registrations: None,
@@ -101,6 +105,7 @@ impl std::fmt::Debug for Settings {
             .field("recursion", &self.recursion.is_some())
             .field("sync", &self.sync.is_some())
             .field("docking", &self.docking.is_some())
+            .field("collection", &self.collection.is_some())
             .field("deposits", &self.deposits.is_some())
             .field("traffic", &self.traffic.is_some())
             .field("watching", &self.watching.is_some())

@@ -12,6 +12,7 @@ use waymark_catalog::{Catalog, Clock, Timestamp};
 
 use self::rates::{Failures, Rates};
 use self::reading::ReadingRoom;
+use crate::collection::Collection;
 use crate::config::Limits;
 use crate::counters::Counters;
 use crate::deposits::Deposits;
@@ -46,6 +47,8 @@ pub(crate) struct Edge {
     /// The exchange with the top-level node, where the node has it.
     pub(crate) sync: Option<Arc<dyn TopSync>>,
     pub(crate) docking: Option<Arc<dyn Docking>>,
+    /// What enterprises report, where the node collects it.
+    pub(crate) collection: Option<Arc<dyn Collection>>,
     /// Deposits, where the node has the keys for them.
     pub(crate) deposits: Option<Arc<dyn Deposits>>,
     /// Statistics of requests, where the node keeps them.
@@ -68,7 +71,8 @@ impl Edge {
         settings: Settings,
         stopping: Stopping,
     ) -> Arc<Self> {
-        let Settings { clock, recursion, sync, docking, deposits, traffic, registrations, watching } = settings;
+        let Settings { clock, recursion, sync, docking, collection, deposits, traffic, registrations, watching } =
+            settings;
         Arc::new(Self {
             catalog: catalog.clone(),
             counters,
@@ -82,6 +86,7 @@ impl Edge {
             recursion,
             sync,
             docking,
+            collection,
             deposits,
             traffic,
             registrations,

@@ -7,6 +7,7 @@ mod jobs;
 pub(crate) mod operator;
 mod packages;
 mod registration;
+mod sets;
 pub(crate) mod stream;
 mod templates;
 mod traces;
@@ -41,7 +42,9 @@ use waymark_api::registration::v1::registration_server::RegistrationServer;
 use waymark_api::registration::v1::templates_server::TemplatesServer;
 use waymark_api::registration::v1::traces_server::TracesServer;
 use waymark_api::registration::v1::verdicts_server::VerdictsServer;
+use waymark_api::toplevel::v1::sets_server::SetsServer;
 
+use crate::config::COLLECTED_MESSAGE_BYTES;
 use crate::counters::Event;
 use crate::door::Incoming;
 use crate::edge::Edge;
@@ -102,6 +105,7 @@ pub(crate) fn serve(
         .add_service(service!(VerdictsServer, verdicts::VerdictService::new(edge), limits))
         .add_service(service!(TracesServer, traces::Traces::new(edge), limits))
         .add_service(service!(FollowersServer, followers::FollowerService::new(edge), limits))
+        .add_service(service!(SetsServer, sets::SetService::new(edge), bytes: COLLECTED_MESSAGE_BYTES))
         .add_service(service!(AccessServer, operator::access::AccessService::new(edge), limits))
         .add_service(service!(PrefixesServer, operator::prefixes::PrefixService::new(edge), limits))
         .add_service(service!(EnterprisesServer, operator::enterprises::EnterpriseService::new(edge), limits))

@@ -22,12 +22,13 @@ pub(super) struct Written {
     pub(super) sha256: String,
 }
 
-/// Rows of one set and period. Its files are named by sequence from the next one on; they count when the outbox takes it.
+/// Rows of one set and period. Its files get their sequences when the outbox takes it: until then they count for nothing.
 #[derive(Debug)]
 pub struct Draft {
     folder: PathBuf,
     set: SetName,
-    first: u64,
+    /// Tells it from other drafts of the process.
+    number: u64,
     written: Vec<Written>,
     open: Option<Open>,
     line: Vec<u8>,
@@ -46,9 +47,33 @@ pub(super) fn path(folder: &Path, set: SetName, sequence: u64) -> PathBuf {
     folder.join(format!("{set}-{sequence:012}.jsonl"))
 }
 
+/// Where the rows of a draft's part lie, from 1.
+fn aside(folder: &Path, number: u64, part: usize) -> PathBuf {
+    folder.join(format!("draft-{number}-{part}.jsonl"))
+}
+
+/// A draft that is written down: its parts in order.
+#[derive(Debug)]
+pub(super) struct Finished {
+    folder: PathBuf,
+    set: SetName,
+    number: u64,
+    pub(super) written: Vec<Written>,
+}
+
+impl Finished {
+    /// Gives the files their sequences, from `first` on, for good.
+    pub(super) fn name(&self, first: u64) -> io::Result<()> {
+        for (part, sequence) in (1..=self.written.len()).zip(first..) {
+            fs::rename(aside(&self.folder, self.number, part), path(&self.folder, self.set, sequence))?;
+        }
+        File::open(&self.folder)?.sync_all()
+    }
+}
+
 impl Draft {
-    pub(super) fn new(folder: PathBuf, set: SetName, first: u64) -> Self {
-        Self { folder, set, first, written: Vec::new(), open: None, line: Vec::new() }
+    pub(super) fn new(folder: PathBuf, set: SetName, number: u64) -> Self {
+        Self { folder, set, number, written: Vec::new(), open: None, line: Vec::new() }
     }
 
     /// Of which set.
@@ -64,8 +89,8 @@ impl Draft {
     }
 
     fn open(&mut self) -> io::Result<Open> {
-        let sequence = self.first + self.written.len() as u64;
-        let file = BufWriter::with_capacity(1 << 16, File::create(path(&self.folder, self.set, sequence))?);
+        let path = aside(&self.folder, self.number, self.written.len() + 1);
+        let file = BufWriter::with_capacity(1 << 16, File::create(path)?);
         Ok(Open { file, digest: Sha256::new(), rows: 0, bytes: 0 })
     }
 
@@ -102,14 +127,24 @@ impl Draft {
         Ok(())
     }
 
-    /// Ends it: one part at least, on the disk for good, files and names.
-    pub(super) fn end(mut self) -> io::Result<(u64, Vec<Written>)> {
+    /// Ends it: one part at least, whose rows are on the disk.
+    pub(super) fn end(mut self) -> io::Result<Finished> {
         if self.is_empty() {
             self.open = Some(self.open()?);
         }
         self.end_part()?;
-        File::open(&self.folder)?.sync_all()?;
-        Ok((self.first, std::mem::take(&mut self.written)))
+        let Self { folder, set, number, written, .. } = self;
+        Ok(Finished { folder, set, number, written })
+    }
+
+    /// Takes the rows of one part as they are, instead of any others.
+    pub(super) fn take_part(&mut self, content: &[u8], rows: u64) -> io::Result<()> {
+        let mut open = self.open()?;
+        open.file.write_all(content)?;
+        open.digest.update(content);
+        (open.rows, open.bytes) = (rows, content.len() as u64);
+        self.open = Some(open);
+        Ok(())
     }
 }
 

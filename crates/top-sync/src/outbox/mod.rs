@@ -9,6 +9,7 @@
 //! DIR/parts/T9-000000000012.jsonl   rows of a part, see `kept`
 //! ```
 
+mod collected;
 mod draft;
 mod kept;
 mod part;
@@ -19,12 +20,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use waymark_catalog::Timestamp;
 use waymark_store::{CommitError, EntryKind, Group, OpenError, PushError, ReadError, Serial, Store};
 
+pub use self::collected::{Collected, Open, Told};
 pub use self::draft::Draft;
 pub(crate) use self::kept::KeptLine;
 pub use self::part::{Part, PartState};
@@ -100,6 +103,8 @@ pub struct Outbox {
     store: Arc<dyn Store>,
     folder: PathBuf,
     keep_ms: u64,
+    /// Drafts begun.
+    drafts: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -126,7 +131,7 @@ impl Outbox {
             state.parts.keys().map(|(set, sequence)| draft::path(&folder, *set, *sequence)).collect();
         draft::sweep(&folder, |path| kept.contains(path)).map_err(at(&folder))?;
         let keep_ms = keep_days.clamp(KEEP_DAYS.min, KEEP_DAYS.max) * DAY_MS;
-        Ok(Self { store, folder, keep_ms, state: Mutex::new(state) })
+        Ok(Self { store, folder, keep_ms, drafts: AtomicU64::new(0), state: Mutex::new(state) })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -145,10 +150,10 @@ impl Outbox {
         self.lock().totals.get(prefix).copied().unwrap_or(0)
     }
 
-    /// Where rows of a set go. One draft of a set at a time.
+    /// Where rows of a set go.
     #[must_use]
     pub fn draft(&self, set: SetName) -> Draft {
-        Draft::new(self.folder.clone(), set, self.lock().last_sequence(set) + 1)
+        Draft::new(self.folder.clone(), set, self.drafts.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Makes parts of a draft, and moves the cursor of its set, as one step that is durable on return.
@@ -172,9 +177,13 @@ impl Outbox {
         now: Timestamp,
     ) -> Result<(), OutboxError> {
         let set = draft.set();
-        let (first, written) = draft.end().map_err(|source| self.io(source))?;
-        let count = u32::try_from(written.len()).unwrap_or(u32::MAX);
-        let parts = (first..).zip(1..).zip(written).map(|((sequence, part), written)| Part {
+        let finished = draft.end().map_err(|source| self.io(source))?;
+        let count = u32::try_from(finished.written.len()).unwrap_or(u32::MAX);
+        // From here on nobody else gives sequences.
+        let mut state = self.lock();
+        let first = state.last_sequence(set) + 1;
+        finished.name(first).map_err(|source| self.io(source))?;
+        let parts = (first..).zip(1..).zip(finished.written).map(|((sequence, part), written)| Part {
             set,
             sequence,
             period: period.to_owned(),
@@ -188,11 +197,12 @@ impl Outbox {
             attempts: 0,
             tried: 0,
             problem: String::new(),
+            owner: String::new(),
+            origin: 0,
             by: String::new(),
             settled: 0,
         });
         let parts: Vec<Part> = parts.collect();
-        let mut state = self.lock();
         let mut group = Group::new();
         put(&mut group, &cursor_key(set), cursor)?;
         parts.iter().try_for_each(|part| put(&mut group, &part_key(set, part.sequence), part))?;
@@ -370,16 +380,7 @@ impl Outbox {
         if old.is_empty() {
             return Ok(0);
         }
-        let mut group = Group::new();
-        for (set, sequence) in &old {
-            group.push(EntryKind::DELETE, &part_key(*set, *sequence), b"", Serial::NONE, b"")?;
-        }
-        self.store.commit(now, &group)?;
-        for key in &old {
-            state.parts.remove(key);
-            // A file that stays is swept at the next start.
-            let _gone = fs::remove_file(draft::path(&self.folder, key.0, key.1));
-        }
+        self.remove(&mut state, &old, now)?;
         Ok(old.len() as u64)
     }
 

@@ -62,11 +62,23 @@ pub struct Part {
     pub tried: u64,
     /// What went wrong with the last attempt, in English; empty when nothing did.
     pub problem: String,
+    /// The enterprise whose own report it is, by its prefix; empty for the node's.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub owner: String,
+    /// The sequence the owner gave it; 0 for the node's own parts.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub origin: u64,
     /// Who sent it again or settled it by hand last; empty for nobody.
     #[serde(default)]
     pub by: String,
     /// When it was acknowledged, refused or marked, in milliseconds since 1970; 0 before.
     pub settled: u64,
+}
+
+/// Whether a number says that there is none.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_none(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Sets by their names.

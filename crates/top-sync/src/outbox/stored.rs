@@ -5,6 +5,7 @@
 //! key  c/SET                  body  a Cursor as JSON
 //! key  s/SET                  body  empty: the set is paused
 //! key  n/prefix               body  number of identifiers, 8 bytes
+//! key  o/SET/prefix           body  how far an owner has come, a Told as JSON
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,7 @@ use std::ops::ControlFlow;
 use serde::Serialize;
 use waymark_store::{EntryKind, Group, Serial, Store};
 
-use super::{Cursor, OutboxError, Part};
+use super::{Cursor, OutboxError, Part, Told};
 use crate::sets::SetName;
 
 /// Everything the outbox knows.
@@ -23,12 +24,33 @@ pub(super) struct State {
     pub(super) cursors: BTreeMap<SetName, Cursor>,
     pub(super) paused: BTreeSet<SetName>,
     pub(super) totals: BTreeMap<Box<[u8]>, u64>,
+    /// How far each owner has come with a set.
+    pub(super) told: BTreeMap<(SetName, String), Told>,
+    /// The parts of each owner.
+    pub(super) of_owner: BTreeMap<String, BTreeSet<(SetName, u64)>>,
 }
 
 impl State {
     /// The parts of a set, by sequence.
     pub(super) fn of(&self, set: SetName) -> impl DoubleEndedIterator<Item = &Part> {
         self.parts.range((set, 0)..=(set, u64::MAX)).map(|(_, part)| part)
+    }
+
+    /// Adds a part.
+    pub(super) fn insert(&mut self, part: Part) {
+        let key = (part.set, part.sequence);
+        if !part.owner.is_empty() {
+            self.of_owner.entry(part.owner.clone()).or_default().insert(key);
+        }
+        self.parts.insert(key, part);
+    }
+
+    /// Takes a part away.
+    pub(super) fn remove(&mut self, key: (SetName, u64)) {
+        let Some(part) = self.parts.remove(&key) else { return };
+        if let Some(keys) = self.of_owner.get_mut(&part.owner) {
+            keys.remove(&key);
+        }
     }
 
     /// The last sequence given; 0 before the first.
@@ -47,6 +69,10 @@ pub(super) fn cursor_key(set: SetName) -> Vec<u8> {
 
 pub(super) fn pause_key(set: SetName) -> Vec<u8> {
     [b"s/", set.as_str().as_bytes()].concat()
+}
+
+pub(super) fn told_key(set: SetName, owner: &str) -> Vec<u8> {
+    [b"o/", set.as_str().as_bytes(), b"/", owner.as_bytes()].concat()
 }
 
 pub(super) fn total_key(prefix: &[u8]) -> Vec<u8> {
@@ -83,14 +109,17 @@ fn take_in(state: &mut State, key: &[u8], body: &[u8]) -> Option<()> {
     let set = |name: &[u8]| std::str::from_utf8(name).ok()?.parse::<SetName>().ok();
     match kind {
         b"p/" => {
-            let part: Part = serde_json::from_slice(body).ok()?;
-            state.parts.insert((part.set, part.sequence), part);
+            state.insert(serde_json::from_slice(body).ok()?);
         }
         b"c/" => {
             state.cursors.insert(set(name)?, serde_json::from_slice(body).ok()?);
         }
         b"s/" => {
             state.paused.insert(set(name)?);
+        }
+        b"o/" => {
+            let (set, owner) = std::str::from_utf8(name).ok()?.split_once('/')?;
+            state.told.insert((set.parse().ok()?, owner.to_owned()), serde_json::from_slice(body).ok()?);
         }
         b"n/" => {
             state.totals.insert(name.into(), u64::from_be_bytes(body.try_into().ok()?));

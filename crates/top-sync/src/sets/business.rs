@@ -148,18 +148,18 @@ pub fn node_templates<T: Take>(templates: &Templates, node: &[u8], to: &mut T) -
     own.into_iter().try_for_each(|template| to.take(&template_row(template, true), None))
 }
 
-/// T11: published templates of enterprises that changed.
+/// T11: published templates that changed, of the prefixes, folded, that are told of.
 ///
 /// # Errors
 /// Of the taker.
 pub fn enterprise_templates<T: Take>(
     templates: &Templates,
-    node: &[u8],
+    tells_of: &dyn Fn(&[u8]) -> bool,
     span: Span,
     to: &mut T,
 ) -> Result<(), T::Error> {
     let changed = templates.iter().filter(|template| {
-        template.is_published() && span.holds(template.serial) && prefix_of(&template.name.handle()) != node
+        template.is_published() && span.holds(template.serial) && tells_of(&prefix_of(&template.name.handle()))
     });
     changed.into_iter().try_for_each(|template| to.take(&template_row(template, false), None))
 }
@@ -202,15 +202,16 @@ fn template_row(template: &Template, is_of_node: bool) -> TemplateRow<'_> {
     }
 }
 
-/// T5 (`of_node`) or T10: every application there is, with the users of a month.
+/// T5 (`of_node`) or T10: every application there is, with the users of a month; none of enterprises that report theirs themselves, by their first
+/// active prefix.
 ///
 /// # Errors
 /// Of the taker.
 pub fn applications<T: Take>(
     business: &Business,
-    node: &str,
-    of_node: bool,
+    (node, of_node): (&str, bool),
     month: Month,
+    reports: &dyn Fn(&PrefixCase) -> bool,
     to: &mut T,
 ) -> Result<(), T::Error> {
     let wanted = business.applications().filter(|application| (application.owner == Owner::Node) == of_node);
@@ -220,6 +221,9 @@ pub fn applications<T: Take>(
             Owner::Node => node.into(),
             Owner::Enterprise(id) => {
                 let first = business.cases().find(|case| case.enterprise == id && case.state == CaseState::Active);
+                if first.is_some_and(|case| reports(case)) {
+                    continue;
+                }
                 first.map_or(Cow::Borrowed(""), |case| String::from_utf8_lossy(&case.prefix))
             }
         };

@@ -4,17 +4,10 @@
 
 use std::time::Duration;
 
-/// Bytes of the rows of a part, of the form of the sets.
-pub const PART_BYTES: usize = 4 << 20;
-
-/// Bytes of a part that is a single row with a file: 5 MiB are a third more in base64, with room for the fields beside them.
-pub const FILE_PART_BYTES: usize = 7 << 20;
+use crate::check::{FILE_PART_BYTES, PART_BYTES};
 
 /// Bytes of a message: the largest part, with room for what is around it.
 pub const MESSAGE_BYTES: usize = FILE_PART_BYTES + (64 << 10);
-
-/// Complaints told of one part, of the form of the sets.
-pub const COMPLAINTS: usize = 32;
 
 /// Complaints kept for the status page, of each node and set: the last ones are what a person looks for.
 pub const KEPT_COMPLAINTS: usize = 32;

@@ -13,7 +13,7 @@ use siphasher::sip::SipHasher24;
 use waymark_catalog::Timestamp;
 
 use super::config::{DELAY_MAX_MS, NODES, SCRIPT_STEPS, SKEW_MAX_SECONDS};
-use super::sets::Set;
+use crate::check::Set;
 
 /// What can go wrong with a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -28,7 +28,6 @@ pub mod ledger;
 mod page;
 pub mod probe;
 mod service;
-pub mod sets;
 
 use self::config::{HANDSHAKE_TIME, KEEPALIVE, MESSAGE_BYTES, STOP_TIME, STREAMS};
 use self::deposits::DepositDesk;

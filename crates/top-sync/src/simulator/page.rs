@@ -25,8 +25,8 @@ use waymark_catalog::Timestamp;
 use super::config::{FAULTS_BYTES, PAGE_ROWS, PAGE_ROWS_MAX};
 use super::faults::Plan;
 use super::ledger::{After, SetStatus};
-use super::sets::{Period, Set};
 use super::{Shared, begun};
+use crate::check::{Period, Set};
 
 /// Serves the pages, and more of them, until stopping begins.
 pub(super) async fn serve(

@@ -13,8 +13,8 @@ use waymark_api::toplevel::v1::{Acknowledgement, Part, WatermarksRequest, Waterm
 use super::config::{HELD_BACK, WAITING_ACKNOWLEDGEMENTS};
 use super::faults::{Fate, Fault};
 use super::ledger::{TakeError, is_node, refusal};
-use super::sets::{Complaints, Set};
 use super::{Shared, begun};
+use crate::check::{Complaints, Set};
 
 /// Takes sets.
 pub(super) struct Receiver {

@@ -8,6 +8,7 @@
 //! Each file is written aside, flushed, and renamed; the manifest comes last, so that where it is, everything is. A part counts as acknowledged
 //! when its manifest is there: what becomes of the files then is for the operator to see to.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
@@ -72,20 +73,23 @@ impl DirectoryTransport {
         let name = format!("{}-{:012}", part.set, part.sequence);
         let (rows, table, manifest) = (format!("{name}.jsonl"), format!("{name}.csv"), format!("{name}.manifest.json"));
         let csv = csv_of(content).map_err(at(&folder.join(&table)))?;
+        let entry = |name, bytes, sha256: &[u8]| FileEntry {
+            name: Cow::Borrowed(name),
+            bytes,
+            sha256: Cow::Owned(hex::encode(sha256)),
+        };
         let manifest_bytes = serde_json::to_vec_pretty(&Manifest {
-            node,
-            set: part.set.as_str(),
+            node: Cow::Borrowed(node),
+            owner: Cow::Borrowed(&part.owner),
+            set: Cow::Borrowed(part.set.as_str()),
             sequence: part.sequence,
-            period: &part.period,
+            period: Cow::Borrowed(&part.period),
             part: part.part,
             parts: part.parts,
             rows: *count,
             made: moment(waymark_catalog::Timestamp(part.made)),
-            written: now,
-            files: [
-                FileEntry { name: &rows, bytes: content.len(), sha256: hex::encode(sha256) },
-                FileEntry { name: &table, bytes: csv.len(), sha256: hex::encode(Sha256::digest(&csv)) },
-            ],
+            written: now.to_owned(),
+            files: vec![entry(&rows, content.len(), sha256), entry(&table, csv.len(), &Sha256::digest(&csv))],
         });
         let manifest_bytes = manifest_bytes.map_err(|error| (folder.join(&manifest), error.into()))?;
         for (name, bytes) in [(&rows, content), (&table, &csv), (&manifest, &manifest_bytes)] {
@@ -111,25 +115,52 @@ impl Transport for DirectoryTransport {
     }
 }
 
-#[derive(Serialize)]
-struct Manifest<'m> {
-    node: &'m str,
-    set: &'m str,
-    sequence: u64,
-    period: &'m str,
-    part: u32,
-    parts: u32,
-    rows: u64,
+/// What says which part files are.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Manifest<'m> {
+    /// Whose part it is.
+    pub(crate) node: Cow<'m, str>,
+    /// Who reported it, where that was an enterprise.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub(crate) owner: Cow<'m, str>,
+    /// Of which set.
+    pub(crate) set: Cow<'m, str>,
+    /// Its sequence.
+    pub(crate) sequence: u64,
+    /// What its rows are about.
+    pub(crate) period: Cow<'m, str>,
+    /// Its place among the parts of the period.
+    pub(crate) part: u32,
+    /// How many there are.
+    pub(crate) parts: u32,
+    /// Rows.
+    pub(crate) rows: u64,
+    /// When it was made.
     made: String,
-    written: &'m str,
-    files: [FileEntry<'m>; 2],
+    /// When it was written.
+    written: String,
+    /// The rows, and the same as a table.
+    pub(crate) files: Vec<FileEntry<'m>>,
 }
 
-#[derive(Serialize)]
-struct FileEntry<'m> {
-    name: &'m str,
-    bytes: usize,
-    sha256: String,
+/// A file a manifest names.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FileEntry<'m> {
+    /// Its name, beside the manifest.
+    pub(crate) name: Cow<'m, str>,
+    /// How long it is.
+    pub(crate) bytes: usize,
+    /// SHA-256 of it, in hexadecimal.
+    pub(crate) sha256: Cow<'m, str>,
+}
+
+impl<'m> Manifest<'m> {
+    /// Reads one; `None` where the bytes are something else.
+    pub(crate) fn read(bytes: &'m [u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
 }
 
 /// Writes a file so that it is there whole or not at all.

@@ -10,6 +10,8 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::Request;
+use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
 use waymark_api::toplevel::v1::sets_client::SetsClient;
 use waymark_api::toplevel::v1::{Acknowledgement, Outcome, Part};
@@ -33,6 +35,7 @@ const COMPLAINTS: usize = 8;
 #[derive(Debug)]
 pub struct GrpcTransport {
     channel: Channel,
+    authorization: Option<MetadataValue<Ascii>>,
     destination: String,
     silence: Duration,
 }
@@ -43,7 +46,8 @@ impl GrpcTransport {
     /// # Errors
     /// The settings do not fit together.
     pub fn new(endpoint: &Endpoint) -> Result<Self, EndpointError> {
-        Ok(Self { channel: endpoint.channel()?, destination: endpoint.url.to_string(), silence: SILENCE })
+        let (channel, authorization) = (endpoint.channel()?, endpoint.authorization()?);
+        Ok(Self { channel, authorization, destination: endpoint.url.to_string(), silence: SILENCE })
     }
 
     /// With another silence after which the stream counts as lost.
@@ -63,7 +67,11 @@ impl GrpcTransport {
         let (sender, parts) = mpsc::channel(WINDOW);
         let mut flight = Flight::default();
         flight.send(&sender, std::mem::take(&mut first)).await;
-        let opened = timeout(self.silence, client.deliver(ReceiverStream::new(parts))).await;
+        let mut request = Request::new(ReceiverStream::new(parts));
+        if let Some(token) = &self.authorization {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
+        let opened = timeout(self.silence, client.deliver(request)).await;
         let mut replies = match opened {
             Ok(Ok(response)) => response.into_inner(),
             Ok(Err(status)) => return Err(flight.lost(desk, above(&status)).await),
@@ -186,7 +194,7 @@ fn message(prepared: Prepared) -> Part {
         node: node.to_string(),
         set: part.set.to_string(),
         sequence: part.sequence,
-        owner: String::new(),
+        owner: part.owner,
         period: part.period,
         part: part.part,
         parts: part.parts,

@@ -33,7 +33,7 @@ pub(crate) struct Node {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) catalog: Catalog,
     pub(crate) outbox: Arc<Outbox>,
-    _turn: std::sync::MutexGuard<'static, ()>,
+    _turn: Option<std::sync::MutexGuard<'static, ()>>,
 }
 
 fn options(dir: &Path) -> Options {
@@ -63,11 +63,20 @@ impl Node {
     pub(crate) fn begun(moment: &str) -> Self {
         let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         set_clock(moment);
+        Self::of(&["88.1", "0.NA/0.NA/88.1", "88.1.701", "88.1.702"], Some(turn))
+    }
+
+    /// Another node of these prefixes, under the clock of one that was begun.
+    pub(crate) fn beside(prefixes: &[&str]) -> Self {
+        Self::of(prefixes, None)
+    }
+
+    fn of(prefixes: &[&str], turn: Option<std::sync::MutexGuard<'static, ()>>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let catalog = open(&options(dir.path())).unwrap().catalog;
         let outbox = Arc::new(Outbox::open(&dir.path().join("sync"), 40, clock()).unwrap());
         let node = Self { dir, catalog, outbox, _turn: turn };
-        for prefix in ["88.1", "0.NA/0.NA/88.1", "88.1.701", "88.1.702"] {
+        for prefix in prefixes {
             node.write(Command::Home { name: HomeName::parse(prefix.as_bytes()).unwrap() });
         }
         node

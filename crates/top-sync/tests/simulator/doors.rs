@@ -6,7 +6,7 @@ use tempfile::tempdir;
 use tonic::Code;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
 use waymark_api::toplevel::v1::{Outcome, Part, WatermarksRequest, sets_client::SetsClient};
-use waymark_top_sync::simulator::sets::Set;
+use waymark_top_sync::check::Set;
 use waymark_top_sync::simulator::{Options, Simulator, StartError, Tls};
 
 use crate::client::{Stream, options, page, plain, started};

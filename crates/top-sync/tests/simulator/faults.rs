@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use tempfile::tempdir;
 use tonic::Code;
 use waymark_api::toplevel::v1::{Outcome, WatermarksRequest};
+use waymark_top_sync::check::Set;
 use waymark_top_sync::simulator::Simulator;
 use waymark_top_sync::simulator::faults::{Fault, Plan};
-use waymark_top_sync::simulator::sets::Set;
 
 use crate::client::{Stream, page, plain, started};
 use crate::golden::{NODE, part, whole};

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use waymark_api::toplevel::v1::{Complaint, Part};
-use waymark_top_sync::simulator::sets::{Set, check};
+use waymark_top_sync::check::{Set, check};
 
 pub(crate) const NODE: &str = "88.990";
 

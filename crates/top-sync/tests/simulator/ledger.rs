@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tempfile::tempdir;
 use waymark_api::toplevel::v1::{Acknowledgement, Outcome, Part};
 use waymark_catalog::Timestamp;
+use waymark_top_sync::check::Set;
 use waymark_top_sync::simulator::ledger::{After, LedgerError, Ledgers, TakeError};
-use waymark_top_sync::simulator::sets::Set;
 
 use crate::client::later;
 use crate::golden::{NODE, lines, part, rows, whole};

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 use waymark_api::toplevel::v1::Part;
-use waymark_top_sync::simulator::sets::Set;
+use waymark_top_sync::check::Set;
 
 use crate::golden::{complaints, lines, part, rows, text, whole};
 

@@ -1,7 +1,7 @@
 //! Rules of single fields and between fields, each broken by one bad row.
 
 use serde_json::{Value, json};
-use waymark_top_sync::simulator::sets::Set;
+use waymark_top_sync::check::Set;
 
 use crate::golden::{complaints, lines, part, rows};
 use crate::shapes::path;

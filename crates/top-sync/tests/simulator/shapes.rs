@@ -1,7 +1,7 @@
 //! What holds of every field of every row: it is there, once, alone, of its type, and what it holds is never repeated in a complaint.
 
 use serde_json::{Value, json};
-use waymark_top_sync::simulator::sets::Set;
+use waymark_top_sync::check::Set;
 
 use crate::golden::{complaints, lines, part, rows};
 

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use waymark_catalog::{Catalog, machine_time};
 use waymark_ident::Date;
 use waymark_top_sync::deposit::{
-    self, Counts, DepositId, Extent, Files, Head, Held, MakeError, Platform, RestoreError, Row, Table, VerifyError,
-    Wanted,
+    self, Counts, Delivery, DepositId, Extent, Files, Head, Held, MakeError, Platform, RestoreError, Row, Table,
+    VerifyError, Wanted,
     config::{GROUP_BYTES, PART_BYTES},
     keys::{self, KeyError},
 };

@@ -134,13 +134,18 @@ async fn status(arguments: &Status, texts: &Texts, shown: Shown) -> Result<Exit,
     let registrar = arguments.connection.open(texts)?;
     let status = registrar.sync_status(&v1::SyncStatusRequest {}).await;
     let status = status.map_err(|error| answer::problem(&error, arguments.json))?;
-    let is_fine = status.problem.is_empty() && status.sets.iter().all(|set| set.problem.is_empty() && set.refused == 0);
+    let is_fine = status.problem.is_empty()
+        && status.sets.iter().all(|set| set.problem.is_empty() && set.refused == 0)
+        && !status.owners.iter().any(|owner| owner.late)
+        && status.drops.is_empty();
     if arguments.json {
         terminal::line(json!({
             "destination": status.destination,
             "node": status.node,
             "problem": status.problem,
             "sets": status.sets.iter().map(set_json).collect::<Vec<_>>(),
+            "owners": status.owners.iter().map(owner_json).collect::<Vec<_>>(),
+            "drops": status.drops.iter().map(|drop| json!({ "folder": drop.folder, "problem": drop.problem })).collect::<Vec<_>>(),
         }));
         return Ok(if is_fine { Exit::Done } else { Exit::Refused });
     }
@@ -153,6 +158,7 @@ async fn status(arguments: &Status, texts: &Texts, shown: Shown) -> Result<Exit,
     for set in &status.sets {
         print_set(set, texts, shown);
     }
+    print_owners(&status, texts, shown);
     Ok(if is_fine { Exit::Done } else { Exit::Refused })
 }
 
@@ -186,6 +192,47 @@ fn print_set(set: &v1::SetStatus, texts: &Texts, shown: Shown) {
     if !set.problem.is_empty() {
         terminal::line(format_args!("     {}", present::safe(&set.problem)));
     }
+}
+
+/// Who has not reported what, and what came and was refused. Those who keep up are counted.
+fn print_owners(status: &v1::SyncStatus, texts: &Texts, shown: Shown) {
+    let mut in_time = 0;
+    for owner in &status.owners {
+        let about = format!("{} {}", owner.set, present::safe(&owner.owner));
+        if owner.late {
+            let since = match owner.period.as_str() {
+                "" => texts.text("sync-owner-never", &[]),
+                period => texts.text("sync-owner-since", &[("period", present::safe(period).into())]),
+            };
+            terminal::line(toned(&format!("{about}: {since}"), Tone::Bad, shown.colours));
+        } else {
+            in_time += 1;
+        }
+        if !owner.problem.is_empty() {
+            let problem = texts.text("sync-owner-refused", &[("cause", present::safe(&owner.problem).into())]);
+            terminal::line(toned(&format!("{about}: {problem}"), Tone::Bad, shown.colours));
+        }
+    }
+    if !status.owners.is_empty() {
+        terminal::line(texts.text("sync-owners-in-time", &[("count", in_time.to_string().into())]));
+    }
+    for drop in &status.drops {
+        let facts = [("folder", present::safe(&drop.folder).into()), ("cause", present::safe(&drop.problem).into())];
+        terminal::line(toned(&texts.text("sync-drop-waits", &facts), Tone::Bad, shown.colours));
+    }
+}
+
+fn owner_json(owner: &v1::OwnerStatus) -> serde_json::Value {
+    json!({
+        "owner": owner.owner,
+        "set": owner.set,
+        "period": owner.period,
+        "due": owner.due,
+        "late": owner.late,
+        "taken": time(owner.taken_ms),
+        "refused": owner.refused,
+        "problem": owner.problem,
+    })
 }
 
 fn set_json(set: &v1::SetStatus) -> serde_json::Value {
@@ -272,6 +319,8 @@ fn part_json(part: &v1::SetPart) -> serde_json::Value {
         "settled": time(part.settled_ms),
         "problem": part.problem,
         "by": part.by,
+        "owner": part.owner,
+        "origin": part.origin,
     })
 }
 

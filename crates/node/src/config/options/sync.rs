@@ -15,6 +15,19 @@ pub(super) const OPTIONS: &[Spec] = &[
          acknowledged. Empty: nothing is.",
     ),
     option(
+        "sync.role",
+        Kind::Choice { default: "node", choices: &["node", "enterprise"] },
+        "",
+        "enterprise: this node belongs to one enterprise, to which the prefix was delegated, and tells what enterprises owe (T7 to T11, MONITORING) to the node \
+         that delegated it, whose address is sync.server.",
+    ),
+    option(
+        "sync.token_file",
+        Kind::Text { default: "" },
+        "path",
+        "Token that is shown to that node, where it knows its callers by tokens, as a node that collects from enterprises does. Read at start.",
+    ),
+    option(
         "sync.server",
         Kind::Text { default: "" },
         "url",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
 
-use crate::simulator::sets::{Key, Set};
+use crate::check::{Key, Set};
 
 /// Keys by their hash under a secret of the process: nobody can make two keys meet, and by chance they do not at 128 bits.
 #[derive(Debug)]

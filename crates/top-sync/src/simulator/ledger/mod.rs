@@ -24,10 +24,10 @@ pub use node::{TakeError, Told};
 
 use self::node::NodeLedger;
 use super::config::{NODES, PAGE_BYTES};
-use super::sets::check::rows_in;
-use super::sets::forms::is_prefix;
-use super::sets::json::Json;
-use super::sets::{Key, Set};
+use crate::check::forms::is_prefix;
+use crate::check::json::Json;
+use crate::check::part::rows_in;
+use crate::check::{Key, Set};
 
 /// Ending of the files.
 const ENDING: &str = "ledger";

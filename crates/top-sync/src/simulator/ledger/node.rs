@@ -11,11 +11,11 @@ use super::entry::{Entry, identity};
 use super::frames::{Frames, LedgerError, Opened, to_u64};
 use super::held::{Held, Place};
 use super::tellings::{PartOf, Tellings};
+use crate::check::json::Json;
+use crate::check::key::is_gone;
+use crate::check::part::{Keys, content, header, rows_in};
+use crate::check::{Complaints, Key, Period, Set};
 use crate::simulator::config::{AHEAD, HELD_ROWS, KEPT_COMPLAINTS};
-use crate::simulator::sets::check::{Keys, content, header, rows_in};
-use crate::simulator::sets::json::Json;
-use crate::simulator::sets::key::is_gone;
-use crate::simulator::sets::{Complaints, Key, Period, Set};
 
 /// One node's.
 #[derive(Debug)]

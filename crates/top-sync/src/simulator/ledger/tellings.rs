@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::check::{Period, Set};
 use crate::simulator::config::{REFUSED_PARTS, TELLINGS};
-use crate::simulator::sets::{Period, Set};
 
 /// Set, owner, period.
 type About = (Set, String, Period);

@@ -18,9 +18,9 @@ use waymark_wire::response::Response;
 use waymark_wire::{Head, OpFlags, ResponseCode};
 
 use super::{Door, Family, Probes, RouteDoor, Sample, Target};
+use crate::check::Set;
 use crate::simulator::config::{PROBED_NODES, ROUTE_ROWS};
 use crate::simulator::ledger::After;
-use crate::simulator::sets::Set;
 use crate::simulator::{Shared, begun};
 
 /// The service whose health is asked for: writing identifiers.

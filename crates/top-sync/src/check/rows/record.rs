@@ -1,8 +1,8 @@
 //! T1: the operator's own record, and its files behind it.
 
 use super::{Whole, file, profile};
-use crate::simulator::sets::checker::Checker;
-use crate::simulator::sets::json::Json;
+use crate::check::checker::Checker;
+use crate::check::json::Json;
 
 pub(super) fn check(checker: &mut Checker, whole: &Whole<'_>, row: u64, json: &Json<'_>) {
     let is_first = whole.part == 1 && row == 1;

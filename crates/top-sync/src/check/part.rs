@@ -11,8 +11,7 @@ use super::forms::is_prefix;
 use super::json::Json;
 use super::key::{Key, is_gone};
 use super::rows::{self, Whole};
-use super::{Period, Set};
-use crate::simulator::config::{FILE_PART_BYTES, PART_BYTES};
+use super::{FILE_PART_BYTES, PART_BYTES, Period, Set};
 
 /// What each row of a part is about, and whether it says that this is gone.
 pub(crate) type Keys = Vec<(Key, bool)>;

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use super::metadata::is_section;
 use super::short_texts;
-use crate::simulator::sets::checker::{Checker, Field, Fields};
-use crate::simulator::sets::forms::has_digits;
-use crate::simulator::sets::json::Json;
+use crate::check::checker::{Checker, Field, Fields};
+use crate::check::forms::has_digits;
+use crate::check::json::Json;
 
 /// Most items of a list.
 const LIST: usize = 32;

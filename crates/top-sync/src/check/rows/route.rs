@@ -1,8 +1,8 @@
 //! T2 and T7: where a prefix is answered for.
 
 use super::Whole;
-use crate::simulator::sets::checker::Checker;
-use crate::simulator::sets::json::Json;
+use crate::check::checker::Checker;
+use crate::check::json::Json;
 
 /// Systems of identifiers.
 const CODE_TYPES: [&str; 6] = ["Handle", "OID", "DID:BID", "VAA", "Ecode", "GS1"];

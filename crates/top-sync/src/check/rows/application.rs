@@ -1,8 +1,8 @@
 //! T5 and T10: applications of identifiers, and how many used them in a month.
 
 use super::{Whole, short_texts};
-use crate::simulator::sets::checker::Checker;
-use crate::simulator::sets::json::Json;
+use crate::check::checker::Checker;
+use crate::check::json::Json;
 
 pub(super) fn check(checker: &mut Checker, whole: &Whole<'_>, json: &Json<'_>) {
     let names = ["prefix", "month", "name", "type", "description", "users", "recursive_node", "developer"];

@@ -1,8 +1,8 @@
 //! INCIDENT: a fault, or that it is over.
 
 use super::Whole;
-use crate::simulator::sets::checker::Checker;
-use crate::simulator::sets::json::Json;
+use crate::check::checker::Checker;
+use crate::check::json::Json;
 
 pub(super) fn check(checker: &mut Checker, json: &Json<'_>, whole: &Whole<'_>) {
     let names = ["event", "related", "state", "time", "cause", "type", "prefix"];

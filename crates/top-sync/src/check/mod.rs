@@ -1,23 +1,34 @@
-//! The data sets as a top-level node takes them: which there are, and whether what is sent is what the reference says.
+//! The data sets as whoever receives them judges them: which there are, and whether what is sent is what the reference says.
 //!
-//! Everything here is written from the reference (`SETS.md`) and knows nothing of whoever makes the rows.
+//! Everything here is written from the reference (`SETS.md`) and knows nothing of whoever makes the rows. Two receivers share it: the simulator, and the
+//! node where it collects what enterprises with nodes of their own report.
 
 use std::fmt;
 use std::str::FromStr;
 
-pub(crate) mod check;
 pub(crate) mod checker;
 pub(crate) mod complaints;
 pub(crate) mod forms;
 pub(crate) mod json;
 pub(crate) mod key;
+pub(crate) mod owned;
+pub(crate) mod part;
 pub(crate) mod period;
 mod rows;
 
-pub use check::check;
 pub use complaints::Complaints;
 pub use key::Key;
+pub use part::check;
 pub use period::Period;
+
+/// Bytes of the rows of a part, of the form of the sets.
+pub const PART_BYTES: usize = 4 << 20;
+
+/// Bytes of a part that is a single row with a file: 5 MiB are a third more in base64, with room for the fields beside them.
+pub const FILE_PART_BYTES: usize = 7 << 20;
+
+/// Complaints told of one part, of the form of the sets.
+pub const COMPLAINTS: usize = 32;
 
 /// A data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,10 +1,10 @@
 //! T4 and T11: templates, which say what identifiers say.
 
 use super::Whole;
-use crate::simulator::sets::Set;
-use crate::simulator::sets::checker::{Checker, Field};
-use crate::simulator::sets::forms::has_digits;
-use crate::simulator::sets::json::Json;
+use crate::check::Set;
+use crate::check::checker::{Checker, Field};
+use crate::check::forms::has_digits;
+use crate::check::json::Json;
 
 /// Most items of a template.
 const ITEMS: usize = 1_000;

@@ -1,8 +1,8 @@
 //! MONITORING: how quick a day was, and how busy.
 
 use super::Whole;
-use crate::simulator::sets::checker::{Checker, Field, Fields};
-use crate::simulator::sets::json::Json;
+use crate::check::checker::{Checker, Field, Fields};
+use crate::check::json::Json;
 
 /// Figures of both.
 const TIMES: [&str; 5] = ["average_us", "maximum_us", "minimum_us", "maximum_at", "minimum_at"];

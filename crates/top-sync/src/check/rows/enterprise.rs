@@ -2,8 +2,8 @@
 
 use super::Whole;
 use super::profile;
-use crate::simulator::sets::checker::Checker;
-use crate::simulator::sets::json::Json;
+use crate::check::checker::Checker;
+use crate::check::json::Json;
 
 pub(super) fn check(checker: &mut Checker, whole: &Whole<'_>, json: &Json<'_>) {
     let names = ["enterprise", "prefixes", "profile", "personal", "real_name"];

@@ -4,8 +4,8 @@ use base64ct::{Base64, Encoding as _};
 use sha2::{Digest as _, Sha256};
 
 use super::Whole;
-use crate::simulator::sets::checker::Checker;
-use crate::simulator::sets::json::Json;
+use crate::check::checker::Checker;
+use crate::check::json::Json;
 
 /// Most bytes of an image.
 const IMAGE_BYTES: u64 = 1 << 20;

@@ -2,7 +2,7 @@
 
 use waymark_api::toplevel::v1::Complaint;
 
-use crate::simulator::config::COMPLAINTS;
+use super::COMPLAINTS;
 
 /// The first complaints of a part.
 #[derive(Clone, Debug, Default)]

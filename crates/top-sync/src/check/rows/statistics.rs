@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use super::Whole;
-use crate::simulator::sets::Set;
-use crate::simulator::sets::checker::{Checker, Fields};
-use crate::simulator::sets::json::Json;
+use crate::check::Set;
+use crate::check::checker::{Checker, Fields};
+use crate::check::json::Json;
 
 pub(super) fn check(checker: &mut Checker, whole: &Whole<'_>, json: &Json<'_>) {
     let (new, total) = match whole.set {

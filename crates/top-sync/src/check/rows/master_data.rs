@@ -1,8 +1,8 @@
 //! T9: identifiers that were added, deleted or modified on a day.
 
 use super::{Whole, short_texts};
-use crate::simulator::sets::checker::{Checker, Fields};
-use crate::simulator::sets::json::Json;
+use crate::check::checker::{Checker, Fields};
+use crate::check::json::Json;
 
 /// The operation of an identifier that is gone.
 const DELETE: u64 = 2;

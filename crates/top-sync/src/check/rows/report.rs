@@ -1,8 +1,8 @@
 //! REPORT: a month of the node.
 
 use super::Whole;
-use crate::simulator::sets::checker::{Checker, Field, Fields};
-use crate::simulator::sets::json::Json;
+use crate::check::checker::{Checker, Field, Fields};
+use crate::check::json::Json;
 
 /// Of so many.
 const MILLION: u64 = 1_000_000;
