@@ -70,7 +70,7 @@ fn shown(node: &Node, name: &str) -> (String, String) {
     let versions = node.run(&["history", &format!("{PREFIX}/{name}"), "--values", "--json"]);
     let latest = versions.json().into_iter().next().unwrap_or_default();
     let text = latest["values"][0]["data"]["value"].as_str().unwrap_or_default();
-    (latest["status"].as_str().unwrap_or("never").to_owned(), text.to_owned())
+    (latest["state"].as_str().unwrap_or("never").to_owned(), text.to_owned())
 }
 
 /// What an import says: each conflict by its name, and its last line.
