@@ -123,13 +123,20 @@ impl Process {
         }
     }
 
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(&mut self) {
+        while matches!(self.child.try_wait(), Ok(None)) {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// Tells it to stop and waits until it has.
     pub(crate) async fn stop(&mut self) {
         let Ok(pid) = i32::try_from(self.child.id()) else { return };
-        // It may have ended already.
-        let _told = kill(Pid::from_raw(pid), Signal::SIGTERM);
-        while matches!(self.child.try_wait(), Ok(None)) {
-            tokio::time::sleep(LOOK).await;
+        // What has ended is not told: its number may be another's by now.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _told = kill(Pid::from_raw(pid), Signal::SIGTERM);
+            self.ended().await;
         }
     }
 }

@@ -21,6 +21,7 @@ mod request;
 mod response;
 mod script;
 pub mod sled_forms;
+mod takeover_file;
 mod value;
 
 pub use answer::answer;
@@ -39,6 +40,7 @@ pub use reassembly::reassembly;
 pub use request::request;
 pub use response::response;
 pub use sled_forms::sled_forms;
+pub use takeover_file::takeover_file;
 pub use value::value;
 
 /// A fuzz target.
@@ -63,4 +65,5 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("cache_dump", cache_dump),
     ("docking", docking),
     ("deposit", deposit),
+    ("takeover_file", takeover_file),
 ];

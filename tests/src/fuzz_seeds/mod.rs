@@ -10,6 +10,7 @@ mod keys;
 mod recursion;
 mod requests;
 mod store;
+mod takeover;
 
 /// An input: target, name, bytes.
 pub type Seed = (&'static str, String, Vec<u8>);
@@ -26,6 +27,7 @@ pub fn seeds() -> Vec<Seed> {
         recursion::seeds(),
         docking::seeds(),
         deposit::seeds(),
+        takeover::seeds(),
     ];
     all.concat()
 }

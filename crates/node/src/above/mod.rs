@@ -20,6 +20,7 @@ use tokio::{sync::watch, task::JoinSet};
 use waymark_top_sync::simulator::{
     Observed,
     config::PROBERS,
+    ledger::is_node,
     probe::{Fleet, Rule},
 };
 
@@ -44,7 +45,7 @@ pub(crate) struct AboveOptions {
     probe_window: u64,
     #[arg(long, value_name = "ADDRESS")]
     resolution: Option<SocketAddr>,
-    #[arg(long, value_name = "PREFIX", requires_all = ["probers", "resolution", "deposits", "deposit_node_key", "deposit_platform_key"])]
+    #[arg(long, value_name = "PREFIX", value_parser = prefix, requires_all = ["probers", "resolution", "deposits", "deposit_node_key", "deposit_platform_key"])]
     takeover: Option<String>,
     #[arg(long, value_name = "DIR", requires = "takeover")]
     deposits: Option<PathBuf>,
@@ -52,6 +53,10 @@ pub(crate) struct AboveOptions {
     deposit_node_key: Option<PathBuf>,
     #[arg(long, value_name = "FILE", requires = "takeover")]
     deposit_platform_key: Option<PathBuf>,
+}
+
+fn prefix(text: &str) -> Result<String, String> {
+    if is_node(text) { Ok(text.to_ascii_uppercase()) } else { Err("a prefix, such as 88.990".to_owned()) }
 }
 
 /// What is started of it.
@@ -77,7 +82,7 @@ impl AboveOptions {
 
     fn takeover(&self, data: &std::path::Path) -> Option<Settings> {
         Some(Settings {
-            node: self.takeover.as_ref()?.to_ascii_uppercase(),
+            node: self.takeover.clone()?,
             deposits: self.deposits.clone()?,
             node_key: self.deposit_node_key.clone()?,
             platform_key: self.deposit_platform_key.clone()?,

@@ -16,6 +16,10 @@ use std::{
     time::Duration,
 };
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde::Serialize;
 use tokio::{
     sync::{Notify, watch},
@@ -26,6 +30,7 @@ use waymark_catalog::{
     access::{Principal, Role, Scope, Token, TokenText},
     machine_time,
 };
+use waymark_store::FolderLock;
 use waymark_top_sync::{
     deposit::{self, Files, Held, keys},
     simulator::{Observed, probe::State},
@@ -40,6 +45,7 @@ use crate::{
     config::{Config, schema::Value},
     daemon::{chain, close, open_catalog},
     demo::registering::failed,
+    listen::Listening,
     problem::{Exit, Problem},
     process::Process,
     registration::OPERATOR_TOKEN,
@@ -52,11 +58,27 @@ const PRINCIPAL: &str = "takeover";
 /// Life of its token: a takeover lasts days at most.
 const TOKEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3_600);
 
+/// Names the data folder of a takeover that has not ended, within the folder of takeovers.
+const BEGUN: &str = "begun";
+
 /// How often it is looked how the node stands.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How often it is looked whether an emergency node that was left behind has ended: for as long as one may take to stop.
+const LEFT_BEHIND_LOOKS: u32 = 300;
+
 /// Wait after a takeover that failed.
 const AGAIN: Duration = Duration::from_secs(5);
+
+/// Why an emergency node is not served any more.
+enum Left {
+    /// This program stops.
+    Stopping,
+    /// The takeover was ended.
+    Ended,
+    /// Its process has ended.
+    Lost,
+}
 
 /// What is taken over, from what.
 #[derive(Debug)]
@@ -159,7 +181,8 @@ impl Takeover {
         serves
     }
 
-    /// Takes over whenever that is due, until it is told to stop.
+    /// Takes over whenever that is due, until it is told to stop. A takeover that was under way when this program ended is gone on with: what was
+    /// registered in it is nowhere else.
     pub(super) async fn run(self: Arc<Self>, observed: Observed, mut stopping: watch::Receiver<bool>) {
         let mut turn = interval(LOOK);
         turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -173,21 +196,31 @@ impl Takeover {
             let standing = observed.probes().and_then(|probes| probes.standing(&self.settings.node, observed.now()));
             let is_due = standing.is_some_and(|standing| standing.state == State::TakeoverDue);
             armed |= !is_due;
-            if !(is_due && armed) {
+            let begun = self.begun();
+            if begun.is_none() && !(is_due && armed) {
                 continue;
             }
-            match self.take_over().await {
+            let served = match begun {
+                Some(data) => self.serve(&data).await,
+                None => self.take_over().await,
+            };
+            match served {
                 Ok(mut process) => {
-                    let ended = tokio::select! {
-                        _ = stopping.wait_for(|stops| *stops) => false,
-                        () = self.end.notified() => true,
+                    let left = tokio::select! {
+                        _ = stopping.wait_for(|stops| *stops) => Left::Stopping,
+                        () = self.end.notified() => Left::Ended,
+                        () = process.ended() => Left::Lost,
                     };
                     self.emergency.send_replace(None);
                     process.stop().await;
-                    *self.lock() = Status::default();
-                    armed = false;
-                    if !ended {
-                        return;
+                    match left {
+                        Left::Stopping => return,
+                        Left::Ended => {
+                            self.forget();
+                            armed = false;
+                        }
+                        // It is served again, with all it holds.
+                        Left::Lost => tracing::error!(node = self.settings.node, "the emergency node has ended"),
                     }
                 }
                 Err(problem) => {
@@ -202,26 +235,50 @@ impl Takeover {
         }
     }
 
+    /// The data folder of a takeover that has not ended.
+    fn begun(&self) -> Option<PathBuf> {
+        let name = std::fs::read_to_string(self.settings.folder.join(BEGUN)).ok()?;
+        let data = self.settings.folder.join(name.trim());
+        data.is_dir().then_some(data)
+    }
+
+    fn forget(&self) {
+        if let Err(cause) = std::fs::remove_file(self.settings.folder.join(BEGUN)) {
+            tracing::error!(%cause, "that the takeover ended could not be noted");
+        }
+        *self.lock() = Status::default();
+    }
+
     async fn take_over(self: &Arc<Self>) -> Result<Process, Problem> {
         let due = machine_time().0;
         *self.lock() = Status { phase: Phase::Restoring, due_ms: Some(due), ..Status::default() };
         tracing::warn!(node = self.settings.node, "takeover: restoring the last deposit");
-        let data = self.settings.folder.join(format!("{}-{due}", self.settings.node));
-        let restored = self.restore(&data).await?;
+        let name = format!("{}-{due}", self.settings.node);
+        let data = self.settings.folder.join(&name);
+        self.restore(&data).await?.write(&data)?;
+        write_private(&self.settings.folder.join(BEGUN), name.as_bytes()).map_err(|cause| failed(&cause))?;
+        self.serve(&data).await
+    }
+
+    /// Serves what was restored.
+    async fn serve(&self, data: &Path) -> Result<Process, Problem> {
+        let restored = Restored::read(data)?;
+        end_left_behind(data).await;
         let settings = "[listen]\nudp = [\"127.0.0.1:0\"]\ntcp = [\"127.0.0.1:0\"]\nquic = []\nhttp = []\n\
                         grpc = [\"127.0.0.1:0\"]\napi = [\"127.0.0.1:0\"]\n\n[site]\ndescription = \"emergency node\"\n\n\
                         [store]\nsegment_mib = 4\n\n[log]\nlevel = \"warn\"\n";
-        let process = Process::start(&self.settings.folder, "emergency", &data, settings).await?;
+        let process = Process::start(&self.settings.folder, "emergency", data, settings).await?;
         let routes = routes(&process);
         self.emergency.send_replace(Some(Emergency { node: self.settings.node.clone(), routes }));
         let listening = process.listening();
-        *self.lock() = Status {
+        let mut status = self.lock();
+        *status = Status {
             phase: Phase::Serving,
-            due_ms: Some(due),
+            due_ms: status.due_ms,
             serving_ms: Some(machine_time().0),
             problem: None,
             restored: Some(restored),
-            data: Some(data),
+            data: Some(data.to_owned()),
             grpc: listening.grpc.first().map(|address| format!("grpcs://{address}")),
             pin: Some(listening.registration_fingerprint.clone()),
         };
@@ -239,9 +296,7 @@ impl Takeover {
         let (own, catalog, folder) = (Arc::clone(self), opened.catalog.clone(), data.to_owned());
         let restored = tokio::task::spawn_blocking(move || own.fill(&catalog, &folder)).await;
         close(opened.catalog).await?;
-        let restored = restored.map_err(|cause| failed(&cause))??;
-        restored.write(data)?;
-        Ok(restored)
+        restored.map_err(|cause| failed(&cause))?
     }
 
     fn fill(&self, catalog: &Catalog, data: &Path) -> Result<Restored, Problem> {
@@ -266,6 +321,25 @@ impl Takeover {
         let restored = deposit::restore(catalog, &files, &held).map_err(|cause| none(&chain(&cause)))?;
         make_operator(catalog, data)?;
         Ok(Restored::of(&restored.head, catalog.serial().0))
+    }
+}
+
+/// Ends an emergency node that was left behind when this program was killed: it holds the folder, and nobody hears it any more.
+async fn end_left_behind(data: &Path) {
+    let is_held = || FolderLock::take(data).is_err();
+    if !is_held() {
+        return;
+    }
+    let Some(pid) = Listening::read(data).ok().flatten().and_then(|listening| i32::try_from(listening.pid).ok()) else {
+        return;
+    };
+    // The process that wrote where it listens is the one that holds the folder.
+    let _told = kill(Pid::from_raw(pid), Signal::SIGTERM);
+    for _ in 0..LEFT_BEHIND_LOOKS {
+        if !is_held() {
+            return;
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     net::SocketAddr,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -58,7 +59,8 @@ impl Stage {
         let written = |cause: std::io::Error| {
             Problem::new("file-not-written", Exit::Failed).with("path", folder.display()).with("cause", cause)
         };
-        fs::create_dir_all(&folder).map_err(written)?;
+        // Keys lie in it. One that is there already is somebody else's, unless it was named.
+        fs::DirBuilder::new().recursive(keep.is_some()).mode(0o700).create(&folder).map_err(written)?;
         if fs::read_dir(&folder).map_err(written)?.next().is_some() {
             return Err(Problem::new("drill-folder", Exit::Usage).with("path", folder.display()));
         }

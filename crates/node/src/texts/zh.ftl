@@ -1160,6 +1160,7 @@ takeover-file = 不接受 { $path }，未作任何更改：{ $cause }。请用 w
 takeover-side = { $path } 不是应急节点写出的；请指定本节点已取回的文件。
 takeover-base = 水位为序列号 { $base }，而本节点仅到 { $newest }：它不是该托管所属的节点，或是其较旧的副本。若由托管恢复而来，请用 --base 给出其 restored.json 中的序列号。
 takeover-journal = { $path } 属于另一个文件或另一个 --base；移走它即可重新决定一切。
+takeover-clock = 该文件写于 { $seconds } 秒之后，其时钟快于本机，无法判断哪次写入较晚。请校准时钟后重新写出。
 takeover-damaged = 节点不能读出其全部内容，因此不予输出；请在该处运行 waymark store check。
 takeover-withheld = 调用者不能读取 { $handle } 的全部内容；请使用运营者的令牌。
 takeover-digest = { $count } 个标识，SHA-256 { $digest }

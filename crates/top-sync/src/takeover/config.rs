@@ -12,3 +12,7 @@ pub const REASON_BYTES: usize = 1_024;
 
 /// Files in a folder of deposits that are looked at: a year of them, each with its signatures and report, of a node whose deposits have many parts.
 pub const FOLDER_FILES: usize = 100_000;
+
+/// Milliseconds a change may be ahead of its file, and a file of the clock of who takes it in: clocks of two machines differ. One that is farther ahead
+/// would win every conflict by its clock alone.
+pub const AHEAD_MS: u64 = 300_000;

@@ -20,7 +20,7 @@ use waymark_catalog::form::line;
 use waymark_catalog::{ContentHash, ValueSet};
 use waymark_ident::Handle;
 
-use super::config::{CHANGES, LINE_BYTES, REASON_BYTES};
+use super::config::{AHEAD_MS, CHANGES, LINE_BYTES, REASON_BYTES};
 use crate::deposit::{DepositId, parse_date};
 use crate::simulator::ledger::is_node;
 
@@ -138,6 +138,12 @@ pub enum FileError {
         line: u64,
         /// Its serial.
         serial: u64,
+    },
+    /// A change that was acknowledged after the file was written, by more than clocks differ.
+    #[error("line {line} tells of a time behind that of the file")]
+    Time {
+        /// Which, from 1.
+        line: u64,
     },
     /// An identifier of somebody else.
     #[error("line {line}: {handle} is not of prefix {node}")]
@@ -407,6 +413,9 @@ impl<R: BufRead> Reader<R> {
         if serial <= self.last || serial > self.head.upto {
             return Err(FileError::Order { line: self.number, serial });
         }
+        if change.time_ms > self.head.made_ms.saturating_add(AHEAD_MS) {
+            return Err(FileError::Time { line: self.number });
+        }
         if !is_of(&self.head.node, handle) {
             let (handle, node) = (handle.clone(), self.head.node.clone());
             return Err(FileError::Foreign { line: self.number, handle, node });
@@ -566,6 +575,8 @@ mod tests {
         says(&[&bytes[..], b"\n"].concat(), "behind the last line");
         says(&file(&[change(4, "88.991/A", Status::Active)]), "88.991/A is not of prefix 88.990");
         says(&file(&[change(10, "88.990/A", Status::Active)]), "serial 10 does not follow");
+        let late = Change { time_ms: head().made_ms + AHEAD_MS + 1, ..change(4, "88.990/A", Status::Active) };
+        says(&file(&[late]), "line 2 tells of a time behind");
         says(&file(&[change(5, "88.990/A", Status::Active), change(5, "88.990/B", Status::Active)]), "serial 5");
         let text = String::from_utf8(bytes).unwrap();
         says(text.replace("\"changes\":3", "\"changes\":2").as_bytes(), "says 2 changes, and there are 3");

@@ -43,6 +43,7 @@ pub(super) async fn run(arguments: &Export, texts: &Texts) -> Result<Exit, Probl
     };
     head.after = arguments.base.unwrap_or(head.after);
     head.upto = newest(&registrar).await?;
+    head.made_ms = machine_time().0;
     if head.after > head.upto {
         return Err(beyond(head.after, head.upto));
     }

@@ -15,9 +15,11 @@ use std::{
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use waymark_api::registration::v1::{self, change::Action, expectation::Condition};
+use waymark_catalog::machine_time;
 use waymark_client::registration::{CallError, Registrar, ServerError};
 use waymark_top_sync::takeover::{
-    Change, Conflict, Decision, FileError, Head, Place, Reader, Side, Status, There, Winner, Written, decide, reread,
+    Change, Conflict, Decision, FileError, Head, Place, Reader, Side, Status, There, Winner, Written, config::AHEAD_MS,
+    decide, reread,
 };
 
 use super::{
@@ -91,6 +93,10 @@ enum Outcome {
 pub(super) async fn run(arguments: &Import, texts: &Texts, shown: Shown) -> Result<Exit, Problem> {
     let path = &arguments.file;
     let (whole, file) = read(path).await?;
+    let (made, now) = (whole.head.made_ms, machine_time().0);
+    if made > now.saturating_add(AHEAD_MS) {
+        return Err(Problem::new("takeover-clock", Exit::Usage).with("seconds", made.saturating_sub(now) / 1_000));
+    }
     let registrar = arguments.connection.open(texts)?;
     let base = arguments.base.unwrap_or(whole.head.watermark);
     let newest = newest(&registrar).await?;

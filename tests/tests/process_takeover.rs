@@ -1,0 +1,282 @@
+//! A takeover and the return from it: the drill as an operator runs it, and what comes back in all its kinds.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    reason = "a test may fail by panicking"
+)]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use waymark_tests::operated::Node;
+use waymark_tests::process::{PATIENCE, Process, json_lines, run, tool};
+use waymark_tests::records::PREFIX;
+
+fn now_ms() -> u64 {
+    u64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
+
+/// A change as an emergency node tells it.
+fn change(serial: u64, time_ms: u64, status: &str, name: &str, text: Option<&str>) -> String {
+    let values = text.map_or_else(String::new, |text| {
+        format!(
+            r#"{{"index":1,"type":"DESC","ttl":86400,"permissions":"1110","timestamp":1790000000,"data":{{"format":"string","value":"{text}"}}}}"#
+        )
+    });
+    let reason = if status == "suspended" || status == "revoked" { "leaks" } else { "" };
+    format!(
+        r#"{{"serial":{serial},"time_ms":{time_ms},"status":"{status}","reason":"{reason}","record":{{"handle":"{PREFIX}/{name}","values":[{values}]}}}}"#
+    )
+}
+
+/// A file of them, written by hand from the form's description.
+fn file_of(node: &str, watermark: u64, changes: &[String]) -> String {
+    let mut text = format!(
+        r#"{{"waymark_takeover":1,"side":"emergency","node":"{node}","deposit":"{}","date":"2026-11-30","watermark":{watermark},"after":0,"upto":1000000,"made_ms":{}}}"#,
+        "5f".repeat(16),
+        now_ms()
+    );
+    text.push('\n');
+    changes.iter().for_each(|change| writeln!(text, "{change}").unwrap());
+    let digest = hex::encode(Sha256::digest(&text));
+    writeln!(text, r#"{{"changes":{},"sha256":"{digest}"}}"#, changes.len()).unwrap();
+    text
+}
+
+fn put(node: &Node, name: &str, text: &str) {
+    let (name, value) = (format!("{PREFIX}/{name}"), format!("1 DESC {text}"));
+    node.run(&["register", &name, "--replace", "--value", &value]).expect(0);
+}
+
+fn withdraw(node: &Node, verb: &str, name: &str) {
+    node.run(&[verb, &format!("{PREFIX}/{name}")]).expect(0);
+}
+
+/// The newest serial of a node.
+fn newest(node: &Node) -> u64 {
+    node.json(&["watch", "--from", "now", "--until-now"], 0)["serial"].as_u64().unwrap()
+}
+
+/// What is said of an identifier: its status and the text of its first value.
+fn shown(node: &Node, name: &str) -> (String, String) {
+    let versions = node.run(&["history", &format!("{PREFIX}/{name}"), "--values", "--json"]);
+    let latest = versions.json().into_iter().next().unwrap_or_default();
+    let text = latest["values"][0]["data"]["value"].as_str().unwrap_or_default();
+    (latest["state"].as_str().unwrap_or("never").to_owned(), text.to_owned())
+}
+
+/// What an import says: each conflict by its name, and its last line.
+fn import(node: &Node, file: &str, more: &[&str], code: i32) -> (BTreeMap<String, (String, String)>, Value) {
+    let words = [&["takeover", "import", file, "--json"], more].concat();
+    let lines = node.run(&words).expect(code).json();
+    let text = |line: &Value, name: &str| line[name].as_str().unwrap().to_owned();
+    let conflicts = lines.iter().filter(|line| line["event"] == "conflict").map(|line| {
+        assert!(line["here"]["record"].is_object() && line["there"]["record"].is_object(), "{line}");
+        let name = text(line, "handle").strip_prefix(&format!("{PREFIX}/")).unwrap().to_owned();
+        (name, (text(line, "kind"), text(line, "holds")))
+    });
+    (conflicts.collect(), lines.last().unwrap().clone())
+}
+
+fn figures<const N: usize>(line: &Value, names: [&str; N]) -> [u64; N] {
+    names.map(|name| line[name].as_u64().unwrap())
+}
+
+#[test]
+fn the_drill_of_a_takeover_goes_as_it_should() {
+    let folder = tempfile::tempdir().unwrap();
+    let keep = folder.path().join("drill");
+    let ended = run(tool(["drill", "takeover", "--json", "--keep", keep.to_str().unwrap()])).expect(0);
+    let lines = ended.json();
+    let steps: Vec<&Value> = lines.iter().filter(|line| line["step"].is_string()).collect();
+    assert!(steps.len() >= 15 && steps.iter().all(|step| step["good"] == true), "{steps:#?}");
+    let due = steps.iter().find(|step| step["step"] == "drill-due").unwrap();
+    let percent: f64 = due["values"]["percent"].as_str().unwrap().parse().unwrap();
+    assert!(percent >= 51.0, "{due}");
+    let answered = steps.iter().find(|step| step["step"] == "drill-answered").unwrap();
+    assert!(answered["values"]["ms"].as_str().unwrap().parse::<u64>().unwrap() > 0);
+    let journal = keep.join("takeover.jsonl.import.jsonl");
+    assert_eq!(std::fs::metadata(&journal).unwrap().permissions().mode() & 0o077, 0, "its owner's alone");
+    let kept = json_lines(&std::fs::read_to_string(&journal).unwrap());
+    let both = kept.iter().find(|line| line["plan"] == "88.990/BOX.4").unwrap();
+    assert!(both["here"].to_string().contains("changed at the node, later"), "{both}");
+    assert!(both["there"].to_string().contains("changed during the takeover, earlier"), "{both}");
+    run(tool(["drill", "takeover", "--keep", keep.to_str().unwrap()])).expect(2).says(&["error[drill-folder]"]);
+}
+
+#[test]
+fn each_kind_of_conflict_is_listed_and_decided_by_the_rule() {
+    let node = Node::start("");
+    let names = ["LATER", "EARLIER", "GONE", "KEPT", "DROPPED", "ENDED", "ENDS", "ALIKE", "PLAIN", "PAUSED", "AWAY"];
+    names.iter().for_each(|name| put(&node, name, "as it was"));
+    let base = newest(&node);
+    for name in ["LATER", "EARLIER", "KEPT", "DROPPED", "ENDS"] {
+        put(&node, name, "by the node");
+    }
+    put(&node, "TWICE", "by the node");
+    put(&node, "ALIKE", "by both");
+    withdraw(&node, "delete", "GONE");
+    withdraw(&node, "revoke", "ENDED");
+    std::thread::sleep(Duration::from_millis(20));
+    let (later, earlier) = (now_ms(), now_ms() - 3_600_000);
+    let new = Some("by the takeover");
+    let changes = [
+        change(1, later, "active", "LATER", new),
+        change(2, earlier, "active", "EARLIER", new),
+        change(3, later, "active", "GONE", new),
+        change(4, earlier, "deleted", "KEPT", None),
+        change(5, later, "deleted", "DROPPED", None),
+        change(6, later, "active", "ENDED", new),
+        change(7, earlier, "revoked", "ENDS", Some("as it was")),
+        change(8, earlier, "active", "ALIKE", Some("by both")),
+        change(9, earlier, "active", "PLAIN", Some("on the way")),
+        change(10, earlier, "suspended", "PAUSED", Some("as it was")),
+        change(11, later, "active", "TWICE", new),
+        change(12, earlier, "active", "FRESH", new),
+        change(13, earlier, "active", "PASSING", new),
+        change(14, earlier, "deleted", "PASSING", None),
+        change(15, earlier, "deleted", "AWAY", None),
+        change(16, earlier, "active", "PLAIN", new),
+    ];
+    let file = node.bench.put("takeover.jsonl", file_of(PREFIX, base, &changes)).display().to_string();
+    let before = newest(&node);
+    let (foreseen, told) = import(&node, &file, &["--dry-run"], 0);
+    assert_eq!(newest(&node), before, "nothing was changed");
+    let wanted = [
+        ("LATER", "both-changed", "takeover"),
+        ("EARLIER", "both-changed", "node"),
+        ("GONE", "deleted-here", "takeover"),
+        ("KEPT", "deleted-there", "node"),
+        ("DROPPED", "deleted-there", "takeover"),
+        ("ENDED", "revoked", "node"),
+        ("ENDS", "revoked", "takeover"),
+        ("TWICE", "both-registered", "takeover"),
+    ];
+    let wanted: BTreeMap<_, _> =
+        wanted.into_iter().map(|(name, kind, holds)| (name.to_owned(), (kind.to_owned(), holds.to_owned()))).collect();
+    assert_eq!(foreseen, wanted);
+    assert_eq!(figures(&told, ["identifiers", "conflicts", "refused"]), [14, 8, 0]);
+
+    let (conflicts, told) = import(&node, &file, &[], 0);
+    assert_eq!(conflicts, wanted);
+    let names = ["created", "changed", "deleted", "same", "kept", "refused"];
+    assert_eq!(figures(&told, names), [2, 5, 2, 2, 3, 0], "{told}");
+    let is =
+        |name: &str, status: &str, text: &str| assert_eq!(shown(&node, name), (status.into(), text.into()), "{name}");
+    is("LATER", "active", "by the takeover");
+    is("EARLIER", "active", "by the node");
+    is("GONE", "active", "by the takeover");
+    is("KEPT", "active", "by the node");
+    is("DROPPED", "deleted", "");
+    is("ENDED", "revoked", "as it was");
+    is("ENDS", "revoked", "as it was");
+    is("ALIKE", "active", "by both");
+    is("PLAIN", "active", "by the takeover");
+    is("PAUSED", "suspended", "as it was");
+    is("TWICE", "active", "by the takeover");
+    is("FRESH", "active", "by the takeover");
+    is("PASSING", "never", "");
+    is("AWAY", "deleted", "");
+
+    // Again, with and without what was noted: nothing is changed, and what the node did since stays.
+    put(&node, "FRESH", "by the node, since");
+    let settled = newest(&node);
+    let (_, told) = import(&node, &file, &[], 0);
+    assert_eq!(figures(&told, ["done_before"]), [14]);
+    std::fs::remove_file(format!("{file}.import.jsonl")).unwrap();
+    let (_, told) = import(&node, &file, &[], 0);
+    assert_eq!(figures(&told, ["created", "changed", "deleted"]), [0, 0, 0]);
+    assert_eq!(newest(&node), settled);
+    is("FRESH", "active", "by the node, since");
+    let human = node.run(&["takeover", "import", &file, "--dry-run"]).expect(0);
+    assert!(human.out.contains("both sides changed it; the node's own holds (acknowledged later)"), "{}", human.out);
+    let chinese = node.run(&["--lang", "zh", "takeover", "import", &file, "--dry-run"]).expect(0);
+    assert!(chinese.out.contains("双方都更改了；以节点自身的为准"), "{}", chinese.out);
+    node.daemon.stop().expect(0);
+}
+
+/// What an import that was killed leaves: some identifiers done, some planned.
+#[test]
+fn an_import_that_is_killed_is_gone_on_with_and_changes_nothing_twice() {
+    const COUNT: u64 = 3_000;
+    let node = Node::start("");
+    let base = newest(&node);
+    let time = now_ms();
+    // Each third takes two changes, so that a kill comes between them.
+    let status = |number: u64| if number.is_multiple_of(3) { "suspended" } else { "active" };
+    let changes: Vec<String> = (1..=COUNT)
+        .map(|number| change(number, time, status(number), &format!("N{number:05}"), Some("by the takeover")))
+        .collect();
+    let file = node.bench.put("takeover.jsonl", file_of(PREFIX, base, &changes)).display().to_string();
+    let journal = PathBuf::from(format!("{file}.import.jsonl"));
+    let mut kills = 0;
+    for round in 1..=4_u64 {
+        let process = Process::start(node.command(&["takeover", "import", &file, "--json"]));
+        let ends = Instant::now() + PATIENCE;
+        let done = || std::fs::read_to_string(&journal).unwrap_or_default().matches("\"done\":").count() as u64;
+        while done() < round * COUNT / 6 {
+            assert!(Instant::now() < ends, "the import makes no progress");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        kills += u64::from(process.kill().status.code().is_none());
+    }
+    assert!(kills >= 1, "no import was under way when it was killed");
+    let (conflicts, told) = import(&node, &file, &[], 0);
+    assert!(conflicts.is_empty(), "{conflicts:?}");
+    assert_eq!(figures(&told, ["identifiers", "refused"]), [COUNT, 0]);
+    assert!(told["done_before"].as_u64().unwrap() >= COUNT / 6);
+    let watched = node.run(&["watch", "--from", &base.to_string(), "--until-now", "--json"]).expect(0).json();
+    let mut versions: BTreeMap<String, u64> = BTreeMap::new();
+    for line in watched.iter().filter(|line| line["handle"].is_string()) {
+        *versions.entry(line["handle"].as_str().unwrap().to_owned()).or_default() += 1;
+    }
+    assert_eq!(versions.len() as u64, COUNT);
+    for (handle, count) in versions {
+        let number: u64 = handle.rsplit('N').next().unwrap().parse().unwrap();
+        assert_eq!(count, if number.is_multiple_of(3) { 2 } else { 1 }, "{handle}");
+    }
+    node.daemon.stop().expect(0);
+}
+
+#[test]
+fn a_file_that_is_not_whole_or_not_the_nodes_is_refused_and_nothing_is_changed() {
+    let node = Node::start("");
+    put(&node, "A", "as it was");
+    let base = newest(&node);
+    let good = file_of(PREFIX, base, &[change(1, now_ms(), "active", "A", Some("new"))]);
+    let foreign = change(1, now_ms(), "active", "A", Some("new")).replace(PREFIX, "88.111.2");
+    let lines: Vec<&str> = good.lines().collect();
+    let long = format!("{}\n{}\n{}\n", lines[0], "x".repeat(5 << 20), lines[2]);
+    let refused = [
+        ("cut", good[..good.len() - 20].to_owned(), "takeover-file", "cut"),
+        ("empty", String::new(), "takeover-file", "cut"),
+        ("digest", good.replace("\"new\"", "\"now\""), "takeover-file", "digest"),
+        ("foreign", file_of(PREFIX, base, &[foreign]), "takeover-file", "88.111.2/A is not of prefix"),
+        ("long", long, "takeover-file", "line 2 is longer"),
+        ("version", good.replace("takeover\":1", "takeover\":9"), "takeover-file", "version 9"),
+        ("other", "{\"handle\":\"88.111.1/A\",\"values\":[]}\n".to_owned(), "takeover-file", "no head"),
+        ("ahead", file_of(PREFIX, base + 1_000, &[]), "takeover-base", "has only come to"),
+        ("binary", "\u{0}\n".to_owned(), "takeover-file", "no head"),
+    ];
+    for (name, text, code, says) in refused {
+        let file = node.bench.put(name, text).display().to_string();
+        node.run(&["takeover", "import", &file]).expect(2).says(&[&format!("error[{code}]"), says]);
+        assert!(!PathBuf::from(format!("{file}.import.jsonl")).exists(), "{name}");
+    }
+    assert_eq!(newest(&node), base);
+    assert_eq!(shown(&node, "A").1, "as it was");
+    // A prefix that does not live here is refused by the node, one by one, and told.
+    let elsewhere = change(1, now_ms(), "active", "A", Some("new")).replace(PREFIX, "88.7");
+    let file = node.bench.put("elsewhere", file_of("88.7", base, &[elsewhere])).display().to_string();
+    let (_, told) = import(&node, &file, &[], 8);
+    assert_eq!(figures(&told, ["refused", "created"]), [1, 0]);
+    node.daemon.stop().expect(0);
+}
