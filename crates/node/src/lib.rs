@@ -33,6 +33,7 @@ pub mod metrics_page;
 pub mod problem;
 pub mod recursion;
 mod registration;
+mod rehearsal;
 pub mod sites;
 pub mod status;
 mod sync;

@@ -6,6 +6,7 @@
 
 mod answer;
 mod audit;
+mod bootstrap;
 pub mod cache_dump;
 mod catalog_forms;
 pub mod catalog_open;
@@ -25,6 +26,7 @@ mod value;
 
 pub use answer::answer;
 pub use audit::audit;
+pub use bootstrap::bootstrap;
 pub use cache_dump::cache_dump;
 pub use catalog_forms::catalog_forms;
 pub use catalog_open::catalog_open;
@@ -63,4 +65,5 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("cache_dump", cache_dump),
     ("docking", docking),
     ("deposit", deposit),
+    ("bootstrap", bootstrap),
 ];

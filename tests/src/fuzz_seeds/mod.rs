@@ -2,6 +2,7 @@
 //!
 //! Made by the code of the node, so they are the same whenever they are made, as long as no form changes. A test compares them with the corpora.
 
+mod bootstrap;
 mod catalog;
 mod deposit;
 mod docking;
@@ -26,6 +27,7 @@ pub fn seeds() -> Vec<Seed> {
         recursion::seeds(),
         docking::seeds(),
         deposit::seeds(),
+        bootstrap::seeds(),
     ];
     all.concat()
 }

@@ -31,6 +31,7 @@ mod pages;
 mod prefix;
 mod prefix_case;
 pub(crate) mod present;
+mod report;
 pub(crate) mod resolve;
 mod run;
 pub(crate) mod server;
@@ -178,6 +179,9 @@ pub(crate) enum Command {
     /// Say what was done, by whom, and whether the record of it is whole.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Make reports for others.
+    #[command(subcommand)]
+    Report(report::Report),
     /// Bring identifiers from a file to a server or into a data folder.
     Import(Import),
     /// Write identifiers of a data folder to a file.

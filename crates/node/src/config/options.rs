@@ -17,6 +17,7 @@ mod listen;
 mod log;
 mod names;
 mod node;
+mod query;
 mod quic;
 mod ranges;
 mod recursion;
@@ -93,6 +94,7 @@ const SECTIONS: &[&[Spec]] = &[
     stream::OPTIONS,
     quic::OPTIONS,
     registration::OPTIONS,
+    query::OPTIONS,
     jobs::OPTIONS,
     access::OPTIONS,
     requests::OPTIONS,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use waymark_catalog::{Catalog, Clock, Timestamp};
 
-use self::rates::{Failures, Rates};
+use self::rates::{PerSource, Rates};
 use self::reading::ReadingRoom;
 use crate::config::Limits;
 use crate::counters::Counters;
@@ -53,7 +53,7 @@ pub(crate) struct Edge {
     pub(crate) registrations: Option<Arc<RegistrationTap>>,
     waiting: Arc<Semaphore>,
     rates: Rates,
-    failures: Failures,
+    failures: PerSource,
     clock: Clock,
 }
 
@@ -84,7 +84,7 @@ impl Edge {
             registrations,
             waiting: Arc::new(Semaphore::new(limits.waiting_streams)),
             rates: Rates::new(limits.rate_per_second),
-            failures: Failures::new(&limits),
+            failures: PerSource::of_failures(&limits),
             clock,
             limits,
         })

@@ -10,6 +10,6 @@ pub(super) mod enterprises;
 pub(super) mod own_record;
 pub(crate) mod prefixes;
 pub(super) mod recursion;
-mod sealing;
+pub(crate) mod sealing;
 pub(super) mod sync;
 pub(super) mod traffic;

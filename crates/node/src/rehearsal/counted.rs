@@ -1,0 +1,79 @@
+//! Item 7: the statistics of requests are those of the record of every answer.
+
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+
+use serde_json::Value;
+
+use super::stage::{Stage, until};
+use super::tried::Item;
+
+/// How long figures may take to catch up with the record.
+const CATCH_UP: Duration = Duration::from_secs(20);
+
+/// Requests, successes, and requests by source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Figures {
+    requests: u64,
+    successes: u64,
+    sources: BTreeMap<String, u64>,
+}
+
+/// Tries it.
+pub(super) fn try_out(stage: &Stage) -> Item {
+    Item::of_steps(7, |item| {
+        let mut last = (Figures::default(), Figures::default());
+        let equal = until(CATCH_UP, || {
+            last = (told(stage), recorded(stage));
+            (last.0 == last.1 && last.0.requests > 0).then_some(())
+        });
+        let (told, recorded) = last;
+        let seen = format!(
+            "statistics: {} requests, {} successes, {} sources; record: {}, {}, {}",
+            told.requests,
+            told.successes,
+            told.sources.len(),
+            recorded.requests,
+            recorded.successes,
+            recorded.sources.len()
+        );
+        item.tell("equal", "waymark traffic against answers.log", seen, equal.is_some());
+    })
+}
+
+/// The figures the node tells, all days together.
+fn told(stage: &Stage) -> Figures {
+    let mut all = Figures::default();
+    for day in stage.by("operator", &["traffic", "--json"]).lines() {
+        let Some(day) = day["day"].as_str() else { continue };
+        let parts = stage.by("operator", &["traffic", day, "--sources", "10000", "--json"]).lines();
+        // The node stands before its prefixes.
+        let Some(node) = parts.first() else { continue };
+        all.requests += node["requests"].as_u64().unwrap_or(0);
+        all.successes += node["successes"].as_u64().unwrap_or(0);
+        for source in node["sources"]["top"].as_array().into_iter().flatten() {
+            let address = source["address"].as_str().unwrap_or_default().to_owned();
+            *all.sources.entry(address).or_default() += source["count"].as_u64().unwrap_or(0);
+        }
+    }
+    all
+}
+
+/// The same, counted from the record of every answer.
+fn recorded(stage: &Stage) -> Figures {
+    let mut all = Figures::default();
+    let text = std::fs::read_to_string(stage.data().join("answers.log")).unwrap_or_default();
+    for line in text.lines() {
+        let Ok(line) = serde_json::from_str::<Value>(line) else { continue };
+        // Resolutions alone are requests (RFC 3652 section 2.2.2.1).
+        if line["op"] != 1 {
+            continue;
+        }
+        all.requests += 1;
+        all.successes += u64::from(line["code"] == 1);
+        let from = line["from"].as_str().and_then(|from| from.parse::<SocketAddr>().ok());
+        if let Some(from) = from {
+            *all.sources.entry(from.ip().to_canonical().to_string()).or_default() += 1;
+        }
+    }
+    all
+}
