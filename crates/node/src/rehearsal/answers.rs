@@ -24,11 +24,11 @@ pub(super) fn resolution(stage: &Stage) -> Item {
                 continue;
             };
             let told = stage.resolve(&server, FIRST, &[]);
-            let held = told.code == 0 && told.json()["values"][0]["type"] == "URL";
+            let held = told.code == 0 && told.at("/values/0/type") == "URL";
             item.tell(step, told.words.clone(), told.seen(), held);
             let site = stage.resolve(&server, &format!("0.NA/{NODE}"), &["--type", "HS_SITE"]);
             let bare = stage.resolve(&server, NODE, &["--type", "HS_SITE"]);
-            let held = bare.json()["values"][0]["type"] == "HS_SITE";
+            let held = bare.at("/values/0/type") == "HS_SITE";
             let seen = format!("bare: {}; 0.NA: {}", bare.seen(), site.seen());
             item.tell("prefix", bare.words.clone(), seen, held);
             let absent = stage.resolve(&server, "88.990.701/NOT-THERE", &[]);
@@ -46,7 +46,7 @@ pub(super) fn permissions(stage: &Stage) -> Item {
             return;
         };
         let anonymous = stage.resolve(&server, MIXED, &[]);
-        let values = anonymous.json()["values"].as_array().cloned().unwrap_or_default();
+        let values = anonymous.at("/values").as_array().cloned().unwrap_or_default();
         let held = values.len() == 1 && !anonymous.out.contains(RESTRICTED);
         item.tell("anonymous", anonymous.words.clone(), anonymous.seen(), held);
         let asked_for = stage.resolve(&server, MIXED, &["--index", "2", "--restricted"]);
@@ -71,7 +71,7 @@ const RESTRICTED: &str = "restricted-value";
 pub(super) fn authentication(stage: &Stage) -> Item {
     Item::of_steps(5, |item| {
         let known = stage.by("reader", &["whoami", "--json"]);
-        item.tell("token", known.words.clone(), known.seen(), known.json()["principal"] == "reader");
+        item.tell("token", known.words.clone(), known.seen(), known.at("/principal") == "reader");
         let wrong = stage.put("wrong.token", format!("wm1_0123456789abcdef_{}", "0".repeat(64)).as_bytes());
         let refused = stage.with_token(&wrong, &["whoami", "--json"]);
         item.tell("wrong-token", refused.words.clone(), refused.seen(), refused.reason() == "UNAUTHENTICATED");

@@ -49,7 +49,7 @@ pub(super) fn try_out(stage: &Stage) -> Item {
             let seen = format!("{answered} of {} questions beside the floods were answered", BESIDE.0);
             item.tell("beside", "resolve while all of it goes on", seen, answered >= BESIDE.1);
             if let Ok(flood) = flood.join() {
-                let answers = flood.json()["answered"].as_u64().unwrap_or(0);
+                let answers = flood.at("/answered").as_u64().unwrap_or(0);
                 item.tell("query-flood", flood.words.clone(), flood.seen(), answers > 0);
             }
             if let Ok(sent) = malformed.join() {

@@ -44,15 +44,15 @@ pub(super) fn try_out(stage: &Stage) -> Item {
 fn told(stage: &Stage) -> Figures {
     let mut all = Figures::default();
     for day in stage.by("operator", &["traffic", "--json"]).lines() {
-        let Some(day) = day["day"].as_str() else { continue };
+        let Some(day) = text(&day, "day") else { continue };
         let parts = stage.by("operator", &["traffic", day, "--sources", "10000", "--json"]).lines();
         // The node stands before its prefixes.
         let Some(node) = parts.first() else { continue };
-        all.requests += node["requests"].as_u64().unwrap_or(0);
-        all.successes += node["successes"].as_u64().unwrap_or(0);
-        for source in node["sources"]["top"].as_array().into_iter().flatten() {
-            let address = source["address"].as_str().unwrap_or_default().to_owned();
-            *all.sources.entry(address).or_default() += source["count"].as_u64().unwrap_or(0);
+        all.requests += number(node, "requests");
+        all.successes += number(node, "successes");
+        for source in node.pointer("/sources/top").and_then(Value::as_array).into_iter().flatten() {
+            let address = text(source, "address").unwrap_or_default().to_owned();
+            *all.sources.entry(address).or_default() += number(source, "count");
         }
     }
     all
@@ -61,19 +61,27 @@ fn told(stage: &Stage) -> Figures {
 /// The same, counted from the record of every answer.
 fn recorded(stage: &Stage) -> Figures {
     let mut all = Figures::default();
-    let text = std::fs::read_to_string(stage.data().join("answers.log")).unwrap_or_default();
-    for line in text.lines() {
+    let record = std::fs::read_to_string(stage.data().join("answers.log")).unwrap_or_default();
+    for line in record.lines() {
         let Ok(line) = serde_json::from_str::<Value>(line) else { continue };
         // Resolutions alone are requests (RFC 3652 section 2.2.2.1).
-        if line["op"] != 1 {
+        if number(&line, "op") != 1 {
             continue;
         }
         all.requests += 1;
-        all.successes += u64::from(line["code"] == 1);
-        let from = line["from"].as_str().and_then(|from| from.parse::<SocketAddr>().ok());
+        all.successes += u64::from(number(&line, "code") == 1);
+        let from = text(&line, "from").and_then(|from| from.parse::<SocketAddr>().ok());
         if let Some(from) = from {
             *all.sources.entry(from.ip().to_canonical().to_string()).or_default() += 1;
         }
     }
     all
+}
+
+fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
+    value.get(name).and_then(Value::as_str)
+}
+
+fn number(value: &Value, name: &str) -> u64 {
+    value.get(name).and_then(Value::as_u64).unwrap_or(0)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use waymark_catalog::{Actor, Catalog, Command, PutMode, Submission, Timestamp, Timestamps, ValueSet};
 use waymark_top_sync::deposit::{
-    self, Extent, Made, Table, Wanted,
+    self, Extent, Files, Held, Made, Table, Wanted,
     config::{GROUP_BYTES, PART_BYTES},
     day_of, is_sunday, keys,
 };
@@ -13,12 +13,14 @@ use waymark_wire::ValueBuf;
 use super::stage::{Stage, clock, move_to, text};
 use super::tried::Item;
 use super::upward::FILLED;
-use crate::daemon::chain;
+use crate::daemon::{chain, open_catalog};
 
 /// Folder of the deposits.
 const FOLDER: &str = "deposits";
 /// Folder of the deposit that is made again.
 const AGAIN: &str = "deposits-again";
+/// The data folder they are restored into.
+const EMPTY: &str = "restored";
 /// Milliseconds of a day.
 const DAY_MS: u64 = 24 * 3_600_000;
 
@@ -87,39 +89,61 @@ fn write(catalog: &Catalog) -> bool {
     ticket.is_ok_and(|ticket| ticket.wait().is_ok_and(|results| results.iter().all(Result::is_ok)))
 }
 
-/// Checks them by the commands for it, and restores them into an empty data folder.
+/// Checks them, and restores them into an empty data folder: with the clock that moved, before which they are of days that have not begun.
 pub(super) fn restored(stage: &Stage, item: &mut Item) {
-    let (node, platform) = (stage.path("node.pub"), stage.path("platform.key"));
-    let of = |folder: &str| -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(stage.path(folder)).into_iter().flatten().flatten();
-        let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
-        files.retain(|path| path.extension().is_some_and(|extension| extension == "inde"));
-        files.sort();
-        files
+    let keys = (keys::read_public(&stage.path("node.pub")), keys::read_private(&stage.path("platform.key")));
+    let (Ok(node), Ok(platform)) = keys else {
+        item.tell("verified", "the keys of the rehearsal", "cannot be read", false);
+        return;
     };
-    let keys = ["--node-key", text(&node), "--platform-key", text(&platform)];
-    let files = of(FOLDER);
-    let names: Vec<&str> = files.iter().map(|file| text(file)).collect();
-    for (step, files) in [("verified", files.clone()), ("verified-again", of(AGAIN))] {
-        for file in files {
-            let checked = stage.plain(&[&["deposit", "verify"], &keys[..], &[text(&file)]].concat());
-            item.tell(step, "deposit verify", checked.seen(), checked.code == 0);
-        }
+    let held = Held { node: &node, platform: Some(&platform), prefix: Some(FILLED), now: clock() };
+    let (files, again) = (parts(stage, FOLDER), parts(stage, AGAIN));
+    for file in files.iter().chain(&again) {
+        let checked = Files::of(std::slice::from_ref(file)).and_then(|files| deposit::verify(&files, &held));
+        let (seen, is_valid) = match checked {
+            Ok(good) => (
+                format!(
+                    "{:?} of {}: {} identifiers, opened: {}",
+                    good.head.extent, good.head.date, good.counts.identifiers, good.opened
+                ),
+                good.opened,
+            ),
+            Err(cause) => (chain(&cause), false),
+        };
+        item.tell("verified", "signatures, report and contents of a deposit", seen, is_valid);
     }
-    let other = stage.plain(
-        &[
-            &["deposit", "verify", "--node-key", text(&stage.path("platform.pub")), "--platform-key", text(&platform)],
-            &names[..],
-        ]
-        .concat(),
-    );
-    item.tell("wrong-key", "deposit verify by another key", other.seen(), other.code != 0);
-    let empty = stage.path("restored");
-    let told = stage.plain(&[&["deposit", "restore"], &keys[..], &names[..], &["--data", text(&empty)]].concat());
-    item.tell("restored", "deposit restore into an empty folder", told.seen(), told.code == 0);
+    if let (Ok(other), Some(file)) = (keys::read_public(&stage.path("platform.pub")), files.first()) {
+        let held = Held { node: &other, ..held };
+        let refused = Files::of(std::slice::from_ref(file)).and_then(|files| deposit::verify(&files, &held));
+        let seen = refused.as_ref().err().map_or_else(|| "taken".to_owned(), |cause| chain(cause));
+        item.tell("wrong-key", "the same, by another node's key", seen, refused.is_err());
+    }
+    let told = restore(stage, &files, &held);
+    let seen = told.as_ref().map_or_else(Clone::clone, |count| format!("{count} deposits"));
+    item.tell("restored", "both, into an empty data folder", seen, told == Ok(2));
     let before = stage.plain(&["export", "--data", text(&stage.data()), "--prefix", FILLED]);
-    let after = stage.plain(&["export", "--data", text(&empty)]);
+    let after = stage.plain(&["export", "--data", text(&stage.path(EMPTY)), "--prefix", FILLED]);
     let (lines, other) = (before.out.lines().count(), after.out.lines().count());
     let held = lines > 0 && before.out == after.out;
     item.tell("equal", "what both folders export", format!("{lines} identifiers before, {other} after"), held);
+}
+
+/// The first part of each deposit of a folder, in order of their days.
+fn parts(stage: &Stage, folder: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(stage.path(folder)).into_iter().flatten().flatten();
+    let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "inde"));
+    files.sort();
+    files
+}
+
+/// Restores them into a folder of its own; how many they were.
+fn restore(stage: &Stage, files: &[PathBuf], held: &Held<'_>) -> Result<usize, String> {
+    let folder = stage.path(EMPTY);
+    let options = waymark_catalog::Options { clock, ..stage.config().catalog(&folder) };
+    let opened = stage.handle().block_on(open_catalog(options)).map_err(|problem| problem.to_string())?;
+    let deposits = Files::of_several(files).map_err(|cause| chain(&cause))?;
+    let restored = deposit::restore(&opened.catalog, &deposits, held).map_err(|cause| chain(&cause));
+    opened.catalog.shutdown().map_err(|cause| chain(&cause))?;
+    restored.map(|restored| restored.deposits.len())
 }

@@ -1,5 +1,7 @@
 //! Item 11: what was done is in the audit, whose chain holds, and is kept long enough.
 
+use serde_json::Value;
+
 use super::stage::Stage;
 use super::tried::Item;
 
@@ -14,14 +16,16 @@ pub(super) fn try_out(stage: &Stage) -> Item {
             "verified",
             verified.words.clone(),
             verified.seen(),
-            verified.code == 0 && verified.json()["problems"] == 0,
+            verified.code == 0 && verified.at("/problems") == 0,
         );
         for (actor, what) in
             [("operator", "principals, tokens, verdicts"), ("reviewer", "reviews"), ("enterprise", "its record")]
         {
             let found = stage.by("operator", &["audit", "search", "--actor", actor, "--limit", "1000", "--json"]);
             let entries = found.lines();
-            let whole = entries.iter().all(|entry| entry["time"].is_string() && entry["verb"].is_string());
+            let whole = entries
+                .iter()
+                .all(|entry| ["time", "verb"].iter().all(|name| entry.get(name).is_some_and(Value::is_string)));
             let seen = format!("{} entries of {actor}: {what}", entries.len());
             item.tell("search", found.words.clone(), seen, !entries.is_empty() && whole);
         }
@@ -53,7 +57,7 @@ pub(super) fn after_the_end(stage: &Stage, stopped: Option<i32>, item: &mut Item
         "verified-offline",
         verified.words.clone(),
         verified.seen(),
-        verified.code == 0 && verified.json()["problems"] == 0,
+        verified.code == 0 && verified.at("/problems") == 0,
     );
     let log = std::fs::read_to_string(stage.path("node.log")).unwrap_or_default();
     let people: Vec<_> =

@@ -79,7 +79,7 @@ fn case(stage: &Stage, prefix: &str) -> Value {
 }
 
 fn state(stage: &Stage, prefix: &str) -> String {
-    case(stage, prefix)["state"].as_str().unwrap_or("none").to_owned()
+    case(stage, prefix).get("state").and_then(Value::as_str).unwrap_or("none").to_owned()
 }
 
 /// The state a case ends in, and whether it is the one that is wanted, within the time.
@@ -92,15 +92,9 @@ fn reaches(stage: &Stage, prefix: &str, wanted: &str) -> (String, bool) {
 /// Each step has its time, and they are in order.
 fn timed(stage: &Stage, item: &mut Item) {
     let case = case(stage, PREFIX);
-    let steps: Vec<(String, String)> = case["steps"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|step| {
-            let field = |name: &str| step[name].as_str().unwrap_or_default().to_owned();
-            (field("step"), field("time"))
-        })
-        .collect();
+    let steps = case.get("steps").and_then(Value::as_array).into_iter().flatten();
+    let field = |step: &Value, name: &str| step.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let steps: Vec<_> = steps.map(|step| (field(step, "kind"), field(step, "time"))).collect();
     let names: Vec<&str> = steps.iter().map(|(name, _)| name.as_str()).collect();
     let is_whole = names == ["apply", "review", "approve", "confirm", "host"];
     // Times of one form and length, so they are in order as texts.

@@ -49,9 +49,9 @@ fn register(stage: &Stage, who: &str, handle: &str, value: &str) -> Ran {
 
 fn single(stage: &Stage, item: &mut Item) {
     let made = register(stage, "writer", FIRST, "1 URL https://example.invalid/first");
-    item.tell("single", made.words.clone(), made.seen(), made.json()["outcome"] == "created");
+    item.tell("single", made.words.clone(), made.seen(), made.at("/outcome") == "created");
     let again = register(stage, "writer", FIRST, "1 URL https://example.invalid/first");
-    item.tell("duplicate-same", again.words.clone(), again.seen(), again.json()["outcome"] == "exists-same");
+    item.tell("duplicate-same", again.words.clone(), again.seen(), again.at("/outcome") == "exists-same");
     let other = register(stage, "writer", FIRST, "1 URL https://example.invalid/other");
     item.tell("duplicate-different", other.words.clone(), other.seen(), other.reason() == "ALREADY_EXISTS_DIFFERENT");
     let foreign = register(stage, "writer", "88.990.799/X", "1 URL u");
@@ -75,7 +75,7 @@ fn many(stage: &Stage, item: &mut Item) {
     let file = batch(stage, "BATCH", BATCH);
     let count = |stage: &Stage| {
         let listed = stage.by("reader", &["list", &format!("{PREFIX}/BATCH"), "--limit", "5000", "--json"]);
-        listed.lines().iter().filter(|line| line["handle"].is_string()).count()
+        listed.lines().iter().filter(|line| line.get("handle").is_some_and(serde_json::Value::is_string)).count()
     };
     let taken = stage.by("writer", &["import", text(&file), "--json"]);
     let there = count(stage);
@@ -101,7 +101,7 @@ fn by_template(stage: &Stage, item: &mut Item) {
         stage.by("writer", &words)
     };
     let made = make("MADE", TEMPLATE, &["productName=泵", "model=P1"]);
-    item.tell("by-template", made.words.clone(), made.seen(), made.json()["outcome"] == "created");
+    item.tell("by-template", made.words.clone(), made.seen(), made.at("/outcome") == "created");
     let wrong = make("WRONG", "NONE-1.0", &["productName=泵"]);
     item.tell("wrong-template", wrong.words.clone(), wrong.seen(), wrong.reason() == "TEMPLATE_NOT_FOUND");
     let unfit = make("UNFIT", TEMPLATE, &["madeDate=tomorrow"]);
@@ -125,7 +125,7 @@ fn edges(stage: &Stage, item: &mut Item) {
         "longest",
         format!("register an identifier of {LONGEST} bytes"),
         longest.seen(),
-        longest.json()["outcome"] == "created",
+        longest.at("/outcome") == "created",
     );
     let limit = stage.config().count("names.max_handle_bytes");
     let longer = register(stage, "writer", &of_length(limit.saturating_add(1)), "1 URL u");
@@ -135,7 +135,7 @@ fn edges(stage: &Stage, item: &mut Item) {
     let handle = format!("{PREFIX}/产品-壹号");
     let chinese = register(stage, "writer", &handle, "1 URL u");
     let back = stage.by("reader", &["get", &handle, "--json"]);
-    let held = chinese.json()["outcome"] == "created" && back.json()["handle"].as_str() == Some(&handle);
+    let held = chinese.at("/outcome") == "created" && back.at("/handle").as_str() == Some(&handle);
     item.tell("non-ascii", chinese.words.clone(), back.seen(), held);
 }
 

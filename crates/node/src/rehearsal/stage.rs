@@ -117,6 +117,11 @@ impl Ran {
         serde_json::from_str(line).unwrap_or_default()
     }
 
+    /// What stands at a place of that line (RFC 6901); null where there is nothing.
+    pub(super) fn at(&self, pointer: &str) -> Value {
+        self.json().pointer(pointer).cloned().unwrap_or_default()
+    }
+
     /// Every line it printed, as JSON.
     pub(super) fn lines(&self) -> Vec<Value> {
         self.out.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
@@ -130,7 +135,7 @@ impl Ran {
 
     /// The name of the reason the node refused it for.
     pub(super) fn reason(&self) -> String {
-        self.json()["error"]["reason"].as_str().unwrap_or_default().to_owned()
+        self.at("/error/reason").as_str().unwrap_or_default().to_owned()
     }
 }
 
@@ -453,6 +458,7 @@ fn clean(command: &mut Command) -> &mut Command {
 
 /// Looks until something is there, for so long.
 pub(super) fn until<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    #[expect(clippy::disallowed_methods, reason = "this drives: it waits for processes")]
     let began = Instant::now();
     loop {
         if let Some(found) = look() {
