@@ -113,6 +113,7 @@ impl Node {
             quic_fingerprint: fingerprint,
             grpc: registration.as_ref().map_or_else(Vec::new, |opening| opening.addresses().grpc.clone()),
             api: registration.as_ref().map_or_else(Vec::new, |opening| opening.addresses().http.clone()),
+            query: registration.as_ref().map_or_else(Vec::new, |opening| opening.addresses().query.clone()),
             registration_fingerprint: registration
                 .as_ref()
                 .map_or_else(String::new, |opening| opening.fingerprint.clone()),

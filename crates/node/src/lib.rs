@@ -37,6 +37,7 @@ pub mod problem;
 mod process;
 pub mod recursion;
 mod registration;
+mod rehearsal;
 mod restored;
 pub mod sites;
 pub mod status;

@@ -37,7 +37,10 @@ pub struct Listening {
     /// The same over HTTP and JSON.
     #[serde(default)]
     pub api: Vec<SocketAddr>,
-    /// SHA-256 of the certificate of both, lower-case hexadecimal; empty when they are in plain text.
+    /// Registration data over HTTPS and JSON.
+    #[serde(default)]
+    pub query: Vec<SocketAddr>,
+    /// SHA-256 of the certificate of all of them, lower-case hexadecimal; empty when they are in plain text.
     #[serde(default)]
     pub registration_fingerprint: String,
 }
@@ -90,6 +93,7 @@ impl Listening {
         for (scheme, addresses) in [("grpc", &self.grpc), ("http", &self.api)] {
             words.extend(addresses.iter().map(|address| format!("{scheme}{secure}://{address}")));
         }
+        words.extend(self.query.iter().map(|address| format!("query=http{secure}://{address}")));
         if !self.quic.is_empty() {
             words.push(format!("quic-pin={}", self.quic_fingerprint));
         }
@@ -126,6 +130,7 @@ mod tests {
             quic_fingerprint: "ab".into(),
             grpc: vec!["127.0.0.1:4".parse().unwrap()],
             api: vec![],
+            query: vec![],
             registration_fingerprint: "cd".into(),
         }
     }

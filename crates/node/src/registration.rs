@@ -4,7 +4,9 @@ use std::{path::Path, time::Duration};
 
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use waymark_catalog::Catalog;
-use waymark_registration::{Bound, Certificate, Limits, Running, Service, ServiceConfig, Settings, StartError, Tls};
+use waymark_registration::{
+    Bound, Certificate, Limits, QueryConfig, Running, Service, ServiceConfig, Settings, StartError, Tls,
+};
 
 use crate::{
     certificate::{self, write_private},
@@ -65,7 +67,8 @@ impl Opening {
     /// A certificate or an address that cannot be used.
     pub(crate) fn bind(config: &Config, data: &Path) -> Result<Option<Self>, Problem> {
         let (grpc, http) = (config.addresses("listen.grpc"), config.addresses("listen.api"));
-        if grpc.is_empty() && http.is_empty() {
+        let query = query(config);
+        if grpc.is_empty() && http.is_empty() && query.addresses.is_empty() {
             return Ok(None);
         }
         let (tls, source, fingerprint) = match source(config, data) {
@@ -77,9 +80,15 @@ impl Opening {
                 (Some(tls), Some(source), read.fingerprint)
             }
         };
-        let bound =
-            Service::bind(ServiceConfig { grpc, http, tls, jobs: Some(data.join(JOBS)), limits: limits(config) })
-                .map_err(|error| failed(&error))?;
+        let bound = Service::bind(ServiceConfig {
+            grpc,
+            http,
+            query,
+            tls,
+            jobs: Some(data.join(JOBS)),
+            limits: limits(config),
+        })
+        .map_err(|error| failed(&error))?;
         Ok(Some(Self { bound, source, fingerprint }))
     }
 
@@ -135,6 +144,19 @@ fn source(config: &Config, data: &Path) -> Option<certificate::Source> {
     })
 }
 
+/// The service for registration data.
+fn query(config: &Config) -> QueryConfig {
+    let values = config.values();
+    let prefixes = [values.text("sync.prefix"), values.text("docking.prefix")];
+    QueryConfig {
+        addresses: config.addresses("listen.query"),
+        bootstrap: config.path("query.bootstrap"),
+        base_url: values.text("query.base_url").to_owned(),
+        own_prefix: prefixes.into_iter().find(|prefix| !prefix.is_empty()).unwrap_or_default().to_owned(),
+        open: config.query_items(),
+    }
+}
+
 fn authorities(config: &Config) -> Result<Vec<CertificateDer<'static>>, Problem> {
     let Some(path) = config.path("registration.client_authorities") else { return Ok(Vec::new()) };
     let read = CertificateDer::pem_file_iter(&path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
@@ -163,6 +185,9 @@ fn limits(config: &Config) -> Limits {
         jobs: config.count("jobs.kept"),
         jobs_per_principal: config.count("jobs.per_principal"),
         job_kept: Duration::from_secs(values.number("jobs.kept_days").saturating_mul(86_400)),
+        query_rate: word("query.rate_per_second"),
+        query_results: config.count("query.results"),
+        query_scan: config.count("query.scan"),
         rate_per_second: word("access.rate_per_second"),
         failed_authentications_per_minute: word("access.failures_per_minute"),
         ..Limits::default()

@@ -181,6 +181,36 @@ pub const HTTP_HEADER_TIME: Limit<Duration> =
 pub const HTTP_BODY_IDLE: Limit<Duration> =
     Limit { default: Duration::from_secs(15), min: Duration::from_millis(100), max: Duration::from_secs(600) };
 
+// Registration data.
+
+/// Questions for registration data a second of one source: an IPv4 address, or the /64 of an IPv6 address; as many are taken at once. Default: a
+/// person, or a program that goes through a list; far below what would copy all of it in a day.
+pub const QUERY_RATE: Limit<u32> = Limit { default: 10, min: 1, max: 1_000_000 };
+
+/// Sources whose questions are counted apart; above it all others are counted together. Default: a few MiB.
+pub const QUERY_SOURCES: Limit<usize> = Limit { default: 65_536, min: 16, max: 1 << 20 };
+
+/// Results of a search by name. Default: a page; who wants others gives more of the name.
+pub const QUERY_RESULTS: Limit<usize> = Limit { default: 50, min: 1, max: 1_000 };
+
+/// Prefixes looked at for one search. Default: more than a node has, some milliseconds.
+pub const QUERY_SCAN: Limit<usize> = Limit { default: 100_000, min: 100, max: 10_000_000 };
+
+/// Searches by name under way at a time; others wait. Default: one core is left to everything else.
+pub const QUERY_SEARCHES: Limit<usize> = Limit { default: 2, min: 1, max: 64 };
+
+/// Bytes of a bootstrap file. Not an operator's choice: more than a hundred thousand services take.
+pub const BOOTSTRAP_BYTES: u64 = 16 << 20;
+
+/// Prefixes of a bootstrap file. Not an operator's choice: far more than there are secondary nodes, and each is held in memory.
+pub const BOOTSTRAP_PREFIXES: usize = 200_000;
+
+/// Bytes of an address in it. Not an operator's choice: it goes into a header of answers.
+pub const BOOTSTRAP_URL_BYTES: usize = 1_024;
+
+/// How often the bootstrap file is looked at. Not an operator's choice: a look costs nothing, and nobody waits for it.
+pub const BOOTSTRAP_LOOK: Duration = Duration::from_secs(2);
+
 // Jobs.
 
 /// Bytes of the file of one job. Default: some millions of ordinary records.
@@ -306,6 +336,11 @@ limits! {
     watch_progress: Duration = WATCH_PROGRESS,
     http_header_time: Duration = HTTP_HEADER_TIME,
     http_body_idle: Duration = HTTP_BODY_IDLE,
+    query_rate: u32 = QUERY_RATE,
+    query_sources: usize = QUERY_SOURCES,
+    query_results: usize = QUERY_RESULTS,
+    query_scan: usize = QUERY_SCAN,
+    query_searches: usize = QUERY_SEARCHES,
     job_bytes: u64 = JOB_BYTES,
     job_folder_bytes: u64 = JOB_FOLDER_BYTES,
     jobs: usize = JOBS,

@@ -65,6 +65,12 @@ events! {
     Watches = "watches",
     /// Changes sent to watchers.
     ChangesWatched = "changes_watched",
+    /// Questions for registration data.
+    Queries = "queries",
+    /// Of these, answered with a refusal or not at all.
+    QueriesFailed = "queries_failed",
+    /// Of these, refused because their source asks too often.
+    QueriesLimited = "queries_limited",
 }
 
 /// The counters of one door. Anybody may add.

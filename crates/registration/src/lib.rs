@@ -14,6 +14,7 @@
 //! | `grpc` | the services of `proto/` |
 //! | `http` | the same by HTTP and JSON |
 //! | [`collection`] | what enterprises with nodes of their own report to this one |
+//! | [`query`] | who holds a prefix, for whoever asks |
 //! | [`deposits`] | what operators ask of a node that makes deposits |
 //! | [`recursion`] | what operators ask of a node that resolves names that live elsewhere |
 //! | [`sync`] | what operators ask of a node that is docked with a top-level node |
@@ -40,6 +41,7 @@ mod grpc;
 mod http;
 mod jobs;
 mod packages;
+pub mod query;
 mod reading;
 pub mod reasons;
 pub mod recursion;
@@ -58,4 +60,5 @@ pub use convert::operator_record::{read_node_items, show_node_items, show_operat
 pub use counters::{Counters, Event};
 pub use door::{Addresses, Bound, Certificate, Drained, Running, Service, ServiceConfig, Settings, StartError, Tls};
 pub use jobs::FolderError;
+pub use query::QueryConfig;
 pub use registered::{RegistrationRecord, RegistrationTap};

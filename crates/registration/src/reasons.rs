@@ -89,6 +89,15 @@ reasons! {
     NoSuchMethod "NO_SUCH_METHOD" Unimplemented 405
         { "this path does not take this method" "此路径不支持该方法" }
         { "see docs/http.md for the methods each path takes" "各路径支持的方法请参阅 docs/http.md" }
+    NoSuchQuery "NO_SUCH_QUERY" Unimplemented 404
+        { "there is nothing under this path" "此路径下没有内容" }
+        { "see /help for the paths there are" "可用路径请参阅 /help" }
+    ReadOnlyQuery "READ_ONLY_QUERY" Unimplemented 405
+        { "this service takes GET and HEAD" "此服务只支持 GET 与 HEAD" }
+        { "ask by GET; nothing can be changed here" "请使用 GET；此处不能更改任何内容" }
+    UnprocessableQuery "UNPROCESSABLE_QUERY" InvalidArgument 422
+        { "the question is understood and not answered: {detail}" "查询可以理解但不予回答：{detail}" }
+        { "see /help for what can be asked" "可查询的内容请参阅 /help" }
     InvalidAccess "INVALID_ACCESS" InvalidArgument 400
         { "{field} {detail}" "{field}：{detail}" }
         { "correct the field and send it again" "更正该字段后重新发送" }
@@ -360,6 +369,7 @@ const WORDS: &[(&str, &str)] = &[
     ("token", "令牌"),
     ("job", "任务"),
     ("prefix", "前缀"),
+    ("organisation", "机构"),
     ("child", "装入的标识"),
     ("suspended", "已暂停"),
     ("revoked", "已吊销"),

@@ -6,6 +6,7 @@
 
 mod answer;
 mod audit;
+mod bootstrap;
 pub mod cache_dump;
 mod catalog_forms;
 pub mod catalog_open;
@@ -26,6 +27,7 @@ mod value;
 
 pub use answer::answer;
 pub use audit::audit;
+pub use bootstrap::bootstrap;
 pub use cache_dump::cache_dump;
 pub use catalog_forms::catalog_forms;
 pub use catalog_open::catalog_open;
@@ -66,4 +68,5 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("docking", docking),
     ("deposit", deposit),
     ("takeover_file", takeover_file),
+    ("bootstrap", bootstrap),
 ];

@@ -2,6 +2,7 @@
 //!
 //! Made by the code of the node, so they are the same whenever they are made, as long as no form changes. A test compares them with the corpora.
 
+mod bootstrap;
 mod catalog;
 mod deposit;
 mod docking;
@@ -28,6 +29,7 @@ pub fn seeds() -> Vec<Seed> {
         docking::seeds(),
         deposit::seeds(),
         takeover::seeds(),
+        bootstrap::seeds(),
     ];
     all.concat()
 }

@@ -139,6 +139,16 @@ fn is_local(place: &Where) -> Result<bool, Problem> {
 }
 
 impl Wanted {
+    /// All between two moments, the second left out.
+    pub(crate) fn between(from: Timestamp, until: Timestamp) -> Self {
+        let told = |time: Timestamp| prost_types::Timestamp {
+            seconds: i64::try_from(time.0 / 1_000).unwrap_or(i64::MAX),
+            nanos: i32::try_from(time.0 % 1_000).unwrap_or(0) * 1_000_000,
+        };
+        let [actor, key, verb, outcome] = [const { String::new() }; 4];
+        Self { from: Some(told(from)), until: Some(told(until)), actor, key, verb, outcome }
+    }
+
     fn filter(&self) -> Filter {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         Filter {
@@ -182,6 +192,36 @@ fn open_store(folder: &Folder) -> Result<(Arc<dyn Store>, PathBuf), Problems> {
     let (store, _) = waymark_store::open(&options.store).map_err(|cause| data_problem(&data, &cause.into()))?;
     let store = waymark_catalog::template::widened(store).map_err(|cause| data_failed(&data, &chain(&cause)))?;
     Ok((store, data))
+}
+
+/// What going through the chain came to.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub(crate) struct Sound {
+    /// Notes of the chain.
+    pub(crate) notes: u64,
+    /// Entries they tell of.
+    pub(crate) entries: u64,
+    /// What is wrong with them.
+    pub(crate) problems: u64,
+}
+
+/// Goes through the chain, wherever it is, and says what it came to.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) async fn sound(place: &Where, texts: &Texts) -> Result<Sound, Problems> {
+    if is_local(place)? {
+        let (store, data) = open_store(&place.folder)?;
+        let verifying = move || audit::verify(store.as_ref(), &[], None, &mut |_| ControlFlow::Continue(()));
+        let verified = tokio::task::spawn_blocking(verifying).await;
+        let verified = verified.map_err(|cause| data_failed(&data, &cause.to_string()))?;
+        let verified = verified.map_err(|cause| data_failed(&data, &chain(&cause)))?;
+        return Ok(Sound { notes: verified.notes, entries: verified.entries, problems: verified.problems });
+    }
+    let verified = place.connection.open(texts)?.verify_audit(&v1::VerifyAuditRequest {}).await;
+    let verified = verified.map_err(|error| answer::problem(&error, place.json))?;
+    let problems = u64::try_from(verified.problems.len()).unwrap_or(u64::MAX);
+    Ok(Sound { notes: verified.notes, entries: verified.entries, problems })
 }
 
 async fn verify_here(arguments: &Verify, texts: &Texts, shown: Shown) -> Result<Exit, Problems> {
@@ -283,10 +323,16 @@ fn unreadable(path: &Path, cause: &dyn std::fmt::Display) -> Problem {
 }
 
 /// Takes entries as JSON; what it fails with ends the search.
-type Take = Box<dyn FnMut(&Value) -> io::Result<()> + Send>;
+pub(crate) type Take = Box<dyn FnMut(&Value) -> io::Result<()> + Send>;
 
 /// Goes through what is wanted, wherever it is.
-async fn look(place: &Where, wanted: &Wanted, limit: u64, take: Take, texts: &Texts) -> Result<u64, Problems> {
+pub(crate) async fn look(
+    place: &Where,
+    wanted: &Wanted,
+    limit: u64,
+    take: Take,
+    texts: &Texts,
+) -> Result<u64, Problems> {
     if is_local(place)? {
         let (store, data) = open_store(&place.folder)?;
         let filter = wanted.filter();

@@ -159,7 +159,7 @@ pub(crate) enum Command {
     /// Show how enterprises and prefixes stand with the top-level node.
     #[command(subcommand)]
     Docking(server::docking::DockingVerb),
-    /// Reports of a node.
+    /// Reports of a node, for people, programs and authorities.
     #[command(subcommand)]
     Report(report::ReportVerb),
     /// Show and report what failed.

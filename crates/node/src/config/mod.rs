@@ -11,6 +11,7 @@ use waymark_catalog::business::{CodeTable, CodeTables};
 use waymark_catalog::config::{RangeLimits, RecordLimits, Ruling, WriterLimits};
 use waymark_catalog::verdict::{Rules, VerdictOptions, Zone};
 use waymark_ident::CaseRule;
+use waymark_registration::query::privacy::OpenItem;
 use waymark_resolver::policy::Network;
 use waymark_store::Engine;
 use waymark_top_sync::epp::driver::transport::Address;
@@ -156,6 +157,7 @@ impl Config {
             refuse("sync.certificate", "sync.private_key", "set both or none");
         }
         self.check_docking(&mut refuse);
+        self.check_query(&mut refuse);
         if values.number("cache.floor_seconds") > values.number("cache.ceiling_seconds") {
             refuse("cache.floor_seconds", "cache.ceiling_seconds", "the shortest time is longer than the longest");
         }
@@ -173,6 +175,10 @@ impl Config {
             ("listen.tcp", "listen.api"),
             ("listen.http", "listen.api"),
             ("listen.grpc", "listen.api"),
+            ("listen.tcp", "listen.query"),
+            ("listen.http", "listen.query"),
+            ("listen.grpc", "listen.query"),
+            ("listen.api", "listen.query"),
         ] {
             let others = values.list(other);
             for address in values.list(one).iter().filter(|address| others.contains(address)) {
@@ -208,6 +214,23 @@ impl Config {
         }
     }
 
+    /// What the service for registration data must not do: be read along by others, and show what it never shows.
+    fn check_query(&self, refuse: &mut impl FnMut(&str, &str, &str)) {
+        let in_clear = self.values.flag("registration.plaintext");
+        if in_clear && self.addresses("listen.query").iter().any(|address| !address.ip().is_loopback()) {
+            refuse("listen.query", "registration.plaintext", "without TLS it answers on loopback only");
+        }
+        if let Some(item) = self.values.list("query.public").iter().find(|item| OpenItem::from_name(item).is_none()) {
+            refuse("query.public", item, "only address, idNumber and introduction can be public");
+        }
+    }
+
+    /// What everybody is shown of an organisation.
+    pub fn query_items(&self) -> Vec<OpenItem> {
+        // Names that are none were refused when the file was read.
+        self.values.list("query.public").iter().filter_map(|item| OpenItem::from_name(item)).collect()
+    }
+
     /// Files the configuration names that cannot be read.
     fn unusable_files(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
@@ -226,6 +249,7 @@ impl Config {
             "sync.private_key",
             "docking.key_file",
             "docking.authorities",
+            "query.bootstrap",
         ] {
             let Some(path) = self.path(key) else { continue };
             if let Err(cause) = std::fs::File::open(&path) {
@@ -463,6 +487,18 @@ mod tests {
         let docked = Config::read(&with("address = \"http://127.0.0.1:1/epp\"")).unwrap();
         assert!(!docked.catalog(Path::new("x")).business.operator_confirms, "the top-level node says it itself");
         assert!(Config::defaults().catalog(Path::new("x")).business.operator_confirms);
+    }
+
+    #[test]
+    fn registration_data_is_answered_in_clear_on_loopback_only_and_people_are_never_public() {
+        let of = |text: &str| Config::read(text).map_or_else(|problems| problems.len(), |_| 0);
+        assert_eq!(of("[listen]\nquery = [\"0.0.0.0:0\"]\n"), 0);
+        assert_eq!(of("[listen]\nquery = [\"0.0.0.0:0\"]\n[registration]\nplaintext = true\n"), 1);
+        assert_eq!(of("[listen]\nquery = [\"127.0.0.1:0\", \"[::1]:0\"]\n[registration]\nplaintext = true\n"), 0);
+        assert_eq!(of("[query]\npublic = [\"address\", \"idNumber\"]\n"), 0);
+        for item in ["legalPerson", "contact", "idPhoto", "name"] {
+            assert_eq!(of(&format!("[query]\npublic = [\"{item}\"]\n")), 1, "{item}");
+        }
     }
 
     #[test]

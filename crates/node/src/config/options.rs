@@ -18,6 +18,7 @@ mod listen;
 mod log;
 mod names;
 mod node;
+mod query;
 mod quic;
 mod ranges;
 mod recursion;
@@ -97,6 +98,7 @@ const SECTIONS: &[&[Spec]] = &[
     stream::OPTIONS,
     quic::OPTIONS,
     registration::OPTIONS,
+    query::OPTIONS,
     jobs::OPTIONS,
     access::OPTIONS,
     requests::OPTIONS,

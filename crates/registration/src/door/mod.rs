@@ -36,6 +36,7 @@ use crate::edge::Edge;
 use crate::grpc;
 use crate::http;
 use crate::jobs::{self, Folder, FolderError, Jobs};
+use crate::query::{self, Desk, Prepared, QueryConfig, bootstrap::BootstrapFileError};
 use crate::recursion::Recursion;
 use crate::registered::RegistrationTap;
 use crate::sync::TopSync;
@@ -49,6 +50,8 @@ pub struct ServiceConfig {
     pub grpc: Vec<SocketAddr>,
     /// Addresses of the HTTP and JSON service. Port 0 is a port the system chooses.
     pub http: Vec<SocketAddr>,
+    /// The service for registration data.
+    pub query: QueryConfig,
     /// How all of them speak TLS. `None` is plain text: for tests, and for addresses nobody else can reach.
     pub tls: Option<Tls>,
     /// The folder for jobs: uploads that the node works off by itself. Made where there is none; no other process may use it. `None`: this node
@@ -133,6 +136,29 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// An address of the service for registration data.
+    #[error("cannot answer on the query address {address}")]
+    Query {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An address of that service which others reach, without TLS.
+    #[error("{address} is not on loopback: registration data is answered over TLS there, or not at all")]
+    QueryInClear {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// Where that service says that it is.
+    #[error("{url:?} is no http or https URL that ends with a slash")]
+    QueryBase {
+        /// What was given.
+        url: String,
+    },
+    /// The bootstrap file.
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapFileError),
     /// The certificate, or the authorities for clients.
     #[error("cannot set up TLS")]
     Tls(#[from] TlsError),
@@ -151,6 +177,8 @@ pub struct Addresses {
     pub grpc: Vec<SocketAddr>,
     /// Of the HTTP service.
     pub http: Vec<SocketAddr>,
+    /// Of the service for registration data.
+    pub query: Vec<SocketAddr>,
 }
 
 /// How a stop went.
@@ -174,6 +202,8 @@ pub struct Bound {
     grpc_tls: Option<Arc<rustls::ServerConfig>>,
     http: Vec<TcpListener>,
     http_tls: Option<Arc<rustls::ServerConfig>>,
+    query: Vec<TcpListener>,
+    prepared: Prepared,
     certificate: Option<Certificate>,
     jobs: Option<Folder>,
     limits: Limits,
@@ -237,7 +267,8 @@ impl Service {
     /// # Errors
     /// [`StartError`] names the address; doors opened before it are closed again.
     pub fn bind(config: ServiceConfig) -> Result<Bound, StartError> {
-        let ServiceConfig { grpc, http, tls, jobs, limits } = config;
+        let ServiceConfig { grpc, http, query, tls, jobs, limits } = config;
+        check_query(&query, tls.is_some())?;
         let grpc_tls = tls.as_ref().map(|tls| tls.server_config(grpc::ALPN)).transpose()?;
         let http_tls = tls.as_ref().map(|tls| tls.server_config(http::ALPN)).transpose()?;
         let mut bound = Bound {
@@ -246,6 +277,8 @@ impl Service {
             grpc_tls,
             http: Vec::new(),
             http_tls,
+            query: Vec::new(),
+            prepared: Prepared::default(),
             certificate: tls.map(|tls| tls.certificate),
             jobs: jobs.map(Folder::take).transpose()?,
             limits: limits.in_range(),
@@ -261,6 +294,15 @@ impl Service {
             let listener = listen::bind(address).map_err(fail)?;
             bound.addresses.http.push(listener.local_addr().map_err(fail)?);
             bound.http.push(listener);
+        }
+        for address in query.addresses.iter().copied() {
+            let fail = |source| StartError::Query { address, source };
+            let listener = listen::bind(address).map_err(fail)?;
+            bound.addresses.query.push(listener.local_addr().map_err(fail)?);
+            bound.query.push(listener);
+        }
+        if !bound.query.is_empty() {
+            bound.prepared = Prepared::new(query)?;
         }
         Ok(bound)
     }
@@ -278,7 +320,7 @@ impl Bound {
     /// # Errors
     /// [`StartError::Reflection`], [`StartError::Jobs`]; everything is closed again.
     pub fn start(self, catalog: &Catalog, settings: &Settings) -> Result<Running, StartError> {
-        let Self { addresses, grpc, grpc_tls, http, http_tls, certificate, jobs, limits } = self;
+        let Self { addresses, grpc, grpc_tls, http, http_tls, query, prepared, certificate, jobs, limits } = self;
         let (stage, stopping) = watch::channel(Stage::Open);
         let stopping = Stopping(stopping);
         let counters = Arc::new(Counters::new());
@@ -294,11 +336,31 @@ impl Bound {
             running.tasks.spawn(serving);
         }
         if !http.is_empty() {
-            let connections = running.open(http, http_tls, &limits, &stopping);
+            let connections = running.open(http, http_tls.clone(), &limits, &stopping);
             running.tasks.spawn(http::serve(Arc::clone(&edge), connections));
+        }
+        if !query.is_empty() {
+            let (desk, follow) = Desk::open(&edge, prepared, http_tls.is_some());
+            let connections = running.open(query, http_tls, &limits, &stopping);
+            running.tasks.spawn(query::serve(desk, connections));
+            if let Some(follow) = follow {
+                running.tasks.spawn(follow);
+            }
         }
         Ok(running)
     }
+}
+
+/// What the service for registration data cannot be opened with.
+fn check_query(query: &QueryConfig, is_encrypted: bool) -> Result<(), StartError> {
+    let in_clear = query.addresses.iter().find(|address| !is_encrypted && !address.ip().is_loopback());
+    if let Some(address) = in_clear {
+        return Err(StartError::QueryInClear { address: *address });
+    }
+    if query.base_url.is_empty() || query::bootstrap::is_base(&query.base_url) {
+        return Ok(());
+    }
+    Err(StartError::QueryBase { url: query.base_url.clone() })
 }
 
 /// Accepted connections of one door.

@@ -38,6 +38,8 @@ impl Caller {
 pub(crate) struct Credentials<'a> {
     /// `authorization`.
     pub(crate) authorization: Option<&'a str>,
+    /// Whose the token has to be, where the caller says so.
+    pub(crate) user: Option<&'a str>,
     /// Language of the answers.
     pub(crate) language: Language,
     /// Who is at the other end of the connection.
@@ -52,6 +54,7 @@ impl<'a> Credentials<'a> {
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         Self {
             authorization: header("authorization"),
+            user: None,
             language: header("accept-language").map_or_else(Language::default, Language::preferred),
             peer,
             door: Door::Grpc,
@@ -78,6 +81,9 @@ impl Edge {
             let fingerprint = credentials.peer.and_then(|peer| peer.certificate).ok_or(Denied::UnknownCredential)?;
             (Proof::Certificate(fingerprint), access.check_certificate(&fingerprint)?)
         };
+        if credentials.user.is_some_and(|user| *user != *rights.principal.name) {
+            return Err(Denied::UnknownCredential);
+        }
         let origin = Origin { door: credentials.door, source };
         let actor = Actor::principal(&rights.principal.name, proof, origin);
         Ok(Caller { actor, rights, language: credentials.language })
@@ -100,7 +106,7 @@ impl Edge {
             key: b"",
         });
         let failure = Failure::new(reason);
-        let Some(after) = origin.source.and_then(|source| self.failures.note(source)) else { return failure };
+        let Some(after) = origin.source.and_then(|source| self.failures.take(source)) else { return failure };
         sleep(self.limits.failure_delay).await;
         let at = self.after(after);
         Failure::new(Reason::TooManyFailures).retry(Retry { after, at })
@@ -114,7 +120,8 @@ impl Edge {
         })
     }
 
-    fn after(&self, delay: std::time::Duration) -> waymark_catalog::Timestamp {
+    /// The time that is `delay` from now.
+    pub(crate) fn after(&self, delay: std::time::Duration) -> waymark_catalog::Timestamp {
         let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         waymark_catalog::Timestamp(self.now().0.saturating_add(millis))
     }

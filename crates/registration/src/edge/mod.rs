@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use waymark_catalog::{Catalog, Clock, Timestamp};
 
-use self::rates::{Failures, Rates};
+use self::rates::{PerSource, Rates};
 use self::reading::ReadingRoom;
 use crate::collection::Collection;
 use crate::config::Limits;
@@ -59,7 +59,7 @@ pub(crate) struct Edge {
     pub(crate) watching: Option<Arc<dyn Watching>>,
     waiting: Arc<Semaphore>,
     rates: Rates,
-    failures: Failures,
+    failures: PerSource,
     clock: Clock,
 }
 
@@ -93,7 +93,7 @@ impl Edge {
             watching,
             waiting: Arc::new(Semaphore::new(limits.waiting_streams)),
             rates: Rates::new(limits.rate_per_second),
-            failures: Failures::new(&limits),
+            failures: PerSource::of_failures(&limits),
             clock,
             limits,
         })

@@ -1,4 +1,4 @@
-//! How often principals may ask, and how often a source may fail to say who it is.
+//! How often principals and sources may ask, and how often a source may fail to say who it is.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -60,8 +60,8 @@ impl Limiter {
     }
 }
 
-/// Failed authentications by source, in bounded memory.
-pub(crate) struct Failures {
+/// What each source does, counted against a quota of its own, in bounded memory.
+pub(crate) struct PerSource {
     sources: DefaultKeyedRateLimiter<Source>,
     /// For sources beyond the bound, together.
     others: DefaultDirectRateLimiter,
@@ -69,21 +69,26 @@ pub(crate) struct Failures {
     clock: DefaultClock,
 }
 
-impl Failures {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        let positive = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+impl PerSource {
+    /// Failed authentications.
+    pub(crate) fn of_failures(limits: &Limits) -> Self {
         let quota = Quota::per_minute(positive(limits.failed_authentications_per_minute))
             .allow_burst(positive(limits.failed_authentications));
-        Self {
-            sources: RateLimiter::keyed(quota),
-            others: RateLimiter::direct(quota),
-            limit: limits.failure_sources,
-            clock: DefaultClock::default(),
-        }
+        Self::new(quota, limits.failure_sources)
     }
 
-    /// Counts a failure. `Some` when there were too many: how long until the next is answered at once.
-    pub(crate) fn note(&self, source: IpAddr) -> Option<Duration> {
+    /// Questions for registration data.
+    pub(crate) fn of_queries(limits: &Limits) -> Self {
+        Self::new(Quota::per_second(positive(limits.query_rate)), limits.query_sources)
+    }
+
+    fn new(quota: Quota, limit: usize) -> Self {
+        let (sources, others) = (RateLimiter::keyed(quota), RateLimiter::direct(quota));
+        Self { sources, others, limit, clock: DefaultClock::default() }
+    }
+
+    /// Counts once more. `Some` when that is too often: how long until it is not.
+    pub(crate) fn take(&self, source: IpAddr) -> Option<Duration> {
         let now = self.clock.now();
         if self.sources.len() >= self.limit {
             self.sources.retain_recent();
@@ -95,6 +100,10 @@ impl Failures {
         };
         counted.err().map(|later| later.wait_time_from(now))
     }
+}
+
+fn positive(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
 }
 
 #[cfg(test)]
@@ -135,12 +144,12 @@ mod tests {
     #[test]
     fn failures_of_many_sources_take_bounded_memory() {
         let limits = Limits { failed_authentications: 1, failure_sources: 16, ..Limits::default() };
-        let failures = Failures::new(&limits);
+        let failures = PerSource::of_failures(&limits);
         let source = |n: u32| IpAddr::from(std::net::Ipv4Addr::from_bits(n));
-        assert!(failures.note(source(1)).is_none());
-        assert!(failures.note(source(1)).is_some());
+        assert!(failures.take(source(1)).is_none());
+        assert!(failures.take(source(1)).is_some());
         for n in 2..1000 {
-            failures.note(source(n));
+            failures.take(source(n));
         }
         assert!(failures.sources.len() <= 16);
     }

@@ -3,7 +3,7 @@
 pub(crate) mod asked;
 pub(crate) mod change;
 pub(crate) mod problem;
-mod request;
+pub(crate) mod request;
 pub(crate) mod shown;
 pub(crate) mod stream;
 
@@ -42,8 +42,13 @@ pub(crate) const ALPN: &[u8] = b"http/1.1";
 const READ_BYTES: usize = 8 << 10;
 
 /// Serves until the door stops and every call has ended.
-pub(crate) async fn serve(edge: Arc<Edge>, mut connections: Incoming) {
+pub(crate) async fn serve(edge: Arc<Edge>, connections: Incoming) {
     let routes = routes(&edge);
+    serve_routes(edge, routes, connections).await;
+}
+
+/// The same with the routes of any door.
+pub(crate) async fn serve_routes(edge: Arc<Edge>, routes: Router, mut connections: Incoming) {
     let mut open = JoinSet::new();
     loop {
         tokio::select! {
@@ -132,6 +137,7 @@ impl Call<'_> {
         }
         let credentials = Credentials {
             authorization: request::header(self.headers, header::AUTHORIZATION),
+            user: None,
             language: self.language(),
             peer: Some(self.peer),
             door: Door::Http,

@@ -13,12 +13,12 @@ use crate::failure::Failure;
 use crate::reasons::Reason;
 
 /// A header as text; `None` when it is absent or not text.
-pub(super) fn header(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
+pub(crate) fn header(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// The rest of the path behind `lead`, decoded.
-pub(super) fn decoded(uri: &Uri, lead: &str) -> Result<String, Failure> {
+pub(crate) fn decoded(uri: &Uri, lead: &str) -> Result<String, Failure> {
     let rest = uri.path().strip_prefix(lead).unwrap_or_default();
     decode(rest, false)
         .ok_or_else(|| Failure::invalid_field("path", "is not UTF-8 with percent signs before two hexadecimal digits"))
@@ -53,13 +53,13 @@ fn decode(text: &str, plus_is_blank: bool) -> Option<String> {
 
 /// The fields behind the question mark; each is taken once, and none may be left.
 #[derive(Debug)]
-pub(super) struct Query(Vec<(String, String)>);
+pub(crate) struct Query(Vec<(String, String)>);
 
 /// Fields looked at.
 const FIELDS: usize = 256;
 
 impl Query {
-    pub(super) fn of(uri: &Uri) -> Result<Self, Failure> {
+    pub(crate) fn of(uri: &Uri) -> Result<Self, Failure> {
         let wrong = || Failure::invalid_field("query", "is not UTF-8 with percent signs before two hexadecimal digits");
         let text = uri.query().unwrap_or_default();
         let mut fields = Vec::new();
@@ -85,7 +85,7 @@ impl Query {
     }
 
     /// A text; empty when it is absent.
-    pub(super) fn text(&mut self, name: &str) -> Result<String, Failure> {
+    pub(crate) fn text(&mut self, name: &str) -> Result<String, Failure> {
         Ok(self.one(name)?.unwrap_or_default())
     }
 

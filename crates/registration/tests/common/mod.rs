@@ -17,7 +17,7 @@ use tonic_types::StatusExt as _;
 use waymark_api::registration::v1::{self, registration_client::RegistrationClient};
 use waymark_catalog::access::{Principal, Role, Scope, Token, TokenText};
 use waymark_catalog::{Actor, Catalog, Command, HomeName, Options, Receipt, Submission, Timestamp, Warm, open};
-use waymark_registration::{Certificate, Limits, Running, Service, ServiceConfig, Settings, Tls};
+use waymark_registration::{Certificate, Limits, QueryConfig, Running, Service, ServiceConfig, Settings, Tls};
 use waymark_store::Upkeep;
 
 /// The time of the tests: stands still unless moved.
@@ -168,7 +168,14 @@ impl Node {
     }
 
     pub(crate) fn start_over(dir: TempDir, catalog: Catalog, limits: Limits, address: SocketAddr) -> Self {
-        Self::start_at(dir, catalog, limits, address, clock)
+        Self::start_at(dir, catalog, limits, address, clock, QueryConfig::default())
+    }
+
+    /// With a service for registration data that is set up so.
+    pub(crate) fn start_answering(limits: Limits, query: QueryConfig) -> Self {
+        let dir = TempDir::new().unwrap();
+        let catalog = new_catalog(dir.path());
+        Self::start_at(dir, catalog, limits, "127.0.0.1:0".parse().unwrap(), clock, query)
     }
 
     /// By the clock of the machine, for clients that make request ids.
@@ -177,7 +184,7 @@ impl Node {
         let clock = waymark_catalog::machine_time;
         let catalog = open(&Options { clock, ..options(dir.path()) }).unwrap().catalog;
         write(&catalog, Command::Home { name: HomeName::parse(b"88.1").unwrap() });
-        Self::start_at(dir, catalog, Limits::default(), "127.0.0.1:0".parse().unwrap(), clock)
+        Self::start_at(dir, catalog, Limits::default(), "127.0.0.1:0".parse().unwrap(), clock, QueryConfig::default())
     }
 
     fn start_at(
@@ -186,12 +193,14 @@ impl Node {
         limits: Limits,
         address: SocketAddr,
         clock: waymark_catalog::Clock,
+        query: QueryConfig,
     ) -> Self {
         let authority = Authority::new();
         let tls = Some(authority.server(true));
         let config = ServiceConfig {
             grpc: vec![address],
             http: vec!["127.0.0.1:0".parse().unwrap()],
+            query: QueryConfig { addresses: vec!["127.0.0.1:0".parse().unwrap()], ..query },
             tls,
             jobs: Some(dir.path().join("jobs")),
             limits,

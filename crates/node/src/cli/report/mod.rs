@@ -1,11 +1,13 @@
-//! `waymark report`: reports of a node, for people and programs.
+//! `waymark report`: what a node tells of itself, for people, programs and authorities.
 
 mod month;
+mod security;
 
 use clap::Subcommand;
 
+use super::Shown;
 use crate::{
-    problem::{Exit, Problem},
+    problem::{Exit, Problems},
     texts::Texts,
 };
 
@@ -14,11 +16,14 @@ use crate::{
 pub(crate) enum ReportVerb {
     /// A month: availability, times, incidents.
     Month(month::MonthArguments),
+    /// Events of security, for the provincial administration.
+    Security(security::Security),
 }
 
 /// Runs a verb.
-pub(crate) async fn run(verb: &ReportVerb, texts: &Texts) -> Result<Exit, Problem> {
+pub(crate) async fn run(verb: &ReportVerb, texts: &Texts, shown: Shown) -> Result<Exit, Problems> {
     match verb {
-        ReportVerb::Month(arguments) => month::run(arguments, texts).await,
+        ReportVerb::Month(arguments) => Ok(month::run(arguments, texts).await?),
+        ReportVerb::Security(arguments) => security::run(arguments, texts, shown).await,
     }
 }

@@ -10,7 +10,8 @@ use crate::{
         Shown, present,
         terminal::{self, Tone, toned},
     },
-    problem::{Exit, Problem},
+    problem::{Exit, Problem, Problems},
+    rehearsal::{self, Rehearse},
     texts::Texts,
 };
 
@@ -23,6 +24,8 @@ pub(crate) enum DockingVerb {
     Mark(DockingMark),
     /// Have what failed sent at once.
     Hurry(DockingHurry),
+    /// Go through the acceptance list against the simulator.
+    Rehearse(Rehearse),
 }
 
 /// `waymark docking mark`.
@@ -64,11 +67,12 @@ pub(crate) struct DockingStatus {
 }
 
 /// Runs a verb of docking.
-pub(crate) async fn run(verb: &DockingVerb, texts: &Texts, shown: Shown) -> Result<Exit, Problem> {
+pub(crate) async fn run(verb: &DockingVerb, texts: &Texts, shown: Shown) -> Result<Exit, Problems> {
     match verb {
-        DockingVerb::Status(arguments) => status(arguments, texts, shown).await,
-        DockingVerb::Mark(arguments) => mark(arguments, texts).await,
-        DockingVerb::Hurry(arguments) => hurry(arguments, texts).await,
+        DockingVerb::Status(arguments) => Ok(status(arguments, texts, shown).await?),
+        DockingVerb::Mark(arguments) => Ok(mark(arguments, texts).await?),
+        DockingVerb::Hurry(arguments) => Ok(hurry(arguments, texts).await?),
+        DockingVerb::Rehearse(arguments) => rehearsal::run(arguments, texts, shown).await,
     }
 }
 

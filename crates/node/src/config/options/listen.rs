@@ -41,4 +41,10 @@ pub(super) const OPTIONS: &[Spec] = &[
         "",
         "Addresses of the registration service over HTTP and JSON, for systems that cannot speak gRPC. Same certificate, credentials and limits.",
     ),
+    option(
+        "listen.query",
+        Kind::List { default: &[], item: Item::SocketAddress },
+        "",
+        "Addresses of the service for registration data (HTTPS and JSON): who holds a prefix, for whoever asks. The registration doors' certificate; without TLS on loopback only.",
+    ),
 ];

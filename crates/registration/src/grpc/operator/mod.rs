@@ -12,6 +12,6 @@ pub(super) mod own_record;
 pub(crate) mod prefixes;
 pub(super) mod recursion;
 pub(super) mod reports;
-mod sealing;
+pub(crate) mod sealing;
 pub(super) mod sync;
 pub(super) mod traffic;

@@ -14,12 +14,12 @@ use crate::failure::Failure;
 use crate::reasons::Reason;
 
 /// The keys of this node.
-pub(super) fn vault(edge: &Edge) -> Result<Arc<Vault>, Failure> {
+pub(crate) fn vault(edge: &Edge) -> Result<Arc<Vault>, Failure> {
     edge.catalog.vault().cloned().ok_or_else(|| Failure::new(Reason::NoKeys))
 }
 
 /// Works with the key file where waiting is allowed. What is wrong with it is for the operator's log, not for callers.
-pub(super) async fn off_loop<T: Send + 'static>(
+pub(crate) async fn off_loop<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, VaultError> + Send + 'static,
 ) -> Result<T, Failure> {
     let done = spawn_blocking(work).await.map_err(|_| Failure::new(Reason::KeysFailed))?;
@@ -138,7 +138,7 @@ const fn wrote_nothing(reason: Reason) -> bool {
 }
 
 /// A file as it was kept, with the name of its format; that it may be read was settled before. `what` says what is not there.
-pub(super) async fn read_file(
+pub(crate) async fn read_file(
     edge: &Edge,
     owner: Owner,
     kind: FileKind,
