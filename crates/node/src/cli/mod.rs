@@ -31,6 +31,7 @@ mod pages;
 mod prefix;
 mod prefix_case;
 pub(crate) mod present;
+mod report;
 pub(crate) mod resolve;
 mod run;
 pub(crate) mod server;
@@ -157,6 +158,9 @@ pub(crate) enum Command {
     /// Show how enterprises and prefixes stand with the top-level node.
     #[command(subcommand)]
     Docking(server::docking::DockingVerb),
+    /// Show reports made of what the node counted and told.
+    #[command(subcommand)]
+    Report(report::ReportVerb),
     /// Resolve a name that lives elsewhere and show each step.
     Trace(server::cache::TraceName),
     /// Show which caches of others follow a node, and what each has confirmed.

@@ -7,7 +7,7 @@ use waymark_api::registration::v1::{self, change::Action};
 
 use super::{
     Command, Daemon, Folder, Shown, Tool, access, application, audit, deposit, enterprise, export, import, label,
-    labels, language_of, load, operator_record, pages, parse, prefix, resolve,
+    labels, language_of, load, operator_record, pages, parse, prefix, report, resolve,
     server::{self, trace, withdraw},
     sheet, status, store, template, terminal, top_node,
 };
@@ -64,6 +64,7 @@ async fn command(command: &Command, texts: &Texts, shown: Shown) -> Result<Exit,
         Command::Cache(verb) => Ok(server::cache::run(verb, texts, shown).await?),
         Command::Sync(verb) => Ok(server::sync::run(verb, texts, shown).await?),
         Command::Docking(verb) => Ok(server::docking::run(verb, texts, shown).await?),
+        Command::Report(verb) => Ok(report::run(verb, texts, shown).await?),
         Command::Trace(arguments) => Ok(server::cache::trace(arguments, texts, shown).await?),
         Command::Traffic(arguments) => Ok(server::traffic::run(arguments, texts, shown).await?),
         Command::Followers(arguments) => Ok(server::cache::followers(arguments, texts, shown).await?),

@@ -892,7 +892,7 @@ verdict-expiry = last day { $value }
 
 # What is owed to the top-level node
 help-sync = Show and settle what a node owes the top-level node: the data sets T1 to T11, MONITORING and INCIDENT, and who has not reported to it; for operators
-help-sync-status = Show how each set stands; and which enterprises have not reported; ends with 1 where something is refused, late or does not get up
+help-sync-status = Show how each set stands, and which enterprises have not reported; ends with 1 where something is refused, late or does not get up
 help-sync-show = List the parts of a set, newest first, or show the rows of one
 help-sync-show-set = T1 to T11, MONITORING, or INCIDENT
 help-sync-show-sequence = Show the rows of this part, as they are kept: what tells of people is sealed
@@ -1045,3 +1045,16 @@ deposit-table = { $cause }
 deposit-unknown = There is no deposit { $id }; see waymark deposit list.
 deposit-date = { $date } is no day such as 2026-11-29
 deposit-key-missing = There is no key: name its file with --platform-key or --node-key, or in the configuration as { $option }.
+
+# Reports
+help-report = Show reports made of what the node counted and told; for operators
+help-report-indicators = Show nodes, enterprises, registrations and resolution rate of a day, and coverage and penetration by industry
+help-report-indicators-day = As told upward for this day (T3, T8); the last one told unless named. Enterprises are as they are now
+help-report-indicators-industry = How many enterprises a section of GB/T 4754 has in all, for its penetration: C=12000; may be repeated
+indicators-not-told = Nothing was told of the day ({ $day }): statistics are told a minute after its end, where traffic.count is on, and kept for sync.keep_days
+indicators-day = indicators of { $day }
+indicators-nodes = nodes: this one, and { $enterprise } of enterprises
+indicators-enterprises = enterprises: { $registered } registered, { $active } with an active prefix
+indicators-registrations = registrations: { $total } identifiers of enterprises, { $new } of them new on the day
+indicators-resolution = resolution rate: { $rate } ({ $successes } of { $requests } requests answered with what was asked for)
+indicators-industry = industry { $section }: { $registered } registered, { $active } active; coverage { $coverage }, penetration { $penetration }

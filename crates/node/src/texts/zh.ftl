@@ -892,7 +892,7 @@ verdict-expiry = 到期日 { $value }
 
 # 应向国家顶级节点上报的数据
 help-sync = 查看并处理本节点应向国家顶级节点上报的数据集 T1 至 T11、MONITORING 与 INCIDENT，以及未上报的企业；供管理员使用
-help-sync-status = 显示各数据集的状态；以及哪些企业未上报；有数据被拒、逾期或无法上报时以 1 结束
+help-sync-status = 显示各数据集的状态，以及哪些企业未上报；有数据被拒、逾期或无法上报时以 1 结束
 help-sync-show = 按从新到旧列出数据集的分片，或显示一个分片的数据行
 help-sync-show-set = T1 至 T11、MONITORING 或 INCIDENT
 help-sync-show-sequence = 显示该分片的数据行（按保存形式：涉及个人的内容为密文）
@@ -1045,3 +1045,16 @@ deposit-table = { $cause }
 deposit-unknown = 没有编号为 { $id } 的托管;见 waymark deposit list。
 deposit-date = { $date } 不是形如 2026-11-29 的日期
 deposit-key-missing = 没有密钥:请用 --platform-key 或 --node-key 给出文件,或在配置中设置 { $option }。
+
+# 报告
+help-report = 根据本节点统计与上报的数据生成报告；供管理员使用
+help-report-indicators = 显示某日的节点数、企业数、注册量、解析率，以及各行业的覆盖率与渗透率
+help-report-indicators-day = 以该日上报的数据（T3、T8）为准；未指定时取最近上报之日。企业为当前状态
+help-report-indicators-industry = GB/T 4754 某门类的企业总数，用于计算渗透率：C=12000；可重复
+indicators-not-told = 该日（{ $day }）没有已上报的统计：启用 traffic.count 时，统计在当日结束一分钟后上报，并保留 sync.keep_days 天
+indicators-day = { $day } 的指标
+indicators-nodes = 节点：本节点，以及企业节点 { $enterprise } 个
+indicators-enterprises = 企业：已登记 { $registered } 家，前缀有效 { $active } 家
+indicators-registrations = 注册量：企业标识 { $total } 个，其中当日新增 { $new } 个
+indicators-resolution = 解析率：{ $rate }（{ $requests } 次请求中 { $successes } 次成功）
+indicators-industry = 行业 { $section }：已登记 { $registered } 家，有效 { $active } 家；覆盖率 { $coverage }，渗透率 { $penetration }
