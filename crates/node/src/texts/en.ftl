@@ -1249,3 +1249,14 @@ drill-equal = The emergency node takes what the node has now; both hold the same
 drill-ended = The takeover ends: scans are answered by the node, with what was registered meanwhile; { $ms } ms since it failed
 drill-good = The drill went as it should; resolution was out of service for { $ms } ms.
 drill-bad = { $failed } steps did not go as they should.
+# Reports
+help-report-indicators = Show nodes, enterprises, registrations and resolution rate of a day, and coverage and penetration by industry
+help-report-indicators-day = As told upward for this day (T3, T8); the last one told unless named. Enterprises are as they are now
+help-report-indicators-industry = How many enterprises a section of GB/T 4754 has in all, for its penetration: C=12000; may be repeated
+indicators-not-told = Nothing was told of the day ({ $day }): statistics are told a minute after its end, where traffic.count is on, and kept for sync.keep_days
+indicators-day = indicators of { $day }
+indicators-nodes = nodes: this one, and { $enterprise } of enterprises
+indicators-enterprises = enterprises: { $registered } registered, { $active } with an active prefix
+indicators-registrations = registrations: { $total } identifiers of enterprises, { $new } of them new on the day
+indicators-resolution = resolution rate: { $rate } ({ $successes } of { $requests } requests answered with what was asked for)
+indicators-industry = industry { $section }: { $registered } registered, { $active } active; coverage { $coverage }, penetration { $penetration }

@@ -1249,3 +1249,14 @@ drill-equal = 应急节点采纳节点现状；双方一致：{ $digest }
 drill-ended = 接管结束：扫码由节点应答，包含其间的注册；自失效起 { $ms } 毫秒
 drill-good = 演练符合预期；解析中断 { $ms } 毫秒。
 drill-bad = { $failed } 个步骤不符合预期。
+# 报告
+help-report-indicators = 显示某日的节点数、企业数、注册量、解析率，以及各行业的覆盖率与渗透率
+help-report-indicators-day = 以该日上报的数据（T3、T8）为准；未指定时取最近上报之日。企业为当前状态
+help-report-indicators-industry = GB/T 4754 某门类的企业总数，用于计算渗透率：C=12000；可重复
+indicators-not-told = 该日（{ $day }）没有已上报的统计：启用 traffic.count 时，统计在当日结束一分钟后上报，并保留 sync.keep_days 天
+indicators-day = { $day } 的指标
+indicators-nodes = 节点：本节点，以及企业节点 { $enterprise } 个
+indicators-enterprises = 企业：已登记 { $registered } 家，前缀有效 { $active } 家
+indicators-registrations = 注册量：企业标识 { $total } 个，其中当日新增 { $new } 个
+indicators-resolution = 解析率：{ $rate }（{ $requests } 次请求中 { $successes } 次成功）
+indicators-industry = 行业 { $section }：已登记 { $registered } 家，有效 { $active } 家；覆盖率 { $coverage }，渗透率 { $penetration }

@@ -196,30 +196,35 @@ fn print_set(set: &v1::SetStatus, texts: &Texts, shown: Shown) {
 
 /// Who has not reported what, and what came and was refused. Those who keep up are counted.
 fn print_owners(status: &v1::SyncStatus, texts: &Texts, shown: Shown) {
-    let mut in_time = 0;
-    for owner in &status.owners {
-        let about = format!("{} {}", owner.set, present::safe(&owner.owner));
-        if owner.late {
-            let since = match owner.period.as_str() {
-                "" => texts.text("sync-owner-never", &[]),
-                period => texts.text("sync-owner-since", &[("period", present::safe(period).into())]),
-            };
-            terminal::line(toned(&format!("{about}: {since}"), Tone::Bad, shown.colours));
-        } else {
-            in_time += 1;
-        }
-        if !owner.problem.is_empty() {
-            let problem = texts.text("sync-owner-refused", &[("cause", present::safe(&owner.problem).into())]);
-            terminal::line(toned(&format!("{about}: {problem}"), Tone::Bad, shown.colours));
-        }
+    for line in status.owners.iter().flat_map(|owner| owner_lines(owner, texts)) {
+        terminal::line(toned(&line, Tone::Bad, shown.colours));
     }
     if !status.owners.is_empty() {
+        let in_time = status.owners.iter().filter(|owner| !owner.late).count();
         terminal::line(texts.text("sync-owners-in-time", &[("count", in_time.to_string().into())]));
     }
     for drop in &status.drops {
         let facts = [("folder", present::safe(&drop.folder).into()), ("cause", present::safe(&drop.problem).into())];
         terminal::line(toned(&texts.text("sync-drop-waits", &facts), Tone::Bad, shown.colours));
     }
+}
+
+/// What is wrong with a set of an owner: `T8 88.990.17: not since 2026-11-20`.
+fn owner_lines(owner: &v1::OwnerStatus, texts: &Texts) -> Vec<String> {
+    let about = format!("{} {}", owner.set, present::safe(&owner.owner));
+    let mut lines = Vec::new();
+    if owner.late {
+        let since = match owner.period.as_str() {
+            "" => texts.text("sync-owner-never", &[]),
+            period => texts.text("sync-owner-since", &[("period", present::safe(period).into())]),
+        };
+        lines.push(format!("{about}: {since}"));
+    }
+    if !owner.problem.is_empty() {
+        let problem = texts.text("sync-owner-refused", &[("cause", present::safe(&owner.problem).into())]);
+        lines.push(format!("{about}: {problem}"));
+    }
+    lines
 }
 
 fn owner_json(owner: &v1::OwnerStatus) -> serde_json::Value {
@@ -369,4 +374,29 @@ fn say(code: &str, count: u64, json: bool, texts: &Texts) -> Exit {
         terminal::line(texts.text(code, &[("count", count.to_string().into())]));
     }
     if count == 0 { Exit::Absent } else { Exit::Done }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::texts::Language;
+
+    #[test]
+    fn who_is_late_is_named_with_the_set_and_since_when() {
+        let told = |period: &str, language| {
+            let owner = v1::OwnerStatus {
+                owner: "88.990.17".into(),
+                set: "T8".into(),
+                period: period.into(),
+                late: true,
+                ..v1::OwnerStatus::default()
+            };
+            owner_lines(&owner, &Texts::new(language)).join("\n")
+        };
+        assert_eq!(told("2026-11-20", Language::English), "T8 88.990.17: not since 2026-11-20");
+        assert_eq!(told("", Language::English), "T8 88.990.17: never");
+        assert_eq!(told("2026-11-20", Language::Chinese), "T8 88.990.17: 自 2026-11-20 之后未上报");
+        let refused = v1::OwnerStatus { problem: "row 1 day: is missing".into(), ..v1::OwnerStatus::default() };
+        assert!(owner_lines(&refused, &Texts::new(Language::English)).concat().ends_with("row 1 day: is missing"));
+    }
 }
