@@ -26,6 +26,7 @@ use crate::{
     certificate::{self, write_private},
     cli::terminal,
     config::Config,
+    deposit_courier::DepositKeeper,
     deposits,
     docking::DockingKeeper,
     doors, http,
@@ -60,6 +61,7 @@ pub struct Node {
     recursion: Option<RecursionKeeper>,
     sync: Option<SyncKeeper>,
     docking: Option<DockingKeeper>,
+    deposits: Option<DepositKeeper>,
 }
 
 impl std::fmt::Debug for Node {
@@ -125,11 +127,12 @@ impl Node {
         let counted = traffic.as_ref().map(|traffic| Arc::new(traffic.traffic.clone()) as Arc<dyn Figures>);
         let sync = sync::start(config, data, &catalog, &settings.sites, counted).await?;
         let docking = DockingKeeper::start(&catalog, config, data)?;
+        let (asked, deposits) = deposits::start(config, data, &catalog)?;
         let controls = waymark_registration::Settings {
             recursion: control,
             sync: sync.as_ref().map(SyncKeeper::control),
             docking: docking.as_ref().map(DockingKeeper::control),
-            deposits: deposits::start(config, data, &catalog)?,
+            deposits: asked,
             traffic: traffic.as_ref().map(NodeTraffic::control),
             registrations: traffic.as_ref().map(|traffic| Arc::clone(&traffic.registrations)),
             ..waymark_registration::Settings::alone(waymark_catalog::machine_time)
@@ -146,6 +149,9 @@ impl Node {
         }
         if let Some(docking) = &docking {
             watched.docks(docking.docking().clone());
+        }
+        if let Some(deposits) = &deposits {
+            watched.deposits(Arc::clone(deposits.courier()));
         }
         if let Some(traffic) = traffic {
             watched.counts(traffic);
@@ -168,6 +174,7 @@ impl Node {
             recursion,
             sync,
             docking,
+            deposits,
         })
     }
 
@@ -235,6 +242,9 @@ impl Node {
         }
         if let Some(sync) = self.sync {
             sync.stop().await;
+        }
+        if let Some(deposits) = self.deposits {
+            deposits.stop().await;
         }
         self.audit.stop().await;
         close(self.catalog).await

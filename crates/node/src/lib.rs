@@ -22,6 +22,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 mod demo;
+mod deposit_courier;
 mod deposits;
 mod docking;
 mod doors;

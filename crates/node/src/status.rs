@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 use waymark_catalog::Catalog;
 use waymark_recursive_cache::recursor::Recursor;
 use waymark_resolver::{AnswerTap, CounterSnapshot, Transport, door::Running};
+use waymark_top_sync::deposit::Courier;
 use waymark_top_sync::driver::Driver;
 use waymark_top_sync::epp::driver::Docking;
 
 use crate::{
-    docking,
+    deposit_courier, docking,
     listen::Listening,
     metrics_page::{Figures, RecursionFigures, TrafficFigures, reason_name},
     registration::Registration,
@@ -42,6 +43,7 @@ pub struct Watched {
     recursor: OnceLock<Arc<Recursor>>,
     sync: OnceLock<Arc<Driver>>,
     docking: OnceLock<Docking>,
+    deposits: OnceLock<Arc<Courier>>,
     traffic: OnceLock<NodeTraffic>,
 }
 
@@ -100,6 +102,7 @@ impl Watched {
             recursor: OnceLock::new(),
             sync: OnceLock::new(),
             docking: OnceLock::new(),
+            deposits: OnceLock::new(),
             traffic: OnceLock::new(),
         }
     }
@@ -145,6 +148,12 @@ impl Watched {
         let _first = self.docking.set(docking);
     }
 
+    /// The node brings its deposits to the platform.
+    pub(crate) fn deposits(&self, courier: Arc<Courier>) {
+        // Begun once in the life of a node.
+        let _first = self.deposits.set(courier);
+    }
+
     /// The node counts requests.
     pub(crate) fn counts(&self, traffic: NodeTraffic) {
         // Begun once in the life of a node.
@@ -176,6 +185,7 @@ impl Watched {
             traffic: self.traffic.get().map(TrafficFigures::of),
             recursion: self.recursor.get().map(|recursor| RecursionFigures::of(recursor)),
             docking: self.docking.get().map(docking::figures),
+            deposits: self.deposits.get().and_then(|courier| deposit_courier::figures(courier)),
             registration,
             doors: doors.as_ref().map_or_else(Vec::new, |doors| {
                 vec![(Transport::Udp, doors.udp), (Transport::Tcp, doors.tcp), (Transport::Quic, doors.quic)]

@@ -151,6 +151,7 @@ impl Config {
             refuse("sync.certificate", "sync.private_key", "set both or none");
         }
         self.check_docking(&mut refuse);
+        self.check_deposits(&mut refuse);
         if values.number("cache.floor_seconds") > values.number("cache.ceiling_seconds") {
             refuse("cache.floor_seconds", "cache.ceiling_seconds", "the shortest time is longer than the longest");
         }
@@ -203,6 +204,22 @@ impl Config {
         }
     }
 
+    /// What a node needs that brings its deposits itself.
+    fn check_deposits(&self, refuse: &mut impl FnMut(&str, &str, &str)) {
+        const SERVER: &str = "deposit.sftp_server";
+        if self.values.text(SERVER).is_empty() {
+            return;
+        }
+        for key in ["deposit.platform_key", "deposit.node_key", "deposit.sftp_key"] {
+            if self.values.text(key).is_empty() {
+                refuse(SERVER, key, "a node that brings its deposits itself needs it");
+            }
+        }
+        if self.values.list("deposit.accounts").is_empty() {
+            refuse(SERVER, "deposit.accounts", "no prefix is named");
+        }
+    }
+
     /// Files the configuration names that cannot be read.
     fn unusable_files(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
@@ -220,6 +237,7 @@ impl Config {
             "sync.private_key",
             "docking.key_file",
             "docking.authorities",
+            "deposit.sftp_key",
         ] {
             let Some(path) = self.path(key) else { continue };
             if let Err(cause) = std::fs::File::open(&path) {
@@ -419,6 +437,7 @@ mod tests {
             "../audit.rs",
             "../docking.rs",
             "../deposits.rs",
+            "../deposit_courier.rs",
         ] {
             let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/config")).join(file);
             text.push_str(&std::fs::read_to_string(path).unwrap_or_default());
