@@ -27,6 +27,7 @@ use crate::{
     cli::terminal,
     collection::CollectionKeeper,
     config::Config,
+    deposit_courier::DepositKeeper,
     deposits,
     docking::DockingKeeper,
     doors, http,
@@ -63,6 +64,7 @@ pub struct Node {
     sync: Option<SyncKeeper>,
     docking: Option<DockingKeeper>,
     own_watch: Option<WatchKeeper>,
+    deposits: Option<DepositKeeper>,
 }
 
 impl std::fmt::Debug for Node {
@@ -130,12 +132,13 @@ impl Node {
         let own_watch = own_watch::open(config, data, &catalog).await?;
         let sync = sync::start(config, data, &catalog, &settings.sites, counted.clone(), own_watch.clone()).await?;
         let docking = DockingKeeper::start(&catalog, config, data)?;
+        let (asked, deposits) = deposits::start(config, data, &catalog)?;
         let controls = waymark_registration::Settings {
             recursion: control,
             sync: sync.as_ref().map(SyncKeeper::control),
             docking: docking.as_ref().map(DockingKeeper::control),
             collection: sync.as_ref().and_then(SyncKeeper::collection).map(CollectionKeeper::door),
-            deposits: deposits::start(config, data, &catalog)?,
+            deposits: asked,
             traffic: traffic.as_ref().map(NodeTraffic::control),
             watching: own_watch.as_ref().map(|watch| own_watch::control(watch, &catalog, counted)),
             registrations: traffic.as_ref().map(|traffic| Arc::clone(&traffic.registrations)),
@@ -156,6 +159,9 @@ impl Node {
         }
         if let Some(docking) = &docking {
             watched.docks(docking.docking().clone());
+        }
+        if let Some(deposits) = &deposits {
+            watched.deposits(Arc::clone(deposits.courier()));
         }
         if let Some(traffic) = traffic {
             watched.counts(traffic);
@@ -183,6 +189,7 @@ impl Node {
             sync,
             docking,
             own_watch,
+            deposits,
         })
     }
 
@@ -261,6 +268,9 @@ impl Node {
         }
         if let Some(own_watch) = self.own_watch {
             own_watch.stop().await;
+        }
+        if let Some(deposits) = self.deposits {
+            deposits.stop().await;
         }
         self.audit.stop().await;
         close(self.catalog).await

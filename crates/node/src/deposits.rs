@@ -11,7 +11,7 @@ use waymark_api::operator::v1::{self, make_deposit_response::Told};
 use waymark_catalog::{Catalog, machine_time};
 use waymark_registration::deposits::{self, Deposits};
 use waymark_top_sync::deposit::{
-    self, Delivery, Extension, Extent, Made, MakeError, Table, Wanted,
+    self, Courier, Delivery, Extension, Extent, Made, MakeError, Table, Wanted,
     config::{GROUP_BYTES, PART_BYTES},
     keys, parse_date,
 };
@@ -21,6 +21,7 @@ use crate::{
     cli::deposit::{key_problem, make_problem},
     config::Config,
     daemon::chain,
+    deposit_courier::{self, DepositKeeper, Workbench},
     problem::{Exit, Problem},
 };
 
@@ -40,24 +41,29 @@ struct Maker {
     platform: PublicKey,
     own: PrivateKey,
     /// One is made at a time: they share the folder and the table.
-    turn: Mutex<()>,
+    turn: Arc<Mutex<()>>,
+    /// Who brings deposits to the platform, where the node does.
+    courier: Option<Arc<Courier>>,
 }
+
+/// What operators ask of deposits, and who brings them to the platform.
+pub(crate) type Started = (Option<Arc<dyn Deposits>>, Option<DepositKeeper>);
 
 /// The deposits of a node, where it has the keys for them.
 ///
 /// # Errors
-/// A key file that is named cannot be used.
-pub(crate) fn start(config: &Config, data: &Path, catalog: &Catalog) -> Result<Option<Arc<dyn Deposits>>, Problem> {
+/// A key file that is named cannot be used, or what is said of the platform.
+pub(crate) fn start(config: &Config, data: &Path, catalog: &Catalog) -> Result<Started, Problem> {
     let paths = (config.path("deposit.platform_key"), config.path("deposit.node_key"));
-    let (Some(platform), Some(own)) = paths else { return Ok(None) };
-    let maker = Maker {
-        catalog: catalog.clone(),
-        data: data.to_owned(),
-        platform: keys::read_public(&platform).map_err(|cause| key_problem(&cause))?,
-        own: keys::read_private(&own).map_err(|cause| key_problem(&cause))?,
-        turn: Mutex::new(()),
-    };
-    Ok(Some(Arc::new(Asked(Arc::new(maker)))))
+    let (Some(platform), Some(own)) = paths else { return Ok((None, None)) };
+    let platform = keys::read_public(&platform).map_err(|cause| key_problem(&cause))?;
+    let own = keys::read_private(&own).map_err(|cause| key_problem(&cause))?;
+    let turn = Arc::new(Mutex::new(()));
+    let workbench = Workbench { platform: platform.clone(), own: own.clone(), turn: Arc::clone(&turn) };
+    let keeper = DepositKeeper::start(config, data, catalog, workbench)?;
+    let courier = keeper.as_ref().map(|keeper| Arc::clone(keeper.courier()));
+    let maker = Maker { catalog: catalog.clone(), data: data.to_owned(), platform, own, turn, courier };
+    Ok((Some(Arc::new(Asked(Arc::new(maker)))), keeper))
 }
 
 /// What the service asks.
@@ -70,6 +76,14 @@ impl Deposits for Asked {
         // Ends by itself when nobody listens any more.
         drop(tokio::task::spawn_blocking(move || maker.answer(&request, &sender)));
         Box::pin(ReceiverStream::new(told))
+    }
+
+    fn status(&self) -> Option<Result<v1::DepositStatus, String>> {
+        self.0.courier.as_deref().map(deposit_courier::status)
+    }
+
+    fn send(&self, request: &v1::SendDepositRequest) -> Option<v1::SendDepositResponse> {
+        self.0.courier.as_deref().map(|courier| deposit_courier::send(courier, request))
     }
 }
 

@@ -24,6 +24,7 @@ mod collection;
 pub mod config;
 pub mod daemon;
 mod demo;
+mod deposit_courier;
 mod deposits;
 mod docking;
 mod doors;

@@ -16,7 +16,7 @@ use waymark_resolver::{
 use waymark_top_sync::outbox::SetStatus;
 use waymark_top_sync::watch::Standing;
 
-use crate::{recursion, traffic::NodeTraffic};
+use crate::{deposit_courier::DepositFigures, recursion, traffic::NodeTraffic};
 
 /// Answers by transport, operation and outcome.
 pub const ANSWERS: &str = "waymark_resolver_answers_total";
@@ -140,6 +140,10 @@ pub const WATCH_ROUNDS: &str = "waymark_watch_rounds_total";
 pub const WATCH_FAILURES: &str = "waymark_watch_save_failures_total";
 /// 1 during a declared maintenance, otherwise 0.
 pub const WATCH_MAINTENANCE: &str = "waymark_watch_maintenance";
+/// Seconds since the platform accepted a deposit, of the prefix that waits longest.
+pub const DEPOSIT_AGE: &str = "waymark_deposit_accepted_age_seconds";
+/// Prefixes that are deposited, by where their last deposit is.
+pub const DEPOSIT_PREFIXES: &str = "waymark_deposit_prefixes";
 /// Seconds since the node was ready.
 pub const UPTIME: &str = "waymark_node_uptime_seconds";
 
@@ -205,6 +209,11 @@ pub const NAMES: &[(&str, &str)] = &[
         DOCKING_TROUBLES,
         "Troubles with the top-level node: no answer that could be believed, or a refusal; a row of equal ones counts once",
     ),
+    (
+        DEPOSIT_AGE,
+        "Seconds since the platform accepted a deposit, of the prefix that waits longest; since the node was made where it never did",
+    ),
+    (DEPOSIT_PREFIXES, "Prefixes whose deposits the node brings to the platform, by where the last one is"),
     (DOCKING_OPEN, "Transactions with the top-level node that are open, and prefixes that wait for one"),
     (
         DOCKING_OLDEST,
@@ -241,6 +250,8 @@ pub struct Figures {
     pub late: Vec<(&'static str, u64)>,
     /// Of the exchange with the top-level node, where the node has it.
     pub docking: Option<waymark_top_sync::epp::driver::Figures>,
+    /// Of deposits, where the node brings them to the platform.
+    pub deposits: Option<DepositFigures>,
     /// Of the registration doors.
     pub registration: Vec<(waymark_registration::Event, u64)>,
     /// Checkpoints of the audit that could not be written.
@@ -345,6 +356,14 @@ fn put_late(set: &'static str, late: u64) {
     gauge!(SYNC_LATE, "set" => set).set(late as f64);
 }
 
+#[expect(clippy::cast_precision_loss, reason = "the text form holds floats; there are a few prefixes")]
+fn put_deposits(figures: &DepositFigures) {
+    put(DEPOSIT_AGE, figures.oldest_seconds);
+    for (state, count) in &figures.phases {
+        gauge!(DEPOSIT_PREFIXES, "state" => *state).set(*count as f64);
+    }
+}
+
 /// The page of these figures.
 pub fn render(figures: &Figures) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
@@ -384,6 +403,9 @@ pub fn render(figures: &Figures) -> String {
             counter!(DOCKING_TROUBLES).absolute(docking.troubles);
             put(DOCKING_OPEN, docking.open);
             put(DOCKING_OLDEST, docking.oldest_undecided_ms / 1_000);
+        }
+        if let Some(deposits) = &figures.deposits {
+            put_deposits(deposits);
         }
         counter!(CHECKPOINT_FAILURES).absolute(figures.checkpoint_failures);
         counter!(ANSWER_RECORDS_LOST).absolute(figures.answer_records_lost);

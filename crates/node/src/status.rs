@@ -13,6 +13,7 @@ use waymark_catalog::Catalog;
 use waymark_recursive_cache::recursor::Recursor;
 use waymark_registration::Event;
 use waymark_resolver::{AnswerTap, CounterSnapshot, DropReason, OpClass, Outcome, Transport, door::Running};
+use waymark_top_sync::deposit::Courier;
 use waymark_top_sync::driver::Driver;
 use waymark_top_sync::epp::driver::Docking;
 use waymark_top_sync::watch::{
@@ -22,7 +23,7 @@ use waymark_top_sync::watch::{
 
 use crate::{
     collection::Collected,
-    docking,
+    deposit_courier, docking,
     listen::Listening,
     metrics_page::{Figures, RecursionFigures, TrafficFigures, reason_name},
     registration::Registration,
@@ -52,6 +53,7 @@ pub struct Watched {
     sync: OnceLock<Arc<Driver>>,
     collected: OnceLock<Collected>,
     docking: OnceLock<Docking>,
+    deposits: OnceLock<Arc<Courier>>,
     traffic: OnceLock<NodeTraffic>,
     watch: OnceLock<Arc<Watch>>,
 }
@@ -126,6 +128,7 @@ impl Watched {
             sync: OnceLock::new(),
             collected: OnceLock::new(),
             docking: OnceLock::new(),
+            deposits: OnceLock::new(),
             traffic: OnceLock::new(),
             watch: OnceLock::new(),
         }
@@ -176,6 +179,12 @@ impl Watched {
     pub(crate) fn docks(&self, docking: Docking) {
         // Made once in the life of a node.
         let _first = self.docking.set(docking);
+    }
+
+    /// The node brings its deposits to the platform.
+    pub(crate) fn deposits(&self, courier: Arc<Courier>) {
+        // Begun once in the life of a node.
+        let _first = self.deposits.set(courier);
     }
 
     /// The node counts requests.
@@ -249,6 +258,7 @@ impl Watched {
             traffic: self.traffic.get().map(TrafficFigures::of),
             recursion: self.recursor.get().map(|recursor| RecursionFigures::of(recursor)),
             docking: self.docking.get().map(docking::figures),
+            deposits: self.deposits.get().and_then(|courier| deposit_courier::figures(courier)),
             registration,
             doors: doors.as_ref().map_or_else(Vec::new, |doors| {
                 vec![(Transport::Udp, doors.udp), (Transport::Tcp, doors.tcp), (Transport::Quic, doors.quic)]

@@ -12,4 +12,13 @@ pub type Told = Pin<Box<dyn Stream<Item = v1::MakeDepositResponse> + Send>>;
 pub trait Deposits: Send + Sync {
     /// Makes a deposit, then gives its files. Whoever lets go of the stream ends the sending, not the making.
     fn make(&self, request: v1::MakeDepositRequest) -> Told;
+
+    /// How the prefixes stand whose deposits the node brings to the platform; `None` where it brings none. Reads the disk.
+    ///
+    /// # Errors
+    /// It cannot be told, and why.
+    fn status(&self) -> Option<Result<v1::DepositStatus, String>>;
+
+    /// Has deposits made and brought at once; `None` where the node brings none.
+    fn send(&self, request: &v1::SendDepositRequest) -> Option<v1::SendDepositResponse>;
 }

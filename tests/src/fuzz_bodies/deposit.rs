@@ -3,12 +3,12 @@
 use std::io::{BufReader, Read};
 
 use waymark_catalog::moment::{Object, ObjectName};
-use waymark_top_sync::deposit::{DocumentReader, Entry, FileName, Report, Unzip, VerifyError};
+use waymark_top_sync::deposit::{DocumentReader, Entry, FileName, Judgement, Report, Unzip, VerifyError};
 
-/// The first byte says what the rest is: a document, a document in its container, a report, the name of a file.
+/// The first byte says what the rest is: a document, a document in its container, a report, the name of a file or what the platform says.
 ///
 /// Reading ends. What is read to the end is as much as was counted; what an entry names is named by the same text again, and an object is taken or
-/// refused by its name. A name of a file that is read is written back.
+/// refused by its name. A name of a file that is read is written back, and what the platform says too.
 pub fn deposit(input: &[u8]) {
     let Some((shape, rest)) = input.split_first() else { return };
     match shape % 4 {
@@ -25,6 +25,10 @@ pub fn deposit(input: &[u8]) {
             let Ok(text) = str::from_utf8(rest) else { return };
             if let Ok(name) = text.parse::<FileName>() {
                 assert_eq!(name.to_string(), text);
+            }
+            if let Ok(judgement) = Judgement::read(rest) {
+                let again = judgement.to_xml().map(|bytes| Judgement::read(&bytes));
+                assert!(matches!(again, Ok(Ok(again)) if again == judgement));
             }
         }
     }

@@ -108,6 +108,10 @@ calls! {
     mark_docking(v1::MarkDockingRequest) -> v1::MarkDockingResponse, docking.mark, Twice;
     /// Has whatever failed or was refused by the top-level node sent at once.
     hurry_docking(v1::HurryDockingRequest) -> v1::HurryDockingResponse, docking.hurry, Harmless;
+    /// How the prefixes stand whose deposits the node brings to the platform.
+    deposit_status(v1::DepositStatusRequest) -> v1::DepositStatus, deposits.status, Harmless;
+    /// Has deposits made and brought at once.
+    send_deposit(v1::SendDepositRequest) -> v1::SendDepositResponse, deposits.send, Harmless;
     /// The days there are figures of requests of.
     traffic_days(v1::ListTrafficDaysRequest) -> v1::ListTrafficDaysResponse, traffic.list_days, Harmless;
     /// Incidents of the node.

@@ -8,15 +8,17 @@ use std::{
 };
 
 use clap::Args;
+use waymark_top_sync::deposit::keys;
 use waymark_top_sync::simulator::{
     Options, Simulator, StartError, Tls,
     config::FAULTS_BYTES,
+    deposits::{self, DepositDesk, Usage, Users},
     epp::{self, EppSimulator},
     faults::{Plan, PlanError},
     ledger::LedgerError,
 };
 
-use super::terminal;
+use super::{deposit::key_problem, terminal};
 use crate::{
     above::{Above, AboveOptions},
     config::Config,
@@ -50,6 +52,12 @@ pub(crate) struct TopNode {
     epp_user: Option<String>,
     #[command(flatten)]
     above: AboveOptions,
+    #[arg(long, value_name = "ADDRESS", requires_all = ["sftp_users", "deposit_key"])]
+    sftp: Option<SocketAddr>,
+    #[arg(long, value_name = "FILE", requires = "sftp")]
+    sftp_users: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "sftp")]
+    deposit_key: Option<PathBuf>,
 }
 
 /// Largest PEM file: a long chain has some kilobytes.
@@ -62,7 +70,8 @@ pub(crate) async fn run(arguments: &TopNode) -> Result<Exit, Problems> {
     let mut above = Above::open(&arguments.above, &arguments.data).await?;
     let options = Options { pages: above.pages(), ..options(arguments)? };
     let scheme = if options.tls.is_some() { "grpcs" } else { "grpc" };
-    let simulator = Simulator::start(options).await.map_err(|error| not_started(&error))?;
+    let deposits = deposit_desk(arguments).await?;
+    let simulator = Simulator::start_beside(options, deposits.as_ref()).await.map_err(|error| not_started(&error))?;
     let epp =
         match epp_settings(arguments)? {
             Some(settings) => Some(EppSimulator::start(settings).await.map_err(|cause| {
@@ -73,11 +82,16 @@ pub(crate) async fn run(arguments: &TopNode) -> Result<Exit, Problems> {
     let exchange = epp.as_ref().map(|epp| format!(" {}", epp.url())).unwrap_or_default();
     above.follow(&simulator.observed());
     let resolution = above.listening();
+    let sftp = deposits.as_ref().map(|desk| format!(" sftp://{} {}", desk.address(), desk.fingerprint()));
+    let sftp = sftp.unwrap_or_default();
     let (grpc, http) = (simulator.grpc(), simulator.http());
-    terminal::line(format_args!("listening {scheme}://{grpc} http://{http}{exchange}{resolution}"));
+    terminal::line(format_args!("listening {scheme}://{grpc} http://{http}{exchange}{resolution}{sftp}"));
     stop_asked(&mut signals).await;
     above.stop().await?;
     simulator.stop().await;
+    if let Some(desk) = deposits {
+        desk.stop().await;
+    }
     Ok(Exit::Done)
 }
 
@@ -91,6 +105,32 @@ fn epp_settings(arguments: &TopNode) -> Result<Option<epp::Settings>, Problem> {
     }
     Ok(Some(epp::Settings { listen, ..epp::Settings::local(prefix, user) }))
 }
+
+/// Where deposits are brought, where that is wanted.
+async fn deposit_desk(arguments: &TopNode) -> Result<Option<DepositDesk>, Problem> {
+    let (Some(listen), Some(users), Some(key)) = (arguments.sftp, &arguments.sftp_users, &arguments.deposit_key) else {
+        return Ok(None);
+    };
+    let unusable = |cause: String| Problem::new("top-node-deposits", Exit::Usage).with("cause", cause);
+    let settings = deposits::Settings {
+        listen,
+        folder: arguments.data.join(DEPOSITS),
+        users: Users::read(users).map_err(|error| unusable(chain(&error)))?,
+        platform: keys::read_private(key).map_err(|cause| key_problem(&cause))?,
+        usage: Usage::default(),
+        clock: waymark_catalog::machine_time,
+    };
+    let started = DepositDesk::start(settings).await;
+    Ok(Some(started.map_err(|error| match error {
+        deposits::StartError::Listen { address, source } => {
+            Problem::new("listen-failed", Exit::Failed).with("what", address).with("cause", source)
+        }
+        other => unusable(chain(&other)),
+    })?))
+}
+
+/// Folder of the data folder for deposits.
+const DEPOSITS: &str = "deposits";
 
 fn options(arguments: &TopNode) -> Result<Options, Problem> {
     let TopNode { listen, http, data, tls_certificate, tls_key, tls_client_ca, faults, .. } = arguments;

@@ -158,6 +158,7 @@ impl Config {
         }
         self.check_docking(&mut refuse);
         self.check_query(&mut refuse);
+        self.check_deposits(&mut refuse);
         if values.number("cache.floor_seconds") > values.number("cache.ceiling_seconds") {
             refuse("cache.floor_seconds", "cache.ceiling_seconds", "the shortest time is longer than the longest");
         }
@@ -231,6 +232,22 @@ impl Config {
         self.values.list("query.public").iter().filter_map(|item| OpenItem::from_name(item)).collect()
     }
 
+    /// What a node needs that brings its deposits itself.
+    fn check_deposits(&self, refuse: &mut impl FnMut(&str, &str, &str)) {
+        const SERVER: &str = "deposit.sftp_server";
+        if self.values.text(SERVER).is_empty() {
+            return;
+        }
+        for key in ["deposit.platform_key", "deposit.node_key", "deposit.sftp_key"] {
+            if self.values.text(key).is_empty() {
+                refuse(SERVER, key, "a node that brings its deposits itself needs it");
+            }
+        }
+        if self.values.list("deposit.accounts").is_empty() {
+            refuse(SERVER, "deposit.accounts", "no prefix is named");
+        }
+    }
+
     /// Files the configuration names that cannot be read.
     fn unusable_files(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
@@ -250,6 +267,7 @@ impl Config {
             "docking.key_file",
             "docking.authorities",
             "query.bootstrap",
+            "deposit.sftp_key",
         ] {
             let Some(path) = self.path(key) else { continue };
             if let Err(cause) = std::fs::File::open(&path) {
@@ -451,6 +469,7 @@ mod tests {
             "../docking.rs",
             "../deposits.rs",
             "../watch/mod.rs",
+            "../deposit_courier.rs",
         ] {
             let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/config")).join(file);
             text.push_str(&std::fs::read_to_string(path).unwrap_or_default());

@@ -102,7 +102,7 @@ impl Judgement {
         let id = root.need("id")?;
         let read = Self {
             id: if id.is_empty() { None } else { Some(DepositId::parse(id).ok_or(schema("an id is none"))?) },
-            prefix: root.need("prefix")?.to_owned(),
+            prefix: plain(root.need("prefix")?),
             date: day_of(Timestamp(seconds.saturating_mul(1_000))),
             extent: Extent::from_name(root.need("type")?).ok_or(schema("the type is neither FULL nor DIFF"))?,
             resend: root.number("resend")?,

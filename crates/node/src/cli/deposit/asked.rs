@@ -111,7 +111,7 @@ fn cut(cause: &dyn std::fmt::Display) -> Problem {
 }
 
 /// What a node says of a deposit it did not make. A code this version does not know is told as the cause.
-fn problem(failed: &v1::DepositFailed) -> Problem {
+pub(super) fn problem(failed: &v1::DepositFailed) -> Problem {
     let Some((code, exit)) = super::FAILURES.iter().find(|(code, _)| *code == failed.code) else {
         return cut(&failed.code);
     };

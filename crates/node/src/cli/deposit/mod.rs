@@ -1,6 +1,7 @@
 //! `waymark deposit`: what the top-level node keeps for an emergency, made, checked, restored.
 
 mod asked;
+mod sending;
 
 use std::path::{Path, PathBuf};
 
@@ -44,6 +45,10 @@ pub(crate) enum Deposit {
     List(List),
     /// Note what the platform said of a deposit.
     Mark(Mark),
+    /// Show how the deposits stand that a node brings to the platform.
+    Status(sending::Status),
+    /// Have deposits made and brought at once.
+    Send(sending::Send),
 }
 
 /// `waymark deposit make`.
@@ -152,6 +157,8 @@ pub(crate) async fn run(command: &Deposit, texts: &Texts, shown: Shown) -> Resul
         Deposit::Keys(arguments) => Ok(make_keys(arguments, texts)?),
         Deposit::List(arguments) => list(arguments, texts),
         Deposit::Mark(arguments) => mark(arguments, texts),
+        Deposit::Status(arguments) => Ok(sending::status(arguments, texts, shown).await?),
+        Deposit::Send(arguments) => Ok(sending::send(arguments, texts).await?),
     }
 }
 
@@ -334,6 +341,7 @@ fn mark(arguments: &Mark, texts: &Texts) -> Result<Exit, Problems> {
     let changed = table.change(id, |row| {
         row.platform = platform;
         row.remark.clone_from(&arguments.remark);
+        row.judged = Some(machine_time().0);
     });
     changed.map_err(|cause| table_problem(&cause))?;
     let state = state_name(&json!(platform));
@@ -380,7 +388,8 @@ pub(crate) fn make_problem(cause: &MakeError) -> Problem {
 }
 
 /// The problems of a deposit that a node which runs may tell, and how the command ends with each.
-const FAILURES: [(&str, Exit); 10] = [
+const FAILURES: [(&str, Exit); 11] = [
+    ("deposit-account", Exit::Failed),
     ("deposit-prefix", Exit::Failed),
     ("deposit-prefix-name", Exit::Usage),
     ("deposit-future", Exit::Usage),
@@ -427,7 +436,7 @@ fn row_told(row: &Row) -> Value {
     json!({
         "id": row.id.to_string(), "prefix": row.prefix, "date": row.date.to_string(), "type": row.extent.as_str(),
         "resend": row.resend, "started": row.started, "ended": row.ended, "local": row.local, "platform": row.platform,
-        "remark": row.remark,
+        "delivery": row.delivery, "sent": row.sent, "judged": row.judged, "code": row.code, "remark": row.remark,
     })
 }
 

@@ -11,7 +11,7 @@ use crate::deposits::Deposits;
 use crate::edge::Edge;
 use crate::edge::caller::Caller;
 use crate::failure::Failure;
-use crate::grpc::{caller, failed};
+use crate::grpc::{answer, caller, failed};
 use crate::reasons::Reason;
 
 /// The service over the edge.
@@ -22,6 +22,31 @@ pub(in crate::grpc) struct DepositService {
 impl DepositService {
     pub(in crate::grpc) fn new(edge: &Arc<Edge>) -> Self {
         Self { edge: Arc::clone(edge) }
+    }
+
+    /// How deposits stand tells nothing of what is in them: auditors may know.
+    fn admit_watcher(&self, caller: &Caller) -> Result<Arc<dyn Deposits>, Failure> {
+        if !(caller.rights.has(Verb::Audit) && caller.rights.is_everywhere()) {
+            return Err(self.edge.deny(caller, Verb::Audit, b""));
+        }
+        self.edge.deposits.clone().ok_or_else(none_sent)
+    }
+
+    async fn status(&self, caller: &Caller) -> Result<v1::DepositStatus, Failure> {
+        let deposits = self.admit_watcher(caller)?;
+        let told = tokio::task::spawn_blocking(move || deposits.status()).await;
+        let told = told.map_err(|_| Failure::new(Reason::Internal))?.ok_or_else(none_sent)?;
+        told.map_err(|cause| {
+            tracing::error!(%cause, "how deposits stand cannot be told");
+            Failure::new(Reason::Internal)
+        })
+    }
+
+    fn send(&self, caller: &Caller, request: &v1::SendDepositRequest) -> Result<v1::SendDepositResponse, Failure> {
+        let sent = self.admit(caller)?.send(request).ok_or_else(none_sent)?;
+        let v1::SendDepositRequest { prefix, date } = request;
+        tracing::info!(by = caller.actor.name(), prefix, date, "deposits are sent at once");
+        Ok(sent)
     }
 
     /// A deposit holds everything, what is said of people too: it is for whoever runs the node.
@@ -35,6 +60,10 @@ impl DepositService {
     }
 }
 
+fn none_sent() -> Failure {
+    Failure::new(Reason::Unimplemented).with("detail", "sending of deposits (deposit.sftp_server is empty)")
+}
+
 #[tonic::async_trait]
 impl deposits_server::Deposits for DepositService {
     type MakeStream = BoxStream<'static, Result<v1::MakeDepositResponse, Status>>;
@@ -45,5 +74,18 @@ impl deposits_server::Deposits for DepositService {
         let request = request.into_inner();
         tracing::info!(by = caller.actor.name(), prefix = request.prefix, "deposit asked for");
         Ok(Response::new(admitted.make(request).map(Ok).boxed()))
+    }
+
+    async fn status(&self, request: Request<v1::DepositStatusRequest>) -> Result<Response<v1::DepositStatus>, Status> {
+        let caller = caller(&self.edge, &request).await?;
+        answer(&self.edge, &caller, Self::status(self, &caller)).await
+    }
+
+    async fn send(
+        &self,
+        request: Request<v1::SendDepositRequest>,
+    ) -> Result<Response<v1::SendDepositResponse>, Status> {
+        let caller = caller(&self.edge, &request).await?;
+        answer(&self.edge, &caller, async { Self::send(self, &caller, request.get_ref()) }).await
     }
 }

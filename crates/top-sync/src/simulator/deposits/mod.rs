@@ -49,10 +49,11 @@ mod session;
 mod users;
 
 pub use chain::Chain;
+pub use room::Usage;
 pub use users::{User, Users, UsersError};
 
 use self::config::{CONNECTIONS, HOST_KEY_BYTES, REFUSALS};
-use self::room::{Room, Usage};
+use self::room::Room;
 
 /// How the platform's side is started.
 #[derive(Debug)]
