@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use waymark_catalog::{Actor, Catalog, Command, PutMode, Submission, Timestamp, Timestamps, ValueSet};
 use waymark_top_sync::deposit::{
-    self, Extent, Files, Held, Made, Table, Wanted,
+    self, Delivery, Extent, Files, Held, Made, Table, Wanted,
     config::{GROUP_BYTES, PART_BYTES},
     day_of, is_sunday, keys,
 };
@@ -55,6 +55,8 @@ fn make(stage: &Stage, catalog: &Catalog, extent: Extent, folder: &str) -> Resul
         own: &own,
         part_bytes: PART_BYTES.default,
         group_bytes: GROUP_BYTES.default,
+        delivery: Delivery::Hand,
+        halt: None,
     };
     let mut table = Table::open(&stage.data()).map_err(|cause| chain(&cause))?;
     deposit::make(catalog, &mut table, &wanted, clock()).map_err(|cause| chain(&cause))

@@ -175,6 +175,8 @@ impl Stage {
             tls: None,
             faults: Plan::default(),
             clock,
+            probes: None,
+            pages: axum::Router::new(),
         };
         let simulator = handle.block_on(Simulator::start(options)).map_err(|cause| failed(&cause))?;
         let application = Some((APPLICATION.to_owned(), APPLICATION_KEY.as_bytes().to_vec()));

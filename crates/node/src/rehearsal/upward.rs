@@ -11,13 +11,13 @@ use waymark_catalog::{Catalog, Timestamp};
 use waymark_client::registration::Endpoint;
 use waymark_top_sync::{
     calendar::Day,
+    check::Set,
     desk::Desk,
     driver::Driver,
     figures::Figures,
     maker::Maker,
     outbox::Outbox,
     sets::rows::Route,
-    simulator::sets::Set,
     traffic::{CatalogPrefixes, Limits, Options, Traffic},
     transport::grpc::GrpcTransport,
 };
@@ -166,7 +166,7 @@ impl Carrying {
             open_log: None,
             limits: Limits::default(),
         };
-        let known = CatalogPrefixes { prefixes: catalog.prefixes(), business: catalog.business() };
+        let known = CatalogPrefixes { prefixes: catalog.prefixes(), business: catalog.business(), own: None };
         let (traffic, _) =
             Traffic::open(options, &known, waymark_catalog::machine_time()).map_err(|cause| chain(&cause))?;
         let figures: Arc<dyn Figures> = Arc::new(traffic);
