@@ -515,7 +515,10 @@ fn incidents_and_the_report_of_a_month_are_told_as_the_reference_says() {
     let due = |set: SetName| maker.make_due(set, common::clock()).unwrap();
     assert!(!due(SetName::Incident) && !due(SetName::Report), "nothing happened, and no month is over");
 
-    let said = Said { kind: Kind::Attack, cause: "流量攻击".into(), prefix: String::new(), at: None, by: "operator".into() };
+    let said =
+        Said {
+            kind: Kind::Attack, cause: "流量攻击".into(), prefix: String::new(), at: None, by: "operator".into()
+        };
     let fault = watch.report(said, common::clock()).unwrap();
     assert!(due(SetName::Incident) && !due(SetName::Incident));
     watch.recovered(&fault.id, "清洗流量", "operator", common::clock()).unwrap();

@@ -101,7 +101,8 @@ pub(crate) async fn run(verb: &IncidentVerb, texts: &Texts, shown: Shown) -> Res
 }
 
 async fn list(arguments: &ListIncidents, texts: &Texts, shown: Shown) -> Result<Exit, Problem> {
-    let request = v1::ListIncidentsRequest { month: arguments.month.map(|month| month.to_string()).unwrap_or_default() };
+    let request =
+        v1::ListIncidentsRequest { month: arguments.month.map(|month| month.to_string()).unwrap_or_default() };
     let listed = arguments.connection.open(texts)?.incidents(&request).await;
     let listed = listed.map_err(|error| answer::problem(&error, arguments.json))?;
     for incident in &listed.incidents {
