@@ -214,17 +214,29 @@ impl Book {
         Ok(maintenance)
     }
 
+    /// Notes a time without the node within a run.
+    pub(super) fn note_gap(&mut self, gap: Gap, now: Timestamp) -> Result<(), BookError> {
+        let (number, gap) = self.numbered_gap(gap);
+        self.put(&numbered_key(b"g/", number), &gap, now)?;
+        self.gaps.insert(number, gap);
+        Ok(())
+    }
+
+    /// A gap under a number of its own, or as part of the last one where there are as many as there may be.
+    fn numbered_gap(&self, gap: Gap) -> (u64, Gap) {
+        match self.gaps.last_key_value() {
+            Some((number, last)) if self.gaps.len() >= GAPS => {
+                (*number, Gap { from: last.from.min(gap.from), until: last.until.max(gap.until), ..gap })
+            }
+            last => (last.map_or(0, |(number, _)| *number) + 1, gap),
+        }
+    }
+
     /// Notes that a run began, and the time without one before it.
     pub(super) fn begin_run(&mut self, run: Run, gap: Option<Gap>, now: Timestamp) -> Result<(), BookError> {
         let mut group = Group::new();
         push(&mut group, b"run", &run)?;
-        let last = self.gaps.last_key_value().map(|(number, gap)| (*number, *gap));
-        let noted = gap.map(|gap| match last {
-            Some((number, last)) if self.gaps.len() >= GAPS => {
-                (number, Gap { from: last.from.min(gap.from), until: last.until.max(gap.until), ..gap })
-            }
-            last => (last.map_or(0, |(number, _)| number) + 1, gap),
-        });
+        let noted = gap.map(|gap| self.numbered_gap(gap));
         if let Some((number, gap)) = &noted {
             push(&mut group, &numbered_key(b"g/", *number), gap)?;
         }

@@ -44,6 +44,10 @@ pub const PREFIX_BYTES: usize = 255;
 /// How far into the future an incident or a maintenance may be said to begin, in milliseconds: clocks of people and nodes differ a little.
 pub const AHEAD_MS: u64 = 60_000;
 
+/// Milliseconds beyond two intervals that may lie between two rounds, by a clock that only goes on. After longer ones the node stood still: its process was
+/// held, or its disk did not take the last round for so long.
+pub const STILL_MS: u64 = 60_000;
+
 /// Largest file of rounds or probes that is read, in bytes: a day of rounds each second has some 6 MB.
 pub const FILE_BYTES: u64 = 64 << 20;
 

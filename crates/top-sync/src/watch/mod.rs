@@ -39,7 +39,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use waymark_catalog::Timestamp;
 
 use self::book::{Book, Noted};
-use self::config::{AHEAD_MS, Settings};
+use self::config::{AHEAD_MS, STILL_MS, Settings};
 use self::day::Round;
 use self::folder::{Folder, RoundFile};
 use self::incident::{Event, Gap, Incident, Kind, Maintenance, Run};
@@ -174,6 +174,8 @@ struct Inner {
     failing: Vec<Target>,
     rounds: u64,
     failures: u64,
+    /// When the last round was.
+    last: Option<Moment>,
 }
 
 impl Watch {
@@ -209,23 +211,12 @@ impl Watch {
         let run = Run { first: last.map_or(now.0, |last| last.first), started: now.0, stopped: None, interval };
         book.begin_run(run, opened.gap, now)?;
         let was_cut_off = last.is_some_and(|last| last.stopped.is_none());
-        let is_open = |book: &Book| book.incidents().any(|each| each.recovery.is_none() && each.fault.watched == STOP);
         if let Some(gap) = opened.gap
             && was_cut_off
             && !book.maintenances().any(|maintenance| maintenance.covers(gap.from))
-            && !is_open(&book)
+            && !is_cut_off(&book)
         {
-            let noted = Noted {
-                related: String::new(),
-                time: Timestamp(gap.from),
-                cause: "the node stopped without being told to".to_owned(),
-                kind: Kind::System,
-                prefix: prefix.clone(),
-                remedy: String::new(),
-                by: String::new(),
-                watched: STOP.to_owned(),
-            };
-            let event = book.note(noted, now)?;
+            let event = book.note(not_running(gap.from, "the node stopped without being told to", &prefix), now)?;
             sentinel.noted(STOP, &event.id);
             opened.cut_off = Some(event);
         }
@@ -238,6 +229,7 @@ impl Watch {
             failing: Vec::new(),
             rounds: 0,
             failures: 0,
+            last: None,
         };
         Ok((Self { prefix, settings, inner: Mutex::new(inner) }, opened))
     }
@@ -264,6 +256,13 @@ impl Watch {
         let is_maintained = inner.is_maintained(at.now);
         inner.count(probed);
         let mut led = Led::default();
+        match inner.stood_still(at, &self.settings, &self.prefix) {
+            Ok(event) => led.events.extend(event),
+            Err(error) => {
+                inner.failures += 1;
+                led.problem = Some(error.into());
+            }
+        }
         if let Err(source) = inner.keep(&Round::new(at.now, is_maintained, probed), at.now, self.settings.kept_days) {
             inner.failures += 1;
             led.problem = Some(WatchError::Io { path: inner.folder.path().to_owned(), source });
@@ -465,6 +464,25 @@ impl Inner {
         self.book.maintenances().rev().any(|maintenance| maintenance.covers(now.0))
     }
 
+    /// Notes that the node stood still between the last round and this one, if it did.
+    fn stood_still(&mut self, at: Moment, settings: &Settings, prefix: &str) -> Result<Option<Event>, BookError> {
+        let Some(last) = self.last.replace(at) else { return Ok(None) };
+        let still = u64::try_from(at.steady.saturating_sub(last.steady).as_millis()).unwrap_or(u64::MAX);
+        let interval = u64::try_from(settings.interval.as_millis()).unwrap_or(u64::MAX).max(1);
+        if still <= interval.saturating_mul(2).saturating_add(STILL_MS) {
+            return Ok(None);
+        }
+        // By the clock that only goes on: the other one may have been set meanwhile.
+        let gap = Gap { from: at.now.0.saturating_sub(still), until: at.now.0, interval };
+        self.book.note_gap(gap, at.now)?;
+        if self.is_maintained(Timestamp(gap.from)) || is_cut_off(&self.book) {
+            return Ok(None);
+        }
+        let event = self.book.note(not_running(gap.from, "the node stood still", prefix), at.now)?;
+        self.sentinel.noted(STOP, &event.id);
+        Ok(Some(event))
+    }
+
     fn count(&mut self, probed: &[Probed]) {
         self.rounds += 1;
         self.failing.clear();
@@ -540,6 +558,25 @@ impl Inner {
             }
         }
     }
+}
+
+/// The fault of a node that did not run.
+fn not_running(since: u64, cause: &str, prefix: &str) -> Noted {
+    Noted {
+        related: String::new(),
+        time: Timestamp(since),
+        cause: cause.to_owned(),
+        kind: Kind::System,
+        prefix: prefix.to_owned(),
+        remedy: String::new(),
+        by: String::new(),
+        watched: STOP.to_owned(),
+    }
+}
+
+/// Whether such a fault is not over yet.
+fn is_cut_off(book: &Book) -> bool {
+    book.incidents().any(|each| each.recovery.is_none() && each.fault.watched == STOP)
 }
 
 /// The time without the node between a run and this start: from the last that is known of it. A clock that was set back makes none.

@@ -69,7 +69,8 @@ impl Sentinel {
 
     /// A fault was noted, now or in a run before: it is over when its thing is well.
     pub(super) fn noted(&mut self, watched: &str, event: &str) {
-        self.dogs.entry(watched.to_owned()).or_default().event = Some(event.to_owned());
+        let dog = self.dogs.entry(watched.to_owned()).or_default();
+        (dog.event, dog.well) = (Some(event.to_owned()), None);
     }
 
     /// A fault is over.

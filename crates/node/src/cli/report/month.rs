@@ -5,6 +5,7 @@ use std::{fs, path::PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 use waymark_api::operator::v1;
+use waymark_top_sync::calendar::Month;
 
 use crate::{
     cli::{
@@ -25,7 +26,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub(crate) struct MonthArguments {
     #[arg(value_name = "MONTH")]
-    month: String,
+    month: Month,
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -36,7 +37,7 @@ pub(crate) struct MonthArguments {
 
 /// Shows the report, or writes it into a file.
 pub(crate) async fn run(arguments: &MonthArguments, texts: &Texts) -> Result<Exit, Problem> {
-    let request = v1::MonthReportRequest { month: arguments.month.clone() };
+    let request = v1::MonthReportRequest { month: arguments.month.to_string() };
     let report = arguments.connection.open(texts)?.month_report(&request).await;
     let report = report.map_err(|error| answer::problem(&error, arguments.json))?;
     let text = if arguments.json { format!("{}\n", as_json(&report)) } else { as_text(&report, texts) };
@@ -78,8 +79,13 @@ fn as_text(report: &v1::MonthReport, texts: &Texts) -> String {
     let days = [("counted", report.days_counted.to_string().into()), ("days", report.days.to_string().into())];
     page.put("report-days", &days);
     let count = [("count", report.effective.len().to_string().into())];
-    page.value("report-effective", report.effective_average_seconds.map(hours), Some(("report-of-prefixes", &count)));
-    page.value("report-effective-longest", report.effective_longest_seconds.map(hours), None);
+    match (report.effective_average_seconds, report.effective_longest_seconds) {
+        (Some(average), Some(longest)) => {
+            page.value("report-effective", Some(hours(average)), Some(("report-of-prefixes", &count)));
+            page.value("report-effective-longest", Some(hours(longest)), None);
+        }
+        _ => page.put("report-effective-none", &[]),
+    }
     page.value("report-operating", report.operating_seconds.map(hours), None);
     let measured = [
         ("measured", hours(report.measured_seconds).into()),
@@ -215,10 +221,10 @@ mod tests {
     fn what_was_not_measured_says_so_and_is_never_zero() {
         let report = v1::MonthReport { prefix: "88.990".into(), month: "2026-11".into(), ..v1::MonthReport::default() };
         let text = as_text(&report, &Texts::new(Language::English));
-        assert_eq!(text.matches("not measured").count(), 14, "{text}");
+        assert_eq!(text.matches("not measured").count(), 12, "{text}");
         assert!(!text.contains("0.0000 %"), "{text}");
         let chinese = as_text(&report, &Texts::new(Language::Chinese));
-        assert_eq!(chinese.matches("未测量").count(), 14, "{chinese}");
+        assert_eq!(chinese.matches("未测量").count(), 12, "{chinese}");
         let json = as_json(&report);
         for pointer in
             ["/service_level/ppm", "/resolution/ipv6/ppm", "/operating_seconds", "/effective/average_seconds"]

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use waymark_api::operator::v1;
+use waymark_top_sync::calendar::Month;
 
 use super::{answer, connection::Connection, look_up::parse_time};
 use crate::{
@@ -53,7 +54,7 @@ impl Type {
 #[derive(Debug, Args)]
 pub(crate) struct ListIncidents {
     #[arg(long, value_name = "MONTH")]
-    month: Option<String>,
+    month: Option<Month>,
     #[command(flatten)]
     connection: Connection,
     #[arg(long)]
@@ -100,7 +101,8 @@ pub(crate) async fn run(verb: &IncidentVerb, texts: &Texts, shown: Shown) -> Res
 }
 
 async fn list(arguments: &ListIncidents, texts: &Texts, shown: Shown) -> Result<Exit, Problem> {
-    let request = v1::ListIncidentsRequest { month: arguments.month.clone().unwrap_or_default() };
+    let request =
+        v1::ListIncidentsRequest { month: arguments.month.map(|month| month.to_string()).unwrap_or_default() };
     let listed = arguments.connection.open(texts)?.incidents(&request).await;
     let listed = listed.map_err(|error| answer::problem(&error, arguments.json))?;
     for incident in &listed.incidents {
