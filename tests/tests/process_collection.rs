@@ -220,6 +220,17 @@ fn the_node_of_an_enterprise_reports_to_the_one_that_gave_it_its_prefix() {
     assert!(shown.iter().any(|part| part["owner"] == OWNER && part["origin"] == 1), "{shown:?}");
     let shown = chain.node.by("operator").run(&["sync", "status"]).expect(0);
     assert!(shown.out.contains("reported in time"), "{}", shown.out);
+    // The indicators of the last day told: nothing was there then, and who there is now.
+    let indicators = until("statistics", || {
+        let ended = chain.node.by("operator").run(&["report", "indicators", "--industry", "C=50", "--json"]);
+        (ended.status.code() == Some(0)).then(|| ended.json().pop().unwrap())
+    });
+    assert_eq!(indicators["nodes"], json!({ "secondary": 1, "enterprise": 1 }));
+    assert_eq!(indicators["enterprises"], json!({ "registered": 1, "active": 1 }));
+    assert_eq!((&indicators["resolution"]["rate"], &indicators["registrations"]["total"]), (&Value::Null, &0.into()));
+    assert_eq!(indicators["industries"][0]["penetration"], 0.02);
+    let absent = chain.node.by("operator").run(&["report", "indicators", "--day", "2026-01-01", "--lang", "zh"]);
+    absent.expect(3).says(&["indicators-not-told", "没有已上报的统计"]);
     let (_, metrics) = chain.node.daemon.page("/metrics");
     assert!(metrics.contains("waymark_sync_owners_late{set=\"T8\"} 0"), "{metrics}");
 }
