@@ -140,6 +140,7 @@ const fn step_of(set: Set) -> &'static str {
         Set::T11 => "set-t11",
         Set::Monitoring => "set-monitoring",
         Set::Incident => "set-incident",
+        Set::Report => "set-report",
     }
 }
 
