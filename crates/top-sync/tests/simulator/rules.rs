@@ -41,7 +41,7 @@ fn long(characters: usize) -> Value {
 
 #[test]
 fn lengths_count_characters() {
-    let limits: [(Set, usize, &str, usize, usize); 44] = [
+    let limits: [(Set, usize, &str, usize, usize); 47] = [
         (Set::T1, 0, "/profile/name", 1, 255),
         (Set::T1, 0, "/profile/name_en", 0, 255),
         (Set::T1, 0, "/profile/address", 1, 255),
