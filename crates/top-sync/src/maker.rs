@@ -307,7 +307,7 @@ impl Maker {
         let (day, business, nothing) = (of.to_string(), self.catalog.business(), DayTally::new(of));
         let own = match self.role {
             Role::Node => tally.node(),
-            Role::Enterprise => tally.prefix(self.prefix.as_bytes()).unwrap_or(nothing.node()),
+            Role::Enterprise => tally.prefix(self.prefix.as_bytes()).unwrap_or_else(|| nothing.node()),
         };
         draft.take(&MonitoringRow::new(Cow::Borrowed(&self.prefix), day.clone(), own), None)?;
         for (prefix, figures) in tally.prefixes() {
