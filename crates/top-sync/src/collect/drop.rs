@@ -119,12 +119,12 @@ impl DropFolders {
                     Err(Stop::Refuse(reason)) => {
                         tracing::warn!(owner, %set, name, reason, "a dropped part is refused");
                         if let Err(cause) = refuse(&name, &path, &reason) {
-                            waits.get_or_insert(format!("{name}: {cause}"));
+                            waits.get_or_insert_with(|| format!("{name}: {cause}"));
                             break;
                         }
                     }
                     Err(Stop::Wait(cause)) => {
-                        waits.get_or_insert(format!("{name}: {cause}"));
+                        waits.get_or_insert_with(|| format!("{name}: {cause}"));
                         break;
                     }
                 }
