@@ -82,6 +82,12 @@ impl Report<'_> {
         terminal::line(format_args!("{} {said} {time}", toned(mark, tone, self.shown.colours)));
     }
 
+    /// What a word of programs is called for people; programs get the word.
+    fn word(&self, lead: &str, word: &str) -> String {
+        let said = if self.json { None } else { self.texts.find(&format!("{lead}{word}"), &[]) };
+        said.unwrap_or_else(|| word.to_owned())
+    }
+
     /// Something to know beside the steps.
     fn remark(&self, code: &'static str, values: &[(&'static str, String)]) {
         if self.json {

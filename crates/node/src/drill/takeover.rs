@@ -147,7 +147,7 @@ async fn prepare(stage: &Stage) -> Result<(), Problem> {
 async fn start_top(stage: &Stage) -> Result<TopNode, Problem> {
     let path = |name: &str| stage.path(name).display().to_string();
     let (deposits, node_key, platform_key) = (path("deposits"), path("node.pub"), path("platform.key"));
-    let probes = ["--probers", "4", "--probe-every", "200", "--probe-patience", "1000", "--probe-window", "3000"];
+    let probes = ["--probers", "4", "--probe-every", "200", "--probe-patience", "3000", "--probe-window", "3000"];
     let takeover = ["--takeover", NODE, "--deposits", &deposits, "--deposit-node-key", &node_key];
     let platform = ["--deposit-platform-key", platform_key.as_str()];
     TopNode::start(stage, &[&probes[..], &takeover, &platform].concat()).await
@@ -308,9 +308,10 @@ async fn bring_back(
         lines.iter().filter(|line| line.get("event").and_then(Value::as_str) == Some("conflict")).collect();
     report.step("drill-dry-run", code == 0 && conflicts.len() == 4, &[("count", conflicts.len().to_string())]);
     for conflict in &conflicts {
-        let text = |name: &str| conflict.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        report
-            .remark("drill-conflict", &[("handle", text("handle")), ("kind", text("kind")), ("holds", text("holds"))]);
+        let text = |name: &str| conflict.get(name).and_then(Value::as_str).unwrap_or_default();
+        let kind = report.word("takeover-kind-", text("kind"));
+        let holds = report.word("takeover-holds-", text("holds"));
+        report.remark("drill-conflict", &[("handle", text("handle").to_owned()), ("kind", kind), ("holds", holds)]);
     }
     let (code, lines) = run_tool(&["takeover", "import", &file, "--json"], &at_node).await?;
     let taken = (figure(&lines, "created"), figure(&lines, "changed"), figure(&lines, "deleted"));

@@ -117,9 +117,13 @@ fn read_routes(shared: &Shared) -> Vec<(String, Vec<RouteDoor>)> {
     let nodes = shared.ledgers.nodes().into_iter().take(PROBED_NODES);
     let of = |node: String| {
         let (rows, _) = shared.ledgers.held(&node, Set::T2, After::default(), ROUTE_ROWS).ok()?;
-        let own =
-            rows.iter().filter(|row| row.content["prefix"].as_str().is_some_and(|it| it.eq_ignore_ascii_case(&node)));
-        let routes = own.filter_map(|row| row.content["routes"].as_array()).flatten().filter_map(route).collect();
+        let is_own = |content: &Value| {
+            let prefix = content.get("prefix").and_then(Value::as_str);
+            prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(&node))
+        };
+        let own = rows.iter().filter(|row| is_own(&row.content));
+        let routes = own.filter_map(|row| row.content.get("routes")?.as_array());
+        let routes = routes.flatten().filter_map(route).collect();
         Some((node, routes))
     };
     nodes.filter_map(of).collect()
@@ -127,9 +131,9 @@ fn read_routes(shared: &Shared) -> Vec<(String, Vec<RouteDoor>)> {
 
 /// A route as the row of T2 tells it.
 fn route(route: &Value) -> Option<RouteDoor> {
-    let ip: IpAddr = route["ip"].as_str()?.parse().ok()?;
+    let ip: IpAddr = route.get("ip")?.as_str()?.parse().ok()?;
     let port = |name: &str| {
-        let port = u16::try_from(route[name].as_u64()?).ok()?;
+        let port = u16::try_from(route.get(name)?.as_u64()?).ok()?;
         Some(SocketAddr::new(ip, port))
     };
     let family = if ip.is_ipv4() { Family::V4 } else { Family::V6 };
