@@ -30,11 +30,12 @@ fn the_whole_list_is_gone_through_and_the_evidence_holds_no_secret() {
     let folder = tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     fs::write(path("application.key"), "the key of the real application").unwrap();
+    let pin = "ab".repeat(32);
     let settings = format!(
-        "[docking]\naddress = \"https://operator:hunter2@top.example/epp\"\nprefix = \"88.104\"\napplication = \"app-id-4711\"\n\
-         key_file = \"{}\"\npin = \"{}\"\n[names]\nmax_values = 99\n",
+        "[docking]\naddress = \"https://top.example/epp\"\nprefix = \"88.104\"\napplication = \"app-id-4711\"\n\
+         key_file = \"{}\"\npin = \"{pin}\"\n[sync]\nprefix = \"88.104\"\npin = \"{pin}\"\n\
+         server = \"grpcs://operator:hunter2@top.example:2649\"\n[names]\nmax_values = 99\n",
         path("application.key"),
-        "ab".repeat(32)
     );
     fs::write(path("waymark.toml"), settings).unwrap();
     let bundle = folder.path().join("bundle");
@@ -71,6 +72,7 @@ fn the_whole_list_is_gone_through_and_the_evidence_holds_no_secret() {
             "hunter2",
             "app-id-4711",
             "the key of the real application",
+            "application.key",
             "a key of the rehearsal",
             "wm1_",
             "PRIVATE KEY",
