@@ -256,3 +256,47 @@ impl<'a> ReportRow<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use waymark_catalog::Serial;
+    use waymark_catalog::business::{CaseState, EnterpriseId, Placement, Step, Wish};
+
+    use super::*;
+
+    /// A case whose steps were taken at these hours of a day of China.
+    fn case(steps: &[(StepKind, &str, u64)]) -> PrefixCase {
+        let step = |(kind, day, hour): &(StepKind, &str, u64)| Step {
+            kind: *kind,
+            time: Timestamp(day.parse::<Day>().unwrap().start().0 + hour * 3_600_000),
+            by: "operator".into(),
+            reason: String::new(),
+        };
+        PrefixCase {
+            prefix: b"88.990.1".as_slice().into(),
+            enterprise: EnterpriseId(1),
+            state: CaseState::Active,
+            wish: Wish::Hosted,
+            placement: Placement::Here,
+            steps: steps.iter().map(step).collect(),
+            serial: Serial(1),
+        }
+    }
+
+    #[test]
+    fn effective_time_runs_from_the_last_approval_to_the_first_answer_since() {
+        let of = |steps: &[(StepKind, &str, u64)], month: &str| effective_in(&case(steps), month.parse().unwrap());
+        let first = [
+            (StepKind::Apply, "2026-10-30", 8),
+            (StepKind::Approve, "2026-10-30", 9),
+            (StepKind::Confirm, "2026-10-31", 23),
+            (StepKind::Host, "2026-11-01", 1),
+            // Moved later: it had been answered for already.
+            (StepKind::Delegate, "2026-11-20", 1),
+        ];
+        assert_eq!((of(&first, "2026-11"), of(&first, "2026-10")), (Some(2 * 3_600_000), None));
+        let again = [&first[..], &[(StepKind::Confirm, "2026-12-01", 8), (StepKind::Host, "2026-12-01", 9)]].concat();
+        assert_eq!((of(&again, "2026-12"), of(&again, "2026-11")), (Some(3_600_000), Some(2 * 3_600_000)));
+        assert_eq!(of(&first[..3], "2026-11"), None, "nobody answers for it yet");
+    }
+}
