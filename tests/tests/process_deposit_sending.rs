@@ -275,7 +275,7 @@ fn a_node_that_is_killed_while_it_sends_goes_on_with_the_same_deposit() {
 fn a_platform_whose_host_key_is_not_pinned_gets_nothing_and_secrets_stay_out_of_the_log() {
     let mut trial = Trial::new(0);
     let pinned = std::mem::take(&mut trial.fingerprint);
-    trial.configure(trial.port, "log.level = \"trace\"");
+    trial.configure(trial.port, "log.level = \"debug\"");
     let node = Node::start(&trial.bench);
     let standing = node.until("a problem", |standing| standing["problem"] != "");
     let problem = standing["problem"].as_str().unwrap();

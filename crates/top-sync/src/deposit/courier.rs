@@ -22,7 +22,7 @@ use super::judgement::Judgement;
 use super::make::{MakeError, Wanted, make};
 use super::name::{Extension, Extent, FileName};
 use super::report::Report;
-use super::schedule::{Policy, Step, next, unjudged};
+use super::schedule::{Asked, Policy, Step, next, unjudged};
 use super::standing::{Phase, Standing};
 use super::table::{Delivery, Platform, Row, Table, TableError};
 use crate::sftp::{Endpoint, Link, LinkError};
@@ -121,7 +121,7 @@ pub struct Courier {
 /// What is known of a prefix and need not outlive the process.
 #[derive(Clone, Debug, Default)]
 struct State {
-    asked: Option<Date>,
+    asked: Option<Asked>,
     failures: u32,
     paused_until: Option<Instant>,
     ask_at: Option<Instant>,
@@ -178,7 +178,7 @@ impl Courier {
         }
         let mut states = self.states();
         for prefix in &wanted {
-            states.insert(prefix.clone(), State { asked: Some(date), ..State::default() });
+            states.insert(prefix.clone(), State { asked: Some(Asked { date, insists: true }), ..State::default() });
         }
         drop(states);
         self.wake.notify_one();
@@ -263,7 +263,8 @@ impl Courier {
         loop {
             let table = self.table().await?;
             let times = (self.created(), (self.options.clock)());
-            let step = next(&table, prefix, policy, state.asked, times);
+            let asked = self.states().get(prefix).and_then(|state| state.asked);
+            let step = next(&table, prefix, policy, asked, times);
             let given_up = if let Step::GivenUp { date } = step { Some(date) } else { None };
             if given_up.is_some() && given_up != state.given_up {
                 tracing::error!(
@@ -273,14 +274,24 @@ impl Courier {
             }
             self.change(prefix, |state| state.given_up = given_up);
             match step {
-                Step::Make { date, extent } => self.make(account, date, extent).await?,
-                Step::Carry(id) => self.carry(account, id).await?,
-                Step::GivenUp { .. } | Step::Rest => {
-                    self.change(prefix, |known| {
-                        if known.asked == state.asked {
-                            known.asked = None;
+                Step::Make { date, extent } => {
+                    self.make(account, date, extent).await?;
+                    // Once: what the platform refuses of it is made again no more often than of other days.
+                    let of_day = |asked: &&mut Asked| asked.date == date;
+                    self.change(prefix, |state| {
+                        if let Some(asked) = state.asked.as_mut().filter(of_day) {
+                            asked.insists = false;
                         }
                     });
+                }
+                Step::Carry(id) => self.carry(account, id).await?,
+                Step::GivenUp { .. } | Step::Rest => {
+                    let is_settled = |asked: &Asked| {
+                        let mut of_day =
+                            table.rows().iter().filter(|row| row.prefix == *prefix && row.date == asked.date);
+                        given_up == Some(asked.date) || of_day.any(|row| row.platform == Platform::Accepted)
+                    };
+                    self.change(prefix, |state| state.asked = state.asked.filter(|asked| !is_settled(asked)));
                     return self.ask(account, unjudged(&table, prefix)).await;
                 }
             }
@@ -443,8 +454,8 @@ fn report_name(row: &Row) -> String {
 /// The files of a deposit in the order they are brought in; `None` where one is missing or they are of another deposit.
 fn files(folder: &Path, id: DepositId) -> Option<Vec<FileName>> {
     let entries = fs::read_dir(folder).ok()?;
-    let names = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<FileName>().ok());
-    let name = names.into_iter().find(|name| name.extension == Extension::Report)?;
+    let mut names = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<FileName>().ok());
+    let name = names.find(|name| name.extension == Extension::Report)?;
     let bytes = fs::metadata(folder.join(name.to_string())).ok().filter(|found| found.len() <= REPORT_BYTES);
     let bytes = bytes.and_then(|_| fs::read(folder.join(name.to_string())).ok())?;
     let report = Report::read(&bytes).ok().filter(|report| report.head.id == id)?;

@@ -83,7 +83,7 @@ pub use parts::{Part, PartError};
 pub use read::{DocumentReader, Entry, Identifier};
 pub use report::Report;
 pub use restore::{RestoreError, Restored, restore};
-pub use schedule::{Policy, Step, TimeOfDayError, due, next, parse_time_of_day};
+pub use schedule::{Asked, Policy, Step, TimeOfDayError, due, next, parse_time_of_day};
 pub use seal::SealError;
 pub use standing::{Phase, Standing};
 pub use table::{Delivery, Local, Platform, Row, Table, TableError};

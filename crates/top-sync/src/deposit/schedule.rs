@@ -73,35 +73,58 @@ pub fn due(now: Timestamp, at: Duration) -> Date {
     if passed >= at { today } else { Date::from_days(today.days() - 1) }
 }
 
-/// What is to be done next for a prefix of a node made at `created`. A day that was `asked` for comes before the calendar, and once more when
-/// it was given up.
+/// A day an operator asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The day.
+    pub date: Date,
+    /// Though the platform refused as many as there may be; once.
+    pub insists: bool,
+}
+
+/// What is to be done next for a prefix of a node made at `created`. A day that was asked for comes before the calendar; what the platform refused last
+/// is made again where the calendar asks for nothing.
 #[must_use]
 pub fn next(
     table: &Table,
     prefix: &str,
     policy: &Policy,
-    asked: Option<Date>,
+    asked: Option<Asked>,
     (created, now): (Timestamp, Timestamp),
 ) -> Step {
-    let wanted = asked.or_else(|| policy.at.map(|at| due(now, at)));
-    let wanted = wanted.filter(|date| watermark(*date) >= created);
     let own = || table.rows().iter().filter(|row| row.prefix == prefix);
-    let covered = |date: Date| own().any(|row| stands_for(table, row, date, asked.is_some(), now));
-    if let Some(date) = wanted.filter(|date| !covered(*date)) {
+    let is_waiting = |row: &&Row| {
+        row.local == Local::Success && row.delivery == Delivery::Waiting && row.platform == Platform::Unknown
+    };
+    let waiting = own().rfind(is_waiting).map(|row| Step::Carry(row.id));
+    let last = own().rfind(|row| row.delivery != Delivery::Hand);
+    let refused_last = last.filter(|row| row.platform == Platform::Rejected).map(|row| row.date);
+    let wanted = [
+        (asked.map(|asked| asked.date), true, asked.is_some_and(|asked| asked.insists)),
+        (policy.at.map(|at| due(now, at)), false, false),
+        (refused_last, true, false),
+    ];
+    let mut given_up = None;
+    for (date, exactly, insists) in wanted {
+        let Some(date) = date.filter(|date| watermark(*date) >= created) else { continue };
+        if own().any(|row| stands_for(table, row, date, exactly, now)) {
+            if let (Some(carry), true) = (waiting, exactly) {
+                return carry;
+            }
+            continue;
+        }
         let refused = || own().filter(|row| row.date == date && row.platform == Platform::Rejected);
         let count = u32::try_from(refused().count()).unwrap_or(u32::MAX);
-        if count > policy.resends && asked.is_none() {
-            return Step::GivenUp { date };
+        if count > policy.resends && !insists {
+            given_up.get_or_insert(Step::GivenUp { date });
+            continue;
         }
         // Where the platform lacks what a differential one goes back to, or refuses again, it gets everything.
         let lacks_base = refused().any(|row| row.code == Some(CODE_ID_MISMATCH)) || count > 1;
         let extent = (policy.always_full || lacks_base).then_some(Extent::Full);
         return Step::Make { date, extent };
     }
-    let waiting = own().filter(|row| {
-        row.local == Local::Success && row.delivery == Delivery::Waiting && row.platform == Platform::Unknown
-    });
-    waiting.last().map_or(Step::Rest, |row| Step::Carry(row.id))
+    waiting.or(given_up).unwrap_or(Step::Rest)
 }
 
 /// Whether a row makes another deposit of a day needless.
@@ -248,7 +271,7 @@ mod tests {
         let three = [refused(1, 2001), refused(2, 2001), refused(3, 2001)];
         assert_eq!(step(&three, now), Step::GivenUp { date: day("2026-11-30") });
         let (_folder, table) = table(&three);
-        let asked = Some(day("2026-11-30"));
+        let asked = Some(Asked { date: day("2026-11-30"), insists: true });
         assert_eq!(next(&table, "88.990", &POLICY, asked, (Timestamp(0), now)), full, "an operator asks for it");
         assert_eq!(step(&three, at("2026-12-01", 60)), make("2026-12-01"), "the next day begins anew");
     }
@@ -263,9 +286,31 @@ mod tests {
     }
 
     #[test]
+    fn without_a_time_of_day_only_what_was_refused_is_made_again() {
+        let policy = Policy { at: None, ..POLICY };
+        let step = |rows: &[Row]| next(&table(rows).1, "88.990", &policy, None, (Timestamp(0), at("2026-11-30", 60)));
+        let refused = |id| Row { platform: Platform::Rejected, ..row("2026-11-28", id) };
+        assert_eq!(step(&[]), Step::Rest);
+        assert_eq!(step(&[row("2026-11-28", 1)]), Step::Rest);
+        assert_eq!(step(&[refused(1)]), make("2026-11-28"));
+        assert_eq!(step(&[refused(1), refused(2), refused(3)]), Step::GivenUp { date: day("2026-11-28") });
+    }
+
+    #[test]
+    fn a_day_that_is_asked_for_is_brought_before_the_one_that_is_due_is_made() {
+        let waiting = Row { delivery: Delivery::Waiting, ..row("2026-11-28", 1) };
+        let asked = Some(Asked { date: waiting.date, insists: false });
+        let (_folder, table) = table(std::slice::from_ref(&waiting));
+        let now = at("2026-11-30", 60);
+        assert_eq!(next(&table, "88.990", &POLICY, asked, (Timestamp(0), now)), Step::Carry(waiting.id));
+        assert_eq!(next(&table, "88.990", &POLICY, None, (Timestamp(0), now)), make("2026-11-30"));
+    }
+
+    #[test]
     fn a_day_that_is_asked_for_is_made_though_a_later_one_was() {
         let (_folder, table) = table(&[row("2026-11-30", 1)]);
-        let ask = |date| next(&table, "88.990", &POLICY, Some(day(date)), (Timestamp(0), at("2026-11-30", 60)));
+        let asked = |date| Some(Asked { date: day(date), insists: false });
+        let ask = |date| next(&table, "88.990", &POLICY, asked(date), (Timestamp(0), at("2026-11-30", 60)));
         assert_eq!(ask("2026-11-28"), make("2026-11-28"));
         assert_eq!(ask("2026-11-30"), Step::Rest, "that one is there");
     }

@@ -202,13 +202,15 @@ impl Link {
         self.within(remote.flush()).await?;
         self.within(remote.sync_all()).await?;
         self.within(remote.close()).await?;
-        self.measure(&temporary, name, wanted).await?;
+        let found = self.size(&temporary).await?.unwrap_or(0);
+        measured(name, found, wanted)?;
         if there.is_some() {
             // Of another size: what some other program left half done.
             self.within(self.session.remove_file(path.as_str())).await?;
         }
         self.within(self.session.rename(temporary.as_str(), path.as_str())).await?;
-        self.measure(&path, name, wanted).await
+        // The other side may have taken it away already: then it has it.
+        self.size(&path).await?.map_or(Ok(()), |found| measured(name, found, wanted))
     }
 
     /// The bytes of a small file; `None` where there is none.
@@ -240,11 +242,6 @@ impl Link {
         .await;
     }
 
-    async fn measure(&self, path: &str, name: &str, wanted: u64) -> Result<(), LinkError> {
-        let found = self.size(path).await?.unwrap_or(0);
-        if found == wanted { Ok(()) } else { Err(LinkError::Size { name: name.to_owned(), found, wanted }) }
-    }
-
     async fn size(&self, path: &str) -> Result<Option<u64>, LinkError> {
         match self.within(self.session.metadata(path)).await {
             Ok(found) => Ok(Some(found.size.unwrap_or(0))),
@@ -264,6 +261,11 @@ impl Link {
         let wait = self.answer_time.saturating_add(Duration::from_secs(1));
         Ok(timeout(wait, answer).await.map_err(|_| Refused::Time(self.answer_time))??)
     }
+}
+
+/// Whether as much is there as here.
+fn measured(name: &str, found: u64, wanted: u64) -> Result<(), LinkError> {
+    if found == wanted { Ok(()) } else { Err(LinkError::Size { name: name.to_owned(), found, wanted }) }
 }
 
 /// What came of a request.

@@ -27,7 +27,8 @@ async fn a_cut_connection_goes_on_where_it_was_and_half_a_file_has_no_final_name
     let mut options = node.options(&platform);
     options.endpoint.port = relay.port;
     options.part_bytes = 100 << 20;
-    options.first_pause = Duration::from_millis(400);
+    // Long enough for the line to be mended before it is tried again.
+    options.first_pause = Duration::from_secs(5);
     let working = Working::start(options);
     working.until("a problem", |standing| !standing.problem.is_empty()).await;
     let names = platform.names("upload");
