@@ -16,7 +16,6 @@ pub fn bootstrap(input: &[u8]) {
             return;
         }
     };
-    assert_eq!(read.is_empty(), read.len() == 0);
     let prefix = String::from_utf8_lossy(prefix).to_ascii_uppercase();
     let Some((matched, url)) = read.find(&prefix) else { return };
     assert!(url.ends_with('/') && (url.starts_with("http://") || url.starts_with("https://")));

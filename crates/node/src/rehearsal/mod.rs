@@ -114,13 +114,14 @@ fn rehearse(handle: Handle, children: Children, operators: Option<String>) -> Re
     let authentication = answers::authentication(&stage);
     let statistics = counted::try_out(&stage);
     let mut sets = upward::prepare(&stage);
+    let mut monitoring = upward::month_report(&stage);
     let mut trail = kept::try_out(&stage);
     let attack = attacked::try_out(&stage);
     let metrics = stage.page("/metrics").map_or_else(|cause| cause, |(_, text)| text);
     let stopped = stage.stop_node();
     kept::after_the_end(&stage, stopped, &mut trail);
-    let (monitoring, deposits) = upward::try_out(&stage, &mut sets);
-    let takeover = Item::of_steps(10, |item| item.not_built("takeover", "waymark drill takeover", "no such command"));
+    let deposits = upward::try_out(&stage, &mut sets, &mut monitoring);
+    let takeover = takeover(&stage);
     let items = vec![
         sets,
         prefix_path,
@@ -138,4 +139,16 @@ fn rehearse(handle: Handle, children: Children, operators: Option<String>) -> Re
     let config = stage.shown_config();
     stage.take_down();
     Ok(Rehearsed { items, config, metrics })
+}
+
+/// Item 10: the drill of the takeover, which sets a stage of its own.
+fn takeover(stage: &Stage) -> Item {
+    Item::of_steps(10, |item| {
+        if stage.plain(&["drill", "takeover", "--help"]).code != 0 {
+            item.not_built("takeover", "waymark drill takeover", "no such command");
+            return;
+        }
+        let drilled = stage.plain(&["drill", "takeover"]);
+        item.tell("takeover", drilled.words.clone(), drilled.seen(), drilled.code == 0);
+    })
 }
