@@ -354,7 +354,8 @@ async fn door(collector: &Arc<Collector>) -> String {
 async fn above(folder: &Path) -> Simulator {
     let anywhere = "127.0.0.1:0".parse().unwrap();
     let folder = folder.to_owned();
-    let options = Options { listen: anywhere, http: anywhere, folder, tls: None, faults: Plan::default(), clock };
+    let (faults, probes, pages) = (Plan::default(), None, axum::Router::new());
+    let options = Options { listen: anywhere, http: anywhere, folder, tls: None, faults, clock, probes, pages };
     Simulator::start(options).await.unwrap()
 }
 
