@@ -215,7 +215,7 @@ impl Courier {
     /// Does what is due for a prefix, and asks what became of what was sent.
     async fn turn(self: &Arc<Self>, account: &Account, stop: &mut watch::Receiver<bool>) {
         let state = self.states().get(&account.prefix).cloned().unwrap_or_default();
-        if state.paused_until.is_some_and(|until| until > Instant::now()) {
+        if state.paused_until.is_some_and(|until| until > pause_clock()) {
             return;
         }
         let done = tokio::select! {
@@ -238,7 +238,7 @@ impl Courier {
                 let problem = told(&error);
                 let is_new = problem != state.problem;
                 self.change(&account.prefix, |state| {
-                    state.paused_until = Some(Instant::now() + pause(state.failures));
+                    state.paused_until = Some(pause_clock() + pause(state.failures));
                     state.failures = state.failures.saturating_add(1);
                     state.problem.clone_from(&problem);
                 });
@@ -376,7 +376,7 @@ impl Courier {
     /// Asks what the platform says of deposits.
     async fn ask(&self, account: &Account, rows: Vec<Row>) -> Result<(), TurnError> {
         let ask_at = self.states().get(&account.prefix).and_then(|state| state.ask_at);
-        if rows.is_empty() || ask_at.is_some_and(|at| at > Instant::now()) {
+        if rows.is_empty() || ask_at.is_some_and(|at| at > pause_clock()) {
             return Ok(());
         }
         let link = Link::open(&self.options.endpoint, &account.user).await?;
@@ -389,7 +389,7 @@ impl Courier {
         }
         link.close().await;
         // What was heard may mean that something is to be done at once.
-        let again = if heard { None } else { Some(Instant::now() + self.options.ask_every) };
+        let again = if heard { None } else { Some(pause_clock() + self.options.ask_every) };
         self.change(&account.prefix, |state| state.ask_at = again);
         if heard {
             self.wake.notify_one();
@@ -430,6 +430,15 @@ impl Courier {
         .await?;
         Ok(true)
     }
+}
+
+/// The clock of pauses, which no jump of the calendar's moves.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "pauses between attempts; what is due is decided by the clock of the options"
+)]
+fn pause_clock() -> Instant {
+    Instant::now()
 }
 
 /// Ends when a stop is asked for, or nobody is there who could.
