@@ -127,6 +127,10 @@ fn faults_are_told_upward_and_stand_in_the_report_of_the_month() {
     let node = node.restart(|_| {});
     node.by("operator").run(&["maintenance", "end"]).expect(0);
     node.by("operator").run(&["maintenance", "end"]).expect(3);
+    let audit = node.by("audit").run(&["audit", "search", "--json"]).expect(0).out;
+    for verb in ["incident-report", "incident-recover", "maintenance-begin", "maintenance-end"] {
+        assert!(audit.contains(verb), "{verb} is not in {audit}");
+    }
     assert_eq!(node.by("audit").run(&["maintenance", "list", "--json"]).expect(0).json().len(), 1);
 
     // The month, in both languages and for programs.

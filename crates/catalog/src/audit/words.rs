@@ -147,6 +147,18 @@ impl Verb {
     pub const SYNC_PAUSE: Self = Self(152);
     /// Let them go on.
     pub const SYNC_RESUME: Self = Self(153);
+    /// Report a fault.
+    pub const INCIDENT_REPORT: Self = Self(155);
+    /// Say that it is over, or what was done about it.
+    pub const INCIDENT_RECOVER: Self = Self(156);
+    /// Declare a time without service.
+    pub const MAINTENANCE_BEGIN: Self = Self(157);
+    /// End it.
+    pub const MAINTENANCE_END: Self = Self(158);
+    /// Make a deposit.
+    pub const DEPOSIT_MAKE: Self = Self(159);
+    /// Make and send deposits at once.
+    pub const DEPOSIT_SEND: Self = Self(160);
     /// Recall a record.
     pub const RECALL: Self = Self(110);
     /// Lift that.
@@ -251,6 +263,12 @@ impl Verb {
             Deed::SyncMark => Self::SYNC_MARK,
             Deed::SyncPause => Self::SYNC_PAUSE,
             Deed::SyncResume => Self::SYNC_RESUME,
+            Deed::IncidentReport => Self::INCIDENT_REPORT,
+            Deed::IncidentRecover => Self::INCIDENT_RECOVER,
+            Deed::MaintenanceBegin => Self::MAINTENANCE_BEGIN,
+            Deed::MaintenanceEnd => Self::MAINTENANCE_END,
+            Deed::DepositMake => Self::DEPOSIT_MAKE,
+            Deed::DepositSend => Self::DEPOSIT_SEND,
         }
     }
 
@@ -373,6 +391,12 @@ const BUSINESS_VERBS: Numbered = &[
     (151, "sync-mark"),
     (152, "sync-pause"),
     (153, "sync-resume"),
+    (155, "incident-report"),
+    (156, "incident-recover"),
+    (157, "maintenance-begin"),
+    (158, "maintenance-end"),
+    (159, "deposit-make"),
+    (160, "deposit-send"),
 ];
 
 const DONE: Numbered = &[

@@ -23,6 +23,18 @@ pub enum Deed {
     SyncPause,
     /// They go on.
     SyncResume,
+    /// A fault is reported.
+    IncidentReport,
+    /// It is over, or something was done about it.
+    IncidentRecover,
+    /// A time without service is declared.
+    MaintenanceBegin,
+    /// It ends.
+    MaintenanceEnd,
+    /// A deposit is made.
+    DepositMake,
+    /// Deposits are made and sent at once.
+    DepositSend,
 }
 
 /// The last deed that was noted.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
+use waymark_catalog::business::{Deed, OperatorCommand};
 use waymark_catalog::{Order, Receipt, Request, Submission, Ticket, import};
 
 use super::Edge;
@@ -43,6 +44,18 @@ impl Edge {
                 Err(if tells_content { failure } else { failure.without_content() })
             }
         }
+    }
+
+    /// Notes in the audit what the caller does beside the catalog.
+    pub(crate) async fn note_deed(
+        &self,
+        caller: &Caller,
+        deed: Deed,
+        about: String,
+        reason: &str,
+    ) -> Result<(), Failure> {
+        let command = OperatorCommand::NoteDeed { deed, about, reason: reason.to_owned() };
+        self.apply(caller, command.into(), None).await.map(|_| ())
     }
 
     /// What the writer would answer to an order now; nothing is written.

@@ -6,6 +6,7 @@ use futures_util::stream::{BoxStream, StreamExt as _};
 use tonic::{Request, Response, Status};
 use waymark_api::operator::v1::{self, deposits_server};
 use waymark_catalog::access::Verb;
+use waymark_catalog::business::Deed;
 
 use crate::deposits::Deposits;
 use crate::edge::Edge;
@@ -42,9 +43,16 @@ impl DepositService {
         })
     }
 
-    fn send(&self, caller: &Caller, request: &v1::SendDepositRequest) -> Result<v1::SendDepositResponse, Failure> {
-        let sent = self.admit(caller)?.send(request).ok_or_else(none_sent)?;
+    async fn send(
+        &self,
+        caller: &Caller,
+        request: &v1::SendDepositRequest,
+    ) -> Result<v1::SendDepositResponse, Failure> {
         let v1::SendDepositRequest { prefix, date } = request;
+        let deposits = self.admit(caller)?;
+        let about = if prefix.is_empty() { "all prefixes" } else { prefix };
+        self.edge.note_deed(caller, Deed::DepositSend, format!("{about} {date}").trim_end().to_owned(), "").await?;
+        let sent = deposits.send(request).ok_or_else(none_sent)?;
         tracing::info!(by = caller.actor.name(), prefix, date, "deposits are sent at once");
         Ok(sent)
     }
@@ -72,6 +80,9 @@ impl deposits_server::Deposits for DepositService {
         let caller = caller(&self.edge, &request).await?;
         let admitted = self.admit(&caller).map_err(|failure| failed(&self.edge, &failure, caller.language))?;
         let request = request.into_inner();
+        let about = if request.prefix.is_empty() { "no prefix" } else { &request.prefix };
+        let noted = self.edge.note_deed(&caller, Deed::DepositMake, about.to_owned(), "").await;
+        noted.map_err(|failure| failed(&self.edge, &failure, caller.language))?;
         tracing::info!(by = caller.actor.name(), prefix = request.prefix, "deposit asked for");
         Ok(Response::new(admitted.make(request).map(Ok).boxed()))
     }
@@ -86,6 +97,6 @@ impl deposits_server::Deposits for DepositService {
         request: Request<v1::SendDepositRequest>,
     ) -> Result<Response<v1::SendDepositResponse>, Status> {
         let caller = caller(&self.edge, &request).await?;
-        answer(&self.edge, &caller, async { Self::send(self, &caller, request.get_ref()) }).await
+        answer(&self.edge, &caller, Self::send(self, &caller, request.get_ref())).await
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 use waymark_api::operator::v1::{self, incidents_server};
 use waymark_catalog::access::Verb;
+use waymark_catalog::business::Deed;
 
 use crate::edge::Edge;
 use crate::edge::caller::Caller;
@@ -66,6 +67,13 @@ impl IncidentService {
         Self { edge: Arc::clone(edge) }
     }
 
+    /// Notes in the audit what was done. A store that takes no writes is itself an incident: it keeps nobody from reporting one.
+    async fn note(&self, caller: &Caller, deed: Deed, about: String) {
+        if self.edge.note_deed(caller, deed, about, "").await.is_err() {
+            tracing::warn!(by = caller.actor.name(), ?deed, "the audit does not tell of it: the store takes no writes");
+        }
+    }
+
     async fn report(&self, caller: &Caller, request: v1::ReportIncidentRequest) -> Result<v1::IncidentEvent, Failure> {
         let watching = admit(&self.edge, caller, Verb::Home)?;
         check_text("cause", &request.cause, 1)?;
@@ -75,6 +83,7 @@ impl IncidentService {
         let by = caller.actor.name().to_owned();
         let event = wait(watching, move |watching| watching.report(&request, &by)).await?;
         tracing::info!(by = caller.actor.name(), event = event.event, kind = event.r#type, "a fault was reported");
+        self.note(caller, Deed::IncidentReport, event.event.clone()).await;
         Ok(event)
     }
 
@@ -93,6 +102,7 @@ impl IncidentService {
             of = event.related,
             "a fault was said to be over"
         );
+        self.note(caller, Deed::IncidentRecover, event.related.clone()).await;
         Ok(event)
     }
 
@@ -106,6 +116,7 @@ impl IncidentService {
         let by = caller.actor.name().to_owned();
         let begun = wait(watching, move |watching| watching.begin_maintenance(&request, &by)).await?;
         tracing::info!(by = caller.actor.name(), number = begun.number, "a maintenance was declared");
+        self.note(caller, Deed::MaintenanceBegin, format!("maintenance {}", begun.number)).await;
         Ok(begun)
     }
 
@@ -113,6 +124,7 @@ impl IncidentService {
         let watching = admit(&self.edge, caller, Verb::Home)?;
         let ended = wait(watching, |watching| watching.end_maintenance()).await?;
         tracing::info!(by = caller.actor.name(), number = ended.number, "a maintenance was ended");
+        self.note(caller, Deed::MaintenanceEnd, format!("maintenance {}", ended.number)).await;
         Ok(ended)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 use waymark_api::operator::v1::{self, sync_server};
 use waymark_catalog::access::Verb;
-use waymark_catalog::business::{Deed, OperatorCommand};
+use waymark_catalog::business::Deed;
 
 use crate::edge::Edge;
 use crate::edge::caller::Caller;
@@ -34,12 +34,6 @@ impl SyncService {
         }
         let none = || Failure::new(Reason::Unimplemented).with("detail", "sync (sync.prefix is empty)");
         self.edge.sync.clone().ok_or_else(none)
-    }
-
-    /// Notes in the audit what is about to be done.
-    async fn note(&self, caller: &Caller, deed: Deed, about: String, reason: &str) -> Result<(), Failure> {
-        let command = OperatorCommand::NoteDeed { deed, about, reason: reason.to_owned() };
-        self.edge.apply(caller, command.into(), None).await.map(|_| ())
     }
 
     /// Does something that waits for the disk.
@@ -112,7 +106,7 @@ impl sync_server::Sync for SyncService {
             let (sync, request) = (self.admit(&caller)?, request.into_inner());
             check_set(&*sync, &request.set)?;
             check_span(request.from, request.upto)?;
-            self.note(&caller, Deed::SyncResend, span(&request.set, request.from, request.upto), "").await?;
+            self.edge.note_deed(&caller, Deed::SyncResend, span(&request.set, request.from, request.upto), "").await?;
             let count = self.wait(sync, move |sync| sync.resend(&request, &by)).await?;
             Ok(v1::SyncChanged { count })
         };
@@ -130,7 +124,9 @@ impl sync_server::Sync for SyncService {
             if reason.is_empty() || reason.chars().count() > REASON_CHARS || reason.chars().any(char::is_control) {
                 return Err(Failure::invalid_field("reason", "must have 1 to 255 characters, no control characters"));
             }
-            self.note(&caller, Deed::SyncMark, span(&request.set, request.from, request.upto), reason).await?;
+            self.edge
+                .note_deed(&caller, Deed::SyncMark, span(&request.set, request.from, request.upto), reason)
+                .await?;
             let count = self.wait(sync, move |sync| sync.mark(&request, &by)).await?;
             Ok(v1::SyncChanged { count })
         };
@@ -147,7 +143,7 @@ impl sync_server::Sync for SyncService {
             }
             let deed = if request.paused { Deed::SyncPause } else { Deed::SyncResume };
             let about = if request.set.is_empty() { "all sets".to_owned() } else { request.set.clone() };
-            self.note(&caller, deed, about, "").await?;
+            self.edge.note_deed(&caller, deed, about, "").await?;
             let count = self.wait(sync, move |sync| sync.pause(&request, &by)).await?;
             Ok(v1::SyncChanged { count })
         };
