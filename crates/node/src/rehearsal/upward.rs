@@ -62,16 +62,16 @@ pub(super) fn prepare(stage: &Stage) -> Item {
     })
 }
 
-/// Tries the rest of item 1; gives items 8 and 9.
-pub(super) fn try_out(stage: &Stage, sets: &mut Item) -> (Item, Item) {
-    let (mut monitoring, mut kept) = (Item::new(8), Item::new(9));
+/// Tries the rest of items 1 and 8; gives item 9.
+pub(super) fn try_out(stage: &Stage, sets: &mut Item, monitoring: &mut Item) -> Item {
+    let mut kept = Item::new(9);
     let carrying = match Carrying::begin(stage) {
         Ok(carrying) => carrying,
         Err(cause) => {
-            for item in [&mut *sets, &mut monitoring, &mut kept] {
+            for item in [sets, monitoring, &mut kept] {
                 item.tell("data-folder", "the data folder of the node, opened by the rehearsal", cause.clone(), false);
             }
-            return (monitoring, kept);
+            return kept;
         }
     };
     let now = clock().0;
@@ -83,28 +83,19 @@ pub(super) fn try_out(stage: &Stage, sets: &mut Item) -> (Item, Item) {
     for set in [Set::T3, Set::T4, Set::T8, Set::T9] {
         arrives(stage, sets, set, "after the day");
     }
-    arrives(stage, &mut monitoring, Set::Monitoring, "after the day");
+    arrives(stage, monitoring, Set::Monitoring, "after the day");
     let month = Day::of(clock()).month();
     move_to(Timestamp(month.last().end().0 + BEHIND_MS));
     for set in [Set::T5, Set::T10] {
         arrives(stage, sets, set, "after the month");
     }
-    if held(stage, Set::Incident).0 == 0 {
-        monitoring.not_built("incidents", "messages of faults and recoveries", "the node sends none");
-    }
-    let report = stage.plain(&["report", "month", "--help"]);
-    if report.code == 0 {
-        // Made from what a node that runs tells; this one has stopped.
-        monitoring.not_built("month-report", "waymark report month", "not asked by the rehearsal yet");
-    } else {
-        monitoring.not_built("month-report", "waymark report month", "no such command");
-    }
+    arrives(stage, monitoring, Set::Report, "after the month");
     deposits::try_out(stage, carrying.catalog(), &mut kept);
     match carrying.end(stage) {
         Ok(()) => deposits::restored(stage, &mut kept),
         Err(cause) => kept.tell("closed", "the data folder, closed", cause, false),
     }
-    (monitoring, kept)
+    kept
 }
 
 /// Rows the simulator holds of a set, and parts it refused, with its first complaint.
@@ -174,7 +165,10 @@ impl Carrying {
         let port = |addresses: &[std::net::SocketAddr]| addresses.first().map(std::net::SocketAddr::port);
         let (tcp, udp) = (port(&stage.listening.tcp), port(&stage.listening.udp));
         let routes = vec![Route::new(std::net::Ipv4Addr::LOCALHOST.into(), tcp, udp, None)];
-        let maker = Maker::new(&catalog, Arc::clone(&outbox), NODE, routes, Some(figures));
+        // The report of a month is made from what the node saw of itself.
+        let watched = stage.handle().block_on(crate::watch::open(stage.config(), &data, &catalog));
+        let watched = watched.map_err(|problem| problem.to_string())?;
+        let maker = Maker::new(&catalog, Arc::clone(&outbox), NODE, routes, Some(figures)).watched(watched);
         let desk = Desk::new(&catalog, Arc::clone(&outbox), NODE);
         let url = format!("grpc://{}", stage.simulator().grpc());
         let url = url.parse().map_err(|cause| format!("{url}: {cause}"))?;
