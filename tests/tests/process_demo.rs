@@ -41,15 +41,35 @@ fn row(output: &str, transport: &str) -> Vec<usize> {
 }
 
 #[test]
-fn a_scan_crosses_five_nodes_and_survives_four_of_them() {
+fn the_node_above_is_told_and_a_scan_crosses_five_nodes_and_survives_four_of_them() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("topology");
     let ended = run(demo(&data, &["--topology", "--once"])).expect(0);
-    assert_eq!(ended.out.matches('✓').count(), 4, "{}", ended.out);
+    assert_eq!(ended.out.matches('✓').count(), 7, "{}", ended.out);
     assert!(!ended.out.contains('✗'), "{}", ended.out);
+    // Where each node says it listens is what the node above was told.
+    let line = |lead: &str| {
+        let found = ended.out.lines().find(|line| line.starts_with(lead));
+        found.unwrap_or_else(|| panic!("no {lead} in {}", ended.out)).to_owned()
+    };
+    let port = |node: &str| {
+        let line = line(node);
+        let udp = line.split(' ').find_map(|word| word.strip_prefix("udp://127.0.0.1:"));
+        format!("\"udp\":{}", udp.unwrap_or_else(|| panic!("{line}")))
+    };
+    for (told, prefix, node) in [
+        ("T2 of 88.990,", "88.990", "secondary-a"),
+        ("T2 of 88.991,", "88.991", "secondary-b"),
+        ("T7 of 88.990,", "88.990.10001", "enterprise"),
+    ] {
+        let said = line(told);
+        assert!(said.contains(&format!("\"{prefix}\"")) && said.contains(&port(node)), "{said}");
+    }
+    assert!(line("T6 of 88.990,").contains("[\"88.990.10001\"]"), "{}", ended.out);
+    assert!(!ended.out.contains("13800000000"), "nothing of people is shown");
     assert_eq!(ended.out.matches("FOUND").count(), 2, "{}", ended.out);
     // No process is left behind: nothing holds the folders.
-    for name in ["enterprise", "secondary-a", "secondary-b", "top-level", "recursive"] {
+    for name in ["enterprise", "secondary-a", "secondary-b", "top-level", "recursive", "top-node/resolution"] {
         assert!(!data.join(name).join("listen.json").exists(), "{name} stopped in order");
     }
 }

@@ -44,5 +44,6 @@ pub mod sites;
 pub mod status;
 mod sync;
 pub mod texts;
+mod top_process;
 mod traffic;
 mod watch;

@@ -39,11 +39,30 @@ pub(super) async fn run(operator: &Registrar, server: &Server, texts: &Texts) ->
 /// From the application to the prefix that is served.
 async fn prefix(operator: &Registrar, texts: &Texts) -> Result<bool, Problem> {
     done(operator.home(&operator::HomeRequest { prefix: ABOVE.to_owned() }).await)?;
+    let (known, state) = give_out(operator, PREFIX, Step::Host(operator::HostStep {})).await?;
+    let name = known.profile.unwrap_or_default().name;
+    say(
+        texts,
+        "demo-prefix",
+        &[("enterprise", known.id), ("name", name), ("prefix", PREFIX.to_owned()), ("state", state.clone())],
+    );
+    Ok(state == "active")
+}
+
+/// The enterprise applies for a prefix, is verified, reviewed and approved; `last` says where the prefix is answered for. Gives the enterprise and the
+/// state of the case.
+///
+/// # Errors
+/// A step is refused.
+pub(super) async fn give_out(
+    operator: &Registrar,
+    prefix: &str,
+    last: Step,
+) -> Result<(operator::Enterprise, String), Problem> {
     let request = enterprise::request_of(ENTERPRISE).map_err(|cause| failed(&cause))?;
     let known = done(operator.put_enterprise(request).await)?.enterprise.unwrap_or_default();
-    let name = known.profile.unwrap_or_default().name;
     let application = operator::ApplyForPrefixRequest {
-        prefix: PREFIX.to_owned(),
+        prefix: prefix.to_owned(),
         enterprise: known.id.clone(),
         ..operator::ApplyForPrefixRequest::default()
     };
@@ -60,18 +79,13 @@ async fn prefix(operator: &Registrar, texts: &Texts) -> Result<bool, Problem> {
         Step::Review(operator::ReviewStep {}),
         Step::Approve(operator::ApproveStep {}),
         Step::Confirm(operator::ConfirmStep { approved: true, reason: String::new() }),
-        Step::Host(operator::HostStep {}),
+        last,
     ] {
         let request =
-            operator::StepRequest { prefix: PREFIX.to_owned(), step: Some(step), ..operator::StepRequest::default() };
+            operator::StepRequest { prefix: prefix.to_owned(), step: Some(step), ..operator::StepRequest::default() };
         state = done(operator.step(request).await)?.case.unwrap_or_default().state;
     }
-    say(
-        texts,
-        "demo-prefix",
-        &[("enterprise", known.id), ("name", name), ("prefix", PREFIX.to_owned()), ("state", state.clone())],
-    );
-    Ok(state == "active")
+    Ok((known, state))
 }
 
 /// A template, and two identifiers made from it.

@@ -22,6 +22,7 @@ use crate::{
 
 mod asking;
 mod business;
+mod docked;
 mod packages;
 mod questions;
 pub(crate) mod registering;

@@ -1,12 +1,15 @@
-//! `waymark demo --topology`: five nodes as processes of their own, one above the other, and a scan that crosses them all.
+//! `waymark demo --topology`: five nodes as processes of their own, one above the other, what the node above them is told, and a scan that crosses all.
 //!
 //! ```text
-//!                top-level node 88
+//!                top-level node 88  ······  its exchange: `waymark top-node`
 //!               /                 \
 //!   secondary node 88.990    secondary node 88.991        recursive node
 //!              |                                               |
 //!   enterprise node 88.990.10001                            scanner
 //! ```
+//! The top-level node is two processes. The node named `top-level` resolves as one that delegates step by step, so that the scan crosses every node.
+//! `waymark top-node` takes the sets of the secondary nodes docked with it; its own resolution knows from set T7 where the enterprise answers, and would
+//! send the scan past the secondary node.
 
 use std::{path::Path, time::Duration};
 
@@ -23,6 +26,7 @@ use waymark_wire::{
 };
 
 use super::{
+    docked::{self, OTHER, SECONDARY},
     make_folder, print_checks,
     registering::{Checks, done, failed, say},
 };
@@ -33,6 +37,7 @@ use crate::{
     process::Process,
     registration::OPERATOR_TOKEN,
     texts::Texts,
+    top_process::TopNode,
 };
 
 /// What the scanner reads off a box of the enterprise, and the part of another maker that stands in it.
@@ -55,20 +60,29 @@ pub(super) async fn run(arguments: &Demo, texts: &Texts, shown: Shown) -> Result
     let mut signals = Signals::take().map_err(|cause| Problem::new("signals", Exit::Failed).with("cause", cause))?;
     let folder = &arguments.data;
     let enterprise = start(folder, "enterprise", String::new()).await?;
-    let secondary = start(folder, "secondary-a", String::new()).await?;
-    let other = start(folder, "secondary-b", String::new()).await?;
+    let mut above = TopNode::start(folder, &[]).await?;
+    let mut secondary = start(folder, "secondary-a", String::new()).await?;
+    let other = start(folder, "secondary-b", docked::settings(OTHER, &above)).await?;
     let mut top = start(folder, "top-level", String::new()).await?;
-    fill(&enterprise, &secondary, &other, &top, texts).await?;
+    fill(&enterprise, &secondary, &other, texts).await?;
+    // It is docked when it has something to tell: enterprises are told by the hour, and with the start of a node.
+    secondary.stop().await;
+    let secondary = start(folder, "secondary-a", docked::settings(SECONDARY, &above)).await?;
+    delegate_from(&top, &secondary, &other, texts).await?;
     let root = top.listening().udp.first().map(ToString::to_string).unwrap_or_default();
     let settings =
         format!("\n[recursion]\nsources = [\"127.0.0.0/8\"]\nroots = [\"{root}\"]\nprivate_servers = true\n");
     let recursive = start(folder, "recursive", settings).await?;
-    let mut nodes = vec![enterprise, secondary, other];
-    for node in nodes.iter().chain([&top, &recursive]) {
+    for node in [&enterprise, &secondary, &other, &top, &recursive] {
         terminal::line(format_args!("{:<12} {}", node.name(), node.listening().line()));
     }
+    terminal::line(format_args!("{:<12} {}", "top-node", above.grpc));
     terminal::line("");
-    let checks = scan(&recursive, &mut top, &mut nodes, texts, shown).await?;
+    let mut checks = docked::told(&above, &secondary, &other, &enterprise, texts).await?;
+    above.stop().await;
+    terminal::line("");
+    let mut nodes = vec![enterprise, secondary, other];
+    checks.extend(scan(&recursive, &mut top, &mut nodes, texts, shown).await?);
     let good = print_checks(&[], &checks, texts, shown);
     let server = recursive.listening().udp.first().map(ToString::to_string).unwrap_or_default();
     let grpc = recursive.listening().grpc.first().map(ToString::to_string).unwrap_or_default();
@@ -98,26 +112,24 @@ pub(super) async fn run(arguments: &Demo, texts: &Texts, shown: Shown) -> Result
     Ok(if good { Exit::Done } else { Exit::CheckFailed })
 }
 
-/// Gives each node what it answers for, and what it says of those below.
-async fn fill(
-    enterprise: &Process,
-    secondary: &Process,
-    other: &Process,
-    top: &Process,
-    texts: &Texts,
-) -> Result<(), Problem> {
+/// Gives each node below the top-level one what it answers for.
+async fn fill(enterprise: &Process, secondary: &Process, other: &Process, texts: &Texts) -> Result<(), Problem> {
     let at = enterprise.operator(texts)?;
-    serve(&at, &["88.990.10001"]).await?;
+    serve(&at, &[docked::ENTERPRISE]).await?;
     put(&at, BOX, vec![text(1, "DESC", "挖掘机备件箱"), text(2, "PART", PART)]).await?;
     let at = secondary.operator(texts)?;
-    serve(&at, &["88.990", "0.NA/0.NA/88.990"]).await?;
-    put(&at, "0.NA/88.990.10001", site_values(enterprise.site().await?)).await?;
+    serve(&at, &[SECONDARY, "0.NA/0.NA/88.990"]).await?;
+    docked::delegate(&at, enterprise).await?;
     let at = other.operator(texts)?;
-    serve(&at, &["88.991", "0.NA/0.NA/88.991", "88.991.3"]).await?;
-    put(&at, PART, vec![text(1, "DESC", "液压泵")]).await?;
+    serve(&at, &[OTHER, "0.NA/0.NA/88.991", "88.991.3"]).await?;
+    put(&at, PART, vec![text(1, "DESC", "液压泵")]).await
+}
+
+/// The top-level node says of the secondary ones where they are.
+async fn delegate_from(top: &Process, secondary: &Process, other: &Process, texts: &Texts) -> Result<(), Problem> {
     let at = top.operator(texts)?;
     serve(&at, &["0.NA/0.NA/88"]).await?;
-    for (prefix, node) in [("88.990", secondary), ("88.991", other)] {
+    for (prefix, node) in [(SECONDARY, secondary), (OTHER, other)] {
         put(&at, &format!("0.NA/{prefix}"), site_values(node.site().await?)).await?;
     }
     Ok(())

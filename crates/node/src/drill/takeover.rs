@@ -19,7 +19,7 @@ use waymark_wire::ValueBuf;
 
 use super::{
     Report,
-    stage::{Stage, TopNode, tool, until},
+    stage::{Stage, tool},
 };
 use crate::{
     above::Phase,
@@ -30,6 +30,7 @@ use crate::{
     problem::Problem,
     process::Process,
     registration::OPERATOR_TOKEN,
+    top_process::{TopNode, until},
 };
 
 /// Prefix of the node.
@@ -150,7 +151,7 @@ async fn start_top(stage: &Stage) -> Result<TopNode, Problem> {
     let probes = ["--probers", "4", "--probe-every", "200", "--probe-patience", "3000", "--probe-window", "3000"];
     let takeover = ["--takeover", NODE, "--deposits", &deposits, "--deposit-node-key", &node_key];
     let platform = ["--deposit-platform-key", platform_key.as_str()];
-    TopNode::start(stage, &[&probes[..], &takeover, &platform].concat()).await
+    TopNode::start(stage.folder(), &[&probes[..], &takeover, &platform].concat()).await
 }
 
 async fn start_node(stage: &Stage, top: &TopNode) -> Result<Process, Problem> {

@@ -4,16 +4,18 @@
 //! passed over. The list was put together from what is public of a docking test; it is no list of the top-level node's.
 //!
 //! ```text
-//! simulator (here) ── node (a process) ── commands of an operator (processes)       items 2 to 7, 11, 12
+//! simulator (here) ── node (a process) ── commands of an operator (processes)       items 2 to 8, 11, 12
 //! simulator (here) ── the data folder of that node, its clock moved on              items 1, 8, 9
+//! the drill of a takeover (a process) ── nodes of its own                           item 10
 //! ```
 //! | file | holds |
 //! |---|---|
 //! | `tried` | items and steps: what was asked, what was seen |
 //! | `stage` | the folder, the simulator, the node, commands |
 //! | `settings` | the configuration the node is run with, and what of it may be shown |
-//! | `prefixes`, `answers`, `registering`, `counted`, `kept`, `attacked` | items of the node that runs |
+//! | `prefixes`, `answers`, `registering`, `counted`, `monitored`, `kept`, `attacked` | items of the node that runs |
 //! | `upward`, `deposits` | items of its data folder, by a clock that moves |
+//! | `takeover` | the drill |
 //! | `bundle`, `report` | the evidence, and the page people read |
 
 mod answers;
@@ -22,11 +24,13 @@ mod bundle;
 mod counted;
 mod deposits;
 mod kept;
+mod monitored;
 mod prefixes;
 mod registering;
 mod report;
 mod settings;
 mod stage;
+mod takeover;
 mod tried;
 mod upward;
 
@@ -113,15 +117,15 @@ fn rehearse(handle: Handle, children: Children, operators: Option<String>) -> Re
     let permissions = answers::permissions(&stage);
     let authentication = answers::authentication(&stage);
     let statistics = counted::try_out(&stage);
+    let mut monitoring = monitored::try_out(&stage);
     let mut sets = upward::prepare(&stage);
-    let mut monitoring = upward::month_report(&stage);
     let mut trail = kept::try_out(&stage);
     let attack = attacked::try_out(&stage);
     let metrics = stage.page("/metrics").map_or_else(|cause| cause, |(_, text)| text);
     let stopped = stage.stop_node();
     kept::after_the_end(&stage, stopped, &mut trail);
     let deposits = upward::try_out(&stage, &mut sets, &mut monitoring);
-    let takeover = takeover(&stage);
+    let takeover = takeover::try_out(&stage);
     let items = vec![
         sets,
         prefix_path,
@@ -139,16 +143,4 @@ fn rehearse(handle: Handle, children: Children, operators: Option<String>) -> Re
     let config = stage.shown_config();
     stage.take_down();
     Ok(Rehearsed { items, config, metrics })
-}
-
-/// Item 10: the drill of the takeover, which sets a stage of its own.
-fn takeover(stage: &Stage) -> Item {
-    Item::of_steps(10, |item| {
-        if stage.plain(&["drill", "takeover", "--help"]).code != 0 {
-            item.not_built("takeover", "waymark drill takeover", "no such command");
-            return;
-        }
-        let drilled = stage.plain(&["drill", "takeover"]);
-        item.tell("takeover", drilled.words.clone(), drilled.seen(), drilled.code == 0);
-    })
 }

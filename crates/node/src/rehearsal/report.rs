@@ -56,7 +56,7 @@ pub(super) fn page(items: &[Item], texts: &Texts) -> String {
         let heads = ["step", "state", "asked", "seen"].map(|head| texts.text(&format!("rehearsal-head-{head}"), &[]));
         let _ = writeln!(page, "| {} |\n|---|---|---|---|", heads.join(" | "));
         for Step { step, state, asked, seen } in &item.steps {
-            let cells = [(*step).to_owned(), state_text(*state, texts), cell(asked), cell(seen)];
+            let cells = [cell(step), state_text(*state, texts), cell(asked), cell(seen)];
             let _ = writeln!(page, "| {} |", cells.join(" | "));
         }
         page.push('\n');

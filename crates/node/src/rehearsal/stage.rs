@@ -16,7 +16,7 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::signal::{Signal, kill, killpg},
     unistd::Pid,
 };
 use serde_json::Value;
@@ -72,7 +72,7 @@ pub(super) fn move_to(moment: Timestamp) {
     AHEAD_MS.fetch_max(ahead, Ordering::Relaxed);
 }
 
-/// Processes that run; killed by whoever stops the rehearsal.
+/// Processes that run; killed by whoever stops the rehearsal. Each leads a group, so that those it started end with it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Children(Arc<Mutex<BTreeSet<i32>>>);
 
@@ -91,10 +91,15 @@ impl Children {
     /// Ends all of them at once.
     pub(super) fn kill(&self) {
         for pid in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            // It may have ended already.
-            let _gone = kill(Pid::from_raw(*pid), Signal::SIGKILL);
+            end_group(*pid);
         }
     }
+}
+
+/// Ends a process and those it started.
+fn end_group(pid: i32) {
+    // It may have ended already.
+    let _gone = killpg(Pid::from_raw(pid), Signal::SIGKILL);
 }
 
 /// A command that has ended.
@@ -189,7 +194,7 @@ impl Stage {
             script.named.insert(REFUSED.to_owned(), ruling(false, "证照模糊"));
         });
         for name in ["node", "platform"] {
-            let made = tool(&children, &["deposit", "keys", "--name", name, "--out"], &[text(&folder)]);
+            let made = tool(&children, COMMAND_TIME, &["deposit", "keys", "--name", name, "--out"], &[text(&folder)]);
             if made.code != 0 {
                 return Err(failed(&made.seen()));
             }
@@ -219,7 +224,7 @@ impl Stage {
         command.arg0("waymarkd").arg("--config").arg(self.path("waymark.toml")).arg("--data").arg(self.data());
         let log = fs::File::create(self.path("node.log"))?;
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
-        let mut child = clean(&mut command).spawn()?;
+        let mut child = clean(&mut command).process_group(0).spawn()?;
         let pid = self.children.add(&child);
         let mut line = String::new();
         if let Some(out) = child.stdout.take() {
@@ -309,18 +314,23 @@ impl Stage {
             "" => "00".repeat(32),
             pin => pin.to_owned(),
         };
-        tool(&self.children, words, &["--server", &server, "--pin", &pin, "--token-file", text(token)])
+        tool(&self.children, COMMAND_TIME, words, &["--server", &server, "--pin", &pin, "--token-file", text(token)])
     }
 
     /// Runs a command that needs no registration door.
     pub(super) fn plain(&self, words: &[&str]) -> Ran {
-        tool(&self.children, words, &[])
+        tool(&self.children, COMMAND_TIME, words, &[])
+    }
+
+    /// The same for a command that takes longer, with words that are not told behind the others.
+    pub(super) fn within(&self, time: Duration, words: &[&str], more: &[&str]) -> Ran {
+        tool(&self.children, time, words, more)
     }
 
     /// Runs a command on the data folder of the node, while it does not run.
     pub(super) fn offline(&self, words: &[&str]) -> Ran {
         let (data, config) = (self.data(), self.path("waymark.toml"));
-        tool(&self.children, words, &["--data", text(&data), "--config", text(&config)])
+        tool(&self.children, COMMAND_TIME, words, &["--data", text(&data), "--config", text(&config)])
     }
 
     /// Resolves over one address.
@@ -392,7 +402,7 @@ fn ours(folder: &Path, simulator: &Simulator, epp: &EppSimulator) -> String {
     format!(
         "[listen]\nudp = [{both}]\ntcp = [{both}]\nquic = {one}\nhttp = {one}\ngrpc = {one}\napi = {one}\n\
          [site]\ndescription = \"rehearsal\"\naddresses = [{ips}]\n[log]\nanswers = \"record\"\n\
-         [traffic]\ncount = true\nsave_seconds = 1\n\
+         [traffic]\ncount = true\nsave_seconds = 1\n[watch]\nprefix = \"{NODE}\"\n\
          [sync]\nprefix = \"{NODE}\"\nserver = \"grpc://{}\"\n\
          [docking]\naddress = \"{}\"\nprefix = \"{NODE}\"\napplication = \"{APPLICATION}\"\nkey_file = '{}'\n\
          poll_seconds = 1\nretry_seconds = 1\nanswer_seconds = 5\n\
@@ -405,8 +415,8 @@ fn ours(folder: &Path, simulator: &Simulator, epp: &EppSimulator) -> String {
     )
 }
 
-/// Runs this program with these words and, behind them, words that are not told.
-fn tool(children: &Children, words: &[&str], more: &[&str]) -> Ran {
+/// Runs this program with these words and, behind them, words that are not told. Beyond its time it is ended.
+fn tool(children: &Children, time: Duration, words: &[&str], more: &[&str]) -> Ran {
     let told = words.join(" ");
     let failed = |cause: &dyn std::fmt::Display| Ran {
         words: told.clone(),
@@ -420,14 +430,14 @@ fn tool(children: &Children, words: &[&str], more: &[&str]) -> Ran {
     };
     let mut command = Command::new(program);
     command.args(words).args(more).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = match clean(&mut command).spawn() {
+    let child = match clean(&mut command).process_group(0).spawn() {
         Ok(child) => child,
         Err(cause) => return failed(&cause),
     };
     let pid = children.add(&child);
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || sender.send(child.wait_with_output()));
-    let ended = receiver.recv_timeout(COMMAND_TIME);
+    let ended = receiver.recv_timeout(time);
     let ran = match ended {
         Ok(Ok(output)) => Ran {
             words: told.clone(),
@@ -437,10 +447,8 @@ fn tool(children: &Children, words: &[&str], more: &[&str]) -> Ran {
         },
         Ok(Err(cause)) => failed(&cause),
         Err(_) => {
-            if let Some(pid) = pid {
-                let _gone = kill(Pid::from_raw(pid), Signal::SIGKILL);
-            }
-            failed(&format_args!("no end within {} s", COMMAND_TIME.as_secs()))
+            pid.into_iter().for_each(end_group);
+            failed(&format_args!("no end within {} s", time.as_secs()))
         }
     };
     children.remove(pid);

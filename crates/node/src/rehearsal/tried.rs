@@ -1,5 +1,7 @@
 //! Items of the list and their steps: what was asked, what was seen, and whether that is what was wanted.
 
+use std::borrow::Cow;
+
 use serde::{Serialize, Serializer};
 
 /// Characters of what was seen that are kept of one step.
@@ -32,7 +34,7 @@ impl State {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Step {
     /// Its name; never changes.
-    pub(super) step: &'static str,
+    pub(super) step: Cow<'static, str>,
     pub(super) state: State,
     /// What was done, as words of a command or of a protocol.
     pub(super) asked: String,
@@ -66,17 +68,23 @@ impl Item {
     }
 
     /// Notes a step; `held`: what was seen is what was wanted.
-    pub(super) fn tell(&mut self, step: &'static str, asked: impl Into<String>, seen: impl Into<String>, held: bool) {
+    pub(super) fn tell(
+        &mut self,
+        step: impl Into<Cow<'static, str>>,
+        asked: impl Into<String>,
+        seen: impl Into<String>,
+        held: bool,
+    ) {
         let state = if held { State::Pass } else { State::Fail };
-        self.push(step, state, asked.into(), &seen.into());
+        self.push(step.into(), state, asked.into(), &seen.into());
     }
 
     /// Notes that there is nothing to try.
     pub(super) fn not_built(&mut self, step: &'static str, asked: impl Into<String>, why: impl Into<String>) {
-        self.push(step, State::NotBuilt, asked.into(), &why.into());
+        self.push(Cow::Borrowed(step), State::NotBuilt, asked.into(), &why.into());
     }
 
-    fn push(&mut self, step: &'static str, state: State, asked: String, seen: &str) {
+    fn push(&mut self, step: Cow<'static, str>, state: State, asked: String, seen: &str) {
         let seen = seen.split_whitespace().collect::<Vec<_>>().join(" ");
         self.steps.push(Step { step, state, asked, seen: seen.chars().take(SEEN_CHARS).collect() });
     }

@@ -62,19 +62,6 @@ pub(super) fn prepare(stage: &Stage) -> Item {
     })
 }
 
-/// The part of item 8 that needs a node that runs: the report of a month.
-pub(super) fn month_report(stage: &Stage) -> Item {
-    Item::of_steps(8, |item| {
-        if stage.plain(&["report", "month", "--help"]).code != 0 {
-            item.not_built("month-report", "waymark report month", "no such command");
-            return;
-        }
-        let month = Day::of(clock()).month().to_string();
-        let told = stage.by("operator", &["report", "month", &month]);
-        item.tell("month-report", told.words.clone(), told.seen(), told.code == 0 && !told.out.is_empty());
-    })
-}
-
 /// Tries the rest of items 1 and 8; gives item 9.
 pub(super) fn try_out(stage: &Stage, sets: &mut Item, monitoring: &mut Item) -> Item {
     let mut kept = Item::new(9);
@@ -102,13 +89,7 @@ pub(super) fn try_out(stage: &Stage, sets: &mut Item, monitoring: &mut Item) -> 
     for set in [Set::T5, Set::T10] {
         arrives(stage, sets, set, "after the month");
     }
-    let (incidents, refused, complaint) = held(stage, Set::Incident);
-    if incidents == 0 && refused == 0 {
-        monitoring.not_built("incidents", "messages of faults and recoveries", "none came to the simulator");
-    } else {
-        let seen = format!("{incidents} held, {refused} refused {complaint}");
-        monitoring.tell("incidents", "messages of faults and recoveries", seen, refused == 0);
-    }
+    arrives(stage, monitoring, Set::Report, "after the month");
     deposits::try_out(stage, carrying.catalog(), &mut kept);
     match carrying.end(stage) {
         Ok(()) => deposits::restored(stage, &mut kept),
@@ -184,7 +165,10 @@ impl Carrying {
         let port = |addresses: &[std::net::SocketAddr]| addresses.first().map(std::net::SocketAddr::port);
         let (tcp, udp) = (port(&stage.listening.tcp), port(&stage.listening.udp));
         let routes = vec![Route::new(std::net::Ipv4Addr::LOCALHOST.into(), tcp, udp, None)];
-        let maker = Maker::new(&catalog, Arc::clone(&outbox), NODE, routes, Some(figures));
+        // The report of a month is made from what the node saw of itself.
+        let watched = stage.handle().block_on(crate::watch::open(stage.config(), &data, &catalog));
+        let watched = watched.map_err(|problem| problem.to_string())?;
+        let maker = Maker::new(&catalog, Arc::clone(&outbox), NODE, routes, Some(figures)).watched(watched);
         let desk = Desk::new(&catalog, Arc::clone(&outbox), NODE);
         let url = format!("grpc://{}", stage.simulator().grpc());
         let url = url.parse().map_err(|cause| format!("{url}: {cause}"))?;
