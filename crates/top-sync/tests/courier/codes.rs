@@ -91,12 +91,15 @@ impl Shop {
     }
 }
 
+/// A code, who sends it, and what is replaced in the document and in the name of its file.
+type Case = (u16, &'static str, (&'static str, &'static str), (&'static str, &'static str));
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_code_is_given_for_what_it_is_for() {
     let shop = Shop::new().await;
     let same = ("_full_", "_full_");
     let nothing = ("<report", "<report");
-    let cases: [(u16, &str, (&str, &str), (&str, &str)); 9] = [
+    let cases: [Case; 9] = [
         (2001, "node990", ("<count ", "<number "), same),
         (2003, "node990", ("version=\"1\" type", "version=\"9\" type"), same),
         (2004, "node990", ("resend=\"", "resend=\"7"), same),
