@@ -229,6 +229,18 @@ fn the_node_of_an_enterprise_reports_to_the_one_that_gave_it_its_prefix() {
     assert_eq!(indicators["enterprises"], json!({ "registered": 1, "active": 1 }));
     assert_eq!((&indicators["resolution"]["rate"], &indicators["registrations"]["total"]), (&Value::Null, &0.into()));
     assert_eq!(indicators["industries"][0]["penetration"], 0.02);
+    // Without it the plan of that year says so, and the plan stands beside the same figures.
+    let day = indicators["day"].as_str().unwrap();
+    let year = day[..4].to_owned();
+    let set =
+        ["plan", "set", "--year", &year, "--enterprises", "4", "--resolution-rate-percent", "90", "--industry", "C=25"];
+    chain.node.by("operator").run(&set).expect(0);
+    assert_eq!(chain.node.json(&["report", "indicators", "--day", day], 0)["industries"][0]["penetration"], 0.04);
+    let plan = chain.node.json(&["plan", "show", "--year", &year], 0);
+    assert_eq!(plan["enterprises"], json!({ "planned": 4, "actual": 1, "reached": 0.25 }));
+    assert_eq!(plan["identifiers"]["planned"], Value::Null);
+    assert!(plan["identifiers"]["actual"].is_u64() && plan["day"].is_string(), "{plan}");
+    assert_eq!(plan["industries"], json!([{ "section": "C", "of": 25, "active": 1, "penetration": 0.04 }]));
     let absent = chain.node.by("operator").run(&["report", "indicators", "--day", "2026-01-01", "--lang", "zh"]);
     absent.expect(3).says(&["indicators-not-told", "没有已上报的统计"]);
     let (_, metrics) = chain.node.daemon.page("/metrics");

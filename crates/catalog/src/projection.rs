@@ -116,6 +116,7 @@ impl Projector {
                 | ReservedKey::Enterprise(_)
                 | ReservedKey::Disclosure(_)
                 | ReservedKey::Deed
+                | ReservedKey::Plan(_)
                 | ReservedKey::File(..)
                 | ReservedKey::Operator
                 | ReservedKey::Application(_)

@@ -26,6 +26,7 @@
 //! node's record key   00 'O' 'R'                  body  see `business::stored`
 //! its people read     00 'O' 'D'                  body  see `business::stored`
 //! done beside    key   00 'O' 'N'                 body  see `business::stored`
+//! plan of a year key  00 'O' 'P' year(2)          body  see `business::stored`
 //! file of it    key   00 'O' 'I' kind             body  see `business::file`
 //! application   key   00 'O' 'A' number(8)        body  see `business::stored`
 //! case          key   00 'X' prefix, folded       body  see `business::stored`
@@ -84,6 +85,8 @@ pub(crate) enum ReservedKey {
     Disclosure(Owner),
     /// The last thing somebody noted that was done beside the catalog.
     Deed,
+    /// What is planned for a year.
+    Plan(u16),
     /// A file of an enterprise or of the node.
     File(Owner, FileKind),
     /// The case of a prefix, folded.
@@ -134,6 +137,7 @@ impl ReservedKey {
             [0, b'O', b'R'] => Some(Self::Operator),
             [0, b'O', b'D'] => Some(Self::Disclosure(Owner::Node)),
             [0, b'O', b'N'] => Some(Self::Deed),
+            [0, b'O', b'P', year @ ..] => Some(Self::Plan(u16::from_be_bytes(year.try_into().ok()?))),
             [0, b'O', b'I', kind] => Some(Self::File(Owner::Node, FileKind::from_number(*kind)?)),
             [0, b'O', b'A', id @ ..] => Some(Self::Application(ApplicationId(u64::from_be_bytes(id.try_into().ok()?)))),
             [0, b'X', prefix @ ..] => Some(Self::Case(prefix.into())),
@@ -166,6 +170,7 @@ impl ReservedKey {
             Self::Operator => vec![0, b'O', b'R'],
             Self::Disclosure(Owner::Node) => vec![0, b'O', b'D'],
             Self::Deed => vec![0, b'O', b'N'],
+            Self::Plan(year) => [&[0, b'O', b'P'], &year.to_be_bytes()[..]].concat(),
             Self::File(Owner::Node, kind) => vec![0, b'O', b'I', kind.number()],
             Self::Application(ApplicationId(id)) => [&[0, b'O', b'A'], &id.to_be_bytes()[..]].concat(),
             Self::Case(prefix) => [&[0, b'X'], &prefix[..]].concat(),
@@ -220,6 +225,7 @@ mod tests {
             ReservedKey::Operator,
             ReservedKey::Disclosure(Owner::Node),
             ReservedKey::Deed,
+            ReservedKey::Plan(2027),
             ReservedKey::File(Owner::Node, FileKind::VerificationSource5),
             ReservedKey::Application(ApplicationId(1 << 40)),
             ReservedKey::Case((*b"88.1.2").into()),

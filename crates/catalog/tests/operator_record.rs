@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use waymark_catalog::access::Role;
 use waymark_catalog::business::{
     BusinessCommand, Deed, DocumentKind, FileFormat, FileKind, FreshFile, Licence, LicenceKind, Location, NodeItems,
-    Operation, OperatorCommand, OperatorPersonal, Owner, Party, Profile, Reach, visible_operator,
+    Operation, OperatorCommand, OperatorPersonal, Owner, Party, Profile, Reach, YearPlan, visible_operator,
 };
 use waymark_catalog::vault::{Fresh, People, Vault};
 use waymark_catalog::{Command, Outcome, Refusal, Request, Submission, Timestamp, command_digest};
@@ -308,7 +308,7 @@ fn only_operators_write_and_only_they_and_auditors_read() {
     let before = format!("{:?}", node.business());
     let (about, reason) = ("T9 4 to 6".to_owned(), String::new());
     let deed = OperatorCommand::NoteDeed { deed: Deed::SyncMark, about, reason };
-    let more = [put(&node), put_file(&node, FileKind::Document, &png()), deed];
+    let more = [put(&node), put_file(&node, FileKind::Document, &png()), deed, put_plan(2027, plan())];
     let commands = unwritten.into_iter().chain(more);
     for command in commands {
         let auditor_reads = matches!(command, OperatorCommand::Disclose { .. });
@@ -329,6 +329,76 @@ fn only_operators_write_and_only_they_and_auditors_read() {
     let who: Vec<_> =
         ["op", "rev", "aud", "acme", "rival", "w", "near", "part"].into_iter().filter(|name| sees(name)).collect();
     assert_eq!(who, ["op", "aud"]);
+}
+
+/// A plan with an industry, and something left out.
+fn plan() -> YearPlan {
+    let industries = [("C".to_owned(), 12_000)].into();
+    YearPlan { enterprises: Some(120), resolution_rate_percent: Some(95), industries, ..YearPlan::default() }
+}
+
+fn put_plan(year: u16, plan: YearPlan) -> OperatorCommand {
+    OperatorCommand::PutPlan { year, plan: Box::new(plan) }
+}
+
+/// Plans need no record of the node; each year has its own, and the last one written holds, also behind a start.
+#[test]
+fn the_plan_of_a_year_is_kept_until_another_is_written() {
+    for engine in ENGINES {
+        let dir = tempfile::tempdir().unwrap();
+        let node = Node::begun(dir.path(), engine);
+        assert_eq!(node.business().plan(2027), None);
+        assert_eq!(done(&node, "op", put_plan(2027, plan())), Outcome::Stored);
+        let first = node.business().plan(2027).unwrap().clone();
+        assert_eq!(done(&node, "op", put_plan(2027, plan())), Outcome::Same);
+        assert_eq!((node.business().plan(2027), &*first.by), (Some(&first), "op"));
+        let more = YearPlan { identifiers: Some(9), ..plan() };
+        assert_eq!(done(&node, "op", put_plan(2027, more.clone())), Outcome::Stored);
+        assert_eq!(done(&node, "op", put_plan(2028, plan())), Outcome::Stored);
+        let kept = [2027, 2028].map(|year| node.business().plan(year).unwrap().clone());
+        assert_eq!((&kept[0].plan, &kept[1].plan), (&more, &plan()));
+        assert!(first.serial < kept[0].serial && kept[0].serial < kept[1].serial);
+        node.catalog.shutdown().unwrap();
+        drop(node);
+        for is_lost in [false, true] {
+            if is_lost {
+                lose_state(&dir.path().join("data"));
+            }
+            let node = Node::open(dir.path(), engine);
+            assert_eq!([2027, 2028].map(|year| node.business().plan(year).unwrap().clone()), kept);
+            node.catalog.shutdown().unwrap();
+        }
+    }
+}
+
+#[test]
+fn plans_that_cannot_be_meant_are_refused_by_the_name_of_the_field() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = Node::begun(dir.path(), Engine::Log);
+    let industry = |section: &str, count| YearPlan { industries: [(section.to_owned(), count)].into(), ..plan() };
+    let many = ('A'..='U').map(|section| (section.to_string(), 1)).collect();
+    let wrong = [
+        ("year", 1999, plan()),
+        ("year", 3000, plan()),
+        ("plan", 2027, YearPlan::default()),
+        ("enterprises", 2027, YearPlan { enterprises: Some(0), ..plan() }),
+        ("identifiers", 2027, YearPlan { identifiers: Some(0), ..plan() }),
+        ("resolutions_per_day", 2027, YearPlan { resolutions_per_day: Some(0), ..plan() }),
+        ("resolution_rate_percent", 2027, YearPlan { resolution_rate_percent: Some(101), ..plan() }),
+        ("industries", 2027, industry("14", 5)),
+        ("industries", 2027, industry("Z", 5)),
+        ("industries", 2027, industry("C", 0)),
+        ("industries", 2027, YearPlan { industries: many, ..plan() }),
+    ];
+    for (field, year, plan) in wrong {
+        let refused = node.by("op", put_plan(year, plan.clone())).unwrap_err();
+        let Refusal::InvalidBusiness { field: named, .. } = refused else { panic!("{refused:?}") };
+        assert_eq!(named, field, "{plan:?}");
+    }
+    for (year, percent) in [(2000, 1), (2999, 100)] {
+        let plan = YearPlan { resolution_rate_percent: Some(percent), ..plan() };
+        assert_eq!(done(&node, "op", put_plan(year, plan)), Outcome::Stored);
+    }
 }
 
 /// Deeds need no record, and each is an entry of its own, also behind a start.

@@ -7,7 +7,7 @@ use crate::command::Command;
 use crate::range::{Part, RangeCommand};
 use crate::template::TemplateCommand;
 
-/// The handle as asked, the handle of the parent, the name of the enterprise or the prefix of the case, `node` for its own record, what a deed was about, the name of the application, the handle of the prefix, the name of the principal, the id of the token, the name of the package with its serials.
+/// The handle as asked, the handle of the parent, the name of the enterprise or the prefix of the case, `node` for its own record, what a deed was about, `plan` with its year, the name of the application, the handle of the prefix, the name of the principal, the id of the token, the name of the package with its serials.
 pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
     match command {
         Command::Put { handle, .. }
@@ -60,6 +60,9 @@ pub(super) fn subject(command: &Command) -> Cow<'_, [u8]> {
         Command::Business(command) => match &**command {
             BusinessCommand::Apply { prefix, .. } | BusinessCommand::Step { prefix, .. } => Cow::Borrowed(prefix),
             BusinessCommand::Operator(OperatorCommand::NoteDeed { about, .. }) => Cow::Borrowed(about.as_bytes()),
+            BusinessCommand::Operator(OperatorCommand::PutPlan { year, .. }) => {
+                Cow::Owned(format!("plan {year}").into_bytes())
+            }
             BusinessCommand::Operator(_) => Cow::Borrowed(b"node"),
             BusinessCommand::Application(command) => {
                 let name = command.application().map_or_else(|| "A".to_owned(), |id| id.to_string());

@@ -147,6 +147,8 @@ impl Verb {
     pub const SYNC_PAUSE: Self = Self(152);
     /// Let them go on.
     pub const SYNC_RESUME: Self = Self(153);
+    /// Write the plan of a year.
+    pub const PLAN_PUT: Self = Self(154);
     /// Report a fault.
     pub const INCIDENT_REPORT: Self = Self(155);
     /// Say that it is over, or what was done about it.
@@ -247,6 +249,7 @@ impl Verb {
                 OperatorCommand::Disclose { .. } => Self::OPERATOR_DISCLOSE,
                 OperatorCommand::PutFile { .. } => Self::OPERATOR_FILE,
                 OperatorCommand::NoteDeed { deed, .. } => Self::of_deed(*deed),
+                OperatorCommand::PutPlan { .. } => Self::PLAN_PUT,
             },
             BusinessCommand::Application(command) => match **command {
                 ApplicationCommand::Put { .. } => Self::APPLICATION_PUT,
@@ -391,6 +394,7 @@ const BUSINESS_VERBS: Numbered = &[
     (151, "sync-mark"),
     (152, "sync-pause"),
     (153, "sync-resume"),
+    (154, "plan-put"),
     (155, "incident-report"),
     (156, "incident-recover"),
     (157, "maintenance-begin"),

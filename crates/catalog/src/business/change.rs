@@ -15,6 +15,7 @@ use super::file::{FileKind, FreshFile, StoredFile};
 use super::operator::OperatorRecord;
 use super::operator_change::{OperatorCommand, decide_operator};
 use super::owner::Owner;
+use super::plan::KeptPlan;
 use super::prefix_case::{CaseState, CaseStep, OwnSite, Placement, PrefixCase, Step, StepKind, Wish, check_sites};
 use super::sealed::{forgotten, keep_file, note_reading, people_after};
 use super::table::{Business, Disclosure};
@@ -109,6 +110,7 @@ pub(crate) enum BusinessChange {
     NoApplication(ApplicationId, Serial),
     Disclosure(Owner, Disclosure),
     Deed(NotedDeed),
+    Plan(KeptPlan),
     File(Owner, FileKind, Option<StoredFile>),
 }
 

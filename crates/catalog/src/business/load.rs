@@ -10,6 +10,7 @@ use super::enterprise::Enterprise;
 use super::file::FileAt;
 use super::operator::OperatorRecord;
 use super::owner::Owner;
+use super::plan::KeptPlan;
 use super::prefix_case::PrefixCase;
 use super::stored::StoredBusinessError;
 use super::table::{Business, Disclosure};
@@ -62,6 +63,7 @@ pub(crate) fn load(store: &dyn Store) -> Result<LoadedBusiness, BusinessLoadErro
             ReservedKey::Enterprise(id) => id.to_string(),
             ReservedKey::Disclosure(owner) => owner.to_string(),
             ReservedKey::Deed => "deeds".to_owned(),
+            ReservedKey::Plan(year) => format!("plan {year}"),
             ReservedKey::Operator => Owner::Node.to_string(),
             ReservedKey::Application(id) => id.to_string(),
             _ => continue,
@@ -86,6 +88,7 @@ pub(crate) fn load(store: &dyn Store) -> Result<LoadedBusiness, BusinessLoadErro
                 Disclosure::from_body(body, serial).map(|each| table.put_disclosure(owner, each))
             }
             ReservedKey::Deed => NotedDeed::from_body(body, serial).map(|each| table.put_deed(each)),
+            ReservedKey::Plan(year) => KeptPlan::from_body(year, body, serial).map(|each| table.put_plan(each)),
             ReservedKey::Operator => OperatorRecord::from_body(body, serial).map(|each| table.put_operator(each)),
             ReservedKey::Application(id) => {
                 Application::from_body(id, body, serial).map(|each| table.put_application(each))
@@ -111,6 +114,7 @@ fn places(store: &dyn Store) -> Result<Vec<(ReservedKey, Place, Serial)>, ReadEr
                 ReservedKey::Enterprise(_)
                     | ReservedKey::Disclosure(_)
                     | ReservedKey::Deed
+                    | ReservedKey::Plan(_)
                     | ReservedKey::Case(_)
                     | ReservedKey::File(..)
                     | ReservedKey::Operator

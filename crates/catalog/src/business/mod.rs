@@ -35,6 +35,7 @@
 //! | `enterprise` | the record of an enterprise, its limits |
 //! | `operator`, `operator_change` | what the node says of itself, and what a command means for it |
 //! | `application`, `application_change` | applications, and what a command means for them |
+//! | `plan` | what is planned for a year |
 //! | `deed` | what was done beside the catalog, noted for the audit |
 //! | `owner` | the node or an enterprise |
 //! | `sealed` | reading what is said of people, keeping files |
@@ -57,6 +58,7 @@ pub(crate) mod load;
 mod operator;
 mod operator_change;
 mod owner;
+mod plan;
 mod prefix_case;
 mod sealed;
 pub(crate) mod stored;
@@ -79,6 +81,7 @@ pub use load::BusinessLoadError;
 pub use operator::{NodeItems, OperatorPersonal, OperatorRecord, Reach};
 pub use operator_change::OperatorCommand;
 pub use owner::Owner;
+pub use plan::{KeptPlan, YearPlan};
 pub(crate) use prefix_case::site_values;
 pub use prefix_case::{CaseState, CaseStep, OwnSite, Placement, PrefixCase, Step, StepKind, Wish};
 pub use stored::StoredBusinessError;

@@ -10,6 +10,7 @@ use super::enterprise::Profile;
 use super::file::{FileKind, FreshFile};
 use super::operator::{NodeItems, OperatorRecord};
 use super::owner::Owner;
+use super::plan::{self, YearPlan};
 use super::sealed::{forgotten, keep_file, note_reading, people_after};
 use crate::command::{Outcome, Refusal};
 use crate::vault::Fresh;
@@ -53,6 +54,13 @@ pub enum OperatorCommand {
         /// Why; may be empty.
         reason: String,
     },
+    /// Writes the plan of a year, all of it.
+    PutPlan {
+        /// Of China Standard Time.
+        year: u16,
+        /// What is planned.
+        plan: Box<YearPlan>,
+    },
 }
 
 impl OperatorCommand {
@@ -67,6 +75,7 @@ impl OperatorCommand {
             Self::PutFile { file, .. } => file.as_ref().map_or(0, |file| file.fresh.sealed.bytes.len()),
             Self::Disclose { purpose: text } | Self::Forget { reason: text } => 2 * text.len(),
             Self::NoteDeed { about, reason, .. } => 2 * (about.len() + reason.len()),
+            Self::PutPlan { plan, .. } => serde_json::to_vec(plan).map_or(0, |bytes| bytes.len()),
         }
     }
 }
@@ -76,7 +85,8 @@ pub(super) fn decide_operator(
     command: &OperatorCommand,
     facts: &BusinessFacts<'_>,
 ) -> Result<BusinessDecision, Refusal> {
-    if facts.business.is_operator_unreadable() && !matches!(command, OperatorCommand::NoteDeed { .. }) {
+    let is_beside = matches!(command, OperatorCommand::NoteDeed { .. } | OperatorCommand::PutPlan { .. });
+    if facts.business.is_operator_unreadable() && !is_beside {
         return Err(Refusal::Unreadable);
     }
     let former = facts.business.operator();
@@ -93,6 +103,7 @@ pub(super) fn decide_operator(
         }
         OperatorCommand::Forget { reason } => forget(written()?, reason, facts),
         OperatorCommand::NoteDeed { deed, about, reason } => deed::note(*deed, about, reason, facts),
+        OperatorCommand::PutPlan { year, plan } => plan::put(*year, plan, facts),
     }
 }
 

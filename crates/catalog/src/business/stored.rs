@@ -7,13 +7,14 @@
 //! key   00 'O' 'R'                body  {"v":1,"profile":{...},"node":{...},"personal":{...},"forgotten":null,"created":1800000000000,
 //!                                        "by":"operator","since":1800000000000}
 //! key   00 'O' 'D'                body  as that of `E` `D`
+//! key   00 'O' 'P' year(2)        body  {"v":1,"plan":{"enterprises":120,...},"by":"operator","since":1800000000000}
 //! key   00 'O' 'A' number(8)      body  {"v":1,"owner":"E7","application":{...},"users":{"2026-11":120},"created":1800000000000,"by":"acme",
 //!                                        "since":1800000000000}
 //! key   00 'X' prefix             body  {"v":1,"enterprise":7,"state":"active","wish":"hosted","placement":"here",
 //!                                        "steps":[{"kind":"apply","time":1800000000000,"by":"acme","reason":""}]}
 //! ```
 //! Numbers in keys are big-endian; prefixes are folded. `profile` has the fields of [`Profile`], `node` those of [`NodeItems`],
-//! `application` those of [`ApplicationProfile`]. What is said of people is sealed, see
+//! `application` those of [`ApplicationProfile`], `plan` those of [`YearPlan`]. What is said of people is sealed, see
 //! [`crate::vault`]; `forgotten` is `{"subject":"hex","reason":""}` when it was. Times are milliseconds since 1970.
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use super::application::{Application, ApplicationId, ApplicationProfile, Month};
 use super::deed::{Deed, NotedDeed};
 use super::enterprise::{Enterprise, EnterpriseId, Forgotten, Profile, RealName};
 use super::operator::{NodeItems, OperatorRecord};
+use super::plan::{KeptPlan, YearPlan};
 use super::prefix_case::{CaseState, Placement, PrefixCase, Step, StepKind, Wish};
 use super::table::Disclosure;
 use crate::vault::Sealed;
@@ -124,6 +126,15 @@ struct DeedBody {
     deed: Deed,
     about: String,
     reason: String,
+    by: String,
+    since: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlanBody {
+    v: u32,
+    plan: YearPlan,
     by: String,
     since: u64,
 }
@@ -311,6 +322,23 @@ impl NotedDeed {
     }
 }
 
+impl KeptPlan {
+    /// The body of its entry.
+    pub(crate) fn to_body(&self) -> Vec<u8> {
+        let by = self.by.as_ref().to_owned();
+        write(&PlanBody { v: VERSION, plan: self.plan.clone(), by, since: self.time.0 })
+    }
+
+    /// Reads the entry of the plan of `year`.
+    ///
+    /// # Errors
+    /// See [`StoredBusinessError`].
+    pub(crate) fn from_body(year: u16, body: &[u8], serial: Serial) -> Result<Self, StoredBusinessError> {
+        let PlanBody { plan, by, since, .. } = read(body)?;
+        Ok(Self { year, plan, by: by.into(), time: Timestamp(since), serial })
+    }
+}
+
 impl PrefixCase {
     /// The body of its entry.
     pub(crate) fn to_body(&self) -> Vec<u8> {
@@ -393,6 +421,10 @@ mod tests {
         let body = r#"{"v":1,"times":3,"deed":"sync-mark","about":"T9 4 to 6","reason":"by hand","by":"op","since":9}"#;
         let deed = NotedDeed::from_body(body.as_bytes(), Serial(5)).unwrap();
         assert_eq!(String::from_utf8(deed.to_body()).unwrap(), body);
+        let body = r#"{"v":1,"plan":{"enterprises":120,"identifiers":null,"resolutions_per_day":9,"resolution_rate_percent":95,"industries":{"C":12000}},"by":"op","since":9}"#;
+        let plan = KeptPlan::from_body(2027, body.as_bytes(), Serial(5)).unwrap();
+        assert_eq!((plan.year, plan.plan.industries["C"], plan.plan.identifiers), (2027, 12_000, None));
+        assert_eq!(String::from_utf8(plan.to_body()).unwrap(), body);
         let application = Application::from_body(ApplicationId(3), APPLICATION.as_bytes(), Serial(9)).unwrap();
         assert_eq!((application.id, application.owner, application.serial), (ApplicationId(3), Owner::Node, Serial(9)));
         assert_eq!(String::from_utf8(application.to_body()).unwrap(), APPLICATION);

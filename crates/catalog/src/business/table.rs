@@ -12,6 +12,7 @@ use super::enterprise::{DocumentKind, Enterprise, EnterpriseId};
 use super::file::{FileAt, FileKind};
 use super::operator::OperatorRecord;
 use super::owner::Owner;
+use super::plan::KeptPlan;
 use super::prefix_case::PrefixCase;
 use crate::access::{Rights, Role, Verb};
 use crate::vault::People;
@@ -34,6 +35,8 @@ pub struct Business {
     disclosures: Shared<Owner, Arc<Disclosure>>,
     /// The last one noted.
     deed: Option<Arc<NotedDeed>>,
+    /// By year.
+    plans: Shared<u16, Arc<KeptPlan>>,
     files: Shared<(Owner, FileKind), FileAt>,
     /// The greatest name ever given.
     last_id: u32,
@@ -155,6 +158,12 @@ impl Business {
     #[must_use]
     pub fn deed(&self) -> Option<&NotedDeed> {
         self.deed.as_deref()
+    }
+
+    /// The plan of a year.
+    #[must_use]
+    pub fn plan(&self, year: u16) -> Option<&KeptPlan> {
+        self.plans.get(&year).map(|plan| &**plan)
     }
 
     /// Whose keys the record of an enterprise or of the node knows of.
@@ -305,6 +314,11 @@ impl Business {
     /// Notes what was done last.
     pub(crate) fn put_deed(&mut self, deed: NotedDeed) {
         self.deed = Some(Arc::new(deed));
+    }
+
+    /// Puts the plan of a year in, over the one there was.
+    pub(crate) fn put_plan(&mut self, plan: KeptPlan) {
+        Arc::make_mut(&mut self.plans).insert(plan.year, Arc::new(plan));
     }
 }
 

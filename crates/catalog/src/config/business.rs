@@ -84,3 +84,9 @@ impl Default for BusinessLimits {
         Self::DEFAULT
     }
 }
+
+/// Years there may be a plan of: those a plan can be about, so that a slip of the hand is seen.
+pub const PLAN_YEARS: std::ops::RangeInclusive<u16> = 2000..=2999;
+
+/// Most industries in the plan of a year: GB/T 4754 has sections from A to T.
+pub const PLAN_INDUSTRIES: usize = 20;

@@ -132,6 +132,12 @@ impl Forming {
                 deed.serial = serial;
                 Arc::make_mut(&mut self.business).put_deed(deed);
             }
+            BusinessChange::Plan(mut plan) => {
+                let key = ReservedKey::Plan(plan.year).to_bytes();
+                self.draft(EntryKind::PUT, key, plan.serial, plan.to_body(), actor);
+                plan.serial = serial;
+                Arc::make_mut(&mut self.business).put_plan(plan);
+            }
             BusinessChange::File(owner, kind, file) => {
                 let key = ReservedKey::File(owner, kind).to_bytes();
                 let previous = self.business.file(owner, kind).map_or(Serial::NONE, |file| file.serial);

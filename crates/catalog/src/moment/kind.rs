@@ -111,6 +111,7 @@ impl Kind {
             | ReservedKey::Token(_)
             | ReservedKey::Disclosure(_)
             | ReservedKey::Deed
+            | ReservedKey::Plan(_)
             | ReservedKey::Audit => return None,
         })
     }

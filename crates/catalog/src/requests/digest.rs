@@ -249,6 +249,11 @@ impl Fields {
                 self.verb(u64::from(crate::audit::Verb::of_deed(*deed).0), about.as_bytes());
                 self.bytes(reason.as_bytes());
             }
+            OperatorCommand::PutPlan { year, plan } => {
+                self.number(154);
+                self.number(u64::from(*year));
+                self.bytes(&serde_json::to_vec(plan).unwrap_or_default());
+            }
         }
     }
 

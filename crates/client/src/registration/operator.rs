@@ -128,6 +128,8 @@ calls! {
     maintenances(v1::ListMaintenanceRequest) -> v1::ListMaintenanceResponse, incidents_client.list_maintenance, Harmless;
     /// The report of a month.
     month_report(v1::MonthReportRequest) -> v1::MonthReport, reports.month, Harmless;
+    /// What is planned for a year.
+    plan(v1::GetPlanRequest) -> v1::GetPlanResponse, reports.get_plan, Harmless;
     /// The end of the audit chain.
     audit_head(v1::AuditHeadRequest) -> v1::AuditHead, audit.head, Harmless;
     /// Goes through the whole audit chain.
@@ -171,6 +173,8 @@ calls_under_id! {
     count_users(v1::CountUsersRequest) -> v1::ApplicationResponse, applications.count_users;
     /// Takes an application away.
     delete_application(v1::DeleteApplicationRequest) -> v1::DeleteApplicationResponse, applications.delete;
+    /// Writes what is planned for a year.
+    put_plan(v1::PutPlanRequest) -> v1::PutPlanResponse, reports.put_plan;
     /// Asks for a prefix.
     apply_for_prefix(v1::ApplyForPrefixRequest) -> v1::PrefixCaseResponse, cases.apply;
     /// Takes a step in the case of a prefix.

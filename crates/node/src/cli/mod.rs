@@ -28,6 +28,7 @@ mod labels;
 mod load;
 mod operator_record;
 mod pages;
+mod plan;
 mod prefix;
 mod prefix_case;
 pub(crate) mod present;
@@ -215,6 +216,9 @@ pub(crate) enum Command {
     /// Say what a node says of itself, or change that.
     #[command(subcommand)]
     OperatorRecord(operator_record::OperatorRecord),
+    /// Say what is planned for a year, or change that.
+    #[command(subcommand)]
+    Plan(plan::PlanVerb),
     /// Say which applications there are of identifiers, and how many use them.
     #[command(subcommand)]
     Application(application::Application),

@@ -7,7 +7,7 @@ use waymark_api::registration::v1::{self, change::Action};
 
 use super::{
     Command, Daemon, Folder, Shown, Tool, access, application, audit, deposit, enterprise, export, import, label,
-    labels, language_of, load, operator_record, pages, parse, prefix, report, resolve,
+    labels, language_of, load, operator_record, pages, parse, plan, prefix, report, resolve,
     server::{self, trace, withdraw},
     sheet, status, store, takeover, template, terminal, top_node,
 };
@@ -92,6 +92,7 @@ async fn command(command: &Command, texts: &Texts, shown: Shown) -> Result<Exit,
         Command::Drill(drill) => Ok(drill::run(drill, texts, shown).await?),
         Command::Enterprise(command) => enterprise::run(command, texts, shown).await,
         Command::OperatorRecord(command) => operator_record::run(command, texts, shown).await,
+        Command::Plan(command) => Ok(plan::run(command, texts, shown).await?),
         Command::Application(command) => application::run(command, texts, shown).await,
         Command::Prefix(command) => prefix::run(command, texts, shown).await,
         Command::Demo(arguments) => Ok(demo::run(arguments, texts, shown).await?),

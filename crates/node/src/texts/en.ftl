@@ -1260,7 +1260,7 @@ drill-bad = { $failed } steps did not go as they should.
 # Reports
 help-report-indicators = Show nodes, enterprises, registrations and resolution rate of a day, and coverage and penetration by industry
 help-report-indicators-day = As told upward for this day (T3, T8); the last one told unless named. Enterprises are as they are now
-help-report-indicators-industry = How many enterprises a section of GB/T 4754 has in all, for its penetration: C=12000; may be repeated
+help-report-indicators-industry = How many enterprises a section of GB/T 4754 has in all, for its penetration: C=12000; may be repeated (default: as the plan of the year says)
 indicators-not-told = Nothing was told of the day ({ $day }): statistics are told a minute after its end, where traffic.count is on, and kept for sync.keep_days
 indicators-day = indicators of { $day }
 indicators-nodes = nodes: this one, and { $enterprise } of enterprises
@@ -1268,6 +1268,33 @@ indicators-enterprises = enterprises: { $registered } registered, { $active } wi
 indicators-registrations = registrations: { $total } identifiers of enterprises, { $new } of them new on the day
 indicators-resolution = resolution rate: { $rate } ({ $successes } of { $requests } requests answered with what was asked for)
 indicators-industry = industry { $section }: { $registered } registered, { $active } active; coverage { $coverage }, penetration { $penetration }
+help-plan = Say what is planned for a year, and how much of it is reached; for operators
+help-plan-set = Write the plan of a year, all of it: what is left out is not planned any more
+help-plan-set-year = Year, 2000 to 2999
+help-plan-set-enterprises = Enterprises registered
+help-plan-set-identifiers = Identifiers of enterprises
+help-plan-set-resolutions-per-day = Resolutions asked for in a day
+help-plan-set-resolution-rate-percent = Share of them answered with success, 1 to 100
+help-plan-set-industry = How many enterprises of a section of GB/T 4754 the region has, for its penetration: C=12000; may be repeated
+help-plan-show = Show the plan of a year with the figures there are and the share reached: of the last day told upward, enterprises as they are now
+help-plan-show-year = Year (default: this one)
+plan-year = plan of { $year }
+plan-changed = written by { $by } at { $time }
+plan-none = nothing is planned for this year
+plan-day = actual figures: of { $day }, as told upward; enterprises as they are now
+plan-not-told = actual figures: enterprises as they are now; nothing else was told upward yet
+plan-what = what
+plan-planned = planned
+plan-actual = actual
+plan-reached = reached
+plan-not-planned = not planned
+plan-not-counted = not counted
+plan-enterprises = enterprises
+plan-identifiers = identifiers
+plan-resolutions-per-day = resolutions a day
+plan-resolution-rate-percent = resolution rate
+plan-industry = industry { $section }: { $of } enterprises in the region, { $active } of them active here; penetration { $penetration }
+plan-no-industries = industries: not planned
 help-deposit-status = Show how the deposits stand that a node makes and brings to the platform itself: made, sent, accepted. Ends with 9 where somebody should look; for operators and auditors
 help-deposit-send = Have the deposit of a day made and brought to the platform at once; for operators
 help-deposit-send-prefix = Prefix (default: all of deposit.accounts)

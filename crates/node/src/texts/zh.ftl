@@ -1260,7 +1260,7 @@ drill-bad = { $failed } 个步骤不符合预期。
 # 报告
 help-report-indicators = 显示某日的节点数、企业数、注册量、解析率，以及各行业的覆盖率与渗透率
 help-report-indicators-day = 以该日上报的数据（T3、T8）为准；未指定时取最近上报之日。企业为当前状态
-help-report-indicators-industry = GB/T 4754 某门类的企业总数，用于计算渗透率：C=12000；可重复
+help-report-indicators-industry = GB/T 4754 某门类的企业总数，用于计算渗透率：C=12000；可重复（默认取当年计划）
 indicators-not-told = 该日（{ $day }）没有已上报的统计：启用 traffic.count 时，统计在当日结束一分钟后上报，并保留 sync.keep_days 天
 indicators-day = { $day } 的指标
 indicators-nodes = 节点：本节点，以及企业节点 { $enterprise } 个
@@ -1268,6 +1268,33 @@ indicators-enterprises = 企业：已登记 { $registered } 家，前缀有效 {
 indicators-registrations = 注册量：企业标识 { $total } 个，其中当日新增 { $new } 个
 indicators-resolution = 解析率：{ $rate }（{ $requests } 次请求中 { $successes } 次成功）
 indicators-industry = 行业 { $section }：已登记 { $registered } 家，有效 { $active } 家；覆盖率 { $coverage }，渗透率 { $penetration }
+help-plan = 查看或设定年度计划及其完成情况；限运营者
+help-plan-set = 写入某年的完整计划：未给出的项目即不再计划
+help-plan-set-year = 年份，2000 至 2999
+help-plan-set-enterprises = 登记企业数
+help-plan-set-identifiers = 企业标识数
+help-plan-set-resolutions-per-day = 每日解析请求数
+help-plan-set-resolution-rate-percent = 解析成功的百分比，1 至 100
+help-plan-set-industry = 本地区 GB/T 4754 某门类的企业总数，用于计算渗透率：C=12000；可重复
+help-plan-show = 显示某年的计划、实际数据与完成率：以最近上报之日为准，企业为当前状态
+help-plan-show-year = 年份（默认为本年）
+plan-year = { $year } 年计划
+plan-changed = 由 { $by } 于 { $time } 写入
+plan-none = 该年没有计划
+plan-day = 实际数据：以 { $day } 上报的数据为准；企业为当前状态
+plan-not-told = 实际数据：企业为当前状态；其余尚未上报
+plan-what = 项目
+plan-planned = 计划
+plan-actual = 实际
+plan-reached = 完成率
+plan-not-planned = 未计划
+plan-not-counted = 未统计
+plan-enterprises = 企业
+plan-identifiers = 标识
+plan-resolutions-per-day = 每日解析
+plan-resolution-rate-percent = 解析率
+plan-industry = 行业 { $section }：本地区 { $of } 家企业，其中在本节点有效 { $active } 家；渗透率 { $penetration }
+plan-no-industries = 行业：未计划
 help-deposit-status = 显示由节点自行制作并送交平台的托管数据的状况:已制作、已送达、已接受。需要有人处理时以 9 退出;供运维人员和审计人员使用
 help-deposit-send = 立即制作某日的托管数据并送交平台;供运维人员使用
 help-deposit-send-prefix = 前缀(默认:deposit.accounts 中的全部)

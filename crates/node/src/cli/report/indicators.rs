@@ -1,14 +1,15 @@
 //! `waymark report indicators`: nodes, enterprises, registrations, resolution rate; coverage and penetration by industry.
 //!
 //! Registrations and requests of a day are those the node told upward for it (T3, T8), with what enterprises with nodes of their own reported: the same
-//! figures the top-level node has. Enterprises and their prefixes are as they are now.
+//! figures the top-level node has. Enterprises and their prefixes are as they are now. How many enterprises an industry has is what `--industry` says, else the
+//! plan of the day's year.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 use serde_json::{Value, json};
 use waymark_api::operator::v1;
-use waymark_client::registration::Registrar;
+use waymark_client::registration::{CallError, Registrar};
 use waymark_top_sync::calendar::Day;
 
 use crate::{
@@ -38,7 +39,7 @@ pub(crate) struct Indicators {
 }
 
 /// A section of GB/T 4754 and how many enterprises it has: `C=12000`.
-fn industry(text: &str) -> Result<(String, u64), &'static str> {
+pub(in crate::cli) fn industry(text: &str) -> Result<(String, u64), &'static str> {
     let wrong = "a section of GB/T 4754 and the number of its enterprises: C=12000";
     let (section, count) = text.split_once('=').ok_or(wrong)?;
     let is_section = matches!(section.as_bytes(), [b'A'..=b'Z']);
@@ -48,31 +49,39 @@ fn industry(text: &str) -> Result<(String, u64), &'static str> {
 
 /// The figures.
 #[derive(Debug, Default, PartialEq)]
-struct Figures {
-    day: String,
+pub(in crate::cli) struct Figures {
+    /// What was told is of this day; empty where nothing was.
+    pub(in crate::cli) day: String,
     /// Nodes of enterprises beside the node itself.
-    enterprise_nodes: u64,
-    enterprises: u64,
+    pub(in crate::cli) enterprise_nodes: u64,
+    /// Registered.
+    pub(in crate::cli) enterprises: u64,
     /// Of these, with an active prefix.
-    active: u64,
-    identifiers: u64,
-    new_identifiers: u64,
-    requests: u64,
-    successes: u64,
+    pub(in crate::cli) active: u64,
+    /// Of enterprises.
+    pub(in crate::cli) identifiers: u64,
+    /// Of these, new on the day.
+    pub(in crate::cli) new_identifiers: u64,
+    /// Resolutions asked for on the day.
+    pub(in crate::cli) requests: u64,
+    /// Of these, answered with what was asked for.
+    pub(in crate::cli) successes: u64,
     /// By section.
-    industries: BTreeMap<String, Industry>,
+    pub(in crate::cli) industries: BTreeMap<String, Industry>,
 }
 
+/// The enterprises of an industry.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Industry {
+pub(in crate::cli) struct Industry {
     enterprises: u64,
-    active: u64,
+    /// With an active prefix.
+    pub(in crate::cli) active: u64,
     /// How many there are in all, as the operator says; 0 where nobody says.
-    of: u64,
+    pub(in crate::cli) of: u64,
 }
 
 /// A share as a number from 0 to 1; `None` of nothing.
-fn share(part: u64, whole: u64) -> Option<f64> {
+pub(in crate::cli) fn share(part: u64, whole: u64) -> Option<f64> {
     #[expect(clippy::cast_precision_loss, reason = "a share is shown to four digits")]
     let share = (whole > 0).then(|| part as f64 / whole as f64);
     share
@@ -82,13 +91,17 @@ fn share(part: u64, whole: u64) -> Option<f64> {
 pub(super) async fn run(arguments: &Indicators, texts: &Texts, shown: Shown) -> Result<Exit, Problem> {
     let registrar = arguments.connection.open(texts)?;
     let source = Source { registrar: &registrar, json: arguments.json };
-    let mut figures = Figures::default();
     let day = arguments.day.map(|day| day.to_string());
-    let told = source.statistics(day.as_deref()).await?;
-    let enterprises = source.enterprises().await?;
-    let cases = source.cases().await?;
-    count_told(&mut figures, &told);
-    count_enterprises(&mut figures, &enterprises, &cases, &arguments.industry);
+    let told = source.statistics(day.as_deref()).await.map_err(|error| source.failed(&error))?;
+    let told = told.ok_or_else(|| {
+        let day = day.unwrap_or_else(|| "-".to_owned());
+        Problem::new("indicators-not-told", Exit::Absent).with("day", day)
+    })?;
+    let industries = match &arguments.industry[..] {
+        [] => source.planned(year_of(&told.day)).await?.plan.unwrap_or_default().industries.into_iter().collect(),
+        named => named.to_vec(),
+    };
+    let figures = source.figures(Some(&told), &industries).await?;
     if arguments.json {
         terminal::line(to_json(&figures));
     } else {
@@ -97,9 +110,14 @@ pub(super) async fn run(arguments: &Indicators, texts: &Texts, shown: Shown) -> 
     Ok(Exit::Done)
 }
 
+/// The year of a day such as `2026-11-29`; 0, which is the year it is, of anything else.
+fn year_of(day: &str) -> u32 {
+    day.get(..4).and_then(|year| year.parse().ok()).unwrap_or(0)
+}
+
 /// What was told of a day.
 #[derive(Debug, Default)]
-struct Told {
+pub(in crate::cli) struct Told {
     day: String,
     /// The row of T3.
     node: Value,
@@ -108,39 +126,55 @@ struct Told {
 }
 
 /// Where the figures come from.
-struct Source<'r> {
-    registrar: &'r Registrar,
-    json: bool,
+pub(in crate::cli) struct Source<'r> {
+    /// The node.
+    pub(in crate::cli) registrar: &'r Registrar,
+    /// Whether what goes wrong is told as JSON.
+    pub(in crate::cli) json: bool,
 }
 
 impl Source<'_> {
-    fn failed(&self, error: &waymark_client::registration::CallError) -> Problem {
+    pub(in crate::cli) fn failed(&self, error: &CallError) -> Problem {
         answer::problem(error, self.json)
     }
 
-    /// What was told of a day; of the last one told where none is named.
-    async fn statistics(&self, day: Option<&str>) -> Result<Told, Problem> {
-        let missing = || {
-            let named = day.map_or_else(String::new, str::to_owned);
-            Problem::new("indicators-not-told", Exit::Absent)
-                .with("day", if named.is_empty() { "-".to_owned() } else { named })
-        };
-        let own = self.parts("T3", day).await?;
-        let own = own.into_iter().next().ok_or_else(missing)?;
-        let node = self.rows(&own).await?.into_iter().next().ok_or_else(missing)?;
+    /// The plan of a year; of the year it is for 0.
+    pub(in crate::cli) async fn planned(&self, year: u32) -> Result<v1::GetPlanResponse, Problem> {
+        self.registrar.plan(&v1::GetPlanRequest { year }).await.map_err(|error| self.failed(&error))
+    }
+
+    /// The figures: of what was told, and of enterprises as they are.
+    pub(in crate::cli) async fn figures(
+        &self,
+        told: Option<&Told>,
+        industries: &[(String, u64)],
+    ) -> Result<Figures, Problem> {
+        let (enterprises, cases) = (self.enterprises().await?, self.cases().await?);
+        let mut figures = Figures::default();
+        if let Some(told) = told {
+            count_told(&mut figures, told);
+        }
+        count_enterprises(&mut figures, &enterprises, &cases, industries);
+        Ok(figures)
+    }
+
+    /// What was told of a day, of the last one told where none is named; `None` where nothing was.
+    pub(in crate::cli) async fn statistics(&self, day: Option<&str>) -> Result<Option<Told>, CallError> {
+        let Some(own) = self.parts("T3", day).await?.into_iter().next() else { return Ok(None) };
+        let Some(node) = self.rows(&own).await?.into_iter().next() else { return Ok(None) };
         let mut told = Told { day: own.period, node, prefixes: Vec::new() };
         for part in self.parts("T8", Some(&told.day)).await? {
             told.prefixes.extend(self.rows(&part).await?);
         }
-        Ok(told)
+        Ok(Some(told))
     }
 
     /// The parts of a day, newest first; without a day the newest part alone.
-    async fn parts(&self, set: &str, day: Option<&str>) -> Result<Vec<v1::SetPart>, Problem> {
+    async fn parts(&self, set: &str, day: Option<&str>) -> Result<Vec<v1::SetPart>, CallError> {
         let (mut found, mut before) = (Vec::new(), 0);
         loop {
             let request = v1::ListPartsRequest { set: set.to_owned(), before, most: PAGE };
-            let page = self.registrar.sync_parts(&request).await.map_err(|error| self.failed(&error))?;
+            let page = self.registrar.sync_parts(&request).await?;
             let Some(last) = page.parts.last() else { return Ok(found) };
             before = last.sequence;
             for part in page.parts {
@@ -155,9 +189,9 @@ impl Source<'_> {
         }
     }
 
-    async fn rows(&self, part: &v1::SetPart) -> Result<Vec<Value>, Problem> {
+    async fn rows(&self, part: &v1::SetPart) -> Result<Vec<Value>, CallError> {
         let request = v1::PartRowsRequest { set: part.set.clone(), sequence: part.sequence };
-        let found = self.registrar.sync_rows(&request).await.map_err(|error| self.failed(&error))?;
+        let found = self.registrar.sync_rows(&request).await?;
         let lines = found.rows.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
     }
@@ -256,7 +290,7 @@ fn to_json(figures: &Figures) -> Value {
 }
 
 /// A share in percent, `-` of nothing.
-fn percent(part: u64, whole: u64) -> String {
+pub(in crate::cli) fn percent(part: u64, whole: u64) -> String {
     share(part, whole).map_or_else(|| "-".to_owned(), |share| format!("{:.2} %", share * 100.0))
 }
 

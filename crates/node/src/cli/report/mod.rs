@@ -1,6 +1,6 @@
 //! `waymark report`: what a node tells of itself, for people, programs and authorities.
 
-mod indicators;
+pub(super) mod indicators;
 mod month;
 mod security;
 

@@ -9,6 +9,7 @@ pub(super) mod docking;
 pub(super) mod enterprises;
 pub(super) mod incidents;
 pub(super) mod own_record;
+mod plans;
 pub(crate) mod prefixes;
 pub(super) mod recursion;
 pub(super) mod reports;

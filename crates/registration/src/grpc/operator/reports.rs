@@ -1,4 +1,4 @@
-//! `waymark.operator.v1.Reports`: reports of the node.
+//! `waymark.operator.v1.Reports`: reports of the node, and what is planned.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use waymark_api::operator::v1::{self, reports_server};
 use waymark_catalog::access::Verb;
 
 use super::incidents::{admit, wait};
+use super::plans;
 use crate::edge::Edge;
 use crate::grpc::{answer, caller};
 
@@ -30,5 +31,15 @@ impl reports_server::Reports for ReportService {
             wait(watching, move |watching| watching.month(&request)).await
         };
         answer(&self.edge, &caller, asked).await
+    }
+
+    async fn put_plan(&self, request: Request<v1::PutPlanRequest>) -> Result<Response<v1::PutPlanResponse>, Status> {
+        let caller = caller(&self.edge, &request).await?;
+        answer(&self.edge, &caller, plans::put(&self.edge, &caller, request.into_inner())).await
+    }
+
+    async fn get_plan(&self, request: Request<v1::GetPlanRequest>) -> Result<Response<v1::GetPlanResponse>, Status> {
+        let caller = caller(&self.edge, &request).await?;
+        answer(&self.edge, &caller, async { plans::get(&self.edge, &caller, request.into_inner().year) }).await
     }
 }
