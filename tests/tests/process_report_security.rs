@@ -67,7 +67,7 @@ fn what_was_refused_and_changed_is_told_and_a_broken_chain_too() {
     // Another span has none of it; one that ends before it begins is none.
     let past = node.run(&["report", "security", "--json", "--from", "2024-01-01", "--to", "2024-01-31"]).expect(0);
     assert_eq!(serde_json::from_str::<Value>(past.out.trim()).unwrap()["figures"]["entries"], 0);
-    node.run(&["report", "security", "--from", "2024-02-01", "--to", "2024-01-31"]).expect(2).says(&["report-days"]);
+    node.run(&["report", "security", "--from", "2024-02-01", "--to", "2024-01-31"]).expect(2).says(&["report-order"]);
     // Who may not read the audit makes no report of it.
     run(node.daemon.tool(&["report", "security"], &token)).expect(4).says(&["NOT_PERMITTED"]);
 
