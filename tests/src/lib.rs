@@ -7,6 +7,7 @@
     reason = "everything here judges other code, and fails by panicking"
 )]
 
+pub mod above;
 pub mod asking;
 pub mod fuzz_bodies;
 pub mod fuzz_seeds;

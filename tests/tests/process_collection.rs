@@ -22,8 +22,9 @@ use tonic::{Request, Status};
 use waymark_api::toplevel::v1::sets_client::SetsClient;
 use waymark_api::toplevel::v1::{Acknowledgement, Outcome, Part};
 use waymark_client::registration::{Endpoint, ServerTrust};
+use waymark_tests::above::{TopNode, until};
 use waymark_tests::parties::Parties;
-use waymark_tests::process::{Bench, Process, tool};
+use waymark_tests::process::Bench;
 
 /// The prefix of the enterprise with a node of its own.
 const OWNER: &str = "88.990.701";
@@ -34,8 +35,7 @@ const DAYS: u64 = 24;
 /// A top-level node, a secondary node docked with it that gave 88.990.701 away, and whoever asks that.
 struct Chain {
     node: Parties,
-    page: String,
-    _above: Process,
+    above: TopNode,
     _folder: TempDir,
 }
 
@@ -47,12 +47,8 @@ fn free_port() -> u16 {
 impl Chain {
     fn start() -> Self {
         let folder = tempdir().unwrap();
-        let mut command = tool(["top-node", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
-        command.arg("--data").arg(folder.path());
-        let mut above = Process::start(command);
-        let line = above.next_line().expect("the line that says where it listens");
-        let words: Vec<&str> = line.split(' ').collect();
-        let ["listening", grpc, page] = words[..] else { panic!("{line}") };
+        let above = TopNode::start(folder.path());
+        let grpc = &above.grpc;
 
         let bench = Bench::new("");
         let settings = bench.text("waymark.toml");
@@ -87,7 +83,7 @@ impl Chain {
         node.by("rev").run(&["enterprise", "real-name", "E1", "verified", "--source", "registry"]).expect(0);
         node.by("rev").run(&["prefix", "approve", OWNER]).expect(0);
         node.by("operator").run(&["prefix", "confirm", OWNER]).expect(0);
-        Self { node, page: page.to_owned(), _above: above, _folder: folder }
+        Self { node, above, _folder: folder }
     }
 
     fn delegate(&self) {
@@ -97,9 +93,7 @@ impl Chain {
 
     /// Rows held of a set by the top-level node, with who reported them.
     fn held(&self, set: &str) -> Vec<Value> {
-        let url = format!("{}/held/{set}?node=88.990&limit=10000", self.page);
-        let text = ureq::get(url).call().unwrap().body_mut().read_to_string().unwrap();
-        let page: Value = serde_json::from_str(&text).unwrap();
+        let page: Value = serde_json::from_str(&self.above.held_page("88.990", set)).unwrap();
         page["rows"].as_array().unwrap().clone()
     }
 
@@ -170,17 +164,6 @@ fn master(number: u64) -> Part {
         "name": "泵", "maker": "", "produced": "", "expires": "", "carrier": null,
     });
     part("T9", number, &day, &[row])
-}
-
-/// Waits until something is so.
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..900 {
-        if let Some(found) = look() {
-            return found;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    panic!("waited too long for {what}");
 }
 
 #[test]

@@ -9,45 +9,17 @@
     reason = "a test may fail by panicking"
 )]
 
-use std::path::Path;
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use tempfile::tempdir;
+use waymark_tests::above::{TopNode, until};
 use waymark_tests::operated::Node;
-use waymark_tests::process::{Process, run, tool};
+use waymark_tests::process::{run, tool};
 
 /// The sets that tell of people (TLN-GUIDE annex 1: the records of the operator and of enterprises).
 const PERSONAL: [&str; 2] = ["T1", "T6"];
 
 /// Every set, as the guide numbers them.
 const SETS: [&str; 13] = ["T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8", "T9", "T10", "T11", "MONITORING", "INCIDENT"];
-
-fn top_node(folder: &Path) -> (Process, String, String) {
-    let mut command = tool(["top-node", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
-    command.arg("--data").arg(folder);
-    let mut process = Process::start(command);
-    let line = process.next_line().expect("the line that says where it listens");
-    let words: Vec<&str> = line.split(' ').collect();
-    let ["listening", grpc, http] = words[..] else { panic!("{line}") };
-    (process, grpc.to_owned(), http.to_owned())
-}
-
-/// What is held of a set, as text.
-fn held(page: &str, set: &str) -> String {
-    let url = format!("{page}/held/{set}?node=88.990&limit=10000");
-    ureq::get(url).call().unwrap().body_mut().read_to_string().unwrap()
-}
-
-fn until(what: &str, so: impl Fn() -> bool) {
-    for _ in 0..600 {
-        if so() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    panic!("waited too long for {what}");
-}
 
 /// People of the node and of an enterprise; each word stands nowhere else.
 const WORDS: [&str; 14] = [
@@ -93,7 +65,8 @@ fn found(bytes: &[u8]) -> Vec<&'static str> {
 #[test]
 fn what_is_said_of_people_gets_up_and_is_nowhere_else() {
     let folder = tempdir().unwrap();
-    let (above, grpc, page) = top_node(folder.path());
+    let above = TopNode::start(folder.path());
+    let grpc = &above.grpc;
     let node = Node::start("[log]\nlevel = \"debug\"\n");
     let template = run(tool(["operator-record", "template"])).expect(0);
     let mut record: Value = serde_json::from_str(&template.out).unwrap();
@@ -112,10 +85,11 @@ fn what_is_said_of_people_gets_up_and_is_nowhere_else() {
 
     // It gets there: every word, each in its set.
     until("the record and the enterprise", || {
-        found(held(&page, "T1").as_bytes()) == WORDS[..8] && found(held(&page, "T6").as_bytes()) == WORDS[8..]
+        let held = |set| found(above.held_page("88.990", set).as_bytes());
+        (held("T1") == WORDS[..8] && held("T6") == WORDS[8..]).then_some(())
     });
     for set in SETS.iter().filter(|set| !PERSONAL.contains(set)) {
-        assert_eq!(found(held(&page, set).as_bytes()), [""; 0], "{set}");
+        assert_eq!(found(above.held_page("88.990", set).as_bytes()), [""; 0], "{set}");
     }
 
     // And is nowhere else: in what the operator is shown of the outbox, in pages, in files, in the logs of both.
@@ -139,5 +113,5 @@ fn what_is_said_of_people_gets_up_and_is_nowhere_else() {
     assert!(ended.err.contains("DEBUG"), "nothing is logged at this level: {}", ended.err);
     assert_eq!(found(ended.err.as_bytes()), [""; 0], "the log of the node");
     assert_eq!(found(&bench.data_bytes()), [""; 0], "files of the node");
-    assert_eq!(found(above.kill().err.as_bytes()), [""; 0], "the log of the top-level node");
+    assert_eq!(found(above.process.kill().err.as_bytes()), [""; 0], "the log of the top-level node");
 }

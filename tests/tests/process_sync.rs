@@ -8,43 +8,11 @@
     reason = "a test may fail by panicking"
 )]
 
-use std::path::Path;
-use std::time::Duration;
-
 use serde_json::Value;
 use tempfile::tempdir;
+use waymark_tests::above::{TopNode, until};
 use waymark_tests::operated::Node;
-use waymark_tests::process::{Bench, Process, run, tool};
-
-/// A top-level node, its gRPC address and its page.
-fn top_node(folder: &Path, listen: &str) -> (Process, String, String) {
-    let mut command = tool(["top-node", "--listen", listen, "--http", "127.0.0.1:0"]);
-    command.arg("--data").arg(folder);
-    let mut process = Process::start(command);
-    let line = process.next_line().expect("the line that says where it listens");
-    let words: Vec<&str> = line.split(' ').collect();
-    let ["listening", grpc, http] = words[..] else { panic!("{line}") };
-    (process, grpc.to_owned(), http.to_owned())
-}
-
-/// Rows held of a set.
-fn held(page: &str, set: &str) -> Vec<Value> {
-    let url = format!("{page}/held/{set}?node=88.990&limit=10000");
-    let text = ureq::get(url).call().unwrap().body_mut().read_to_string().unwrap();
-    let page: Value = serde_json::from_str(&text).unwrap();
-    page["rows"].as_array().unwrap().iter().map(|row| row["content"].clone()).collect()
-}
-
-/// Waits until something is so.
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..600 {
-        if let Some(found) = look() {
-            return found;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    panic!("waited too long for {what}");
-}
+use waymark_tests::process::{Bench, run};
 
 /// The status of a set.
 fn set(node: &Node, name: &str) -> Value {
@@ -56,13 +24,14 @@ fn set(node: &Node, name: &str) -> Value {
 #[test]
 fn what_is_owed_gets_up_though_both_nodes_are_killed() {
     let folder = tempdir().unwrap();
-    let (above, grpc, page) = top_node(folder.path(), "127.0.0.1:0");
+    let above = TopNode::start(folder.path());
+    let grpc = above.grpc.clone();
     let node = Node::start(&format!("[sync]\nprefix = \"88.990\"\nserver = \"{grpc}\"\n"));
-    until("the routes of the node", || held(&page, "T2").pop());
+    until("the routes of the node", || above.held("88.990", "T2").pop());
 
     // The node above is gone: what is owed waits, and the operator sees why.
     let address = grpc.trim_start_matches("grpc://").to_owned();
-    above.kill();
+    above.process.kill();
     node.run(&["prefix", "home", "88.990.701"]).expect(0);
     let template = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/templates/zsl-item-1.0.json");
     node.run(&["template", "put", "--prefix", "88.990.701", template]).expect(0);
@@ -80,8 +49,8 @@ fn what_is_owed_gets_up_though_both_nodes_are_killed() {
     daemon.process.kill();
     let node = Node { daemon: bench.serve(), bench, token };
     assert_eq!(set(&node, "T11")["waiting"], 1);
-    let (_above, _, page) = top_node(folder.path(), &address);
-    let row = until("the template", || held(&page, "T11").pop());
+    let above = TopNode::start_at(folder.path(), &address);
+    let row = until("the template", || above.held("88.990", "T11").pop());
     assert_eq!(row["template"], "88.990.701/META_ZSL-ITEM-1.0");
     let told = until("the acknowledgement", || Some(set(&node, "T11")).filter(|set| set["waiting"] == 0));
     assert_eq!((&told["refused"], &told["problem"]), (&0.into(), &"".into()));

@@ -10,47 +10,16 @@
 )]
 
 use std::fs;
-use std::path::Path;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::tempdir;
 use waymark_catalog::machine_time;
+use waymark_tests::above::{TopNode, until};
 use waymark_tests::parties::Parties;
-use waymark_tests::process::{Bench, Process, daemon, run, tool};
+use waymark_tests::process::{Bench, daemon, run};
 use waymark_top_sync::calendar::Month;
 
 const OWN: &str = "88.990";
-
-/// A top-level node, its gRPC address and its page.
-fn top_node(folder: &Path) -> (Process, String, String) {
-    let mut command = tool(["top-node", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
-    command.arg("--data").arg(folder);
-    let mut process = Process::start(command);
-    let line = process.next_line().expect("the line that says where it listens");
-    let words: Vec<&str> = line.split(' ').collect();
-    let ["listening", grpc, http] = words[..] else { panic!("{line}") };
-    (process, grpc.to_owned(), http.to_owned())
-}
-
-/// Rows held of a set.
-fn held(page: &str, set: &str) -> Vec<Value> {
-    let url = format!("{page}/held/{set}?node={OWN}&limit=10000");
-    let text = ureq::get(url).call().unwrap().body_mut().read_to_string().unwrap();
-    let page: Value = serde_json::from_str(&text).unwrap();
-    page["rows"].as_array().unwrap().iter().map(|row| row["content"].clone()).collect()
-}
-
-/// Waits until something is so.
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..900 {
-        if let Some(found) = look() {
-            return found;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    panic!("waited too long for {what}");
-}
 
 /// What the node sees of itself.
 fn watch(node: &Parties) -> Value {
@@ -74,8 +43,8 @@ fn configured(grpc: &str) -> Bench {
 #[test]
 fn faults_are_told_upward_and_stand_in_the_report_of_the_month() {
     let folder = tempdir().unwrap();
-    let (_above, grpc, page) = top_node(folder.path());
-    let node = Parties::start(configured(&grpc), &[("audit", "auditor", "*"), ("rev", "reviewer", "*")]);
+    let above = TopNode::start(folder.path());
+    let node = Parties::start(configured(&above.grpc), &[("audit", "auditor", "*"), ("rev", "reviewer", "*")]);
     until("three rounds", || (rounds(&node) >= 3).then_some(()));
     assert_eq!(watch(&node), json!({ "failing": [], "open_incidents": 0, "maintenance": false }));
 
@@ -87,7 +56,7 @@ fn faults_are_told_upward_and_stand_in_the_report_of_the_month() {
 
     // Cut off: the fault at the last probe and its end are told.
     let node = node.kill();
-    let told = until("fault and recovery", || Some(held(&page, "INCIDENT")).filter(|rows| rows.len() == 2));
+    let told = until("fault and recovery", || Some(above.held(OWN, "INCIDENT")).filter(|rows| rows.len() == 2));
     let of = |rows: &[Value], state: &str| rows.iter().rfind(|row| row["state"] == state).unwrap().clone();
     let (fault, end) = (of(&told, "fault"), of(&told, "recovered"));
     assert_eq!((&fault["type"], &fault["prefix"], &end["related"]), (&json!(2), &json!(OWN), &fault["event"]));
@@ -103,7 +72,7 @@ fn faults_are_told_upward_and_stand_in_the_report_of_the_month() {
     assert!(metrics.contains("waymark_watch_open_incidents{type=\"system\"} 2"), "{metrics}");
     node.by("operator").run(&["prefix", "home", OWN]).expect(0);
     until("the doors to be well", || (watch(&node)["open_incidents"] == 0).then_some(()));
-    let told = until("six events", || Some(held(&page, "INCIDENT")).filter(|rows| rows.len() == 6));
+    let told = until("six events", || Some(above.held(OWN, "INCIDENT")).filter(|rows| rows.len() == 6));
     let ends = told.iter().filter(|row| row["state"] == "recovered").count();
     assert_eq!(ends, 3, "{told:?}");
 
@@ -115,7 +84,7 @@ fn faults_are_told_upward_and_stand_in_the_report_of_the_month() {
     node.by("operator").run(&["incident", "recovered", &event, "--remedy", "清洗流量"]).expect(0);
     node.by("operator").run(&["incident", "recovered", &event]).expect(4).says(&["over already"]);
     node.by("operator").run(&["incident", "recovered", "nothing"]).expect(3);
-    let told = until("what people said", || Some(held(&page, "INCIDENT")).filter(|rows| rows.len() == 8));
+    let told = until("what people said", || Some(above.held(OWN, "INCIDENT")).filter(|rows| rows.len() == 8));
     assert!(told.iter().any(|row| row["event"] == event.as_str() && row["type"] == 3 && row["cause"] == "流量攻击"));
     let listed = node.by("audit").run(&["incident", "list", "--month", &month, "--json"]).expect(0).json();
     assert_eq!(listed.len(), 4, "{listed:?}");
@@ -169,8 +138,8 @@ fn faults_are_told_upward_and_stand_in_the_report_of_the_month() {
 #[test]
 fn damaged_files_are_told_with_what_to_do() {
     let folder = tempdir().unwrap();
-    let (_above, grpc, _page) = top_node(folder.path());
-    let node = Parties::start(configured(&grpc), &[]);
+    let above = TopNode::start(folder.path());
+    let node = Parties::start(configured(&above.grpc), &[]);
     until("two rounds", || (rounds(&node) >= 2).then_some(()));
     let node = node.restart(|bench| {
         let probes = bench.data().join("watch/probes");
