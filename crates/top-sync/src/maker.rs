@@ -160,7 +160,6 @@ impl Maker {
             return Ok(false);
         }
         match set.schedule() {
-            _ if !self.makes(set) => Ok(false),
             Schedule::RealTime if set == SetName::Incident => self.make_incidents(now),
             Schedule::RealTime => self.make_changed(set, now),
             Schedule::Hourly => {
