@@ -145,9 +145,18 @@ impl Desk {
 
     fn prepare(&self, part: Part) -> Result<Prepared, DeskError> {
         let kept = self.outbox.rows(&part)?;
-        let content = if part.set.is_personal() { self.opened(&part, &kept)? } else { kept };
-        let sha256 = Sha256::digest(&content).into();
-        let rows = content.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let (content, rows, sha256) = if part.set.is_personal() {
+            let content = self.opened(&part, &kept)?;
+            let rows = content.iter().filter(|byte| **byte == b'\n').count() as u64;
+            let sha256 = Sha256::digest(&content).into();
+            (content, rows, sha256)
+        } else {
+            // What goes up as it is kept was held against its digest when it was read.
+            let mut sha256 = [0; 32];
+            hex::decode_to_slice(&part.sha256, &mut sha256)
+                .map_err(|_| DeskError::Row { set: part.set, sequence: part.sequence })?;
+            (kept, part.rows, sha256)
+        };
         Ok(Prepared { node: Arc::clone(&self.node), part, content, rows, sha256 })
     }
 

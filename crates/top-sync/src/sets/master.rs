@@ -10,7 +10,7 @@
 //! | there | there | 3 modify |
 //! | not there | not there | nothing |
 //!
-//! What the fields hold is found by the types of the values, see [`FIELDS`]; the expiry also by the column a template marks as such.
+//! What the fields hold is found by the types of the values, see `FIELDS`; the expiry also by the column a template marks as such.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -24,32 +24,15 @@ use waymark_wire::Values;
 use super::rows::{CarrierRow, MasterRow};
 use crate::calendar::Day;
 
-/// Types of values by the field they fill, in order of preference; compared without regard to case.
-pub const FIELDS: [(Field, &[&str]); 6] = [
-    (Field::ProductType, &["productType", "category", "model"]),
-    (Field::Brand, &["brand"]),
-    (Field::Name, &["productName", "name", "partName", "assetName"]),
-    (Field::Maker, &["maker", "manufacturer", "producer", "factory"]),
-    (Field::Produced, &["productionDate", "madeDate", "manufactureDate"]),
-    (Field::Expires, &["expiryDate"]),
+/// Types of values by the field they fill, in order of preference; compared without regard to case. The fields in the order of [`fields`].
+const FIELDS: [&[&str]; 6] = [
+    &["productType", "category", "model"],
+    &["brand"],
+    &["productName", "name", "partName", "assetName"],
+    &["maker", "manufacturer", "producer", "factory"],
+    &["productionDate", "madeDate", "manufactureDate"],
+    &["expiryDate"],
 ];
-
-/// A field of master data that is filled from a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Field {
-    /// `product_type`.
-    ProductType,
-    /// `brand`.
-    Brand,
-    /// `name`.
-    Name,
-    /// `maker`.
-    Maker,
-    /// `produced`.
-    Produced,
-    /// `expires`.
-    Expires,
-}
 
 /// Characters of a field at most; longer texts are cut.
 const FIELD_CHARS: usize = 255;
@@ -286,20 +269,17 @@ impl Teller<'_, '_> {
         let named = values.iter().find(|value| value.index == TEMPLATE_INDEX && value.kind == TEMPLATE_TYPE.as_bytes());
         let named = named.and_then(|value| std::str::from_utf8(value.data).ok());
         let template = named.and_then(|named| self.templates.named(prefix, named));
-        let field = |wanted: Field| {
-            let types = FIELDS.iter().find(|(field, _)| *field == wanted).map_or(&[][..], |(_, types)| types);
-            first_of(values, types)
-        };
+        let [product_type, brand, name, maker, produced, expires] = fields(values);
         let marked = self.templates.marked(prefix, values).expiry.map(|date| cut(Cow::Borrowed(date.text)));
         let is_carrier = template.is_some_and(|it| it.definition.object_type == ObjectType::ActiveCarrier);
         MasterRow {
             template: template.map_or_else(String::new, |it| text(&it.name.handle()).into_owned()),
-            product_type: field(Field::ProductType),
-            brand: field(Field::Brand),
-            name: field(Field::Name),
-            maker: field(Field::Maker),
-            produced: field(Field::Produced),
-            expires: marked.unwrap_or_else(|| field(Field::Expires)),
+            product_type,
+            brand,
+            name,
+            maker,
+            produced,
+            expires: marked.unwrap_or(expires),
             carrier: is_carrier.then(|| CarrierRow {
                 terminal_type: first_of(values, &["terminalType"]),
                 owner: first_of(values, &["owner"]),
@@ -316,6 +296,23 @@ impl Teller<'_, '_> {
 
 fn handle(key: &[u8]) -> Option<Handle<'_>> {
     Handle::new(key).ok()
+}
+
+/// What the fields hold, each from the first value of the type that is preferred: product type, brand, name, maker, production date, expiry. One look at
+/// each value, since there are millions of records a day.
+fn fields<'v>(values: Values<'v>) -> [Cow<'v, str>; 6] {
+    let mut found: [Option<(usize, &'v [u8])>; 6] = [None; 6];
+    for value in values.iter() {
+        for (types, best) in FIELDS.iter().zip(&mut found) {
+            let rank = types.iter().position(|kind| value.kind.eq_ignore_ascii_case(kind.as_bytes()));
+            if let Some(rank) = rank
+                && best.is_none_or(|(known, _)| rank < known)
+            {
+                *best = Some((rank, value.data));
+            }
+        }
+    }
+    found.map(|best| best.map_or(Cow::Borrowed(""), |(_, data)| cut(text(data))))
 }
 
 /// The data of the first value there is of these types.
