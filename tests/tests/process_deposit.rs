@@ -117,7 +117,8 @@ fn a_node_comes_back_from_its_deposits() {
     let id = full[0]["id"].as_str().unwrap();
     assert_eq!((list.len(), list[0]["id"].as_str(), list[0]["platform"].as_str()), (2, Some(id), Some("unknown")));
     bench.run(&["deposit", "mark", id, "--rejected", "--remark", "2001"]).expect(0);
-    shows(&bench.run(&["deposit", "list"]).expect(0), &["rejected", "2001", "success"]);
+    shows(&bench.run(&["deposit", "list"]).expect(0), &["rejected", "2001", "made"]);
+    shows(&bench.run(&["deposit", "list", "--lang", "zh"]).expect(0), &["已拒收", "2001", "已生成"]);
     bench.run(&["deposit", "mark", "0", "--accepted"]).expect(3);
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use waymark_catalog::{Catalog, machine_time};
 use waymark_ident::Date;
 use waymark_top_sync::deposit::{
-    self, Counts, Delivery, DepositId, Extent, Files, Head, Held, MakeError, Platform, RestoreError, Row, Table,
+    self, Counts, Delivery, DepositId, Extent, Files, Head, Held, Local, MakeError, Platform, RestoreError, Row, Table,
     VerifyError, Wanted,
     config::{GROUP_BYTES, PART_BYTES},
     keys::{self, KeyError},
@@ -326,7 +326,7 @@ fn list(arguments: &List, texts: &Texts) -> Result<Exit, Problems> {
     } else {
         let heads = ["id", "prefix", "date", "extent", "resend", "local", "platform", "remark"];
         let head: Vec<String> = heads.iter().map(|head| texts.text(&format!("deposit-head-{head}"), &[])).collect();
-        let rows: Vec<Vec<String>> = table.rows().iter().map(|row| row_texts(row).to_vec()).collect();
+        let rows: Vec<Vec<String>> = table.rows().iter().map(|row| row_texts(row, texts).to_vec()).collect();
         terminal::line(terminal::table(&head, &rows));
     }
     Ok(Exit::Done)
@@ -344,7 +344,7 @@ fn mark(arguments: &Mark, texts: &Texts) -> Result<Exit, Problems> {
         row.judged = Some(machine_time().0);
     });
     changed.map_err(|cause| table_problem(&cause))?;
-    let state = state_name(&json!(platform));
+    let state = texts.text(platform_text(platform), &[]);
     terminal::line(texts.text("deposit-marked", &[("id", arguments.id.clone().into()), ("state", state.into())]));
     Ok(Exit::Done)
 }
@@ -440,20 +440,31 @@ fn row_told(row: &Row) -> Value {
     })
 }
 
-fn row_texts(row: &Row) -> [String; 8] {
+fn row_texts(row: &Row, texts: &Texts) -> [String; 8] {
     [
         row.id.to_string(),
         row.prefix.clone(),
         row.date.to_string(),
         row.extent.as_str().to_owned(),
         row.resend.to_string(),
-        state_name(&json!(row.local)),
-        state_name(&json!(row.platform)),
+        texts.text(local_text(row.local), &[]),
+        texts.text(platform_text(row.platform), &[]),
         row.remark.clone(),
     ]
 }
 
-/// A state as JSON names it.
-fn state_name(state: &Value) -> String {
-    state.as_str().unwrap_or_default().to_owned()
+const fn local_text(local: Local) -> &'static str {
+    match local {
+        Local::Running => "deposit-local-running",
+        Local::Success => "deposit-local-success",
+        Local::Fail => "deposit-local-fail",
+    }
+}
+
+const fn platform_text(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Unknown => "deposit-platform-unknown",
+        Platform::Accepted => "deposit-platform-accepted",
+        Platform::Rejected => "deposit-platform-rejected",
+    }
 }
