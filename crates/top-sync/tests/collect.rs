@@ -513,3 +513,21 @@ async fn a_dropped_part_that_is_wrong_is_refused_with_the_reason_beside_it() {
     assert_eq!(node.outbox.told(SetName::T9, OWNER).refused, 1);
     assert!(kept(&node).iter().all(|(_, _, period)| period != "2026-11-27"), "{:?}", kept(&node));
 }
+
+/// Who drops files may put links among them: the node writes nowhere else for that, and reads nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn links_among_dropped_files_lead_nowhere() {
+    let (node, folder) = filled_folders().await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), folder.path().join(OWNER).join("taken")).unwrap();
+    let [_, rows, _] = &dropped(folder.path(), "T9", "2026-11-27")[..] else { panic!() };
+    let moved = elsewhere.path().join("rows");
+    std::fs::rename(rows, &moved).unwrap();
+    std::os::unix::fs::symlink(&moved, rows).unwrap();
+    let folders = DropFolders::new(folder.path().to_owned(), Arc::new(collector(&node, 64 * MEBI)));
+    folders.look();
+    let found: Vec<_> = std::fs::read_dir(elsewhere.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(found, ["rows"], "the node wrote behind a link");
+    assert!(!folders.problems()[OWNER].is_empty());
+    assert_eq!(node.outbox.told(SetName::T9, OWNER).sequence, 0, "rows behind a link were taken");
+}

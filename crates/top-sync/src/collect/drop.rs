@@ -10,12 +10,14 @@
 //! hostile: plain files and folders are looked at alone, no more of them than [`DROP_ENTRIES`] at a time, and none further than a part is long.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirEntry, File};
+use std::fs::{self, DirEntry, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
+use nix::fcntl::OFlag;
 use waymark_api::toplevel::v1::{Acknowledgement, Complaint, Outcome, Part};
 
 use super::{Collector, TakeError, line, owners};
@@ -252,8 +254,14 @@ fn manifests(folder: &Path) -> io::Result<BTreeMap<SetName, Manifests>> {
 
 /// The bytes of a file; `None` where there are more than so many.
 fn read_file(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
-    let file = File::open(path)?;
-    let length = file.metadata()?.len();
+    // What was a file a moment ago may be a link or a pipe by now: neither is followed nor waited for.
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "is no file any more"));
+    }
+    let length = found.len();
     if length > most {
         return Ok(None);
     }
@@ -270,7 +278,14 @@ fn modified(path: &Path) -> io::Result<u64> {
 
 /// Moves the files of a part that was taken out of the way: the manifest first, so that nothing looks as if it had lost its rows.
 fn put_aside(folder: &Path, set: SetName, name: &str, manifest: &Path) -> io::Result<()> {
-    let aside = folder.join(TAKEN).join(set.as_str());
+    let taken = folder.join(TAKEN);
+    let aside = taken.join(set.as_str());
+    // A link there would lead the node to write where its owner may not.
+    for path in [&taken, &aside] {
+        if fs::symlink_metadata(path).is_ok_and(|found| !found.is_dir()) {
+            return Err(io::Error::new(io::ErrorKind::NotADirectory, format!("{} is no folder", path.display())));
+        }
+    }
     fs::create_dir_all(&aside)?;
     for ending in [MANIFEST, ".jsonl", ".csv"] {
         let file = format!("{name}{ending}");
