@@ -8,18 +8,15 @@ use std::path::{Path, PathBuf};
 use super::config::FOLDER_FILES;
 use crate::deposit::{Extent, FileName};
 
-/// The files of the newest full deposit of a prefix in a folder, and of those of later days; of each day the last that was made. Empty where there is no
-/// full one. Whether they follow each other is for the restoration to say.
+/// The files of the newest full deposit of a prefix in a folder or the folders in it (as the place for deposits of `top-node` keeps what it accepted),
+/// and of those of later days; of each day the last that was made. Empty where there is no full one. Whether they follow each other is for the restoration
+/// to say.
 ///
 /// # Errors
 /// The folder cannot be read, or holds more than [`FOLDER_FILES`].
 pub fn last_deposits(folder: &Path, node: &str) -> io::Result<Vec<PathBuf>> {
     let mut days: BTreeMap<i64, (u32, Extent, Vec<PathBuf>)> = BTreeMap::new();
-    for (count, entry) in fs::read_dir(folder)?.enumerate() {
-        if count >= FOLDER_FILES {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        let path = entry?.path();
+    for path in files(folder)? {
         let Some(Ok(name)) = path.file_name().and_then(|name| name.to_str()).map(str::parse::<FileName>) else {
             continue;
         };
@@ -40,6 +37,26 @@ pub fn last_deposits(folder: &Path, node: &str) -> io::Result<Vec<PathBuf>> {
         return Ok(Vec::new());
     };
     Ok(days.into_iter().filter(|(day, _)| *day >= first).flat_map(|(_, (_, _, files))| files).collect())
+}
+
+/// The files in a folder and in the folders in it.
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut folders = vec![(folder.to_owned(), true)];
+    while let Some((folder, has_folders)) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if !entry.file_type()?.is_dir() {
+                files.push(entry.path());
+            } else if has_folders {
+                folders.push((entry.path(), false));
+            }
+            if files.len() + folders.len() > FOLDER_FILES {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
+        }
+    }
+    Ok(files)
 }
 
 #[cfg(test)]
@@ -65,5 +82,12 @@ mod tests {
         let wanted: Vec<_> = names[3..6].iter().map(|name| folder.path().join(name)).collect();
         assert_eq!(taken, wanted);
         assert!(last_deposits(folder.path(), "88.7").unwrap().is_empty());
+        // Below a folder of each chain; no deeper.
+        let above = tempfile::tempdir().unwrap();
+        fs::rename(folder.path(), above.path().join("chain")).unwrap();
+        let mut taken: Vec<_> = last_deposits(above.path(), "88.990").unwrap();
+        taken.sort();
+        let wanted: Vec<_> = names[3..6].iter().map(|name| above.path().join("chain").join(name)).collect();
+        assert_eq!(taken, wanted);
     }
 }
