@@ -9,6 +9,7 @@
 
 pub mod above;
 pub mod asking;
+pub mod deposited;
 pub mod fuzz_bodies;
 pub mod fuzz_seeds;
 pub mod moment;

@@ -8,44 +8,14 @@
     reason = "a test may fail by panicking"
 )]
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::PathBuf;
 
-use waymark_catalog::{
-    Actor, Catalog, Command, HomeName, Options, PutMode, Submission, Timestamp, Timestamps, ValueSet, Warm, open,
-};
+use waymark_catalog::{Command, HomeName};
+use waymark_tests::deposited::{self, MONDAY, SUNDAY, opened, write};
 use waymark_tests::process::{Bench, Ended, run, tool};
-use waymark_top_sync::deposit::{parse_date, watermark};
-use waymark_wire::ValueBuf;
-
-/// A Sunday, long over whenever this runs.
-const SUNDAY: &str = "2024-11-24";
-const MONDAY: &str = "2024-11-25";
-
-static CLOCK: AtomicU64 = AtomicU64::new(0);
-
-fn clock() -> Timestamp {
-    Timestamp(CLOCK.fetch_add(1_000, Ordering::Relaxed))
-}
-
-/// Opens a data folder at noon of a day long past.
-fn opened(data: &Path, day: &str) -> Catalog {
-    let now = Timestamp(watermark(parse_date(day).unwrap()).0 + 12 * 3_600_000);
-    CLOCK.store(now.0, Ordering::Relaxed);
-    let mut store = waymark_store::Options::new(data);
-    (store.now, store.segment_bytes) = (now, 1 << 20);
-    open(&Options { warm: Warm::Off, clock, ..Options::new(store) }).unwrap().catalog
-}
-
-fn write(catalog: &Catalog, commands: Vec<Command>) {
-    let submission = Submission::new(&Actor::operator(), commands);
-    assert!(catalog.writer().submit(submission).unwrap().wait().unwrap().iter().all(Result::is_ok));
-}
 
 fn put(name: &str) -> Command {
-    let values = ValueSet::from_bufs(&[ValueBuf::new(1, b"URL", name.as_bytes())]).unwrap();
-    let handle = format!("88.990/{name}").into_bytes();
-    Command::Put { handle, values, timestamps: Timestamps::Keep, mode: PutMode::Replace }
+    deposited::put(name, "URL", name.as_bytes())
 }
 
 /// A folder with keys of a node and of a platform, and a data folder of two days.
@@ -58,11 +28,11 @@ fn prepared() -> Bench {
     std::fs::create_dir(bench.path("out")).unwrap();
     let catalog = opened(&bench.data(), "2024-11-22");
     let home = Command::Home { name: HomeName::parse(b"88.990").unwrap() };
-    write(&catalog, [home].into_iter().chain((0..2_000).map(|n| put(&format!("{n}")))).collect());
+    write(&catalog, [home].into_iter().chain((0..2_000).map(|n| put(&format!("{n}")))));
     catalog.shutdown().unwrap();
     drop(catalog);
     let catalog = opened(&bench.data(), SUNDAY);
-    write(&catalog, vec![put("of sunday"), Command::Delete { handle: b"88.990/7".to_vec() }]);
+    write(&catalog, [put("of sunday"), Command::Delete { handle: b"88.990/7".to_vec() }]);
     catalog.shutdown().unwrap();
     bench
 }

@@ -8,53 +8,26 @@
     reason = "a test may fail by panicking"
 )]
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command as Program;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use russh::keys::ssh_key::LineEnding;
+use russh::keys::{Algorithm, PrivateKey};
 use serde_json::Value;
-use waymark_catalog::{
-    Actor, Catalog, Command, HomeName, Options, PutMode, Submission, Timestamp, Timestamps, ValueSet, Warm, open,
-};
+use waymark_catalog::{Command, HomeName};
+use waymark_tests::deposited::{self, MONDAY, SUNDAY, opened, write};
 use waymark_tests::process::{Bench, Daemon, Ended, PATIENCE, Process, run, tool};
-use waymark_top_sync::deposit::{parse_date, watermark};
-use waymark_wire::ValueBuf;
-
-/// A Sunday, long over whenever this runs.
-const SUNDAY: &str = "2024-11-24";
-const MONDAY: &str = "2024-11-25";
-
-static CLOCK: AtomicU64 = AtomicU64::new(0);
-
-fn clock() -> Timestamp {
-    Timestamp(CLOCK.fetch_add(1_000, Ordering::Relaxed))
-}
-
-/// Opens a data folder at noon of a day long past.
-fn opened(data: &Path, day: &str) -> Catalog {
-    let now = Timestamp(watermark(parse_date(day).unwrap()).0 + 12 * 3_600_000);
-    CLOCK.store(now.0, Ordering::Relaxed);
-    let mut store = waymark_store::Options::new(data);
-    (store.now, store.segment_bytes) = (now, 1 << 20);
-    open(&Options { warm: Warm::Off, clock, ..Options::new(store) }).unwrap().catalog
-}
-
-fn write(catalog: &Catalog, commands: impl IntoIterator<Item = Command>) {
-    let submission = Submission::new(&Actor::operator(), commands);
-    assert!(catalog.writer().submit(submission).unwrap().wait().unwrap().iter().all(Result::is_ok));
-}
 
 fn put(name: &str, bytes: usize) -> Command {
     // What cannot be compressed.
     let mut data = vec![0; bytes];
     File::open("/dev/urandom").unwrap().read_exact(&mut data).unwrap();
-    let values = ValueSet::from_bufs(&[ValueBuf::new(1, b"DATA", &data)]).unwrap();
-    let handle = format!("88.990/{name}").into_bytes();
-    Command::Put { handle, values, timestamps: Timestamps::Keep, mode: PutMode::Replace }
+    deposited::put(name, "DATA", &data)
 }
 
 /// A node with data of two days, keys of everybody, and the platform, which is a process of its own.
@@ -76,9 +49,10 @@ impl Trial {
             let folder = bench.path("");
             run(tool(["deposit", "keys", "--name", name, "--out", folder.to_str().unwrap()])).expect(0);
         }
-        let mut keygen = Program::new("ssh-keygen");
-        let made = keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(bench.path("sftp.key")).status().unwrap();
-        assert!(made.success());
+        let shown = PrivateKey::random(&mut rand::rng(), Algorithm::Ed25519).unwrap();
+        let key = bench.put("sftp.key", shown.to_openssh(LineEnding::LF).unwrap().as_bytes());
+        std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+        bench.put("sftp.key.pub", shown.public_key().to_openssh().unwrap());
         bench.put(
             "users.json",
             r#"[{"user": "n990", "prefix": "88.990", "authorized_keys": "sftp.key.pub", "node_key": "node.pub"}]"#,
