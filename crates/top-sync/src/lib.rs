@@ -16,6 +16,7 @@
 //! | `traffic` | requests by day, prefix and source, counted and kept |
 //! | `maker` | which sets are due, and their parts |
 //! | `outbox` | parts until they are acknowledged, and after |
+//! | `private_files` | files that are there whole or not at all, for their owner alone |
 //! | `desk` | parts on their way: put together, handed out in order, settled |
 //! | `check` | what is sent, judged field by field: for the simulator, and for what is collected |
 //! | `collect` | what enterprises with nodes of their own report, taken and passed on |
@@ -42,6 +43,7 @@ pub mod epp;
 pub mod figures;
 pub mod maker;
 pub mod outbox;
+mod private_files;
 pub mod sets;
 pub mod sftp;
 pub mod simulator;

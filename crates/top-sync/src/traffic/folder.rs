@@ -5,15 +5,15 @@
 //! A file is written beside its name, flushed, and renamed: it is there whole or not at all. One that cannot be read is moved aside and stays for
 //! whoever wants to look into it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::config::FILE_BYTES;
 use super::day::DayTally;
 use super::stored::{Current, FormatError, decode_current, decode_day};
 use crate::calendar::Day;
+use crate::private_files::{self, Found};
 
 /// Why a file gave no figures.
 #[derive(Debug, thiserror::Error)]
@@ -87,31 +87,16 @@ impl Folder {
     }
 
     pub(super) fn write_day(&self, day: Day, bytes: &[u8]) -> io::Result<()> {
-        self.write(&self.day_path(day), bytes)
+        private_files::replace(&self.day_path(day), bytes)
     }
 
     pub(super) fn write_current(&self, bytes: &[u8]) -> io::Result<()> {
-        self.write(&self.current_path(), bytes)
-    }
-
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".new");
-        // Addresses of askers are nobody else's business.
-        let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
-        File::open(&self.0)?.sync_all()
+        private_files::replace(&self.current_path(), bytes)
     }
 
     /// Moves a file aside that cannot be read.
     pub(super) fn move_aside(&self, path: &Path, cause: FormatError, now_seconds: u32) -> io::Result<MovedAside> {
-        let mut aside = path.as_os_str().to_owned();
-        aside.push(format!(".damaged-{now_seconds}"));
-        fs::rename(path, &aside)?;
-        File::open(&self.0)?.sync_all()?;
-        Ok(MovedAside { path: aside.into(), cause })
+        Ok(MovedAside { path: private_files::move_aside(path, u64::from(now_seconds))?, cause })
     }
 
     /// Notes that requests are answered and not counted, until [`Self::end_pause`]. Does nothing where nothing was ever counted.
@@ -135,15 +120,7 @@ impl Folder {
 
     /// The days that have files, in order.
     pub(super) fn days(&self) -> io::Result<Vec<Day>> {
-        let mut days = Vec::new();
-        for entry in fs::read_dir(&self.0)? {
-            let name = entry?.file_name();
-            let day: Option<Day> =
-                name.to_str().and_then(|name| name.strip_suffix(DAY_ENDING)?.strip_suffix('.')?.parse().ok());
-            days.extend(day);
-        }
-        days.sort_unstable();
-        Ok(days)
+        private_files::days(&self.0, DAY_ENDING)
     }
 
     /// Removes the oldest days beyond so many.
@@ -159,18 +136,12 @@ impl Folder {
 
 /// The bytes of a file; `None` when there is none.
 fn read(path: &Path) -> Result<Option<Vec<u8>>, ReadError> {
-    let failed = |source| ReadError::Io { path: path.to_owned(), source };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(cause) => return Err(failed(cause)),
-    };
-    if file.metadata().map_err(failed)?.len() > FILE_BYTES {
-        return Err(ReadError::Format { path: path.to_owned(), source: FormatError::Length });
+    match private_files::read(path, FILE_BYTES) {
+        Ok(Found::Nothing) => Ok(None),
+        Ok(Found::TooLarge) => Err(ReadError::Format { path: path.to_owned(), source: FormatError::Length }),
+        Ok(Found::Bytes(bytes)) => Ok(Some(bytes)),
+        Err(source) => Err(ReadError::Io { path: path.to_owned(), source }),
     }
-    let mut bytes = Vec::new();
-    file.take(FILE_BYTES).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(Some(bytes))
 }
 
 /// What is being counted.

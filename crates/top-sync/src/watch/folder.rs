@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::config::{FILE_BYTES, ROUND_BYTES};
 use super::day::{DayProbes, Round};
 use crate::calendar::Day;
+use crate::private_files::{self, Found};
 
 /// A file that was moved aside since not all of it can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,22 +87,9 @@ impl Folder {
         self.0.join(format!("{day}.{ending}"))
     }
 
-    /// Days that have files of this ending, in order.
-    fn days_of(&self, ending: &str) -> io::Result<Vec<Day>> {
-        let mut days = Vec::new();
-        for entry in fs::read_dir(&self.0)? {
-            let name = entry?.file_name();
-            let day: Option<Day> =
-                name.to_str().and_then(|name| name.strip_suffix(ending)?.strip_suffix('.')?.parse().ok());
-            days.extend(day);
-        }
-        days.sort_unstable();
-        Ok(days)
-    }
-
     /// Days whose rounds are not taken up yet.
     pub(super) fn open_days(&self) -> io::Result<Vec<Day>> {
-        self.days_of(ROUNDS)
+        private_files::days(&self.0, ROUNDS)
     }
 
     /// A file rounds of a day are appended to.
@@ -141,42 +129,39 @@ impl Folder {
 
     fn read_probes(&self, day: Day, now_seconds: u64) -> io::Result<(DayProbes, Option<Merged>, Vec<SetAside>)> {
         let path = self.file(day, PROBES);
-        let Some(bytes) = read_file(&path)? else { return Ok((DayProbes::default(), None, Vec::new())) };
-        match bytes.ok_or("is larger than any such file").and_then(|bytes| decode_probes(&bytes)) {
+        let decoded = match private_files::read(&path, FILE_BYTES)? {
+            Found::Nothing => return Ok((DayProbes::default(), None, Vec::new())),
+            Found::TooLarge => Err(TOO_LARGE),
+            Found::Bytes(bytes) => decode_probes(&bytes),
+        };
+        match decoded {
             Ok(Content { probes, merged }) => Ok((probes, Some(merged), Vec::new())),
             Err(cause) => {
-                let path = self.move_aside(&path, now_seconds)?;
+                let path = private_files::move_aside(&path, now_seconds)?;
                 Ok((DayProbes::default(), None, vec![SetAside { path, cause }]))
             }
         }
     }
 
     fn read_rounds(&self, day: Day) -> io::Result<Option<Rounds>> {
-        Ok(read_file(&self.file(day, ROUNDS))?.map(|bytes| match bytes {
-            Some(bytes) => decode_rounds(day, &bytes),
-            None => Rounds { problem: Some("is larger than any such file"), ..Rounds::default() },
-        }))
+        Ok(match private_files::read(&self.file(day, ROUNDS), FILE_BYTES)? {
+            Found::Nothing => None,
+            Found::TooLarge => Some(Rounds { problem: Some(TOO_LARGE), ..Rounds::default() }),
+            Found::Bytes(bytes) => Some(decode_rounds(day, &bytes)),
+        })
     }
 
     /// Moves a file of rounds aside and puts the good ones of it in its place.
     fn repair(&self, day: Day, rounds: &Rounds, cause: &'static str, now_seconds: u64) -> io::Result<SetAside> {
         let path = self.file(day, ROUNDS);
-        let aside = self.move_aside(&path, now_seconds)?;
+        let aside = private_files::move_aside(&path, now_seconds)?;
         let mut bytes = header(ROUNDS_MAGIC).to_vec();
         if rounds.good_bytes > HEADER_BYTES {
             bytes.clear();
             File::open(&aside)?.take(rounds.good_bytes as u64).read_to_end(&mut bytes)?;
         }
-        self.write(&path, &bytes)?;
+        private_files::replace(&path, &bytes)?;
         Ok(SetAside { path: aside, cause })
-    }
-
-    fn move_aside(&self, path: &Path, now_seconds: u64) -> io::Result<PathBuf> {
-        let mut aside = path.as_os_str().to_owned();
-        aside.push(format!(".damaged-{now_seconds}"));
-        fs::rename(path, &aside)?;
-        File::open(&self.0)?.sync_all()?;
-        Ok(aside.into())
     }
 
     /// Takes up the rounds of a day that is over into its probes.
@@ -187,24 +172,14 @@ impl Folder {
         let mut bytes = header(PROBES_MAGIC).to_vec();
         bytes.extend_from_slice(&crc32c::crc32c(&content).to_le_bytes());
         bytes.extend_from_slice(&content);
-        self.write(&self.file(day, PROBES), &bytes)?;
+        private_files::replace(&self.file(day, PROBES), &bytes)?;
         fs::remove_file(self.file(day, ROUNDS))?;
         Ok(set_aside)
     }
 
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".new");
-        let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
-        File::open(&self.0)?.sync_all()
-    }
-
     /// Removes the oldest days beyond so many.
     pub(super) fn prune(&self, kept: u64) -> io::Result<()> {
-        let days = self.days_of(PROBES)?;
+        let days = private_files::days(&self.0, PROBES)?;
         let too_many = days.len().saturating_sub(usize::try_from(kept).unwrap_or(usize::MAX));
         days.into_iter().take(too_many).try_for_each(|day| fs::remove_file(self.file(day, PROBES)))
     }
@@ -235,21 +210,6 @@ impl RoundFile {
         }
         written
     }
-}
-
-/// The bytes of a file; `None` when there is none, and within that when it is too large.
-fn read_file(path: &Path) -> io::Result<Option<Option<Vec<u8>>>> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(cause) => return Err(cause),
-    };
-    if file.metadata()?.len() > FILE_BYTES {
-        return Ok(Some(None));
-    }
-    let mut bytes = Vec::new();
-    file.take(FILE_BYTES).read_to_end(&mut bytes)?;
-    Ok(Some(Some(bytes)))
 }
 
 fn header(magic: &[u8; 8]) -> [u8; HEADER_BYTES] {
@@ -325,6 +285,8 @@ fn decode_round(bytes: &[u8]) -> Result<(Round, &[u8]), &'static str> {
     Ok((round, rest))
 }
 
+/// Why a file is not read.
+const TOO_LARGE: &str = "is larger than any such file";
 /// What names of files of rounds end with.
 const ROUNDS: &str = "rounds";
 /// What names of files of days that are over end with.

@@ -8,12 +8,13 @@
 //! Appended to, each batch flushed before anything rests on it. A batch is noted whole or not at all: what a crash left of the last line is cut when
 //! the file is opened. A line before the last that is damaged is refused, with its number. What tells of people is never in it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::transaction::Record;
 use crate::epp::config::{FILE_BYTES, FILE_BYTES_MOST};
+use crate::private_files::replace;
 
 /// Where records are kept.
 pub trait Journal: Send {
@@ -200,27 +201,10 @@ fn read_line(line: &[u8]) -> Option<Vec<Record>> {
     if crc32c::crc32c(json) == sum { serde_json::from_slice(json).ok() } else { None }
 }
 
-/// Puts a file in place: what is there afterwards is the old one or the new one, whole, and for its owner alone.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::epp::exchange::transaction::Known;
     use crate::epp::message::{EntId, MessageId};
