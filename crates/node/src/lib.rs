@@ -19,6 +19,7 @@ mod above;
 mod answer_log;
 mod audit;
 pub mod certificate;
+mod child;
 pub mod cli;
 mod collection;
 pub mod config;

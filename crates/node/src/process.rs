@@ -1,17 +1,12 @@
 //! A node in a process of its own, as a demo, a drill and an emergency need one beside this program.
 
 use std::{
-    io::{BufRead as _, BufReader},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     time::Duration,
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 use waymark_client::{Client, Options, Server, registration::Registrar};
 use waymark_wire::{
     Head, OpFlags,
@@ -21,6 +16,7 @@ use waymark_wire::{
 };
 
 use crate::{
+    child::Running,
     cli::resolve::of_listening,
     demo::registering::{connect, failed, read, url},
     listen::Listening,
@@ -32,15 +28,12 @@ use crate::{
 /// Time one question may take.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// How often it is looked whether a process has ended.
-const LOOK: Duration = Duration::from_millis(20);
-
 /// A node in a process of its own. Dropping it ends the process.
 #[derive(Debug)]
 pub(crate) struct Process {
     name: String,
     data: PathBuf,
-    child: Child,
+    running: Running,
     listening: Listening,
 }
 
@@ -59,21 +52,12 @@ impl Process {
         let mut command = Command::new(program);
         command.arg0("waymarkd").arg("--config").arg(&config).arg("--data").arg(data);
         let log = std::fs::File::create(folder.join(format!("{name}.log"))).map_err(written)?;
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
-        let mut child = command.spawn().map_err(|cause| failed(&cause))?;
-        let out = child.stdout.take();
-        let first_line = tokio::task::spawn_blocking(move || {
-            let mut line = String::new();
-            out.map(|out| BufReader::new(out).read_line(&mut line)).transpose().map(|_| line)
-        });
-        let line = first_line.await.ok().and_then(Result::ok).unwrap_or_default();
+        let (running, line) = Running::start(&mut command, log).await.map_err(|cause| failed(&cause))?;
         let listening = Listening::read(data).ok().flatten();
         let Some(listening) = listening.filter(|_| line.starts_with("listening ")) else {
-            let _gone = child.kill();
-            let _ended = child.wait();
             return Err(failed(&format!("{name} did not start")));
         };
-        Ok(Self { name: name.to_owned(), data: data.to_owned(), child, listening })
+        Ok(Self { name: name.to_owned(), data: data.to_owned(), running, listening })
     }
 
     /// What it is called.
@@ -125,25 +109,11 @@ impl Process {
 
     /// Waits until it has ended by itself.
     pub(crate) async fn ended(&mut self) {
-        while matches!(self.child.try_wait(), Ok(None)) {
-            tokio::time::sleep(LOOK).await;
-        }
+        self.running.ended().await;
     }
 
     /// Tells it to stop and waits until it has.
     pub(crate) async fn stop(&mut self) {
-        let Ok(pid) = i32::try_from(self.child.id()) else { return };
-        // What has ended is not told: its number may be another's by now.
-        if matches!(self.child.try_wait(), Ok(None)) {
-            let _told = kill(Pid::from_raw(pid), Signal::SIGTERM);
-            self.ended().await;
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _gone = self.child.kill();
-        let _ended = self.child.wait();
+        self.running.stop().await;
     }
 }

@@ -1,18 +1,7 @@
 //! A top-level node for tests in a process of its own, as a demo and a drill need one above their nodes, and how it is asked.
 
-use std::{
-    fs,
-    io::{BufRead as _, BufReader},
-    net::SocketAddr,
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{fs, net::SocketAddr, path::Path, process::Command, time::Duration};
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 use waymark_client::{Client, Options, Server, Transport};
@@ -24,7 +13,7 @@ use waymark_wire::{
     types::{InterfaceProtocol, Site},
 };
 
-use crate::{demo::registering::failed, problem::Problem};
+use crate::{child::Running, demo::registering::failed, problem::Problem};
 
 /// Longest time anything is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,7 +27,7 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// A top-level node in a process of its own. Dropping it ends the process.
 #[derive(Debug)]
 pub(crate) struct TopNode {
-    child: Child,
+    running: Running,
     /// Where it takes sets.
     pub(crate) grpc: String,
     http: String,
@@ -55,15 +44,8 @@ impl TopNode {
         let mut command = Command::new(std::env::current_exe().map_err(|cause| failed(&cause))?);
         command.args(["top-node", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
         command.args(["--resolution", "127.0.0.1:0", "--data"]).arg(folder.join("top-node")).args(more);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
-        let mut child = command.spawn().map_err(|cause| failed(&cause))?;
-        let out = child.stdout.take();
-        let line = tokio::task::spawn_blocking(move || {
-            let mut line = String::new();
-            out.map(|out| BufReader::new(out).read_line(&mut line)).transpose().map(|_| line)
-        });
-        let line = line.await.ok().and_then(Result::ok).unwrap_or_default();
-        let mut top = Self { child, grpc: String::new(), http: String::new(), resolution: Server::default() };
+        let (running, line) = Running::start(&mut command, log).await.map_err(|cause| failed(&cause))?;
+        let mut top = Self { running, grpc: String::new(), http: String::new(), resolution: Server::default() };
         for word in line.split_whitespace() {
             let Some((scheme, address)) = word.split_once("://") else { continue };
             match scheme {
@@ -130,19 +112,7 @@ impl TopNode {
 
     /// Tells it to stop and waits until it has.
     pub(crate) async fn stop(&mut self) {
-        let Ok(pid) = i32::try_from(self.child.id()) else { return };
-        // It may have ended already.
-        let _told = kill(Pid::from_raw(pid), Signal::SIGTERM);
-        while matches!(self.child.try_wait(), Ok(None)) {
-            sleep(LOOK).await;
-        }
-    }
-}
-
-impl Drop for TopNode {
-    fn drop(&mut self) {
-        let _gone = self.child.kill();
-        let _ended = self.child.wait();
+        self.running.stop().await;
     }
 }
 
