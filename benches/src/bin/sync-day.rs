@@ -1,5 +1,6 @@
 //! What it takes to tell a day of registrations upward: from the change log into the outbox, and over gRPC to a top-level node in a process of its own,
-//! in processor time of the node beside that of serialising the rows alone.
+//! in processor time of the node beside that of serialising the rows alone. What cannot be left out is measured by itself too: reading the log, the
+//! digest, and rows on the disk.
 //!
 //! `cargo run --release -p waymark-benches --bin sync-day` after `cargo build --release`; `--help` lists the rest.
 #![forbid(unsafe_code)]
@@ -7,7 +8,10 @@
 use std::{
     collections::BTreeMap,
     error::Error,
-    path::PathBuf,
+    fs::File,
+    io::Write as _,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{
         Arc,
@@ -19,12 +23,14 @@ use std::{
 use clap::Parser;
 use nix::time::{ClockId, clock_gettime};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use waymark_benches::{
     running::{self, Server, first_line},
     side_by_side::spread::Spread,
 };
 use waymark_catalog::{
-    Actor, Catalog, Command as Write, HomeName, PutMode, Submission, Timestamp, Timestamps, ValueSet, Warm,
+    Actor, Catalog, Command as Write, FeedLimits, HomeName, PutMode, Serial, Submission, Timestamp, Timestamps,
+    ValueSet, Warm,
 };
 use waymark_client::registration::Endpoint;
 use waymark_top_sync::{
@@ -32,7 +38,7 @@ use waymark_top_sync::{
     desk::Desk,
     maker::Maker,
     outbox::Outbox,
-    sets::{SetName, rows::MasterRow},
+    sets::{SetName, master::tell_day, rows::MasterRow},
     transport::{Transport as _, grpc::GrpcTransport},
 };
 use waymark_wire::ValueBuf;
@@ -83,9 +89,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let catalog = waymark_catalog::open(&options)?.catalog;
     register(&catalog, arguments.identifiers)?;
     CLOCK.store(day.end().0 + 3_600_000, Ordering::Relaxed);
+    until_idle()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
 
-    let (mut making, mut carrying, mut rows, mut seconds) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut making, mut carrying, mut alone, mut seconds) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..arguments.rounds {
         let folder = scratch.path().join(format!("round-{round}"));
         let outbox = Arc::new(Outbox::open(&folder, 40, clock())?);
@@ -110,22 +117,98 @@ fn main() -> Result<(), Box<dyn Error>> {
         assert_eq!(carried, outbox.newest(SetName::T9, u64::MAX, usize::MAX).len() as u64);
         making.push((made - began).as_secs_f64());
         carrying.push((ended - before).as_secs_f64());
-        rows.push(serialising(&outbox)?.as_secs_f64());
+        alone.push(Alone::of(&catalog, &outbox, &folder)?);
         seconds.push(all.as_secs_f64());
     }
+    let each = |of: fn(&Alone) -> Duration| alone.iter().map(|one| of(one).as_secs_f64()).collect::<Vec<f64>>();
+    let rows = each(|alone| alone.serialising);
     let ratios: Vec<f64> =
         making.iter().zip(&carrying).zip(&rows).map(|((making, carrying), rows)| (making + carrying) / rows).collect();
+    let from_log = each(|alone| alone.rows);
+    let ratios_from_log: Vec<f64> = making
+        .iter()
+        .zip(&carrying)
+        .zip(&from_log)
+        .map(|((making, carrying), rows)| (making + carrying) / rows)
+        .collect();
     println!("{} identifiers, min / median / max of {}", arguments.identifiers, arguments.rounds);
     for (what, figures) in [
         ("s, making parts, processor time", &making),
         ("s, carrying them, processor time of the node", &carrying),
-        ("s, serialising the rows alone", &rows),
-        ("times that of serialising", &ratios),
+        ("s, serialising rows that are in memory, alone", &rows),
+        ("s, serialising the rows of the records in the log, alone", &from_log),
+        ("s, reading the log once, alone", &each(|alone| alone.reading)),
+        ("s, the digest of the rows, alone", &each(|alone| alone.digest)),
+        ("s, writing the rows to the disk and reading them again, alone", &each(|alone| alone.disk)),
+        ("times that of serialising rows that are in memory", &ratios),
+        ("times that of serialising the rows of the records in the log", &ratios_from_log),
         ("s from the end of the day's telling to the last acknowledgement", &seconds),
     ] {
         println!("{}  {what}", Spread::of(figures).text(2));
     }
     Ok(())
+}
+
+/// Waits until what registering left to do in the background is done: it is no part of telling.
+fn until_idle() -> Result<(), Box<dyn Error>> {
+    for _ in 0..600 {
+        let before = processor()?;
+        std::thread::sleep(Duration::from_millis(100));
+        if processor()? - before < Duration::from_millis(5) {
+            return Ok(());
+        }
+    }
+    Err("the store is not idle a minute after the last registration".into())
+}
+
+/// Processor time of parts of the work, each by itself.
+#[derive(Default)]
+struct Alone {
+    serialising: Duration,
+    rows: Duration,
+    reading: Duration,
+    digest: Duration,
+    disk: Duration,
+}
+
+impl Alone {
+    fn of(catalog: &Catalog, outbox: &Outbox, folder: &Path) -> Result<Self, Box<dyn Error>> {
+        let mut alone = Self { serialising: serialising(outbox)?, ..Self::default() };
+        let (mut line, mut bytes, began) = (Vec::new(), 0, processor()?);
+        let day: Day = DAY.parse()?;
+        tell_day(catalog, day, Serial::NONE, catalog.serial(), &mut |row| {
+            line.clear();
+            serde_json::to_writer(&mut line, row)?;
+            bytes += line.len() as u64 + 1;
+            Ok(())
+        })?;
+        alone.rows = processor()? - began;
+        let told: u64 = outbox.newest(SetName::T9, u64::MAX, usize::MAX).iter().map(|part| part.bytes).sum();
+        assert_eq!(bytes, told, "the rows are those that were told");
+        let limits = FeedLimits { entries: usize::MAX, bytes: usize::MAX };
+        let (mut seen, began) = (0_u64, processor()?);
+        catalog.changes(Serial::NONE, b"", limits, &mut |_| {
+            seen += 1;
+            ControlFlow::Continue(())
+        })?;
+        alone.reading = processor()? - began;
+        assert!(seen > 0, "there is a log");
+        for part in outbox.newest(SetName::T9, u64::MAX, usize::MAX) {
+            let (content, path) = (outbox.rows(&part)?, folder.join("alone"));
+            let began = processor()?;
+            let digest = format!("{:x}", Sha256::digest(&content));
+            alone.digest += processor()? - began;
+            assert_eq!(digest, part.sha256, "it is the digest that was sent");
+            let began = processor()?;
+            let mut file = File::create(&path)?;
+            file.write_all(&content)?;
+            file.sync_all()?;
+            let read = std::fs::read(&path)?;
+            alone.disk += processor()? - began;
+            assert_eq!(read.len(), content.len(), "what was written is read");
+        }
+        Ok(alone)
+    }
 }
 
 /// Registers so many identifiers, of the size of the samples.
@@ -178,7 +261,7 @@ fn serialising(outbox: &Outbox) -> Result<Duration, Box<dyn Error>> {
             .iter()
             .map(|row| MasterRow {
                 code: text(row, "code").into(),
-                created: text(row, "created"),
+                created: text(row, "created").into(),
                 template: text(row, "template"),
                 operation: 1,
                 product_type: text(row, "product_type").into(),

@@ -70,7 +70,7 @@ fn values_fill_the_fields_of_master_data_by_their_types() {
         "88.1.701/a",
         &[
             (1, "productName", "压力\n变送器"),
-            (2, "BRAND", "Waymark"),
+            (2, "BRAND", "Way\u{85}mark \u{a3}\u{7f}"),
             (3, "model", "PT-100"),
             (4, "maker", &long),
             (5, "madeDate", "2026-11-01"),
@@ -82,7 +82,7 @@ fn values_fill_the_fields_of_master_data_by_their_types() {
     let told = node.waiting(SetName::T9);
     let expected = json!({
         "code": "88.1.701/a", "created": "2026-11-27", "template": "", "operation": 1,
-        "product_type": "PT-100", "brand": "Waymark", "name": "压力变送器", "maker": "长".repeat(255),
+        "product_type": "PT-100", "brand": "Waymark \u{a3}", "name": "压力变送器", "maker": "长".repeat(255),
         "produced": "2026-11-01", "expires": "2030-01-01", "carrier": null,
     });
     assert_eq!(told[0].1, [expected]);

@@ -7,7 +7,7 @@ use std::fs;
 
 use common::{Node, clock, set_clock};
 use serde_json::json;
-use waymark_top_sync::outbox::{Cursor, Outbox, OutboxError, PartState};
+use waymark_top_sync::outbox::{Cursor, Outbox, OutboxError, Part, PartState};
 use waymark_top_sync::sets::SetName;
 use waymark_top_sync::sets::business::Take as _;
 
@@ -66,9 +66,16 @@ fn rows_that_were_changed_on_the_disk_are_never_sent() {
     let node = Node::begun("2026-11-27T01:00");
     add(&node.outbox, "2026-11-27");
     let path = node.dir.path().join("sync/parts/T9-000000000001.jsonl");
-    fs::write(&path, "{\"period\":\"2026-11-26\"}\n").unwrap();
     let part = node.outbox.part(SET, 1).unwrap();
-    assert!(matches!(node.outbox.rows(&part), Err(OutboxError::Damaged { .. })));
+    // As parts were that were made before a checksum was kept beside the digest.
+    let older = Part { crc32c: None, ..part.clone() };
+    assert_eq!(node.outbox.rows(&part).unwrap(), node.outbox.rows(&older).unwrap());
+    for changed in ["{\"period\":\"2026-11-26\"}\n", ""] {
+        fs::write(&path, changed).unwrap();
+        for part in [&part, &older] {
+            assert!(matches!(node.outbox.rows(part), Err(OutboxError::Damaged { .. })));
+        }
+    }
     fs::remove_file(&path).unwrap();
     assert!(matches!(node.outbox.rows(&part), Err(OutboxError::Io { .. })));
 }

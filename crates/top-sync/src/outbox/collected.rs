@@ -129,7 +129,8 @@ impl Outbox {
         let mut state = self.lock();
         let sequence = state.last_sequence(set) + 1;
         finished.name(sequence).map_err(|source| self.io(source))?;
-        let sha256 = finished.written.into_iter().next().map(|written| written.sha256).unwrap_or_default();
+        let written = finished.written.into_iter().next();
+        let (sha256, crc32c) = written.map(|written| (written.sha256, written.crc32c)).unzip();
         let part = Part {
             set,
             sequence,
@@ -138,7 +139,8 @@ impl Outbox {
             parts: place.1,
             rows,
             bytes: content.len() as u64,
-            sha256,
+            sha256: sha256.unwrap_or_default(),
+            crc32c,
             made: now.0,
             state: PartState::Waiting,
             attempts: 0,

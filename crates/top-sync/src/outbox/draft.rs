@@ -1,7 +1,7 @@
 //! Rows on their way into parts: written to files as they come, so that a day of millions takes no memory.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -20,6 +20,7 @@ pub(super) struct Written {
     pub(super) rows: u64,
     pub(super) bytes: u64,
     pub(super) sha256: String,
+    pub(super) crc32c: u32,
 }
 
 /// Rows of one set and period. Its files get their sequences when the outbox takes it: until then they count for nothing.
@@ -31,16 +32,29 @@ pub struct Draft {
     number: u64,
     written: Vec<Written>,
     open: Option<Open>,
-    line: Vec<u8>,
+    /// Rows that are not in the file of the open part yet.
+    pending: Vec<u8>,
 }
 
 #[derive(Debug)]
 struct Open {
-    file: BufWriter<File>,
+    file: File,
     digest: Sha256,
+    crc32c: u32,
     rows: u64,
     bytes: u64,
 }
+
+impl Open {
+    fn write(&mut self, content: &[u8]) -> io::Result<()> {
+        self.digest.update(content);
+        self.crc32c = crc32c::crc32c_append(self.crc32c, content);
+        self.file.write_all(content)
+    }
+}
+
+/// Bytes of rows written and digested at once: small enough to lie near the processor, large enough for both to be quick.
+const PENDING_BYTES: usize = 256 << 10;
 
 /// Where the rows of a part lie.
 pub(super) fn path(folder: &Path, set: SetName, sequence: u64) -> PathBuf {
@@ -73,7 +87,7 @@ impl Finished {
 
 impl Draft {
     pub(super) fn new(folder: PathBuf, set: SetName, number: u64) -> Self {
-        Self { folder, set, number, written: Vec::new(), open: None, line: Vec::new() }
+        Self { folder, set, number, written: Vec::new(), open: None, pending: Vec::new() }
     }
 
     /// Of which set.
@@ -88,42 +102,52 @@ impl Draft {
         self.written.is_empty() && self.open.is_none()
     }
 
-    fn open(&mut self) -> io::Result<Open> {
+    fn open(&self) -> io::Result<Open> {
         let path = aside(&self.folder, self.number, self.written.len() + 1);
-        let file = BufWriter::with_capacity(1 << 16, File::create(path)?);
-        Ok(Open { file, digest: Sha256::new(), rows: 0, bytes: 0 })
+        Ok(Open { file: File::create(path)?, digest: Sha256::new(), crc32c: 0, rows: 0, bytes: 0 })
     }
 
-    fn end_line(&mut self) -> io::Result<()> {
-        self.line.push(b'\n');
-        if self.line.len() > PART_BYTES {
+    /// Takes what `write` writes as the next row.
+    fn put_line(&mut self, write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>) -> io::Result<()> {
+        let start = self.pending.len();
+        if let Err(error) = write(&mut self.pending) {
+            self.pending.truncate(start);
+            return Err(error.into());
+        }
+        self.pending.push(b'\n');
+        let length = self.pending.len() - start;
+        if length > PART_BYTES {
+            self.pending.truncate(start);
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a row is longer than a part may be"));
         }
-        self.put_line()
-    }
-
-    fn put_line(&mut self) -> io::Result<()> {
-        let length = self.line.len() as u64;
+        let length = length as u64;
         let is_full = |open: &Open| open.rows >= PART_ROWS || open.bytes + length > PART_BYTES as u64;
         if self.open.as_ref().is_some_and(is_full) {
+            let row = self.pending.split_off(start);
             self.end_part()?;
+            self.pending = row;
         }
         let mut open = match self.open.take() {
             Some(open) => open,
             None => self.open()?,
         };
-        open.file.write_all(&self.line)?;
-        open.digest.update(&self.line);
         open.rows += 1;
         open.bytes += length;
+        if self.pending.len() >= PENDING_BYTES {
+            open.write(&self.pending)?;
+            self.pending.clear();
+        }
         self.open = Some(open);
         Ok(())
     }
 
     fn end_part(&mut self) -> io::Result<()> {
-        let Some(Open { file, digest, rows, bytes }) = self.open.take() else { return Ok(()) };
-        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        self.written.push(Written { rows, bytes, sha256: hex::encode(digest.finalize()) });
+        let Some(mut open) = self.open.take() else { return Ok(()) };
+        open.write(&self.pending)?;
+        self.pending.clear();
+        let Open { file, digest, crc32c, rows, bytes } = open;
+        file.sync_all()?;
+        self.written.push(Written { rows, bytes, sha256: hex::encode(digest.finalize()), crc32c });
         Ok(())
     }
 
@@ -140,8 +164,7 @@ impl Draft {
     /// Takes the rows of one part as they are, instead of any others.
     pub(super) fn take_part(&mut self, content: &[u8], rows: u64) -> io::Result<()> {
         let mut open = self.open()?;
-        open.file.write_all(content)?;
-        open.digest.update(content);
+        open.write(content)?;
         (open.rows, open.bytes) = (rows, content.len() as u64);
         self.open = Some(open);
         Ok(())
@@ -152,17 +175,13 @@ impl Take for Draft {
     type Error = io::Error;
 
     fn take(&mut self, row: &impl Serialize, sealed: Option<&Sealed>) -> io::Result<()> {
-        self.line.clear();
-        kept::write_row(&mut self.line, row, sealed)?;
-        self.end_line()
+        self.put_line(|line| kept::write_row(line, row, sealed))
     }
 
     /// Each file is a part by itself: with its bytes it may be as long as one may be.
     fn take_file(&mut self, prefix: &str, kind: FileKind) -> io::Result<()> {
         self.end_part()?;
-        self.line.clear();
-        kept::write_file(&mut self.line, prefix, kind)?;
-        self.end_line()?;
+        self.put_line(|line| kept::write_file(line, prefix, kind))?;
         self.end_part()
     }
 }

@@ -90,7 +90,7 @@ pub enum OutboxError {
         key: String,
     },
     /// Rows of a part are not those it was made with.
-    #[error("{} is damaged: its digest is not that of the part", path.display())]
+    #[error("{} is damaged: it is not what the part was made of", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -192,6 +192,7 @@ impl Outbox {
             rows: written.rows,
             bytes: written.bytes,
             sha256: written.sha256,
+            crc32c: Some(written.crc32c),
             made: now.0,
             state: PartState::Waiting,
             attempts: 0,
@@ -251,7 +252,11 @@ impl Outbox {
         use sha2::{Digest as _, Sha256};
         let path = draft::path(&self.folder, part.set, part.sequence);
         let rows = fs::read(&path).map_err(|source| OutboxError::Io { path: path.clone(), source })?;
-        if hex::encode(Sha256::digest(&rows)) == part.sha256 { Ok(rows) } else { Err(OutboxError::Damaged { path }) }
+        let is_whole = match part.crc32c {
+            Some(checksum) => rows.len() as u64 == part.bytes && crc32c::crc32c(&rows) == checksum,
+            None => hex::encode(Sha256::digest(&rows)) == part.sha256,
+        };
+        if is_whole { Ok(rows) } else { Err(OutboxError::Damaged { path }) }
     }
 
     /// Notes that a part was sent, and what became of that as far as it is known.

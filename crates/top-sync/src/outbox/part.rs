@@ -52,6 +52,9 @@ pub struct Part {
     pub bytes: u64,
     /// SHA-256 of these bytes, in hexadecimal.
     pub sha256: String,
+    /// CRC-32C of them, by which damage on the disk is noticed before they are sent; none for parts made before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crc32c: Option<u32>,
     /// When it was made, in milliseconds since 1970.
     pub made: u64,
     /// How its delivery stands.

@@ -17,14 +17,17 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use waymark_catalog::template::{DEFINITION_TYPE, ObjectType, TEMPLATE_INDEX, TEMPLATE_TYPE, Templates};
-use waymark_catalog::{Catalog, Change, ColdReader, FeedLimits, FollowError, HistoryError, RecordError, Seen, Serial};
+use waymark_catalog::{
+    Catalog, Change, ColdReader, FeedLimits, FollowError, HistoryError, RecordError, Seen, Serial, Stored,
+};
 use waymark_ident::Handle;
 use waymark_wire::Values;
 
 use super::rows::{CarrierRow, MasterRow};
 use crate::calendar::Day;
 
-/// Types of values by the field they fill, in order of preference; compared without regard to case. The fields in the order of [`fields`].
+/// Types of values by the field they fill, in order of preference; compared without regard to case. The fields in the order of
+/// [`Looked::fields`].
 const FIELDS: [&[&str]; 6] = [
     &["productType", "category", "model"],
     &["brand"],
@@ -114,6 +117,7 @@ pub fn tell_day(
     let mut teller = Teller {
         templates: &catalog.templates(),
         cold: &cold,
+        types: FieldTypes::new(),
         day: day.to_string(),
         after,
         followed,
@@ -168,6 +172,7 @@ fn prefix_of(key: &[u8]) -> Option<&[u8]> {
 struct Teller<'w, 't> {
     templates: &'w Templates,
     cold: &'w ColdReader,
+    types: FieldTypes,
     day: String,
     /// Serial the day begins behind.
     after: Serial,
@@ -183,12 +188,13 @@ struct Teller<'w, 't> {
 
 impl Teller<'_, '_> {
     fn tell(&mut self, change: &Change<'_>) -> Result<(), WalkError> {
-        let stored = change.stored().map_err(|source| WalkError::Record { serial: change.serial, source })?;
-        let values = match &stored {
-            Some(stored) => stored.values().map_err(|source| WalkError::Record { serial: change.serial, source })?,
-            None => Values::default(),
+        let unread = |source| WalkError::Record { serial: change.serial, source };
+        let stored = change.stored().map_err(unread)?;
+        let looked = match &stored {
+            Some(stored) => Looked::at(stored, &self.types).map_err(unread)?,
+            None => Looked::default(),
         };
-        if values.iter().any(|value| value.kind == DEFINITION_TYPE.as_bytes()) {
+        if looked.is_definition {
             return Ok(());
         }
         let before = if change.previous > self.after {
@@ -199,13 +205,8 @@ impl Teller<'_, '_> {
             (was, was)
         };
         let (was_there, was_just_there) = before;
-        let count = self.counts.entry(prefix_of(change.key).unwrap_or_default().into()).or_default();
-        match (was_just_there, stored.is_some()) {
-            (false, true) => count.created += 1,
-            (true, false) => count.deleted += 1,
-            _ => {}
-        }
-        if self.followed.remove(&change.serial) {
+        self.count(prefix_of(change.key).unwrap_or_default(), was_just_there, stored.is_some());
+        if !self.followed.is_empty() && self.followed.remove(&change.serial) {
             self.was_there.insert(change.serial, was_there);
             self.is_there.insert(change.serial, stored.is_some());
             return Ok(());
@@ -216,15 +217,28 @@ impl Teller<'_, '_> {
             (true, false) => 2,
             (true, true) => 3,
         };
-        let created = if was_there { self.created(change)? } else { self.day.clone() };
-        let row = match stored {
+        let created = if was_there { Cow::Owned(self.created(change)?) } else { Cow::Borrowed(self.day.as_str()) };
+        let row = match &stored {
             Some(stored) => {
                 let row = MasterRow { code: text(stored.handle()), created, operation, ..MasterRow::default() };
-                self.filled(row, prefix_of(change.key).unwrap_or_default(), values)
+                self.filled(row, prefix_of(change.key).unwrap_or_default(), stored, looked).map_err(unread)?
             }
             None => MasterRow { code: self.last_name(change)?, created, operation, ..MasterRow::default() },
         };
         (self.take)(&row).map_err(WalkError::Taker)
+    }
+
+    /// Counts a change of an identifier of a prefix that was there before it, or was not, and is there behind it, or is not.
+    fn count(&mut self, prefix: &[u8], was: bool, is: bool) {
+        if !self.counts.contains_key(prefix) {
+            self.counts.insert(prefix.into(), Count::default());
+        }
+        let Some(count) = self.counts.get_mut(prefix) else { return };
+        match (was, is) {
+            (false, true) => count.created += 1,
+            (true, false) => count.deleted += 1,
+            _ => {}
+        }
     }
 
     /// Whether the identifier was there before a change that is its first of the day.
@@ -265,21 +279,23 @@ impl Teller<'_, '_> {
     }
 
     /// The row with what the values say.
-    fn filled<'v>(&self, row: MasterRow<'v>, prefix: &[u8], values: Values<'v>) -> MasterRow<'v> {
-        let named = values.iter().find(|value| value.index == TEMPLATE_INDEX && value.kind == TEMPLATE_TYPE.as_bytes());
-        let named = named.and_then(|value| std::str::from_utf8(value.data).ok());
-        let template = named.and_then(|named| self.templates.named(prefix, named));
-        let [product_type, brand, name, maker, produced, expires] = fields(values);
+    fn filled<'v>(
+        &self,
+        row: MasterRow<'v>,
+        prefix: &[u8],
+        stored: &Stored<'v>,
+        looked: Looked<'v>,
+    ) -> Result<MasterRow<'v>, RecordError> {
+        let [product_type, brand, name, maker, produced, expires] = looked.fields();
+        let row = MasterRow { product_type, brand, name, maker, produced, expires, ..row };
+        let Some(named) = looked.template else { return Ok(row) };
+        let values = stored.values()?;
+        let template = self.templates.named(prefix, named);
         let marked = self.templates.marked(prefix, values).expiry.map(|date| cut(Cow::Borrowed(date.text)));
         let is_carrier = template.is_some_and(|it| it.definition.object_type == ObjectType::ActiveCarrier);
-        MasterRow {
+        Ok(MasterRow {
             template: template.map_or_else(String::new, |it| text(&it.name.handle()).into_owned()),
-            product_type,
-            brand,
-            name,
-            maker,
-            produced,
-            expires: marked.unwrap_or(expires),
+            expires: marked.unwrap_or(row.expires),
             carrier: is_carrier.then(|| CarrierRow {
                 terminal_type: first_of(values, &["terminalType"]),
                 owner: first_of(values, &["owner"]),
@@ -290,29 +306,84 @@ impl Teller<'_, '_> {
                 mark_serial: first_of(values, &["netAccessSerial"]),
             }),
             ..row
+        })
+    }
+}
+
+/// The types of [`FIELDS`] by their length: most types of a record are found or not with one comparison.
+struct FieldTypes([Vec<FieldType>; LONGEST_TYPE + 1]);
+
+/// A type that fills a field, and how many are preferred to it.
+struct FieldType {
+    name: &'static [u8],
+    field: usize,
+    rank: usize,
+}
+
+/// Bytes of the longest type of [`FIELDS`].
+const LONGEST_TYPE: usize = 15;
+
+impl FieldTypes {
+    fn new() -> Self {
+        let mut types = std::array::from_fn(|_| Vec::new());
+        for (field, names) in FIELDS.iter().enumerate() {
+            for (rank, name) in names.iter().enumerate() {
+                let of_length: Option<&mut Vec<FieldType>> = types.get_mut(name.len());
+                debug_assert!(of_length.is_some(), "{name} is longer than the longest");
+                of_length.into_iter().for_each(|them| them.push(FieldType { name: name.as_bytes(), field, rank }));
+            }
         }
+        Self(types)
+    }
+
+    /// The fields that values of a type fill.
+    fn of(&self, kind: &[u8]) -> impl Iterator<Item = &FieldType> {
+        let of_length = self.0.get(kind.len()).map_or(&[][..], Vec::as_slice);
+        of_length.iter().filter(move |one| one.name == kind || one.name.eq_ignore_ascii_case(kind))
+    }
+}
+
+/// What one look at the values of a record finds: there are millions of records a day.
+#[derive(Default)]
+struct Looked<'v> {
+    /// It defines a template, and is no identifier.
+    is_definition: bool,
+    /// The template it was made from, as the record names it.
+    template: Option<&'v str>,
+    /// The value that fills each field, and the rank of its type.
+    found: [Option<(usize, &'v [u8])>; FIELDS.len()],
+}
+
+impl<'v> Looked<'v> {
+    fn at(stored: &Stored<'v>, types: &FieldTypes) -> Result<Self, RecordError> {
+        let mut looked = Self::default();
+        let values = stored.values_as_walked();
+        let (mut count, mut bytes) = (0, 0);
+        for value in values.iter() {
+            (count, bytes) = (count + 1, bytes + value.wire.len());
+            looked.is_definition |= value.kind == DEFINITION_TYPE.as_bytes();
+            if value.index == TEMPLATE_INDEX && value.kind == TEMPLATE_TYPE.as_bytes() && looked.template.is_none() {
+                looked.template = std::str::from_utf8(value.data).ok();
+            }
+            for FieldType { field, rank, .. } in types.of(value.kind) {
+                let Some(best) = looked.found.get_mut(*field) else { continue };
+                if best.is_none_or(|(known, _)| *rank < known) {
+                    *best = Some((*rank, value.data));
+                }
+            }
+        }
+        let is_whole = count == values.len() && bytes == values.wire().len();
+        if is_whole { Ok(looked) } else { Err(RecordError::Values) }
+    }
+
+    /// What the fields hold: product type, brand, name, maker, production date, expiry.
+    fn fields(&self) -> [Cow<'v, str>; FIELDS.len()] {
+        self.found.map(|best| best.map_or(Cow::Borrowed(""), |(_, data)| cut(text(data))))
     }
 }
 
 fn handle(key: &[u8]) -> Option<Handle<'_>> {
     Handle::new(key).ok()
-}
-
-/// What the fields hold, each from the first value of the type that is preferred: product type, brand, name, maker, production date, expiry. One look at
-/// each value, since there are millions of records a day.
-fn fields<'v>(values: Values<'v>) -> [Cow<'v, str>; 6] {
-    let mut found: [Option<(usize, &'v [u8])>; 6] = [None; 6];
-    for value in values.iter() {
-        for (types, best) in FIELDS.iter().zip(&mut found) {
-            let rank = types.iter().position(|kind| value.kind.eq_ignore_ascii_case(kind.as_bytes()));
-            if let Some(rank) = rank
-                && best.is_none_or(|(known, _)| rank < known)
-            {
-                *best = Some((rank, value.data));
-            }
-        }
-    }
-    found.map(|best| best.map_or(Cow::Borrowed(""), |(_, data)| cut(text(data))))
 }
 
 /// The data of the first value there is of these types.
@@ -322,13 +393,17 @@ fn first_of<'v>(values: Values<'v>, types: &[&str]) -> Cow<'v, str> {
 }
 
 fn text(bytes: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
+    // Nearly all of it is UTF-8, and finding that out alone is quicker.
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// A text as a field may hold it: no control characters, and not too long.
 fn cut(text: Cow<'_, str>) -> Cow<'_, str> {
-    let is_fine = text.len() <= FIELD_CHARS && !text.chars().any(char::is_control);
-    if is_fine {
+    // Control characters of more than a byte begin with 0xc2. All bytes are looked at, which is quicker than to stop at the first.
+    let may_be_control = |byte: u8| byte < b' ' || byte == 0x7f || byte == 0xc2;
+    let is_short = text.len() <= FIELD_CHARS;
+    let is_plain = !text.bytes().fold(false, |any, byte| any | may_be_control(byte));
+    if is_short && (is_plain || !text.chars().any(char::is_control)) {
         return text;
     }
     text.chars().filter(|each| !each.is_control()).take(FIELD_CHARS).collect::<String>().into()

@@ -135,7 +135,7 @@ pub struct ApplicationRow<'a> {
 #[expect(missing_docs, reason = "fields are those of SETS.md")]
 pub struct MasterRow<'a> {
     pub code: Cow<'a, str>,
-    pub created: String,
+    pub created: Cow<'a, str>,
     pub template: String,
     pub operation: u8,
     pub product_type: Cow<'a, str>,
