@@ -21,6 +21,7 @@ mod reassembly;
 mod request;
 mod response;
 mod script;
+pub(crate) mod set_part;
 pub mod sled_forms;
 mod takeover_file;
 mod value;
@@ -41,6 +42,7 @@ pub use plan::plan;
 pub use reassembly::reassembly;
 pub use request::request;
 pub use response::response;
+pub use set_part::set_part;
 pub use sled_forms::sled_forms;
 pub use takeover_file::takeover_file;
 pub use value::value;
@@ -69,4 +71,5 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("deposit", deposit),
     ("takeover_file", takeover_file),
     ("bootstrap", bootstrap),
+    ("set_part", set_part),
 ];

@@ -10,6 +10,7 @@ mod import;
 mod keys;
 mod recursion;
 mod requests;
+mod sets;
 mod store;
 mod takeover;
 
@@ -30,6 +31,7 @@ pub fn seeds() -> Vec<Seed> {
         deposit::seeds(),
         takeover::seeds(),
         bootstrap::seeds(),
+        sets::seeds(),
     ];
     all.concat()
 }
