@@ -348,6 +348,7 @@ outcome-unknown = Whether it was done is unknown: { $cause }. Look at what the s
 outcome-unknown-id = Whether it was done is unknown: { $cause }. Ask again with the same change and --request-id { $id }: it is never done twice.
 given-up = the waiting was ended here
 record-malformed = The record cannot be taken, { $field }: { $cause }.
+record-file = { $path } does not hold one record: { $cause }. Files with a record in each line are taken by waymark import.
 value-malformed = { $value } is no value: write index, type and text, such as '1 URL https://example.invalid/'.
 value-structured = { $value } has a type with a structure of its own: write the record to a file and use --file.
 local-only = { $option } works on a data folder only (--data), not with --server.

@@ -348,6 +348,7 @@ outcome-unknown = 是否已执行未知:{ $cause }。再次请求前请先查看
 outcome-unknown-id = 是否已执行未知:{ $cause }。请用同一变更和 --request-id { $id } 再次询问:绝不会执行两次。
 given-up = 在此处结束了等待
 record-malformed = 记录不能接受,{ $field }:{ $cause }。
+record-file = { $path } 中不是单条记录:{ $cause }。每行一条记录的文件用 waymark import 导入。
 value-malformed = { $value } 不是值:请写索引、类型和文本,例如 '1 URL https://example.invalid/'。
 value-structured = { $value } 的类型有自己的结构:请把记录写入文件并使用 --file。
 local-only = { $option } 只用于数据目录(--data),不能与 --server 同用。

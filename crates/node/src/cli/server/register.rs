@@ -172,7 +172,11 @@ fn read_record(path: &Path) -> Result<line::Line, Problem> {
     if length as u64 > RECORD_BYTES {
         return Err(unreadable(&format_args!("more than {RECORD_BYTES} bytes")));
     }
-    line::read(&text).map_err(|error| malformed(&error.field, &error.cause))
+    line::read(&text).map_err(|error| {
+        // Without a field the text as a whole is at fault: often there are several records in it.
+        let whole = || Problem::new("record-file", Exit::Usage).with("path", path.display()).with("cause", &error.cause);
+        if error.field.is_empty() { whole() } else { malformed(&error.field, &error.cause) }
+    })
 }
 
 #[cfg(test)]
@@ -253,5 +257,9 @@ mod tests {
         assert_eq!(change.expect.unwrap().condition, Some(Condition::Serial(7)));
         std::fs::write(&path, "{\"handle\":\"88.1/x\"}").unwrap();
         assert_eq!(read(&["--file", path.to_str().unwrap()]).unwrap_err(), "record-malformed");
+        for text in [format!("{sample}\n{sample}\n"), String::new(), "nothing".into()] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(read(&["--file", path.to_str().unwrap()]).unwrap_err(), "record-file");
+        }
     }
 }
