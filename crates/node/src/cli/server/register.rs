@@ -174,7 +174,8 @@ fn read_record(path: &Path) -> Result<line::Line, Problem> {
     }
     line::read(&text).map_err(|error| {
         // Without a field the text as a whole is at fault: often there are several records in it.
-        let whole = || Problem::new("record-file", Exit::Usage).with("path", path.display()).with("cause", &error.cause);
+        let whole =
+            || Problem::new("record-file", Exit::Usage).with("path", path.display()).with("cause", &error.cause);
         if error.field.is_empty() { whole() } else { malformed(&error.field, &error.cause) }
     })
 }
