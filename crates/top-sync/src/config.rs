@@ -1,5 +1,7 @@
 //! Limits, each with the reason for its range.
 
+use std::time::Duration;
+
 /// A limit: what it is unless configured, and what it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
@@ -24,6 +26,18 @@ pub const PART_BYTES: usize = 4 << 20;
 /// Milliseconds after the end of a day before it is told: what was begun within it is written by then.
 pub const DAY_GRACE_MS: u64 = 60_000;
 
+/// Days a set of days may have been told ahead of the clock, which was set back since; what is further ahead was told by a clock that was wrong.
+pub const AHEAD_DAYS: i64 = 7;
+
+/// Milliseconds by which the calendar may be ahead of what was told last when the node starts, and be believed at once: a day and the one that runs.
+pub const CLOCK_AHEAD_MS: u64 = 3 * 24 * 60 * 60 * 1000;
+
+/// Milliseconds the calendar may gain on the steady clock within a turn: far more than clocks are adjusted by.
+pub const CLOCK_JUMP_MS: u64 = 60 * 60 * 1000;
+
+/// How long a calendar that is suddenly ahead has to stay so before days are told by it: clocks are set right within minutes of a start.
+pub const CLOCK_HOLD: Duration = Duration::from_secs(600);
+
 /// Milliseconds of the first pause after a failed attempt; doubles with each further one.
 pub const FIRST_PAUSE_MS: u64 = 1_000;
 
@@ -33,6 +47,9 @@ pub const LONGEST_PAUSE_MS: u64 = 300_000;
 /// Mebibytes of the parts of one enterprise that are kept, acknowledged ones included. Default: a month and some of one that registers as many
 /// identifiers a day as a small node. Parts settled make way for new ones, oldest first; when all of them wait, no more are taken.
 pub const OWNER_MIB: Limit = Limit { default: 2_048, min: 16, max: 1 << 20 };
+
+/// Sequence of a collected part at most: a part each microsecond takes centuries to come there, and every program can count so far exactly.
+pub const MOST_SEQUENCE: u64 = 1 << 53;
 
 /// Bytes a collected part counts at least: it costs memory and a file, however small it is.
 pub const COLLECTED_PART_BYTES: u64 = 64 << 10;

@@ -51,9 +51,64 @@ pub enum DeskError {
         /// The part.
         sequence: u64,
     },
+    /// The node above waits for a part that is not here any more.
+    #[error("the node above waits for {set} {expected}, which is not kept here any more")]
+    Gone {
+        /// The set.
+        set: SetName,
+        /// The part.
+        expected: u64,
+    },
 }
 
-/// A part as it goes up.
+/// Up to where the parts of each set were given out while one transport carries.
+#[derive(Debug, Default)]
+pub struct Sent {
+    sets: BTreeMap<SetName, Place>,
+    problem: Option<DeskError>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    behind: u64,
+    with_marked: bool,
+    is_held: bool,
+}
+
+impl Sent {
+    fn place(&mut self, set: SetName) -> &mut Place {
+        self.sets.entry(set).or_default()
+    }
+
+    /// Gives out no more of a set; tells whether that is new.
+    pub fn hold(&mut self, set: SetName) -> bool {
+        !std::mem::replace(&mut self.place(set).is_held, true)
+    }
+
+    /// Gives out no more of a set, because of this.
+    pub fn fail(&mut self, set: SetName, error: DeskError) {
+        self.hold(set);
+        self.problem.get_or_insert(error);
+    }
+
+    /// Gives a set out again from the sequence on for which the node above waits, that of marked parts included.
+    pub fn go_back(&mut self, set: SetName, expected: u64) {
+        let place = self.place(set);
+        (place.behind, place.with_marked) = (expected.saturating_sub(1), true);
+    }
+
+    /// Gives everything that waits out again, but for what is held.
+    pub fn begin_again(&mut self) {
+        self.sets.values_mut().for_each(|place| place.behind = 0);
+    }
+
+    /// The first reason why a set was not given out to its end.
+    pub fn take_problem(&mut self) -> Option<DeskError> {
+        self.problem.take()
+    }
+}
+
+/// A part as it goes up; one that was marked without its rows, see [`is_withdrawn`](Self::is_withdrawn).
 #[derive(Clone)]
 pub struct Prepared {
     /// Of which prefix the node is.
@@ -66,6 +121,14 @@ pub struct Prepared {
     pub rows: u64,
     /// SHA-256 of them.
     pub sha256: [u8; 32],
+}
+
+impl Prepared {
+    /// Whether it only says that its sequence is not to be waited for.
+    #[must_use]
+    pub fn is_withdrawn(&self) -> bool {
+        self.part.state == PartState::Marked
+    }
 }
 
 impl std::fmt::Debug for Prepared {
@@ -117,33 +180,47 @@ impl Desk {
         self.catalog.now()
     }
 
-    /// The next parts to send, at most `most`, each set in order: behind `sent`, which is moved.
+    /// The next parts to send, at most `most`, each set in order: behind what was `sent`, which is moved. Of a set with a part that cannot be put
+    /// together nothing more is given out; the problem is noted with the part and in `sent`, and the other sets go on.
     ///
     /// # Errors
-    /// A part that cannot be put together; the problem is noted with it. Parts of other sets are given out by the next call.
-    pub fn take(&self, sent: &mut BTreeMap<SetName, u64>, most: usize) -> Result<Vec<Prepared>, DeskError> {
+    /// The problem of a part cannot be noted.
+    pub fn take(&self, sent: &mut Sent, most: usize) -> Result<Vec<Prepared>, OutboxError> {
         let mut taken = Vec::new();
         for set in SetName::ALL {
-            let behind = sent.get(&set).copied().unwrap_or(0);
-            for part in self.outbox.waiting(set, behind, most.saturating_sub(taken.len())) {
-                let sequence = part.sequence;
+            let Place { behind, with_marked, is_held } = *sent.place(set);
+            let room = if is_held { 0 } else { most.saturating_sub(taken.len()) };
+            let parts = if with_marked {
+                self.outbox.waiting_or_marked(set, behind, room)
+            } else {
+                self.outbox.waiting(set, behind, room)
+            };
+            for part in parts {
+                let (sequence, known) = (part.sequence, part.problem.clone());
                 match self.prepare(part) {
                     Ok(prepared) => taken.push(prepared),
                     Err(error) => {
                         let problem = error.to_string();
-                        self.outbox.note(set, sequence, PartState::Waiting, &problem, self.now())?;
+                        // Once for as long as it is the same: it is tried again and again.
+                        if problem != known {
+                            self.outbox.note(set, sequence, PartState::Waiting, &problem, self.now())?;
+                        }
                         // Those behind it wait for it.
-                        sent.insert(set, u64::MAX);
-                        return if taken.is_empty() { Err(error) } else { Ok(taken) };
+                        sent.fail(set, error);
+                        break;
                     }
                 }
-                sent.insert(set, sequence);
+                sent.place(set).behind = sequence;
             }
         }
         Ok(taken)
     }
 
     fn prepare(&self, part: Part) -> Result<Prepared, DeskError> {
+        if part.state == PartState::Marked {
+            let (node, sha256) = (Arc::clone(&self.node), Sha256::digest(b"").into());
+            return Ok(Prepared { node, part, content: Vec::new(), rows: 0, sha256 });
+        }
         let kept = self.outbox.rows(&part)?;
         let (content, rows, sha256) = if part.set.is_personal() {
             let content = self.opened(&part, &kept)?;
@@ -234,10 +311,11 @@ impl Desk {
             Reply::Refused(problem) => note(PartState::Refused, problem),
             Reply::Lost(problem) => note(PartState::Waiting, problem),
             Reply::OutOfOrder { expected } => {
-                let kept = if self.has(set, *expected) { "" } else { ", which is not kept here any more" };
+                let is_here = self.has(set, *expected);
+                let kept = if is_here { "" } else { ", which is not kept here any more" };
                 note(PartState::Waiting, &format!("the node above waits for {expected}{kept}"))?;
-                // It lost what it had acknowledged: it is given it again, as far as it is still here.
-                if *expected < sequence {
+                // It lost what it had acknowledged: it is given it again. Without the first of it the rest would not be taken.
+                if is_here && *expected < sequence {
                     self.outbox.resend(set, *expected, sequence, "", now)?;
                 }
                 Ok(())

@@ -13,15 +13,20 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 use waymark_catalog::Timestamp;
 
-use crate::config::{FIRST_PAUSE_MS, LONGEST_PAUSE_MS};
+use crate::calendar::Day;
+use crate::config::{CLOCK_HOLD, FIRST_PAUSE_MS, LONGEST_PAUSE_MS};
 use crate::desk::Desk;
 use crate::maker::Maker;
 use crate::outbox::{Outbox, SetStatus};
 use crate::sets::{Schedule, SetName};
-use crate::transport::Transport;
+use crate::transport::{CarryError, Transport};
+use crate::trust::Trust;
 
 /// How often it is looked for what is due.
 const TURN: Duration = Duration::from_secs(1);
+
+/// How often a part that cannot be put together is tried again.
+const BROKEN_PART_PAUSE: Duration = Duration::from_secs(10);
 
 /// How often what was settled long ago is removed.
 const SWEEP: Duration = Duration::from_secs(600);
@@ -34,6 +39,26 @@ pub struct Driver {
     outbox: Arc<Outbox>,
     transport: Box<dyn Transport>,
     problems: Mutex<Problems>,
+    making: Mutex<Making>,
+}
+
+/// What making remembers from turn to turn.
+#[derive(Debug)]
+struct Making {
+    /// The steady clock.
+    began: Instant,
+    trust: Trust,
+    /// Sets that failed: the last pause, and until when.
+    paused: BTreeMap<SetName, (Duration, Duration)>,
+}
+
+impl Making {
+    /// The pause of a set that failed once more.
+    fn pause(&mut self, set: SetName, steady: Duration) {
+        let (pause, until) = self.paused.entry(set).or_default();
+        *pause = doubled(*pause);
+        *until = steady + *pause;
+    }
 }
 
 /// What fails now.
@@ -64,7 +89,8 @@ impl Driver {
     /// A driver of these parts.
     #[must_use]
     pub fn new(maker: Maker, desk: Desk, outbox: Arc<Outbox>, transport: Box<dyn Transport>) -> Self {
-        Self { maker, desk, outbox, transport, problems: Mutex::default() }
+        let making = Making { began: Instant::now(), trust: Trust::default(), paused: BTreeMap::new() };
+        Self { maker, desk, outbox, transport, problems: Mutex::default(), making: Mutex::new(making) }
     }
 
     /// The outbox, for whoever looks into it or settles a part by hand.
@@ -127,15 +153,33 @@ impl Driver {
     /// meanwhile.
     fn make_all(&self) -> bool {
         let mut has_more = false;
+        let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let steady = making.began.elapsed();
+        let may_tell = making.trust.may_tell(self.desk.now(), steady, self.told());
         // T9 before T8, which counts what T9 read.
         for set in SetName::ALL.into_iter().rev() {
-            match self.maker.make_due(set, self.desk.now()) {
+            let is_of_days = matches!(set.schedule(), Schedule::Daily | Schedule::Monthly);
+            if making.paused.get(&set).is_some_and(|(_, until)| steady < *until) {
+                continue;
+            }
+            let made = if may_tell || !is_of_days || !self.maker.makes(set) {
+                self.maker.make_due(set, self.desk.now()).map_err(|error| chain(&error))
+            } else {
+                Err(format!(
+                    "the clock is suddenly far ahead; days are told when it stays so for {} s",
+                    CLOCK_HOLD.as_secs()
+                ))
+            };
+            match made {
                 Ok(made) => {
                     has_more |= made && set.schedule() == Schedule::Daily;
+                    making.paused.remove(&set);
                     self.lock().making.remove(&set);
                 }
-                Err(error) => {
-                    let cause = chain(&error);
+                Err(cause) => {
+                    if may_tell || !is_of_days {
+                        making.pause(set, steady);
+                    }
                     let before = self.lock().making.insert(set, cause.clone());
                     // Once for as long as it is the same.
                     if before.as_deref() != Some(&cause) {
@@ -145,6 +189,12 @@ impl Driver {
             }
         }
         has_more
+    }
+
+    /// The end of the last day that was told of any set.
+    fn told(&self) -> Option<Timestamp> {
+        let days = SetName::ALL.into_iter().filter_map(|set| self.outbox.cursor(set).period.parse::<Day>().ok());
+        days.max().map(Day::end)
     }
 
     /// Carries what waits; gives the pause before the next time.
@@ -162,7 +212,8 @@ impl Driver {
                 if before.as_deref() != Some(&cause) {
                     tracing::warn!(to = %self.transport.destination(), %cause, "parts do not get up; it is tried again");
                 }
-                (pause * 2).clamp(Duration::from_millis(FIRST_PAUSE_MS), Duration::from_millis(LONGEST_PAUSE_MS))
+                // Only sets with parts that cannot be put together wait for that; the others go up as they come.
+                if matches!(error, CarryError::Desk(_)) { BROKEN_PART_PAUSE } else { doubled(pause) }
             }
         }
     }
@@ -184,6 +235,11 @@ impl Driver {
 /// Ends when it is to stop, or nobody is left who could say so.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _gone = stop.wait_for(|stop| *stop).await;
+}
+
+/// The pause behind one, with another failure.
+fn doubled(pause: Duration) -> Duration {
+    (pause * 2).clamp(Duration::from_millis(FIRST_PAUSE_MS), Duration::from_millis(LONGEST_PAUSE_MS))
 }
 
 /// Between half of a pause and the whole.

@@ -50,4 +50,5 @@ pub mod simulator;
 pub mod takeover;
 pub mod traffic;
 pub mod transport;
+mod trust;
 pub mod watch;

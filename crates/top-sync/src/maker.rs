@@ -14,8 +14,9 @@ use waymark_catalog::business::{Business, PrefixCase, StepKind};
 use waymark_catalog::{Catalog, FollowError, Serial, Timestamp};
 
 use crate::calendar::{Day, Month, moment};
+use crate::check::forms::is_handle;
 use crate::collect::owners::{is_away, was_active, was_here, was_reported};
-use crate::config::DAY_GRACE_MS;
+use crate::config::{AHEAD_DAYS, DAY_GRACE_MS};
 use crate::figures::{Figures, Requests};
 use crate::outbox::{Cursor, Draft, Outbox, OutboxError, Total};
 use crate::sets::business::{self, Span, Take};
@@ -256,6 +257,11 @@ impl Maker {
         let over = Day::of(Timestamp(now.0.saturating_sub(DAY_GRACE_MS))).previous();
         let cursor = self.outbox.cursor(set);
         let day = match cursor.period.parse::<Day>() {
+            Ok(told) if told.date().days() > over.date().days().saturating_add(AHEAD_DAYS) => {
+                // The clock was far ahead when that was told, and nothing would be for as long as it takes to come there.
+                tracing::warn!(%set, %told, "a day was told that is still to come; the set goes on with the day that is over");
+                over
+            }
             Ok(told) => told.next(),
             Err(_) => self.first_day(set, over)?,
         };
@@ -291,11 +297,22 @@ impl Maker {
                 self.enterprise_statistics(day, (&counts, &totals), tally.as_ref(), &mut draft).map_err(rows)?;
             }
             _ => {
+                let mut left_out = 0_u64;
                 let counts = self.tell(day, Serial(cursor.serial), upto, &mut |row| {
                     // A node tells of every identifier, those of its own prefix too.
-                    let is_told = self.role == Role::Node || self.tells_of(&prefix_of(row.code.as_bytes()));
-                    if is_told { draft.take(row, None) } else { Ok(()) }
+                    if self.role == Role::Enterprise && !self.tells_of(&prefix_of(row.code.as_bytes())) {
+                        return Ok(());
+                    }
+                    // A part with a name that the form of the sets does not hold would be refused with all its other rows.
+                    if !is_handle(&row.code) {
+                        left_out += 1;
+                        return Ok(());
+                    }
+                    draft.take(row, None)
                 })?;
+                if left_out > 0 {
+                    tracing::warn!(%set, %day, left_out, "identifiers with names that the set cannot hold are not told");
+                }
                 self.lock().counted = Some((day, counts));
             }
         }
@@ -413,6 +430,7 @@ impl Maker {
         let month = over.first().previous().month();
         let cursor = self.outbox.cursor(set);
         let month = match cursor.period.parse::<Month>() {
+            Ok(told) if told > month.next() => month,
             Ok(told) if told >= month => return Ok(false),
             Ok(told) => told.next(),
             Err(_) => month,

@@ -20,9 +20,9 @@ use waymark_top_sync::sets::rows::Route;
 use waymark_top_sync::simulator::faults::Plan;
 use waymark_top_sync::simulator::ledger::After;
 use waymark_top_sync::simulator::{Options, Simulator};
-use waymark_top_sync::transport::Transport as _;
 use waymark_top_sync::transport::directory::DirectoryTransport;
 use waymark_top_sync::transport::grpc::GrpcTransport;
+use waymark_top_sync::transport::{CarryError, Transport as _};
 
 async fn above(folder: &Path, faults: &str) -> Simulator {
     let anywhere = "127.0.0.1:0".parse().unwrap();
@@ -188,6 +188,110 @@ async fn a_part_that_is_refused_stays_and_does_not_hold_up_those_behind_it() {
     let t9 = status.iter().find(|status| status.set == SetName::T9).unwrap();
     assert_eq!((t9.waiting, t9.refused), (0, 1));
     above.stop().await;
+}
+
+/// Writes something else into the file of a part.
+fn damage(node: &Node, set: SetName, sequence: u64) {
+    std::fs::write(node.dir.path().join(format!("sync/parts/{set}-{sequence:012}.jsonl")), "damage").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_cannot_be_read_holds_up_its_own_set_alone() {
+    let node = common::business::filled();
+    set_clock("2026-12-01T01:00");
+    make_all(&node);
+    damage(&node, SetName::T1, 1);
+    let folder = tempfile::tempdir().unwrap();
+    let above = above(folder.path(), "{}").await;
+    for _ in 0..2 {
+        let error = transport(&above).carry(&desk(&node)).await.unwrap_err();
+        assert!(matches!(error, CarryError::Desk(_)), "{error}");
+    }
+    let open = unsettled(&node);
+    assert!(!open.is_empty() && open.iter().all(|(set, ..)| *set == SetName::T1), "{open:?}");
+    assert_eq!(node.outbox.part(SetName::T1, 1).unwrap().attempts, 1, "noted once, though tried twice");
+    let files = tempfile::tempdir().unwrap();
+    let written = DirectoryTransport::new(files.path().to_owned()).carry(&desk(&node)).await;
+    assert!(matches!(written, Err(CarryError::Desk(_))));
+    above.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_was_marked_is_not_waited_for_above() {
+    let node = Node::begun("2026-11-25T01:00");
+    node.put("88.1.701/a", &[(1, "productName", "x")]);
+    set_clock("2026-11-28T01:00");
+    make_all(&node);
+    damage(&node, SetName::T9, 2);
+    let folder = tempfile::tempdir().unwrap();
+    let above = above(folder.path(), "{}").await;
+    transport(&above).carry(&desk(&node)).await.unwrap_err();
+    node.outbox.mark(SetName::T9, 2, 2, "by letter", "operator", clock()).unwrap();
+    transport(&above).carry(&desk(&node)).await.unwrap();
+    let states: Vec<_> =
+        node.outbox.newest(SetName::T9, u64::MAX, 9).into_iter().rev().map(|part| part.state).collect();
+    assert_eq!(states, [PartState::Acknowledged, PartState::Marked, PartState::Acknowledged]);
+    assert_eq!(node.outbox.part(SetName::T9, 2).unwrap().problem, "by letter");
+    set_clock("2026-11-29T01:00");
+    make_all(&node);
+    transport(&above).carry(&desk(&node)).await.unwrap();
+    assert_eq!(unsettled(&node).len(), 1);
+    above.stop().await;
+}
+
+/// SETS.md: a part whose period is not over ends the stream, and may come again as it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_comes_too_early_holds_up_its_own_set_alone() {
+    let node = Node::begun("2026-11-25T01:00");
+    node.put("88.1.701/a", &[(1, "productName", "x")]);
+    set_clock("2026-11-27T01:00");
+    make_all(&node);
+    let mut draft = node.outbox.draft(SetName::T4);
+    waymark_top_sync::sets::business::Take::take(&mut draft, &serde_json::json!({ "code": 7 }), None).unwrap();
+    let cursor = node.outbox.cursor(SetName::T4);
+    node.outbox.add(draft, "2027-11-26", &cursor, clock()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let above = above(folder.path(), "{}").await;
+    let error = transport(&above).carry(&desk(&node)).await.unwrap_err();
+    assert!(error.to_string().contains("not over"), "{error}");
+    let open = unsettled(&node);
+    assert_eq!(
+        open.iter().map(|(set, state, _)| (*set, *state)).collect::<Vec<_>>(),
+        [(SetName::T4, PartState::Waiting)]
+    );
+    assert!(open[0].2.contains("not over"), "{}", open[0].2);
+    above.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_is_kept_nowhere_is_told_of_and_nothing_that_was_acknowledged_waits_again() {
+    let node = Node::begun("2026-11-25T01:00");
+    set_clock("2026-11-28T01:00");
+    make_all(&node);
+    let first = tempfile::tempdir().unwrap();
+    let above_first = above(first.path(), "{}").await;
+    transport(&above_first).carry(&desk(&node)).await.unwrap();
+    above_first.stop().await;
+    // All but the last of the settled parts go; the node above loses everything.
+    set_clock("2027-03-01T01:00");
+    while node.outbox.forget_settled(clock()).unwrap() > 0 {}
+    let mut draft = node.outbox.draft(SetName::T9);
+    draft_row(&mut draft);
+    node.outbox.add(draft, "2026-11-28", &node.outbox.cursor(SetName::T9), clock()).unwrap();
+    let second = tempfile::tempdir().unwrap();
+    let above_second = above(second.path(), "{}").await;
+    for _ in 0..2 {
+        let error = transport(&above_second).carry(&desk(&node)).await.unwrap_err();
+        assert!(error.to_string().contains("waits for T9 1, which is not kept"), "{error}");
+        assert_eq!(unsettled(&node).len(), 1, "what was acknowledged is not sent for nothing");
+    }
+    above_second.stop().await;
+}
+
+/// A row of master data.
+fn draft_row(draft: &mut waymark_top_sync::outbox::Draft) {
+    let row = waymark_top_sync::sets::rows::MasterRow { code: "88.1.701/a".into(), ..Default::default() };
+    waymark_top_sync::sets::business::Take::take(draft, &row, None).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

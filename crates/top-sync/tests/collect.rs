@@ -78,6 +78,7 @@ fn part(set: &str, sequence: u64, period: &str, content: impl Into<Vec<u8>>) -> 
         rows: content.iter().filter(|byte| **byte == b'\n').count() as u64,
         sha256: Sha256::digest(&content).to_vec(),
         content,
+        withdrawn: false,
     }
 }
 
@@ -530,4 +531,28 @@ async fn links_among_dropped_files_lead_nowhere() {
     assert_eq!(found, ["rows"], "the node wrote behind a link");
     assert!(!folders.problems()[OWNER].is_empty());
     assert_eq!(node.outbox.told(SetName::T9, OWNER).sequence, 0, "rows behind a link were taken");
+}
+
+#[test]
+fn a_sequence_nobody_counts_to_is_refused_and_those_before_it_go_on() {
+    let node = secondary();
+    set_clock("2026-12-02T01:00");
+    let collector = collector(&node, 64 * MEBI);
+    assert_refused(&collector, statistics(u64::MAX, "2026-11-29"), "sequence", "is too large");
+    assert_eq!(outcome(&collector, statistics(7, "2026-11-29")), Outcome::Stored);
+    assert_refused(&collector, statistics(u64::MAX, "2026-11-30"), "sequence", "is too large");
+    assert_eq!(outcome(&collector, statistics(8, "2026-11-30")), Outcome::Stored);
+}
+
+#[test]
+fn a_part_that_its_owner_settled_otherwise_does_not_hold_up_those_behind_it() {
+    let node = secondary();
+    set_clock("2026-12-02T01:00");
+    let collector = collector(&node, 64 * MEBI);
+    assert_eq!(outcome(&collector, statistics(7, "2026-11-29")), Outcome::Stored);
+    assert_eq!(outcome(&collector, statistics(9, "2026-12-01")), Outcome::OutOfOrder);
+    let nothing = Part { withdrawn: true, ..part("T8", 8, "2026-11-30", "") };
+    assert_refused(&collector, nothing, "withdrawn", "settled it otherwise");
+    assert_eq!(outcome(&collector, statistics(9, "2026-12-01")), Outcome::Stored);
+    assert_eq!(kept(&node).len(), 2);
 }

@@ -111,6 +111,41 @@ fn a_day_is_told_when_it_is_over_and_days_without_changes_are_told_too() {
     assert!(told[1..].iter().all(|(part, rows)| part.rows == 0 && rows.is_empty()));
 }
 
+#[test]
+fn a_day_told_by_a_clock_that_was_years_ahead_does_not_silence_a_set_until_then() {
+    let node = Node::begun("2026-11-27T01:00");
+    let maker = maker(&node);
+    set_clock("2026-11-28T01:00");
+    make(&maker, SetName::T9);
+    set_clock("2031-01-01T01:00");
+    for set in [SetName::T9, SetName::T5] {
+        while maker.make_due(set, clock()).unwrap() {}
+    }
+    assert_eq!(node.outbox.cursor(SetName::T9).period, "2030-12-31");
+    set_clock("2026-11-29T01:00");
+    let before = node.outbox.newest(SetName::T9, u64::MAX, usize::MAX).len();
+    make(&maker, SetName::T9);
+    make(&maker, SetName::T9);
+    assert_eq!(node.outbox.cursor(SetName::T9).period, "2026-11-28");
+    assert_eq!(node.outbox.newest(SetName::T9, u64::MAX, usize::MAX).len(), before + 1);
+    make(&maker, SetName::T5);
+    assert_eq!(node.outbox.cursor(SetName::T5).period, "2026-10");
+}
+
+/// SETS.md T9: `code` is an identifier of at most 255 bytes with something behind the slash. A part with another would be refused as a whole.
+#[test]
+fn a_name_the_set_cannot_hold_is_left_out_and_the_others_are_told() {
+    let node = Node::begun("2026-11-27T01:00");
+    for handle in ["88.1.701/a", "88.1.701/", "88.1.701/b"] {
+        node.put(handle, &[(1, "URL", "x")]);
+    }
+    set_clock("2026-11-28T01:00");
+    make(&maker(&node), SetName::T9);
+    let told = node.waiting(SetName::T9);
+    let codes: Vec<&str> = told[0].1.iter().map(|row| row["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["88.1.701/a", "88.1.701/b"]);
+}
+
 /// Counts two answers of a source for 88.1.701 on every day, one of them a success.
 #[derive(Debug)]
 struct Counted;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use common::{Node, clock, set_clock};
 use waymark_catalog::Timestamp;
 use waymark_top_sync::calendar::Day;
-use waymark_top_sync::desk::Desk;
+use waymark_top_sync::desk::{Desk, Sent};
 use waymark_top_sync::figures::Figures;
 use waymark_top_sync::maker::Maker;
 use waymark_top_sync::sets::SetName;
@@ -92,7 +92,7 @@ fn made(node: &Node) -> BTreeMap<SetName, String> {
     }
     let desk = Desk::new(&node.catalog, Arc::clone(&node.outbox), "88.1");
     let mut sets: BTreeMap<SetName, String> = BTreeMap::new();
-    for prepared in desk.take(&mut BTreeMap::new(), usize::MAX).unwrap() {
+    for prepared in desk.take(&mut Sent::default(), usize::MAX).unwrap() {
         let period = if prepared.part.period.contains('T') { "moment" } else { &prepared.part.period };
         let text = sets.entry(prepared.part.set).or_default();
         text.push_str(&format!("# {period} part {} of {}\n", prepared.part.part, prepared.part.parts));

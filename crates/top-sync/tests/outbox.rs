@@ -62,6 +62,40 @@ fn rows_that_no_part_was_made_of_are_gone_after_a_restart() {
 }
 
 #[test]
+fn a_draft_that_nobody_takes_gives_its_room_back() {
+    let node = Node::begun("2026-11-27T01:00");
+    let files = || fs::read_dir(node.dir.path().join("sync/parts")).unwrap().count();
+    let mut draft = node.outbox.draft(SET);
+    for number in 0..25_000 {
+        draft.take(&json!({ "period": number }), None).unwrap();
+    }
+    assert_eq!(files(), 3);
+    drop(draft);
+    assert_eq!(files(), 0);
+    add(&node.outbox, "2026-11-27");
+    assert_eq!(files(), 1);
+}
+
+#[test]
+fn what_was_marked_stays_so_until_somebody_asks_for_it_again() {
+    let node = Node::begun("2026-11-27T01:00");
+    add(&node.outbox, "2026-11-26");
+    add(&node.outbox, "2026-11-27");
+    let marked = || node.outbox.part(SET, 1).map(|part| (part.state, part.problem, part.by)).unwrap();
+    let as_marked = (PartState::Marked, "by letter".to_owned(), "operator".to_owned());
+    node.outbox.mark(SET, 1, 1, "by letter", "operator", clock()).unwrap();
+    // It was on its way, and that came to nothing, or to something.
+    for state in [PartState::Waiting, PartState::Refused, PartState::Acknowledged] {
+        node.outbox.note(SET, 1, state, "lost", clock()).unwrap();
+        assert_eq!(marked(), as_marked);
+    }
+    assert_eq!(node.outbox.resend(SET, 1, 2, "", clock()).unwrap(), 1);
+    assert_eq!(marked(), as_marked);
+    assert_eq!(node.outbox.resend(SET, 1, 1, "operator", clock()).unwrap(), 1);
+    assert_eq!(marked().0, PartState::Waiting);
+}
+
+#[test]
 fn rows_that_were_changed_on_the_disk_are_never_sent() {
     let node = Node::begun("2026-11-27T01:00");
     add(&node.outbox, "2026-11-27");

@@ -3,7 +3,6 @@
 
 mod common;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use common::business::{begun, draft, filled, publish, put_application, sample, step};
@@ -11,7 +10,7 @@ use common::{Node, clock, set_clock};
 use serde_json::{Value, json};
 use waymark_catalog::business::{BusinessCommand, CaseStep, EnterpriseId, FileKind, OperatorCommand, OwnSite, Owner};
 use waymark_catalog::vault::Vault;
-use waymark_top_sync::desk::{Desk, DeskError};
+use waymark_top_sync::desk::{Desk, DeskError, Sent};
 use waymark_top_sync::maker::Maker;
 use waymark_top_sync::sets::SetName;
 use waymark_top_sync::sets::rows::Route;
@@ -30,8 +29,7 @@ fn make(maker: &Maker, set: SetName) -> bool {
 /// What goes up of a set.
 fn sent(node: &Node, set: SetName) -> Vec<Value> {
     let desk = Desk::new(&node.catalog, Arc::clone(&node.outbox), "88.1");
-    let mut sent = BTreeMap::new();
-    let parts = desk.take(&mut sent, 100).unwrap();
+    let parts = desk.take(&mut Sent::default(), 100).unwrap();
     let rows = parts.into_iter().filter(|prepared| prepared.part.set == set).flat_map(|prepared| {
         let text = String::from_utf8(prepared.content).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>()
@@ -76,7 +74,9 @@ fn without_the_right_keys_a_row_waits_and_is_not_sent_with_less() {
     let subject = node.catalog.business().enterprise(EnterpriseId(1)).unwrap().personal.clone().unwrap().subject;
     node.catalog.vault().unwrap().forget(&subject).unwrap();
     let desk = Desk::new(&node.catalog, Arc::clone(&node.outbox), "88.1");
-    assert!(matches!(desk.take(&mut BTreeMap::new(), 1), Err(DeskError::NoKeys { set: SetName::T6 })));
+    let mut given = Sent::default();
+    assert_eq!(desk.take(&mut given, 1).unwrap().len(), 0);
+    assert!(matches!(given.take_problem(), Some(DeskError::NoKeys { set: SetName::T6 })));
     assert!(node.outbox.part(SetName::T6, 1).unwrap().problem.contains("key file"));
     drop(Vault::open(&node.dir.path().join("personal.keys")).unwrap());
 }

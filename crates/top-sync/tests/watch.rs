@@ -500,6 +500,7 @@ fn complaints(set: Set, part: &waymark_top_sync::outbox::Part, rows: &[Value]) -
         rows: rows.len() as u64,
         sha256: Sha256::digest(&content).to_vec(),
         content: content.into_bytes(),
+        withdrawn: false,
     };
     check(set, &part).err().map_or_else(String::new, |complaints| format!("{:?}", complaints.told()))
 }

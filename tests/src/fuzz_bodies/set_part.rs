@@ -29,6 +29,7 @@ pub fn set_part(input: &[u8]) {
         rows,
         content: content.to_vec(),
         sha256: Sha256::digest(content).to_vec(),
+        withdrawn: false,
     };
     let set: Set = name.parse().expect("a set of the reference");
     match check(set, &part) {

@@ -53,3 +53,8 @@ impl Complaints {
         self.told
     }
 }
+
+/// Of a part whose sender says that it is settled otherwise.
+pub(crate) fn withdrawn() -> Complaints {
+    Complaints::of_part("withdrawn", "says that its sender settled it otherwise")
+}

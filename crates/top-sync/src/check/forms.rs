@@ -130,11 +130,7 @@ impl Checker {
     /// An identifier: a prefix, a slash and something behind it.
     pub(crate) fn handle<'j>(&mut self, field: Field<'j>) -> Option<&'j str> {
         let text = self.any_text(field, 0, usize::MAX, false)?;
-        let is_handle = text.len() <= NAME_BYTES
-            && Handle::new(text.as_bytes())
-                .is_ok_and(|handle| handle.suffix().is_some_and(|suffix| !suffix.is_empty()))
-            && text.split_once('/').is_some_and(|(prefix, _)| is_prefix(prefix));
-        if !is_handle {
+        if !is_handle(text) {
             self.complain(field, "is no identifier of at most 255 bytes, such as 88.990.10001/A1");
             return None;
         }
@@ -185,6 +181,13 @@ pub(crate) fn moment(text: &str) -> Option<u64> {
     let seconds = (next(23)? * 60 + next(59)?) * 60 + next(59)?;
     let milliseconds: u64 = if has_digits(milliseconds, 3) { milliseconds.parse().ok()? } else { return None };
     Some(days * DAY_MS + seconds * 1000 + milliseconds)
+}
+
+/// Whether a text is an identifier as the sets have it: a prefix, a slash and something behind it, at most 255 bytes.
+pub(crate) fn is_handle(text: &str) -> bool {
+    text.len() <= NAME_BYTES
+        && Handle::new(text.as_bytes()).is_ok_and(|handle| handle.suffix().is_some_and(|suffix| !suffix.is_empty()))
+        && text.split_once('/').is_some_and(|(prefix, _)| is_prefix(prefix))
 }
 
 #[cfg(test)]

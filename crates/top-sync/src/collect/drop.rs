@@ -196,6 +196,7 @@ impl DropFolders {
             rows: manifest.rows,
             content,
             sha256,
+            withdrawn: false,
         })
     }
 }

@@ -23,10 +23,11 @@ use waymark_api::toplevel::v1::{Acknowledgement, Complaint, Outcome, Part};
 use waymark_catalog::{Catalog, Timestamp};
 
 pub use self::late::{EXPECTED, Expected};
+use crate::check::complaints::withdrawn;
 use crate::check::owned::{is_reported, owned};
 use crate::check::part::{content, header};
 use crate::check::{Complaints, Set};
-use crate::config::AHEAD_MS;
+use crate::config::{AHEAD_MS, MOST_SEQUENCE};
 use crate::outbox::{Collected, Open, Outbox, OutboxError, Told};
 use crate::sets::SetName;
 
@@ -98,6 +99,9 @@ impl Collector {
             return Err(TakeError::Early);
         }
         let checked = checked.and_then(|period| {
+            if sent.withdrawn {
+                return Err(withdrawn());
+            }
             content(set, &sent, period)?;
             owned(set, &sent.content, &sent.owner)
         });
@@ -123,6 +127,10 @@ impl Collector {
         }
         if part.sequence == 0 {
             return Err(Complaints::of_part("sequence", "counts from 1"));
+        }
+        // One that was noted could not be followed by another.
+        if part.sequence > MOST_SEQUENCE {
+            return Err(Complaints::of_part("sequence", "is too large: it counts from 1 and without gaps"));
         }
         Ok((name, set))
     }

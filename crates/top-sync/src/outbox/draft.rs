@@ -26,10 +26,8 @@ pub(super) struct Written {
 /// Rows of one set and period. Its files get their sequences when the outbox takes it: until then they count for nothing.
 #[derive(Debug)]
 pub struct Draft {
-    folder: PathBuf,
     set: SetName,
-    /// Tells it from other drafts of the process.
-    number: u64,
+    aside: Aside,
     written: Vec<Written>,
     open: Option<Open>,
     /// Rows that are not in the file of the open part yet.
@@ -61,33 +59,59 @@ pub(super) fn path(folder: &Path, set: SetName, sequence: u64) -> PathBuf {
     folder.join(format!("{set}-{sequence:012}.jsonl"))
 }
 
-/// Where the rows of a draft's part lie, from 1.
-fn aside(folder: &Path, number: u64, part: usize) -> PathBuf {
-    folder.join(format!("draft-{number}-{part}.jsonl"))
+/// Files of parts that no outbox has taken yet. They go with it: a draft that failed, perhaps because the disk is full, gives its room back.
+#[derive(Debug)]
+struct Aside {
+    folder: PathBuf,
+    /// Tells it from other drafts of the process.
+    number: u64,
+    files: usize,
+}
+
+impl Aside {
+    /// Where the rows of a part lie, from 1.
+    fn path(&self, part: usize) -> PathBuf {
+        self.folder.join(format!("draft-{}-{part}.jsonl", self.number))
+    }
+
+    fn create(&mut self) -> io::Result<File> {
+        self.files += 1;
+        File::create(self.path(self.files))
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        for part in 1..=self.files {
+            // Those that were named are there no more; what cannot be removed now is by the next start.
+            let _gone = fs::remove_file(self.path(part));
+        }
+    }
 }
 
 /// A draft that is written down: its parts in order.
 #[derive(Debug)]
 pub(super) struct Finished {
-    folder: PathBuf,
     set: SetName,
-    number: u64,
+    aside: Aside,
     pub(super) written: Vec<Written>,
 }
 
 impl Finished {
     /// Gives the files their sequences, from `first` on, for good.
     pub(super) fn name(&self, first: u64) -> io::Result<()> {
+        let folder = &self.aside.folder;
         for (part, sequence) in (1..=self.written.len()).zip(first..) {
-            fs::rename(aside(&self.folder, self.number, part), path(&self.folder, self.set, sequence))?;
+            fs::rename(self.aside.path(part), path(folder, self.set, sequence))?;
         }
-        File::open(&self.folder)?.sync_all()
+        File::open(folder)?.sync_all()
     }
 }
 
 impl Draft {
     pub(super) fn new(folder: PathBuf, set: SetName, number: u64) -> Self {
-        Self { folder, set, number, written: Vec::new(), open: None, pending: Vec::new() }
+        let aside = Aside { folder, number, files: 0 };
+        Self { set, aside, written: Vec::new(), open: None, pending: Vec::new() }
     }
 
     /// Of which set.
@@ -102,9 +126,8 @@ impl Draft {
         self.written.is_empty() && self.open.is_none()
     }
 
-    fn open(&self) -> io::Result<Open> {
-        let path = aside(&self.folder, self.number, self.written.len() + 1);
-        Ok(Open { file: File::create(path)?, digest: Sha256::new(), crc32c: 0, rows: 0, bytes: 0 })
+    fn open(&mut self) -> io::Result<Open> {
+        Ok(Open { file: self.aside.create()?, digest: Sha256::new(), crc32c: 0, rows: 0, bytes: 0 })
     }
 
     /// Takes what `write` writes as the next row.
@@ -157,8 +180,8 @@ impl Draft {
             self.open = Some(self.open()?);
         }
         self.end_part()?;
-        let Self { folder, set, number, written, .. } = self;
-        Ok(Finished { folder, set, number, written })
+        let Self { set, aside, written, .. } = self;
+        Ok(Finished { set, aside, written })
     }
 
     /// Takes the rows of one part as they are, instead of any others.

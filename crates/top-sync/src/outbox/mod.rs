@@ -236,12 +236,22 @@ impl Outbox {
     /// The parts of a set that wait, in order, behind a sequence; none while the set is paused.
     #[must_use]
     pub fn waiting(&self, set: SetName, behind: u64, most: usize) -> Vec<Part> {
+        self.open_parts(set, behind, most, |state| state == PartState::Waiting)
+    }
+
+    /// The same with those that were marked, for whose sequences the node above waits.
+    #[must_use]
+    pub fn waiting_or_marked(&self, set: SetName, behind: u64, most: usize) -> Vec<Part> {
+        self.open_parts(set, behind, most, |state| matches!(state, PartState::Waiting | PartState::Marked))
+    }
+
+    fn open_parts(&self, set: SetName, behind: u64, most: usize, is_open: impl Fn(PartState) -> bool) -> Vec<Part> {
         let state = self.lock();
         if state.paused.contains(&set) {
             return Vec::new();
         }
-        let waits = |part: &&Part| part.state == PartState::Waiting && part.sequence > behind;
-        state.of(set).filter(waits).take(most).cloned().collect()
+        let parts = state.of(set).filter(|part| is_open(part.state) && part.sequence > behind);
+        parts.take(most).cloned().collect()
     }
 
     /// The rows of a part as they are kept.
@@ -259,7 +269,7 @@ impl Outbox {
         if is_whole { Ok(rows) } else { Err(OutboxError::Damaged { path }) }
     }
 
-    /// Notes that a part was sent, and what became of that as far as it is known.
+    /// Notes that a part was sent, and what became of that as far as it is known. One that was marked meanwhile stays so: whoever marked it decided.
     ///
     /// # Errors
     /// It is as it was.
@@ -272,21 +282,27 @@ impl Outbox {
         now: Timestamp,
     ) -> Result<(), OutboxError> {
         self.change(set, sequence..=sequence, now, |part| {
-            part.state = state;
-            problem.clone_into(&mut part.problem);
             part.attempts += 1;
             part.tried = now.0;
-            part.settled = if state == PartState::Waiting { 0 } else { now.0 };
+            if part.state != PartState::Marked {
+                part.state = state;
+                problem.clone_into(&mut part.problem);
+                part.settled = if state == PartState::Waiting { 0 } else { now.0 };
+            }
         })
     }
 
-    /// Lets parts wait again, acknowledged or not: they go up with the sequences they had. Gives how many.
+    /// Lets parts wait again, acknowledged or not: they go up with the sequences they had. Gives how many. Where nobody asked for it (`by` is empty), those
+    /// that were marked stay so.
     ///
     /// # Errors
     /// They are as they were.
     pub fn resend(&self, set: SetName, from: u64, upto: u64, by: &str, now: Timestamp) -> Result<u64, OutboxError> {
         let mut count = 0;
         self.change(set, from..=upto, now, |part| {
+            if by.is_empty() && part.state == PartState::Marked {
+                return;
+            }
             count += 1;
             part.state = PartState::Waiting;
             part.problem.clear();

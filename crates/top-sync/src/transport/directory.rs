@@ -9,7 +9,6 @@
 //! when its manifest is there: what becomes of the files then is for the operator to see to.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -22,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{CarryError, Carrying, Transport};
 use crate::calendar::moment;
-use crate::desk::{Desk, Prepared, Reply};
+use crate::desk::{Desk, Prepared, Reply, Sent};
 
 /// Parts put together at once.
 const AT_ONCE: usize = 4;
@@ -41,11 +40,11 @@ impl DirectoryTransport {
     }
 
     fn write_all(&self, desk: &Desk) -> Result<u64, CarryError> {
-        let (mut sent, mut settled) = (BTreeMap::new(), 0);
+        let (mut sent, mut settled) = (Sent::default(), 0);
         loop {
             let parts = desk.take(&mut sent, AT_ONCE)?;
             if parts.is_empty() {
-                return Ok(settled);
+                return sent.take_problem().map_or(Ok(settled), |error| Err(error.into()));
             }
             for prepared in parts {
                 let (set, sequence) = (prepared.part.set, prepared.part.sequence);

@@ -45,6 +45,7 @@ pub(crate) fn part(set: Set, sequence: u64, content: &str) -> Part {
         rows: content.lines().count() as u64,
         sha256: Sha256::digest(content).to_vec(),
         content: content.into(),
+        withdrawn: false,
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) struct Entry {
 
 /// Digest of everything a part says. The hash it names is included, and that of its content too: it may name a wrong one.
 pub(super) fn identity(part: &Part) -> Vec<u8> {
-    let Part { node: _, set, sequence, owner, period, part: place, parts, rows, content, sha256 } = part;
+    let Part { node: _, set, sequence, owner, period, part: place, parts, rows, content, sha256, withdrawn } = part;
     let mut digest = Sha256::new();
     for bytes in [set.as_bytes(), owner.as_bytes(), period.as_bytes(), sha256, Sha256::digest(content).as_slice()] {
         digest.update(to_u64(bytes.len()).to_le_bytes());
@@ -39,6 +39,10 @@ pub(super) fn identity(part: &Part) -> Vec<u8> {
     }
     for number in [*sequence, u64::from(*place), u64::from(*parts), *rows] {
         digest.update(number.to_le_bytes());
+    }
+    // Only where it is so: ledgers of before know of no such parts.
+    if *withdrawn {
+        digest.update([1]);
     }
     digest.finalize().to_vec()
 }

@@ -11,6 +11,7 @@ use super::entry::{Entry, identity};
 use super::frames::{Frames, LedgerError, Opened, to_u64};
 use super::held::{Held, Place};
 use super::tellings::{PartOf, Tellings};
+use crate::check::complaints::withdrawn;
 use crate::check::json::Json;
 use crate::check::key::is_gone;
 use crate::check::part::{Keys, content, header, rows_in};
@@ -120,6 +121,7 @@ impl NodeLedger {
         let placed = header.and_then(|period| self.placed(set, &part, period).map(|since| (period, since)));
         let has_place = placed.is_ok();
         let checked = match placed {
+            Ok(_) if part.withdrawn => Err(withdrawn()),
             Ok((period, since)) => self.checked(set, &part, period, since)?,
             Err(complaints) => Err(complaints),
         };
