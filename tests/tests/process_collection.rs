@@ -143,6 +143,7 @@ fn part(set: &str, sequence: u64, period: &str, rows: &[Value]) -> Part {
         rows: rows.len() as u64,
         sha256: Sha256::digest(&content).to_vec(),
         content: content.into(),
+        withdrawn: false,
     }
 }
 

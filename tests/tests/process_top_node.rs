@@ -48,6 +48,7 @@ fn part(sequence: u64) -> Part {
         rows: 1,
         sha256: Sha256::digest(&content).to_vec(),
         content,
+        withdrawn: false,
     }
 }
 
