@@ -62,8 +62,11 @@ impl CollectionKeeper {
         self.shown.clone()
     }
 
-    /// Ends after the look under way.
+    /// Ends; the look under way ends with the part it is at.
     pub(crate) async fn stop(self) {
+        if let Some(folders) = &self.shown.drops {
+            folders.halt();
+        }
         if let Some((stop, task)) = self.drops {
             stop.send_replace(true);
             // A panic was reported by the task.
@@ -131,5 +134,33 @@ impl Collection for Collected {
 
     fn watermarks(&self, prefix: &str) -> Vec<Watermark> {
         self.collector.watermarks(prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn collecting_that_is_stopped_looks_no_further() {
+        let (data, dropped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let options = waymark_catalog::Options::new(waymark_store::Options::new(data.path().join("store")));
+        let catalog = waymark_catalog::open(&options).unwrap().catalog;
+        let outbox = Arc::new(Outbox::open(&data.path().join("sync"), 40, catalog.now()).unwrap());
+        let settings = Settings { owner_bytes: MEBI, late_hours: 24 };
+        let collector = Arc::new(Collector::new(&catalog, outbox, "88.1", settings));
+        let folders = || Arc::new(DropFolders::new(dropped.path().to_owned(), Arc::clone(&collector)));
+        let stopped = folders();
+        let (stop, stopping) = watch::channel(false);
+        let drops = Some((stop, tokio::spawn(look(Arc::clone(&stopped), stopping))));
+        let shown = Collected { collector: Arc::clone(&collector), drops: Some(Arc::clone(&stopped)) };
+        CollectionKeeper { shown, drops }.stop().await;
+        // Nobody has this prefix, which a look would tell of.
+        std::fs::create_dir(dropped.path().join("88.1.999")).unwrap();
+        let problems = [stopped, folders()].map(|folders| {
+            folders.look();
+            folders.problems().len()
+        });
+        assert_eq!(problems, [0, 1]);
     }
 }

@@ -34,6 +34,7 @@ mod http;
 pub mod listen;
 pub mod load;
 mod logs;
+mod looks;
 pub mod metrics_page;
 pub mod problem;
 mod process;

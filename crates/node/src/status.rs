@@ -237,7 +237,17 @@ impl Watched {
         self.stopping.store(true, Ordering::Release);
     }
 
-    /// Everything for the metrics page.
+    /// Whether the node stops.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Why writes are not taken, if they are not. Waits for nothing.
+    pub(crate) fn not_writable(&self) -> Option<&'static str> {
+        self.catalog.health().reason.map(reason_name)
+    }
+
+    /// Everything for the metrics page. Blocks: locks may be held over a flush, and tables are read from the disk.
     pub fn figures(&self) -> Figures {
         let doors = self.doors.get().and_then(|doors| {
             let running = doors.lock().unwrap_or_else(PoisonError::into_inner);
@@ -272,14 +282,13 @@ impl Watched {
         }
     }
 
-    /// The status as it is now.
-    pub fn status(&self) -> NodeStatus {
-        let figures = self.figures();
+    /// The status, by these figures.
+    pub fn status(&self, figures: &Figures) -> NodeStatus {
         let catalog = &figures.catalog;
         NodeStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: figures.uptime_seconds,
-            stopping: self.stopping.load(Ordering::Acquire),
+            stopping: self.is_stopping(),
             not_writable: figures.not_writable.map(|reason| reason_name(reason).to_owned()),
             listening: self.listening.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             identifiers: catalog.index.entries,
