@@ -247,6 +247,51 @@ fn an_import_that_is_killed_is_gone_on_with_and_changes_nothing_twice() {
     node.daemon.stop().expect(0);
 }
 
+/// What an import leaves that was cut off before it noted what it did, and before it did what it planned; and what a journal of an earlier version tells.
+#[test]
+fn what_the_node_wrote_after_an_import_was_cut_off_is_not_written_over() {
+    let node = Node::start("");
+    let names = ["DONE", "PLANNED", "OLDER"];
+    names.iter().for_each(|name| put(&node, name, "as it was"));
+    let base = newest(&node);
+    let changes: Vec<String> = (1..)
+        .zip(names)
+        .map(|(serial, name)| change(serial, now_ms() - 3_600_000, "active", name, Some("by the takeover")))
+        .collect();
+    let file = node.bench.put("takeover.jsonl", file_of(PREFIX, base, &changes)).display().to_string();
+    let (conflicts, told) = import(&node, &file, &[], 0);
+    assert!(conflicts.is_empty(), "{conflicts:?}");
+    assert_eq!(figures(&told, ["changed"]), [3]);
+    let journal = PathBuf::from(format!("{file}.import.jsonl"));
+    let lines = json_lines(&std::fs::read_to_string(&journal).unwrap());
+    let kept: String = lines
+        .into_iter()
+        .filter(|line| line["done"].is_null())
+        .map(|mut line| {
+            match line["plan"].as_str().map(|handle| handle.rsplit('/').next().unwrap()) {
+                Some("PLANNED") => line["request"] = "01976b9a-7c00-7000-8000-000000000000".into(),
+                Some("OLDER") => {
+                    ["at", "request"].iter().for_each(|name| drop(line.as_object_mut().unwrap().remove(*name)))
+                }
+                _ => {}
+            }
+            format!("{line}\n")
+        })
+        .collect();
+    std::fs::write(&journal, kept).unwrap();
+    names.iter().for_each(|name| put(&node, name, "by the node, since"));
+    let settled = newest(&node);
+    let (conflicts, told) = import(&node, &file, &[], 0);
+    let both = ("both-changed".to_owned(), "node".to_owned());
+    assert_eq!(conflicts, [("OLDER".to_owned(), both.clone()), ("PLANNED".to_owned(), both)].into());
+    assert_eq!(figures(&told, ["done_before", "kept", "changed"]), [1, 2, 0], "{told}");
+    assert_eq!(newest(&node), settled);
+    names.iter().for_each(|name| assert_eq!(shown(&node, name).1, "by the node, since", "{name}"));
+    let (_, told) = import(&node, &file, &[], 0);
+    assert_eq!(figures(&told, ["done_before"]), [3], "it is settled");
+    node.daemon.stop().expect(0);
+}
+
 #[test]
 fn a_file_that_is_not_whole_or_not_the_nodes_is_refused_and_nothing_is_changed() {
     let node = Node::start("");

@@ -64,11 +64,26 @@ pub(super) async fn look(registrar: &Registrar, handle: &str) -> Result<Option<V
         Err(error) if is_absent(&error) => return Ok(None),
         Err(error) => return Err(answer::problem(&error, false)),
     };
-    let Some(latest) = page.versions.first() else { return Ok(None) };
-    let change = change_of(latest)?;
+    page.versions.first().map(version_of).transpose()
+}
+
+/// The version of an identifier there was at a serial; `None` where there was none, or the node does not tell any more.
+pub(super) async fn look_at(registrar: &Registrar, handle: &str, serial: u64) -> Result<Option<Version>, Problem> {
+    if serial == 0 {
+        return Ok(None);
+    }
+    match registrar.get(&at(handle, serial)).await {
+        Ok(identifier) => version_of(&identifier).map(Some),
+        Err(error) if error.server_error().is_some() => Ok(None),
+        Err(error) => Err(answer::problem(&error, false)),
+    }
+}
+
+fn version_of(identifier: &v1::Identifier) -> Result<Version, Problem> {
+    let change = change_of(identifier)?;
     let content = ContentHash::of(change.values.values());
     let Change { serial, time_ms, status, reason, values, .. } = change;
-    Ok(Some(Version { here: Here { serial, time_ms, status, content }, reason, values }))
+    Ok(Version { here: Here { serial, time_ms, status, content }, reason, values })
 }
 
 /// Whether there was an identifier at a serial.
@@ -76,13 +91,15 @@ pub(super) async fn was_there(registrar: &Registrar, handle: &str, serial: u64) 
     if serial == 0 {
         return Ok(false);
     }
-    let request =
-        v1::GetRequest { handle: handle.to_owned(), at: Some(At::Serial(serial)), ..v1::GetRequest::default() };
-    match registrar.get(&request).await {
+    match registrar.get(&at(handle, serial)).await {
         Ok(identifier) => Ok(status_of(&identifier) != Status::Deleted),
         Err(error) if is_absent(&error) => Ok(false),
         Err(error) => Err(answer::problem(&error, false)),
     }
+}
+
+fn at(handle: &str, serial: u64) -> v1::GetRequest {
+    v1::GetRequest { handle: handle.to_owned(), at: Some(At::Serial(serial)), ..v1::GetRequest::default() }
 }
 
 fn is_absent(error: &CallError) -> bool {

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `export` | what changed at a node since a serial, as a file |
 //! | `import` | such a file, registered at a node |
+//! | `doing` | carries a decision out, and finds out how far an earlier run came |
 //! | `looking` | an identifier as a node has it, and why it decides so |
 //! | `steps` | the changes that make an identifier what it should be |
 //! | `journal` | what was decided and done, beside the file, so that an import that was killed goes on |
 //! | `digest` | the digest of all identifiers of a node |
 
 mod digest;
+mod doing;
 mod export;
 mod import;
 mod journal;
