@@ -52,6 +52,14 @@ fn file_of(node: &str, watermark: u64, changes: &[String]) -> String {
     text
 }
 
+/// Notes in the data folder of a node that it was restored.
+fn note_restored(node: &Node, deposit: &str, watermark: u64, serial: u64) {
+    let note = serde_json::json!({
+        "node": PREFIX, "deposit": deposit.repeat(16), "date": "2026-11-30", "watermark": watermark, "serial": serial,
+    });
+    std::fs::write(node.bench.data().join("restored.json"), note.to_string()).unwrap();
+}
+
 fn put(node: &Node, name: &str, text: &str) {
     let (name, value) = (format!("{PREFIX}/{name}"), format!("1 DESC {text}"));
     node.run(&["register", &name, "--replace", "--value", &value]).expect(0);
@@ -289,6 +297,46 @@ fn what_the_node_wrote_after_an_import_was_cut_off_is_not_written_over() {
     names.iter().for_each(|name| assert_eq!(shown(&node, name).1, "by the node, since", "{name}"));
     let (_, told) = import(&node, &file, &[], 0);
     assert_eq!(figures(&told, ["done_before"]), [3], "it is settled");
+    node.daemon.stop().expect(0);
+}
+
+#[test]
+fn what_the_node_returned_is_taken_by_the_emergency_node_only() {
+    let node = Node::start("");
+    put(&node, "A", "as it was");
+    let base = newest(&node);
+    put(&node, "A", "by the node");
+    let data = node.bench.data().display().to_string();
+    let file = node.bench.put("changes", file_of(PREFIX, base, &[])).display().to_string();
+    import(&node, &file, &["--data", &data], 0);
+    let own = node.bench.data().with_file_name("own").display().to_string();
+    node.run(&["takeover", "export", &own, "--returned", &file]).expect(0);
+    let foreign = file_of(PREFIX, base, &[change(900, now_ms(), "active", "A", Some("returned"))]);
+    let (rest, _) = foreign.trim_end().rsplit_once('\n').unwrap();
+    let rest = rest.replace("emergency", "returned") + "\n";
+    let tail = format!("{{\"changes\":1,\"sha256\":\"{}\"}}\n", hex::encode(Sha256::digest(&rest)));
+    let foreign = node.bench.put("foreign", rest + &tail).display().to_string();
+    put(&node, "A", "by the node, since");
+    let settled = newest(&node);
+    let refused = |file: &str, more: &[&str]| {
+        let ended = node.run(&[&["takeover", "import", file], more].concat()).expect(2);
+        ended.says(&["error[takeover-not-emergency]", "--data"]);
+        assert!(!PathBuf::from(format!("{file}.import.jsonl")).exists());
+    };
+    for file in [&own, &foreign] {
+        refused(file, &[]);
+        refused(file, &["--data", &data]);
+    }
+    note_restored(&node, "60", 7, 1);
+    refused(&foreign, &["--data", &data]);
+    // Restored from that deposit too, it may be the node: what it wrote itself is not for it.
+    note_restored(&node, "5f", base, base);
+    refused(&own, &["--data", &data]);
+    node.run(&["--lang", "zh", "takeover", "import", &own]).expect(2).says(&["应急节点"]);
+    assert_eq!(newest(&node), settled);
+    let (_, told) = import(&node, &foreign, &["--data", &data], 0);
+    assert_eq!(figures(&told, ["changed"]), [1]);
+    assert_eq!(shown(&node, "A").1, "returned");
     node.daemon.stop().expect(0);
 }
 

@@ -30,6 +30,7 @@ use super::{
     journal::{Journal, Known, Planned},
     key_of,
     looking::{Version, look, told, was_there},
+    target,
 };
 use crate::{
     cli::{
@@ -83,12 +84,16 @@ enum Found {
 
 pub(super) async fn run(arguments: &Import, texts: &Texts, shown: Shown) -> Result<Exit, Problem> {
     let path = &arguments.file;
-    let (whole, file) = read(path).await?;
+    let (whole, mut file) = read(path).await?;
     let (made, now) = (whole.head.made_ms, machine_time().0);
     if made > now.saturating_add(AHEAD_MS) {
         return Err(Problem::new("takeover-clock", Exit::Usage).with("seconds", made.saturating_sub(now) / 1_000));
     }
-    let registrar = arguments.connection.open(texts)?;
+    let restored = target::restored(arguments)?;
+    let registrar = arguments.connection.or_of(arguments.data.as_deref()).open(texts)?;
+    if whole.head.side == Side::Returned {
+        target::check_emergency(&registrar, &whole.head, restored.as_ref(), path, &mut file, &whole.last).await?;
+    }
     let base = arguments.base.unwrap_or(whole.head.watermark);
     let newest = newest(&registrar).await?;
     if whole.head.side == Side::Emergency && base > newest {

@@ -14,6 +14,9 @@ use crate::{
     problem::{Exit, Problem},
 };
 
+/// Versions of an identifier that are looked through.
+const VERSIONS: u32 = 100;
+
 /// The latest version of an identifier at a node.
 #[derive(Clone, Debug)]
 pub(super) struct Version {
@@ -75,6 +78,22 @@ pub(super) async fn look_at(registrar: &Registrar, handle: &str, serial: u64) ->
     match registrar.get(&at(handle, serial)).await {
         Ok(identifier) => version_of(&identifier).map(Some),
         Err(error) if error.server_error().is_some() => Ok(None),
+        Err(error) => Err(answer::problem(&error, false)),
+    }
+}
+
+/// Whether a change is one of the latest of a node's own: of the same serial, acknowledged at the same time.
+pub(super) async fn has_version(registrar: &Registrar, change: &Change) -> Result<bool, Problem> {
+    let request =
+        v1::HistoryRequest { handle: change.handle.clone(), page_size: VERSIONS, ..v1::HistoryRequest::default() };
+    match registrar.history(&request).await {
+        Ok(page) => {
+            let is_it = |version: &v1::Identifier| {
+                version.serial == change.serial && time_ms(version.time.as_ref()) == change.time_ms
+            };
+            Ok(page.versions.iter().any(is_it))
+        }
+        Err(error) if is_absent(&error) => Ok(false),
         Err(error) => Err(answer::problem(&error, false)),
     }
 }

@@ -7,6 +7,7 @@
 //! | `doing` | carries a decision out, and finds out how far an earlier run came |
 //! | `looking` | an identifier as a node has it, and why it decides so |
 //! | `steps` | the changes that make an identifier what it should be |
+//! | `target` | whether a node is one that may take a file in |
 //! | `journal` | what was decided and done, beside the file, so that an import that was killed goes on |
 //! | `digest` | the digest of all identifiers of a node |
 
@@ -17,6 +18,7 @@ mod import;
 mod journal;
 mod looking;
 mod steps;
+mod target;
 
 use std::path::PathBuf;
 
@@ -70,6 +72,8 @@ pub(crate) struct Import {
     base: Option<u64>,
     #[arg(long)]
     dry_run: bool,
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
     #[command(flatten)]
     connection: Connection,
     #[arg(long)]
