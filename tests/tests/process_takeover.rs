@@ -41,7 +41,7 @@ fn change(serial: u64, time_ms: u64, status: &str, name: &str, text: Option<&str
 /// A file of them, written by hand from the form's description.
 fn file_of(node: &str, watermark: u64, changes: &[String]) -> String {
     let mut text = format!(
-        r#"{{"waymark_takeover":1,"side":"emergency","node":"{node}","deposit":"{}","date":"2026-11-30","watermark":{watermark},"after":0,"upto":1000000,"made_ms":{}}}"#,
+        r#"{{"waymark_takeover":1,"side":"emergency","node":"{node}","deposit":"{}","date":"2099-01-01","watermark":{watermark},"after":0,"upto":1000000,"made_ms":{}}}"#,
         "5f".repeat(16),
         now_ms()
     );
@@ -297,6 +297,48 @@ fn what_the_node_wrote_after_an_import_was_cut_off_is_not_written_over() {
     names.iter().for_each(|name| assert_eq!(shown(&node, name).1, "by the node, since", "{name}"));
     let (_, told) = import(&node, &file, &[], 0);
     assert_eq!(figures(&told, ["done_before"]), [3], "it is settled");
+    node.daemon.stop().expect(0);
+}
+
+#[test]
+fn what_a_restored_node_wrote_counts_from_its_restoration() {
+    let node = Node::start("");
+    put(&node, "A", "as it was");
+    let restored = newest(&node);
+    put(&node, "A", "by the node");
+    put(&node, "B", "by the node");
+    let watermark = newest(&node);
+    put(&node, "C", "by the node");
+    let earlier = now_ms() - 3_600_000;
+    let text = file_of(PREFIX, watermark, &[change(1, earlier, "active", "A", Some("by the takeover"))]);
+    let (rest, _) = text.trim_end().rsplit_once('\n').unwrap();
+    let of_past = rest.replace("2099-01-01", "2026-11-29") + "\n";
+    let tail = format!("{{\"changes\":1,\"sha256\":\"{}\"}}\n", hex::encode(Sha256::digest(&of_past)));
+    let of_past = node.bench.put("of_past", of_past + &tail).display().to_string();
+    let file = node.bench.put("changes", text).display().to_string();
+    let data = node.bench.data().display().to_string();
+    let refused = |file: &str, more: &[&str], code: &str| {
+        node.run(&[&["takeover", "import", file], more].concat())
+            .expect(2)
+            .says(&[&format!("error[{code}]"), "--base"]);
+        assert!(!PathBuf::from(format!("{file}.import.jsonl")).exists());
+    };
+    // Without its folder, the times of its changes tell.
+    refused(&of_past, &[], "takeover-base-late");
+    note_restored(&node, "60", watermark, restored);
+    refused(&file, &["--data", &data], "takeover-base-unsaid");
+    note_restored(&node, "5f", watermark, restored);
+    refused(&file, &["--data", &data, "--base", &watermark.to_string()], "takeover-base-restored");
+    let back = node.bench.data().with_file_name("back").display().to_string();
+    let export = ["takeover", "export", &back, "--returned", &file];
+    node.run(&export).expect(2).says(&["error[takeover-not-taken]", "--base"]);
+    let (conflicts, told) = import(&node, &file, &["--data", &data], 0);
+    assert_eq!(conflicts, [("A".to_owned(), ("both-changed".to_owned(), "node".to_owned()))].into());
+    assert_eq!(figures(&told, ["base", "kept", "changed"]), [restored, 1, 0]);
+    assert_eq!(shown(&node, "A").1, "by the node");
+    node.run(&[&export[..], &["--base", &watermark.to_string()]].concat()).expect(2).says(&["error[takeover-journal]"]);
+    let told = node.json(&export, 0);
+    assert_eq!(figures(&told, ["after", "changes"]), [restored, 3], "all it wrote since it was restored");
     node.daemon.stop().expect(0);
 }
 

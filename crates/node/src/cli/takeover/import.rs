@@ -47,9 +47,9 @@ use crate::{
 const TOGETHER: usize = 64;
 
 /// A whole file: for each identifier where its last change stands, in the order of those.
-struct Whole {
-    head: Head,
-    written: Written,
+pub(super) struct Whole {
+    pub(super) head: Head,
+    pub(super) written: Written,
     last: Vec<Place>,
 }
 
@@ -94,10 +94,16 @@ pub(super) async fn run(arguments: &Import, texts: &Texts, shown: Shown) -> Resu
     if whole.head.side == Side::Returned {
         target::check_emergency(&registrar, &whole.head, restored.as_ref(), path, &mut file, &whole.last).await?;
     }
-    let base = arguments.base.unwrap_or(whole.head.watermark);
+    let base = match whole.head.side {
+        Side::Emergency => target::base_of(arguments.base, &whole.head, restored.as_ref())?,
+        Side::Returned => arguments.base.unwrap_or(whole.head.watermark),
+    };
     let newest = newest(&registrar).await?;
     if whole.head.side == Side::Emergency && base > newest {
         return Err(beyond(base, newest));
+    }
+    if whole.head.side == Side::Emergency && arguments.base.is_none() && base == whole.head.watermark {
+        target::check_moment(&registrar, &whole.head, base).await?;
     }
     let journal = match arguments.dry_run {
         true => None,
@@ -112,12 +118,13 @@ pub(super) async fn run(arguments: &Import, texts: &Texts, shown: Shown) -> Resu
     Ok(if run.counts.refused > 0 { Exit::Partly } else { Exit::Done })
 }
 
-fn journal_path(file: &Path) -> PathBuf {
+/// Where the journal of a file lies.
+pub(super) fn journal_path(file: &Path) -> PathBuf {
     beside(file, ".import.jsonl")
 }
 
 /// Reads a file to its end. What is given out of it is only where things stand.
-async fn read(path: &Path) -> Result<(Whole, BufReader<File>), Problem> {
+pub(super) async fn read(path: &Path) -> Result<(Whole, BufReader<File>), Problem> {
     let opened = path.to_owned();
     let read = tokio::task::spawn_blocking(move || {
         let file = File::open(&opened)?;

@@ -145,6 +145,27 @@ impl Journal {
     }
 }
 
+/// The base with which a file was taken in, by its journal; `None` where there is none.
+///
+/// # Errors
+/// It is of another file, or cannot be read.
+pub(super) fn base_of(path: &Path, sha256: &str) -> Result<Option<u64>, Problem> {
+    let mut first = Vec::new();
+    let read = File::open(path).and_then(|file| BufReader::new(file).take(LINE_BYTES).read_until(b'\n', &mut first));
+    match read {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) => {
+            return Err(Problem::new("file-unreadable", Exit::Usage).with("path", path.display()).with("cause", cause));
+        }
+        Ok(_) => {}
+    }
+    match serde_json::from_slice(&first) {
+        _ if first.last() != Some(&b'\n') => Ok(None),
+        Ok(Line { file: Some(file), base: Some(base), .. }) if file == sha256 => Ok(Some(base)),
+        _ => Err(Problem::new("takeover-journal", Exit::Usage).with("path", path.display())),
+    }
+}
+
 /// The whole lines of a file, and where they end.
 fn read(file: &mut File) -> io::Result<(Vec<Vec<u8>>, u64)> {
     let mut input = BufReader::new(file);
@@ -221,7 +242,10 @@ mod tests {
     fn the_journal_of_another_file_or_base_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
+        assert_eq!(base_of(&path, "aa").unwrap(), None);
         Journal::open(&path, "aa", &head(), 7).unwrap();
+        assert_eq!(base_of(&path, "aa").unwrap(), Some(7));
+        assert_eq!(base_of(&path, "bb").unwrap_err().code(), "takeover-journal");
         assert_eq!(Journal::open(&path, "bb", &head(), 7).unwrap_err().code(), "takeover-journal");
         assert_eq!(Journal::open(&path, "aa", &head(), 8).unwrap_err().code(), "takeover-journal");
         std::fs::write(&path, "something else\n").unwrap();

@@ -51,7 +51,8 @@ pub(super) fn status_of(identifier: &v1::Identifier) -> Status {
     }
 }
 
-fn time_ms(time: Option<&prost_types::Timestamp>) -> u64 {
+/// A time of the interface, in milliseconds since 1970.
+pub(super) fn time_ms(time: Option<&prost_types::Timestamp>) -> u64 {
     let Some(time) = time else { return 0 };
     let seconds = u64::try_from(time.seconds).unwrap_or(0);
     let millis = u64::try_from(time.nanos).unwrap_or(0) / 1_000_000;

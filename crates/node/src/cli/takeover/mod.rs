@@ -7,7 +7,7 @@
 //! | `doing` | carries a decision out, and finds out how far an earlier run came |
 //! | `looking` | an identifier as a node has it, and why it decides so |
 //! | `steps` | the changes that make an identifier what it should be |
-//! | `target` | whether a node is one that may take a file in |
+//! | `target` | whether a node is one that may take a file in, and since when what it has is its own |
 //! | `journal` | what was decided and done, beside the file, so that an import that was killed goes on |
 //! | `digest` | the digest of all identifiers of a node |
 
