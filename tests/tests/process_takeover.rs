@@ -301,6 +301,42 @@ fn what_the_node_wrote_after_an_import_was_cut_off_is_not_written_over() {
 }
 
 #[test]
+fn names_that_differ_by_case_are_not_taken_for_one() {
+    let strict = Node::start("names.case_sensitive = true\n");
+    ["ab", "AB"].iter().for_each(|name| put(&strict, name, "as it was"));
+    let data = strict.bench.data().display().to_string();
+    note_restored(&strict, "5f", 7, 0);
+    let told = strict.bench.data().with_file_name("told").display().to_string();
+    strict.run(&["takeover", "export", &told, "--data", &data]).expect(0);
+    let lines = json_lines(&std::fs::read_to_string(&told).unwrap());
+    assert_eq!(lines[0]["case_sensitive"], true, "the node shows it");
+    assert_eq!(lines.len(), 4, "both are told");
+    let both = [("ab", 1), ("AB", 2)].map(|(name, serial)| change(serial, now_ms(), "active", name, Some("new")));
+    let folded = file_of(PREFIX, 0, &both);
+    let refused = |node: &Node, file: &str, says: &[&str]| {
+        node.run(&["takeover", "import", file]).expect(2).says(says);
+        assert!(!PathBuf::from(format!("{file}.import.jsonl")).exists());
+    };
+    let file = strict.bench.put("folded", &folded).display().to_string();
+    refused(&strict, &file, &["error[takeover-case]", "true at the node", "false there"]);
+    assert_eq!(shown(&strict, "ab").1, "as it was");
+    strict.daemon.stop().expect(0);
+
+    let lax = Node::start("");
+    let file = lax.bench.put("folded", &folded).display().to_string();
+    refused(&lax, &file, &["error[takeover-spellings]", &format!("{PREFIX}/ab"), &format!("{PREFIX}/AB")]);
+    put(&lax, "Box", "as it was");
+    refused(&lax, &told, &["error[takeover-case]"]);
+    lax.run(&["takeover", "export", &file, "--data", &data, "--case-sensitive"])
+        .expect(2)
+        .says(&["error[takeover-case]"]);
+    // Where names are known to be compared so, the second is the first written anew.
+    let (_, told) = import(&lax, &file, &["--base", "0"], 0);
+    assert_eq!(figures(&told, ["identifiers", "created"]), [1, 1]);
+    lax.daemon.stop().expect(0);
+}
+
+#[test]
 fn what_a_restored_node_wrote_counts_from_its_restoration() {
     let node = Node::start("");
     put(&node, "A", "as it was");

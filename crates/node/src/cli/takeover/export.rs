@@ -22,6 +22,7 @@ use super::{
     import::{Whole, journal_path, read},
     journal::base_of,
     looking::change_of,
+    naming,
 };
 use crate::{
     cli::{
@@ -48,6 +49,13 @@ pub(super) async fn run(arguments: &Export, texts: &Texts) -> Result<Exit, Probl
         }
         (None, None) => return Err(Problem::new("server-missing", Exit::Usage)),
     };
+    // What the node itself shows holds; what is said is for a node that shows nothing, and never against it.
+    let rule = naming::rule(&registrar, &head.node).await?;
+    let path = arguments.returned.as_ref().unwrap_or(&arguments.file);
+    if arguments.returned.is_none() && !arguments.case_sensitive {
+        head.case_sensitive = rule.unwrap_or(false);
+    }
+    naming::check(rule, head.case_sensitive, path)?;
     head.upto = newest(&registrar).await?;
     head.made_ms = machine_time().0;
     if head.after > head.upto {

@@ -30,7 +30,7 @@ use super::{
     journal::{Journal, Known, Planned},
     key_of,
     looking::{Version, look, told, was_there},
-    target,
+    naming, target,
 };
 use crate::{
     cli::{
@@ -51,6 +51,8 @@ pub(super) struct Whole {
     pub(super) head: Head,
     pub(super) written: Written,
     last: Vec<Place>,
+    /// Two spellings of what is one name by the rule of the file: one that was written anew, or two that are not told apart.
+    respelled: Option<(String, String)>,
 }
 
 /// What became of the identifiers of a file.
@@ -91,6 +93,12 @@ pub(super) async fn run(arguments: &Import, texts: &Texts, shown: Shown) -> Resu
     }
     let restored = target::restored(arguments)?;
     let registrar = arguments.connection.or_of(arguments.data.as_deref()).open(texts)?;
+    let rule = naming::rule(&registrar, &whole.head.node).await?;
+    naming::check(rule, whole.head.case_sensitive, path)?;
+    if let (None, Some((one, other))) = (rule, &whole.respelled) {
+        let problem = Problem::new("takeover-spellings", Exit::Usage).with("path", path.display());
+        return Err(problem.with("one", safe(one)).with("other", safe(other)));
+    }
     if whole.head.side == Side::Returned {
         target::check_emergency(&registrar, &whole.head, restored.as_ref(), path, &mut file, &whole.last).await?;
     }
@@ -130,15 +138,22 @@ pub(super) async fn read(path: &Path) -> Result<(Whole, BufReader<File>), Proble
         let file = File::open(&opened)?;
         let mut reader = Reader::open(BufReader::with_capacity(1 << 20, file.try_clone()?))?;
         let (mut places, mut last) = (BTreeMap::new(), BTreeMap::new());
+        let mut respelled = None;
         while let Some(change) = reader.next_change()? {
             let key = key_of(&change.handle, reader.head().case_sensitive);
-            if let Some(before) = last.insert(key, change.serial) {
-                places.remove(&before);
-            }
+            // A deletion is told by the name as look-ups compare it, and what follows it may be spelled anew.
+            let spelling = (change.status != Status::Deleted).then_some(change.handle);
             places.insert(change.serial, reader.place());
+            let Some((before, spelled)) = last.insert(key, (change.serial, spelling.clone())) else { continue };
+            places.remove(&before);
+            if let (None, Some(one), Some(other)) = (&respelled, spelled, spelling)
+                && one != other
+            {
+                respelled = Some((one, other));
+            }
         }
         let written = reader.written().cloned().unwrap_or(Written { changes: 0, sha256: String::new() });
-        let whole = Whole { head: reader.head().clone(), written, last: places.into_values().collect() };
+        let whole = Whole { head: reader.head().clone(), written, last: places.into_values().collect(), respelled };
         Ok::<_, FileError>((whole, BufReader::new(file)))
     });
     let read = read.await.map_err(|cause| Problem::new("runtime", Exit::Failed).with("cause", cause))?;

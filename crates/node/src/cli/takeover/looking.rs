@@ -122,7 +122,8 @@ fn at(handle: &str, serial: u64) -> v1::GetRequest {
     v1::GetRequest { handle: handle.to_owned(), at: Some(At::Serial(serial)), ..v1::GetRequest::default() }
 }
 
-fn is_absent(error: &CallError) -> bool {
+/// Whether a call failed since there is no such identifier.
+pub(super) fn is_absent(error: &CallError) -> bool {
     error.server_error().is_some_and(|said| said.code == tonic::Code::NotFound)
 }
 

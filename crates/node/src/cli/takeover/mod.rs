@@ -5,6 +5,7 @@
 //! | `export` | what changed at a node since a serial, as a file |
 //! | `import` | such a file, registered at a node |
 //! | `doing` | carries a decision out, and finds out how far an earlier run came |
+//! | `naming` | whether a node tells names apart by the case of letters |
 //! | `looking` | an identifier as a node has it, and why it decides so |
 //! | `steps` | the changes that make an identifier what it should be |
 //! | `target` | whether a node is one that may take a file in, and since when what it has is its own |
@@ -17,6 +18,7 @@ mod export;
 mod import;
 mod journal;
 mod looking;
+mod naming;
 mod steps;
 mod target;
 
