@@ -300,6 +300,30 @@ fn what_the_node_wrote_after_an_import_was_cut_off_is_not_written_over() {
     node.daemon.stop().expect(0);
 }
 
+/// An identifier of which the first change was made and the second is refused: the notice of its recall is longer than one may be.
+#[test]
+fn what_an_import_did_by_half_is_known_for_its_own_until_somebody_else_writes() {
+    let node = Node::start("");
+    let notice = format!(
+        r#",{{"index":1002,"type":"WAYMARK_RECALL","ttl":86400,"permissions":"1110","timestamp":1790000000,"data":{{"format":"string","value":"{}"}}}}]}}}}"#,
+        "long ".repeat(400)
+    );
+    let half = change(1, now_ms() - 3_600_000, "active", "HALF", Some("by the takeover")).replace("]}}", &notice);
+    let file = node.bench.put("takeover.jsonl", file_of(PREFIX, newest(&node), &[half])).display().to_string();
+    for _ in 0..2 {
+        let (conflicts, told) = import(&node, &file, &[], 8);
+        assert!(conflicts.is_empty(), "{conflicts:?}");
+        assert_eq!(figures(&told, ["refused", "kept", "created"]), [1, 0, 0], "{told}");
+        assert_eq!(shown(&node, "HALF").1, "by the takeover", "the first change was made");
+    }
+    put(&node, "HALF", "by the node, since");
+    let (conflicts, told) = import(&node, &file, &[], 0);
+    assert_eq!(conflicts, [("HALF".to_owned(), ("both-registered".to_owned(), "node".to_owned()))].into());
+    assert_eq!(figures(&told, ["refused", "kept"]), [0, 1], "{told}");
+    assert_eq!(shown(&node, "HALF").1, "by the node, since");
+    node.daemon.stop().expect(0);
+}
+
 #[test]
 fn names_that_differ_by_case_are_not_taken_for_one() {
     let strict = Node::start("names.case_sensitive = true\n");

@@ -28,8 +28,8 @@ const UNDER_WAY_MS: u64 = 3_600_000;
 pub(super) enum Outcome {
     /// It is as the file says. `again`: all of it was done by an earlier run.
     Written { outcome: String, serial: u64, again: bool },
-    /// `begun`: some of its changes were made before.
-    Refused { reason: String, cause: String, begun: bool },
+    /// `begun`: the serial of the last of its changes that were made before.
+    Refused { reason: String, cause: String, begun: Option<u64> },
 }
 
 /// What an earlier run planned and did, or what was left of that.
@@ -48,13 +48,14 @@ pub(super) async fn carry_out(
     request: Uuid,
     is_dry: bool,
 ) -> Result<Outcome, Problem> {
-    let refused = |reason: &str, cause: String| Outcome::Refused { reason: reason.into(), cause, begun: false };
+    let refused = |reason: &str, cause: String| Outcome::Refused { reason: reason.into(), cause, begun: None };
     let actions = match steps(version, change) {
         Ok(actions) => actions,
         Err(error) => return Ok(refused("NOT_SAYABLE", format!("{}: {}", error.field, error.cause))),
     };
     let is_there = version.filter(|version| version.here.status != Status::Deleted);
     let mut expect = is_there.map_or(Condition::Absent(true), |version| Condition::Serial(version.here.serial));
+    let mut begun = None;
     let mut last = Outcome::Written { outcome: "unchanged".to_owned(), serial: 0, again: false };
     for (number, action) in actions.into_iter().enumerate() {
         let asked = asked(&change.handle, action, expect);
@@ -66,10 +67,11 @@ pub(super) async fn carry_out(
             Ok(receipt) => receipt,
             Err(CallError::Refused { error, .. }) => {
                 let ServerError { reason, cause, .. } = *error;
-                return Ok(Outcome::Refused { reason, cause, begun: number > 0 });
+                return Ok(Outcome::Refused { reason, cause, begun });
             }
             Err(error) => return Err(answer::problem(&error, false)),
         };
+        begun = Some(receipt.serial);
         expect = Condition::Serial(receipt.serial);
         let outcome = answer::name_of(receipt.outcome().as_str_name(), "OUTCOME_");
         // The steps are made in their order: where the last was made before, all were.
@@ -90,15 +92,15 @@ pub(super) async fn retrace(
     now: Option<&Version>,
 ) -> Result<Option<Traced>, Problem> {
     // An import never leaves an identifier deleted that it shall write; and with nothing there its first change might be made for the first time.
-    let is_moved = now.is_some_and(|now| now.here.serial != planned.at && now.here.status != Status::Deleted);
-    if !is_moved {
-        return Ok(None);
-    }
+    let moved = now.filter(|now| now.here.serial != planned.at && now.here.status != Status::Deleted);
+    let Some(now) = moved else { return Ok(None) };
     let version = look_at(registrar, &change.handle, planned.at).await?;
     let outcome = carry_out(registrar, version.as_ref(), change, planned.request, false).await?;
     Ok(match outcome {
-        Outcome::Refused { begun: false, .. } => None,
+        Outcome::Refused { begun: None, .. } => None,
         Outcome::Refused { ref reason, .. } if reason == UNEXPECTED => None,
+        // What is refused for another reason is so before the node looks whose the identifier is by now.
+        Outcome::Refused { begun: Some(serial), .. } if now.here.serial > serial => None,
         outcome => Some(Traced { version, outcome }),
     })
 }

@@ -250,7 +250,7 @@ impl Run<'_> {
                 self.show.refused(handle, &reason, &cause);
                 let refused = json!({ "refused": handle, "reason": reason, "cause": cause });
                 // What nothing was done to is decided anew when the import is repeated, by what the node has then.
-                let is_open = !begun || reason == UNEXPECTED;
+                let is_open = begun.is_none() || reason == UNEXPECTED;
                 is_open.then(|| json!({ "undecided": handle })).into_iter().chain([refused]).collect()
             }
         }
