@@ -41,7 +41,7 @@ fn change(serial: u64, time_ms: u64, status: &str, name: &str, text: Option<&str
 /// A file of them, written by hand from the form's description.
 fn file_of(node: &str, watermark: u64, changes: &[String]) -> String {
     let mut text = format!(
-        r#"{{"waymark_takeover":1,"side":"emergency","node":"{node}","deposit":"{}","date":"2026-11-30","watermark":{watermark},"after":0,"upto":1000000,"made_ms":{}}}"#,
+        r#"{{"waymark_takeover":1,"side":"emergency","node":"{node}","deposit":"{}","date":"2099-01-01","watermark":{watermark},"after":0,"upto":1000000,"made_ms":{}}}"#,
         "5f".repeat(16),
         now_ms()
     );
@@ -50,6 +50,14 @@ fn file_of(node: &str, watermark: u64, changes: &[String]) -> String {
     let digest = hex::encode(Sha256::digest(&text));
     writeln!(text, r#"{{"changes":{},"sha256":"{digest}"}}"#, changes.len()).unwrap();
     text
+}
+
+/// Notes in the data folder of a node that it was restored.
+fn note_restored(node: &Node, deposit: &str, watermark: u64, serial: u64) {
+    let note = serde_json::json!({
+        "node": PREFIX, "deposit": deposit.repeat(16), "date": "2026-11-30", "watermark": watermark, "serial": serial,
+    });
+    std::fs::write(node.bench.data().join("restored.json"), note.to_string()).unwrap();
 }
 
 fn put(node: &Node, name: &str, text: &str) {
@@ -244,6 +252,193 @@ fn an_import_that_is_killed_is_gone_on_with_and_changes_nothing_twice() {
         let number: u64 = handle.rsplit('N').next().unwrap().parse().unwrap();
         assert_eq!(count, if number.is_multiple_of(3) { 2 } else { 1 }, "{handle}");
     }
+    node.daemon.stop().expect(0);
+}
+
+/// What an import leaves that was cut off before it noted what it did, and before it did what it planned; and what a journal of an earlier version tells.
+#[test]
+fn what_the_node_wrote_after_an_import_was_cut_off_is_not_written_over() {
+    let node = Node::start("");
+    let names = ["DONE", "PLANNED", "OLDER"];
+    names.iter().for_each(|name| put(&node, name, "as it was"));
+    let base = newest(&node);
+    let changes: Vec<String> = (1..)
+        .zip(names)
+        .map(|(serial, name)| change(serial, now_ms() - 3_600_000, "active", name, Some("by the takeover")))
+        .collect();
+    let file = node.bench.put("takeover.jsonl", file_of(PREFIX, base, &changes)).display().to_string();
+    let (conflicts, told) = import(&node, &file, &[], 0);
+    assert!(conflicts.is_empty(), "{conflicts:?}");
+    assert_eq!(figures(&told, ["changed"]), [3]);
+    let journal = PathBuf::from(format!("{file}.import.jsonl"));
+    let lines = json_lines(&std::fs::read_to_string(&journal).unwrap());
+    let kept: String = lines
+        .into_iter()
+        .filter(|line| line["done"].is_null())
+        .map(|mut line| {
+            match line["plan"].as_str().map(|handle| handle.rsplit('/').next().unwrap()) {
+                Some("PLANNED") => line["request"] = "01976b9a-7c00-7000-8000-000000000000".into(),
+                Some("OLDER") => {
+                    ["at", "request"].iter().for_each(|name| drop(line.as_object_mut().unwrap().remove(*name)))
+                }
+                _ => {}
+            }
+            format!("{line}\n")
+        })
+        .collect();
+    std::fs::write(&journal, kept).unwrap();
+    names.iter().for_each(|name| put(&node, name, "by the node, since"));
+    let settled = newest(&node);
+    let (conflicts, told) = import(&node, &file, &[], 0);
+    let both = ("both-changed".to_owned(), "node".to_owned());
+    assert_eq!(conflicts, [("OLDER".to_owned(), both.clone()), ("PLANNED".to_owned(), both)].into());
+    assert_eq!(figures(&told, ["done_before", "kept", "changed"]), [1, 2, 0], "{told}");
+    assert_eq!(newest(&node), settled);
+    names.iter().for_each(|name| assert_eq!(shown(&node, name).1, "by the node, since", "{name}"));
+    let (_, told) = import(&node, &file, &[], 0);
+    assert_eq!(figures(&told, ["done_before"]), [3], "it is settled");
+    node.daemon.stop().expect(0);
+}
+
+/// An identifier of which the first change was made and the second is refused: the notice of its recall is longer than one may be.
+#[test]
+fn what_an_import_did_by_half_is_known_for_its_own_until_somebody_else_writes() {
+    let node = Node::start("");
+    let notice = format!(
+        r#",{{"index":1002,"type":"WAYMARK_RECALL","ttl":86400,"permissions":"1110","timestamp":1790000000,"data":{{"format":"string","value":"{}"}}}}]}}}}"#,
+        "long ".repeat(400)
+    );
+    let half = change(1, now_ms() - 3_600_000, "active", "HALF", Some("by the takeover")).replace("]}}", &notice);
+    let file = node.bench.put("takeover.jsonl", file_of(PREFIX, newest(&node), &[half])).display().to_string();
+    for _ in 0..2 {
+        let (conflicts, told) = import(&node, &file, &[], 8);
+        assert!(conflicts.is_empty(), "{conflicts:?}");
+        assert_eq!(figures(&told, ["refused", "kept", "created"]), [1, 0, 0], "{told}");
+        assert_eq!(shown(&node, "HALF").1, "by the takeover", "the first change was made");
+    }
+    put(&node, "HALF", "by the node, since");
+    let (conflicts, told) = import(&node, &file, &[], 0);
+    assert_eq!(conflicts, [("HALF".to_owned(), ("both-registered".to_owned(), "node".to_owned()))].into());
+    assert_eq!(figures(&told, ["refused", "kept"]), [0, 1], "{told}");
+    assert_eq!(shown(&node, "HALF").1, "by the node, since");
+    node.daemon.stop().expect(0);
+}
+
+#[test]
+fn names_that_differ_by_case_are_not_taken_for_one() {
+    let strict = Node::start("names.case_sensitive = true\n");
+    ["ab", "AB"].iter().for_each(|name| put(&strict, name, "as it was"));
+    let data = strict.bench.data().display().to_string();
+    note_restored(&strict, "5f", 7, 0);
+    let told = strict.bench.data().with_file_name("told").display().to_string();
+    strict.run(&["takeover", "export", &told, "--data", &data]).expect(0);
+    let lines = json_lines(&std::fs::read_to_string(&told).unwrap());
+    assert_eq!(lines[0]["case_sensitive"], true, "the node shows it");
+    assert_eq!(lines.len(), 4, "both are told");
+    let both = [("ab", 1), ("AB", 2)].map(|(name, serial)| change(serial, now_ms(), "active", name, Some("new")));
+    let folded = file_of(PREFIX, 0, &both);
+    let refused = |node: &Node, file: &str, says: &[&str]| {
+        node.run(&["takeover", "import", file]).expect(2).says(says);
+        assert!(!PathBuf::from(format!("{file}.import.jsonl")).exists());
+    };
+    let file = strict.bench.put("folded", &folded).display().to_string();
+    refused(&strict, &file, &["error[takeover-case]", "true at the node", "false there"]);
+    assert_eq!(shown(&strict, "ab").1, "as it was");
+    strict.daemon.stop().expect(0);
+
+    let lax = Node::start("");
+    let file = lax.bench.put("folded", &folded).display().to_string();
+    refused(&lax, &file, &["error[takeover-spellings]", &format!("{PREFIX}/ab"), &format!("{PREFIX}/AB")]);
+    put(&lax, "Box", "as it was");
+    refused(&lax, &told, &["error[takeover-case]"]);
+    lax.run(&["takeover", "export", &file, "--data", &data, "--case-sensitive"])
+        .expect(2)
+        .says(&["error[takeover-case]"]);
+    // Where names are known to be compared so, the second is the first written anew.
+    let (_, told) = import(&lax, &file, &["--base", "0"], 0);
+    assert_eq!(figures(&told, ["identifiers", "created"]), [1, 1]);
+    lax.daemon.stop().expect(0);
+}
+
+#[test]
+fn what_a_restored_node_wrote_counts_from_its_restoration() {
+    let node = Node::start("");
+    put(&node, "A", "as it was");
+    let restored = newest(&node);
+    put(&node, "A", "by the node");
+    put(&node, "B", "by the node");
+    let watermark = newest(&node);
+    put(&node, "C", "by the node");
+    let earlier = now_ms() - 3_600_000;
+    let text = file_of(PREFIX, watermark, &[change(1, earlier, "active", "A", Some("by the takeover"))]);
+    let (rest, _) = text.trim_end().rsplit_once('\n').unwrap();
+    let of_past = rest.replace("2099-01-01", "2026-11-29") + "\n";
+    let tail = format!("{{\"changes\":1,\"sha256\":\"{}\"}}\n", hex::encode(Sha256::digest(&of_past)));
+    let of_past = node.bench.put("of_past", of_past + &tail).display().to_string();
+    let file = node.bench.put("changes", text).display().to_string();
+    let data = node.bench.data().display().to_string();
+    let refused = |file: &str, more: &[&str], code: &str| {
+        node.run(&[&["takeover", "import", file], more].concat())
+            .expect(2)
+            .says(&[&format!("error[{code}]"), "--base"]);
+        assert!(!PathBuf::from(format!("{file}.import.jsonl")).exists());
+    };
+    // Without its folder, the times of its changes tell.
+    refused(&of_past, &[], "takeover-base-late");
+    note_restored(&node, "60", watermark, restored);
+    refused(&file, &["--data", &data], "takeover-base-unsaid");
+    note_restored(&node, "5f", watermark, restored);
+    refused(&file, &["--data", &data, "--base", &watermark.to_string()], "takeover-base-restored");
+    let back = node.bench.data().with_file_name("back").display().to_string();
+    let export = ["takeover", "export", &back, "--returned", &file];
+    node.run(&export).expect(2).says(&["error[takeover-not-taken]", "--base"]);
+    let (conflicts, told) = import(&node, &file, &["--data", &data], 0);
+    assert_eq!(conflicts, [("A".to_owned(), ("both-changed".to_owned(), "node".to_owned()))].into());
+    assert_eq!(figures(&told, ["base", "kept", "changed"]), [restored, 1, 0]);
+    assert_eq!(shown(&node, "A").1, "by the node");
+    node.run(&[&export[..], &["--base", &watermark.to_string()]].concat()).expect(2).says(&["error[takeover-journal]"]);
+    let told = node.json(&export, 0);
+    assert_eq!(figures(&told, ["after", "changes"]), [restored, 3], "all it wrote since it was restored");
+    node.daemon.stop().expect(0);
+}
+
+#[test]
+fn what_the_node_returned_is_taken_by_the_emergency_node_only() {
+    let node = Node::start("");
+    put(&node, "A", "as it was");
+    let base = newest(&node);
+    put(&node, "A", "by the node");
+    let data = node.bench.data().display().to_string();
+    let file = node.bench.put("changes", file_of(PREFIX, base, &[])).display().to_string();
+    import(&node, &file, &["--data", &data], 0);
+    let own = node.bench.data().with_file_name("own").display().to_string();
+    node.run(&["takeover", "export", &own, "--returned", &file]).expect(0);
+    let foreign = file_of(PREFIX, base, &[change(900, now_ms(), "active", "A", Some("returned"))]);
+    let (rest, _) = foreign.trim_end().rsplit_once('\n').unwrap();
+    let rest = rest.replace("emergency", "returned") + "\n";
+    let tail = format!("{{\"changes\":1,\"sha256\":\"{}\"}}\n", hex::encode(Sha256::digest(&rest)));
+    let foreign = node.bench.put("foreign", rest + &tail).display().to_string();
+    put(&node, "A", "by the node, since");
+    let settled = newest(&node);
+    let refused = |file: &str, more: &[&str]| {
+        let ended = node.run(&[&["takeover", "import", file], more].concat()).expect(2);
+        ended.says(&["error[takeover-not-emergency]", "--data"]);
+        assert!(!PathBuf::from(format!("{file}.import.jsonl")).exists());
+    };
+    for file in [&own, &foreign] {
+        refused(file, &[]);
+        refused(file, &["--data", &data]);
+    }
+    note_restored(&node, "60", 7, 1);
+    refused(&foreign, &["--data", &data]);
+    // Restored from that deposit too, it may be the node: what it wrote itself is not for it.
+    note_restored(&node, "5f", base, base);
+    refused(&own, &["--data", &data]);
+    node.run(&["--lang", "zh", "takeover", "import", &own]).expect(2).says(&["应急节点"]);
+    assert_eq!(newest(&node), settled);
+    let (_, told) = import(&node, &foreign, &["--data", &data], 0);
+    assert_eq!(figures(&told, ["changed"]), [1]);
+    assert_eq!(shown(&node, "A").1, "returned");
     node.daemon.stop().expect(0);
 }
 

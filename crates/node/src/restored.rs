@@ -56,6 +56,17 @@ impl Restored {
         })
     }
 
+    /// Reads the note of a data folder that may have none, since it was not restored.
+    ///
+    /// # Errors
+    /// There is something that is none.
+    pub(crate) fn find(data: &Path) -> Result<Option<Self>, Problem> {
+        match fs::symlink_metadata(data.join(FILE)) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+            _ => Self::read(data).map(Some),
+        }
+    }
+
     /// Reads the note of a data folder.
     ///
     /// # Errors
@@ -81,6 +92,7 @@ mod tests {
     fn the_note_gives_back_what_was_written_and_nothing_else_is_one() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Restored::read(folder.path()).unwrap_err().code(), "takeover-not-restored");
+        assert_eq!(Restored::find(folder.path()).unwrap(), None);
         let note = Restored {
             node: "88.990".into(),
             deposit: "00".repeat(16),
@@ -90,7 +102,9 @@ mod tests {
         };
         note.write(folder.path()).unwrap();
         assert_eq!(Restored::read(folder.path()).unwrap(), note);
+        assert_eq!(Restored::find(folder.path()).unwrap(), Some(note));
         fs::write(folder.path().join(FILE), vec![b' '; 5_000]).unwrap();
         assert_eq!(Restored::read(folder.path()).unwrap_err().code(), "takeover-not-restored");
+        assert_eq!(Restored::find(folder.path()).unwrap_err().code(), "takeover-not-restored");
     }
 }

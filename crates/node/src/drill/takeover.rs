@@ -322,7 +322,8 @@ async fn bring_back(
     let repeated = code == 0 && figure(&lines, "done_before") == 8;
     report.step("drill-repeated", repeated, &[]);
     let (exported, _) = run_tool(&["takeover", "export", &back, "--returned", &file, "--json"], &at_node).await?;
-    let (imported, _) = run_tool(&["takeover", "import", &back, "--json"], &emergency.words).await?;
+    let words = ["takeover", "import", &back, "--data", &emergency.data, "--json"];
+    let (imported, _) = run_tool(&words, &emergency.words).await?;
     let mut digests = Vec::new();
     for words in [&at_node, &emergency.words] {
         let (_, lines) = run_tool(&["takeover", "digest", "--prefix", NODE, "--json"], words).await?;

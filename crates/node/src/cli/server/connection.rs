@@ -71,6 +71,11 @@ impl Connection {
         Self { server: Some(url), pin: self.pin.clone().or(pin), token_file, ..self.clone() }
     }
 
+    /// The data folder of the node that is asked, where it is known: the one named, or the usual one of this machine where no server is named.
+    pub(crate) fn folder(&self, data: Option<&Path>) -> Option<PathBuf> {
+        data.map(Path::to_owned).or_else(|| self.server.is_none().then(usual_folder))
+    }
+
     /// Prepares to talk to a server with these options.
     pub(crate) fn open_at(&self, url: GrpcUrl, texts: &Texts) -> Result<Registrar, Problem> {
         let mut endpoint = Endpoint::new(url);
@@ -130,8 +135,12 @@ fn is_usual(data: &Path) -> bool {
 
 /// What the node that runs on the usual data folder of this machine wrote, if there is one.
 fn usual_node() -> Option<Listening> {
-    let data = std::env::var_os("WAYMARK_DATA").map_or_else(|| PathBuf::from(DEFAULT_DATA), PathBuf::from);
-    Listening::read(&data).ok().flatten()
+    Listening::read(&usual_folder()).ok().flatten()
+}
+
+/// The usual data folder of this machine.
+fn usual_folder() -> PathBuf {
+    std::env::var_os("WAYMARK_DATA").map_or_else(|| PathBuf::from(DEFAULT_DATA), PathBuf::from)
 }
 
 /// Tells a person, once, that an answer is waited for and why.

@@ -1,8 +1,7 @@
 //! `waymark takeover export`: what changed at a node since a serial, in order, as a file.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::BufReader,
+    fs::{self, OpenOptions},
     ops::ControlFlow,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
@@ -16,9 +15,15 @@ use waymark_client::{
     config::PATIENCE,
     registration::{Registrar, Watch, Watched},
 };
-use waymark_top_sync::takeover::{FileError, Head, Reader, Side, Writer, is_of};
+use waymark_top_sync::takeover::{FileError, Head, Side, Writer, is_of};
 
-use super::{Export, file_problem, looking::change_of};
+use super::{
+    Export,
+    import::{Whole, journal_path, read},
+    journal::base_of,
+    looking::change_of,
+    naming,
+};
 use crate::{
     cli::{
         server::answer,
@@ -37,11 +42,20 @@ pub(super) async fn run(arguments: &Export, texts: &Texts) -> Result<Exit, Probl
     let connection = arguments.connection.or_of(arguments.data.as_deref());
     let registrar = connection.open(texts)?;
     let mut head = match (&arguments.returned, &arguments.data) {
-        (Some(file), _) => head_of_returned(file)?,
-        (None, Some(data)) => head_of_emergency(&Restored::read(data)?, arguments.case_sensitive),
+        (Some(file), _) => head_of_returned(file, arguments.base).await?,
+        (None, Some(data)) => {
+            let head = head_of_emergency(&Restored::read(data)?, arguments.case_sensitive);
+            Head { after: arguments.base.unwrap_or(head.after), ..head }
+        }
         (None, None) => return Err(Problem::new("server-missing", Exit::Usage)),
     };
-    head.after = arguments.base.unwrap_or(head.after);
+    // What the node itself shows holds; what is said is for a node that shows nothing, and never against it.
+    let rule = naming::rule(&registrar, &head.node).await?;
+    let path = arguments.returned.as_ref().unwrap_or(&arguments.file);
+    if arguments.returned.is_none() && !arguments.case_sensitive {
+        head.case_sensitive = rule.unwrap_or(false);
+    }
+    naming::check(rule, head.case_sensitive, path)?;
     head.upto = newest(&registrar).await?;
     head.made_ms = machine_time().0;
     if head.after > head.upto {
@@ -91,16 +105,23 @@ fn head_of_emergency(restored: &Restored, case_sensitive: bool) -> Head {
     }
 }
 
-/// The head of what the node tells that took a file in.
-fn head_of_returned(file: &Path) -> Result<Head, Problem> {
-    let problem = |error: FileError| file_problem(file, &error);
-    let opened = File::open(file).map_err(|cause| problem(cause.into()))?;
-    let reader = Reader::open(BufReader::new(opened)).map_err(problem)?;
-    let head = reader.head().clone();
+/// The head of what the node tells that took a file in: since where, says the journal of that.
+async fn head_of_returned(file: &Path, said: Option<u64>) -> Result<Head, Problem> {
+    let (Whole { head, written, .. }, _) = read(file).await?;
     if head.side != Side::Emergency {
         return Err(Problem::new("takeover-side", Exit::Usage).with("path", file.display()));
     }
-    let after = head.watermark;
+    let journal = journal_path(file);
+    let after = match (base_of(&journal, &written.sha256)?, said) {
+        (Some(base), Some(said)) if said != base => {
+            return Err(Problem::new("takeover-journal", Exit::Usage).with("path", journal.display()));
+        }
+        (Some(base), _) | (None, Some(base)) => base,
+        (None, None) => {
+            let problem = Problem::new("takeover-not-taken", Exit::Usage);
+            return Err(problem.with("path", file.display()).with("journal", journal.display()));
+        }
+    };
     Ok(Head { side: Side::Returned, after, made_ms: machine_time().0, ..head })
 }
 

@@ -14,9 +14,9 @@ use std::{
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use waymark_api::registration::v1::{self, change::Action, expectation::Condition};
+use uuid::Uuid;
 use waymark_catalog::machine_time;
-use waymark_client::registration::{CallError, Registrar, ServerError};
+use waymark_client::registration::Registrar;
 use waymark_top_sync::takeover::{
     Change, Conflict, Decision, FileError, Head, Place, Reader, Side, Status, There, Winner, Written, config::AHEAD_MS,
     decide, reread,
@@ -24,19 +24,19 @@ use waymark_top_sync::takeover::{
 
 use super::{
     Import,
+    doing::{Outcome, Traced, UNEXPECTED, carry_out, request_for, retrace},
     export::{beyond, newest},
     file_problem,
-    journal::{Journal, Known},
+    journal::{Journal, Known, Planned},
     key_of,
     looking::{Version, look, told, was_there},
-    steps::steps,
+    naming, target,
 };
 use crate::{
     cli::{
         Shown,
         import::beside,
         present::safe,
-        server::answer,
         terminal::{self, Tone, grouped, toned},
     },
     problem::{Exit, Problem},
@@ -46,14 +46,13 @@ use crate::{
 /// Identifiers under way at a time: so that their commits share flushes. What is planned and not done after a kill is no more than these.
 const TOGETHER: usize = 64;
 
-/// Reason of the refusal of a change because somebody changed the identifier meanwhile.
-const UNEXPECTED: &str = "UNEXPECTED";
-
 /// A whole file: for each identifier where its last change stands, in the order of those.
-struct Whole {
-    head: Head,
-    written: Written,
+pub(super) struct Whole {
+    pub(super) head: Head,
+    pub(super) written: Written,
     last: Vec<Place>,
+    /// Two spellings of what is one name by the rule of the file: one that was written anew, or two that are not told apart.
+    respelled: Option<(String, String)>,
 }
 
 /// What became of the identifiers of a file.
@@ -74,34 +73,45 @@ struct Decided {
     change: Change,
     version: Option<Version>,
     decision: Decision,
+    /// Under which it is carried out.
+    request: Uuid,
 }
 
-/// What came of carrying it out.
-enum Outcome {
-    Written {
-        outcome: String,
-        serial: u64,
-    },
-    /// `begun`: some of its changes were made before.
-    Refused {
-        reason: String,
-        cause: String,
-        begun: bool,
-    },
+/// What is found of one identifier.
+enum Found {
+    Decided(Decided),
+    /// An earlier run decided it, and it is carried out since.
+    Traced(Decided, Outcome),
 }
 
 pub(super) async fn run(arguments: &Import, texts: &Texts, shown: Shown) -> Result<Exit, Problem> {
     let path = &arguments.file;
-    let (whole, file) = read(path).await?;
+    let (whole, mut file) = read(path).await?;
     let (made, now) = (whole.head.made_ms, machine_time().0);
     if made > now.saturating_add(AHEAD_MS) {
         return Err(Problem::new("takeover-clock", Exit::Usage).with("seconds", made.saturating_sub(now) / 1_000));
     }
-    let registrar = arguments.connection.open(texts)?;
-    let base = arguments.base.unwrap_or(whole.head.watermark);
+    let restored = target::restored(arguments)?;
+    let registrar = arguments.connection.or_of(arguments.data.as_deref()).open(texts)?;
+    let rule = naming::rule(&registrar, &whole.head.node).await?;
+    naming::check(rule, whole.head.case_sensitive, path)?;
+    if let (None, Some((one, other))) = (rule, &whole.respelled) {
+        let problem = Problem::new("takeover-spellings", Exit::Usage).with("path", path.display());
+        return Err(problem.with("one", safe(one)).with("other", safe(other)));
+    }
+    if whole.head.side == Side::Returned {
+        target::check_emergency(&registrar, &whole.head, restored.as_ref(), path, &mut file, &whole.last).await?;
+    }
+    let base = match whole.head.side {
+        Side::Emergency => target::base_of(arguments.base, &whole.head, restored.as_ref())?,
+        Side::Returned => arguments.base.unwrap_or(whole.head.watermark),
+    };
     let newest = newest(&registrar).await?;
     if whole.head.side == Side::Emergency && base > newest {
         return Err(beyond(base, newest));
+    }
+    if whole.head.side == Side::Emergency && arguments.base.is_none() && base == whole.head.watermark {
+        target::check_moment(&registrar, &whole.head, base).await?;
     }
     let journal = match arguments.dry_run {
         true => None,
@@ -116,26 +126,34 @@ pub(super) async fn run(arguments: &Import, texts: &Texts, shown: Shown) -> Resu
     Ok(if run.counts.refused > 0 { Exit::Partly } else { Exit::Done })
 }
 
-fn journal_path(file: &Path) -> PathBuf {
+/// Where the journal of a file lies.
+pub(super) fn journal_path(file: &Path) -> PathBuf {
     beside(file, ".import.jsonl")
 }
 
 /// Reads a file to its end. What is given out of it is only where things stand.
-async fn read(path: &Path) -> Result<(Whole, BufReader<File>), Problem> {
+pub(super) async fn read(path: &Path) -> Result<(Whole, BufReader<File>), Problem> {
     let opened = path.to_owned();
     let read = tokio::task::spawn_blocking(move || {
         let file = File::open(&opened)?;
         let mut reader = Reader::open(BufReader::with_capacity(1 << 20, file.try_clone()?))?;
         let (mut places, mut last) = (BTreeMap::new(), BTreeMap::new());
+        let mut respelled = None;
         while let Some(change) = reader.next_change()? {
             let key = key_of(&change.handle, reader.head().case_sensitive);
-            if let Some(before) = last.insert(key, change.serial) {
-                places.remove(&before);
-            }
+            // A deletion is told by the name as look-ups compare it, and what follows it may be spelled anew.
+            let spelling = (change.status != Status::Deleted).then_some(change.handle);
             places.insert(change.serial, reader.place());
+            let Some((before, spelled)) = last.insert(key, (change.serial, spelling.clone())) else { continue };
+            places.remove(&before);
+            if let (None, Some(one), Some(other)) = (&respelled, spelled, spelling)
+                && one != other
+            {
+                respelled = Some((one, other));
+            }
         }
         let written = reader.written().cloned().unwrap_or(Written { changes: 0, sha256: String::new() });
-        let whole = Whole { head: reader.head().clone(), written, last: places.into_values().collect() };
+        let whole = Whole { head: reader.head().clone(), written, last: places.into_values().collect(), respelled };
         Ok::<_, FileError>((whole, BufReader::new(file)))
     });
     let read = read.await.map_err(|cause| Problem::new("runtime", Exit::Failed).with("cause", cause))?;
@@ -165,16 +183,24 @@ impl Run<'_> {
                 self.counts.done += 1;
                 continue;
             }
-            let takes = known == Some(Known::Planned) || head.side == Side::Returned;
-            let (registrar, base) = (self.registrar.clone(), self.base);
-            looking.spawn(async move { (number, decided(&registrar, base, change, takes).await) });
+            let planned = known.and_then(|known| known.planned());
+            let (registrar, base, takes) = (self.registrar.clone(), self.base, head.side == Side::Returned);
+            looking.spawn(async move { (number, found(&registrar, base, change, takes, planned).await) });
         }
-        let all = in_order(looking).await?;
-        if let Some(journal) = &mut self.journal {
-            let plans: Vec<Value> = all.iter().map(|decided| decided.plan()).collect();
-            journal.put(&plans)?;
+        let (all, failed) = in_order(looking).await;
+        let (mut decided, mut lines) = (Vec::new(), Vec::new());
+        for found in all {
+            match found {
+                Found::Decided(each) => decided.push(each),
+                Found::Traced(each, outcome) => lines.push(self.settle(&each, outcome)),
+            }
         }
-        self.carry_out(all).await
+        let lines: Vec<Value> = lines.into_iter().flatten().collect();
+        self.put(&lines)?;
+        failed.map_or(Ok(()), Err)?;
+        let plans: Vec<Value> = decided.iter().map(Decided::plan).collect();
+        self.put(&plans)?;
+        self.carry_out(decided).await
     }
 
     async fn carry_out(&mut self, all: Vec<Decided>) -> Result<(), Problem> {
@@ -189,7 +215,8 @@ impl Run<'_> {
             if decided.takes() {
                 let registrar = self.registrar.clone();
                 doing.spawn(async move {
-                    let outcome = carry_out(&registrar, &decided, is_dry).await;
+                    let Decided { change, version, request, .. } = &decided;
+                    let outcome = carry_out(&registrar, version.as_ref(), change, *request, is_dry).await;
                     (number, outcome.map(|outcome| (decided, outcome)))
                 });
                 continue;
@@ -199,25 +226,41 @@ impl Run<'_> {
             let outcome = if is_same { "same" } else { "kept" };
             lines.push(json!({ "done": decided.change.handle, "outcome": outcome }));
         }
-        for (decided, outcome) in in_order(doing).await? {
-            let handle = &decided.change.handle;
-            match outcome {
-                Outcome::Written { outcome, serial } => {
-                    self.count(&decided);
-                    lines.push(json!({ "done": handle, "outcome": outcome, "serial": serial }));
+        let (all, failed) = in_order(doing).await;
+        lines.extend(all.into_iter().flat_map(|(decided, outcome)| self.settle(&decided, outcome)));
+        // What is done is noted though another got no answer.
+        self.put(&lines)?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Counts what came of one, shows it where it was refused, and gives the lines of the journal.
+    fn settle(&mut self, decided: &Decided, outcome: Outcome) -> Vec<Value> {
+        let handle = &decided.change.handle;
+        match outcome {
+            Outcome::Written { outcome, serial, again } => {
+                if again {
+                    self.counts.done += 1;
+                } else {
+                    self.count(decided);
                 }
-                Outcome::Refused { reason, cause, begun } => {
-                    self.counts.refused += 1;
-                    self.show.refused(handle, &reason, &cause);
-                    // What nothing was done to is decided anew when the import is repeated, by what the node has then.
-                    if !begun || reason == UNEXPECTED {
-                        lines.push(json!({ "undecided": handle }));
-                    }
-                    lines.push(json!({ "refused": handle, "reason": reason, "cause": cause }));
-                }
+                vec![json!({ "done": handle, "outcome": outcome, "serial": serial })]
+            }
+            Outcome::Refused { reason, cause, begun } => {
+                self.counts.refused += 1;
+                self.show.refused(handle, &reason, &cause);
+                let refused = json!({ "refused": handle, "reason": reason, "cause": cause });
+                // What nothing was done to is decided anew when the import is repeated, by what the node has then.
+                let is_open = begun.is_none() || reason == UNEXPECTED;
+                is_open.then(|| json!({ "undecided": handle })).into_iter().chain([refused]).collect()
             }
         }
-        self.journal.as_mut().map_or(Ok(()), |journal| journal.put(&lines))
+    }
+
+    fn put(&mut self, lines: &[Value]) -> Result<(), Problem> {
+        match &mut self.journal {
+            Some(journal) if !lines.is_empty() => journal.put(lines),
+            _ => Ok(()),
+        }
     }
 
     fn count(&mut self, decided: &Decided) {
@@ -272,22 +315,28 @@ impl Decided {
         }
     }
 
+    /// The serial it begins at: 0 where there never was one.
+    fn at(&self) -> u64 {
+        self.version.as_ref().map_or(0, |version| version.here.serial)
+    }
+
     /// The line of the journal: with both contents where they conflict.
     fn plan(&self) -> Value {
         let handle = &self.change.handle;
-        match self.decision {
-            Decision::Same => json!({ "plan": handle, "takes": false, "decision": "same" }),
-            Decision::Apply => json!({ "plan": handle, "takes": true, "decision": "apply" }),
-            Decision::Conflict(conflict) => {
-                let mut line = self.conflict(conflict);
-                if let Value::Object(fields) = &mut line {
-                    fields.insert("plan".to_owned(), json!(handle));
-                    fields.insert("takes".to_owned(), json!(self.takes()));
-                    fields.insert("decision".to_owned(), json!("conflict"));
-                }
-                line
+        if self.decision == Decision::Same {
+            return json!({ "plan": handle, "takes": false, "decision": "same" });
+        }
+        let mut line = json!({
+            "plan": handle, "takes": self.takes(), "decision": "apply", "at": self.at(),
+            "request": self.request.to_string(),
+        });
+        if let (Decision::Conflict(conflict), Value::Object(fields)) = (self.decision, &mut line) {
+            fields.insert("decision".to_owned(), json!("conflict"));
+            if let Value::Object(both) = self.conflict(conflict) {
+                fields.extend(both);
             }
         }
+        line
     }
 
     fn conflict(&self, conflict: Conflict) -> Value {
@@ -303,26 +352,38 @@ impl Decided {
     }
 }
 
-/// What was found or done of each, in the order it was begun in.
-async fn in_order<T: 'static>(mut tasks: JoinSet<(usize, Result<T, Problem>)>) -> Result<Vec<T>, Problem> {
+/// What was found or done of each, in the order it was begun in, and why not all was. All are waited for: what they did is done.
+async fn in_order<T: 'static>(mut tasks: JoinSet<(usize, Result<T, Problem>)>) -> (Vec<T>, Option<Problem>) {
     let mut all = BTreeMap::new();
     let mut failed = None;
     while let Some(ended) = tasks.join_next().await {
-        let (number, result) = ended.map_err(|cause| Problem::new("runtime", Exit::Failed).with("cause", cause))?;
-        match result {
-            Ok(found) => {
+        match ended {
+            Ok((number, Ok(found))) => {
                 all.insert(number, found);
             }
-            // The others are waited for: what they did is done.
-            Err(problem) => failed = Some(problem),
+            Ok((_, Err(problem))) => failed = Some(problem),
+            Err(cause) => failed = Some(Problem::new("runtime", Exit::Failed).with("cause", cause)),
         }
     }
-    failed.map_or_else(|| Ok(all.into_values().collect()), Err)
+    (all.into_values().collect(), failed)
 }
 
-/// Holds a change against what the node has. With `takes` it holds as it is.
-async fn decided(registrar: &Registrar, base: u64, change: Change, takes: bool) -> Result<Decided, Problem> {
-    let version = look(registrar, &change.handle).await?;
+/// Goes on with what an earlier run planned, or holds a change against what the node has. With `takes` it holds as it is.
+async fn found(
+    registrar: &Registrar,
+    base: u64,
+    change: Change,
+    takes: bool,
+    planned: Option<Planned>,
+) -> Result<Found, Problem> {
+    let mut version = look(registrar, &change.handle).await?;
+    if let Some(planned) = planned {
+        if let Some(Traced { version, outcome }) = retrace(registrar, &change, planned, version.as_ref()).await? {
+            let decided = Decided { change, version, decision: Decision::Apply, request: planned.request };
+            return Ok(Found::Traced(decided, outcome));
+        }
+        version = look(registrar, &change.handle).await?;
+    }
     let here = version.as_ref().map(|version| &version.here);
     let there = There::from(&change);
     let decision = match decide(base, here, &there, true) {
@@ -334,47 +395,8 @@ async fn decided(registrar: &Registrar, base: u64, change: Change, takes: bool) 
         }
         Decision::Apply => Decision::Apply,
     };
-    Ok(Decided { change, version, decision })
-}
-
-/// Makes an identifier what its change says, one ordinary change after the other. With `is_dry` the first is checked and none made.
-async fn carry_out(registrar: &Registrar, decided: &Decided, is_dry: bool) -> Result<Outcome, Problem> {
-    let Decided { change, version, .. } = decided;
-    let refused = |reason: &str, cause: String| Outcome::Refused { reason: reason.into(), cause, begun: false };
-    let actions = match steps(version.as_ref(), change) {
-        Ok(actions) => actions,
-        Err(error) => return Ok(refused("NOT_SAYABLE", format!("{}: {}", error.field, error.cause))),
-    };
-    let is_there = version.as_ref().filter(|version| version.here.status != Status::Deleted);
-    let mut expect = is_there.map_or(Condition::Absent(true), |version| Condition::Serial(version.here.serial));
-    let mut last = Outcome::Written { outcome: "unchanged".to_owned(), serial: 0 };
-    for (number, action) in actions.into_iter().enumerate() {
-        let request = request(&change.handle, action, expect);
-        let answered = match is_dry {
-            true => registrar.validate(request).await,
-            false => registrar.apply(request, None).await,
-        };
-        let receipt = match answered {
-            Ok(receipt) => receipt,
-            Err(CallError::Refused { error, .. }) => {
-                let ServerError { reason, cause, .. } = *error;
-                return Ok(Outcome::Refused { reason, cause, begun: number > 0 });
-            }
-            Err(error) => return Err(answer::problem(&error, false)),
-        };
-        expect = Condition::Serial(receipt.serial);
-        let outcome = answer::name_of(receipt.outcome().as_str_name(), "OUTCOME_");
-        last = Outcome::Written { outcome, serial: receipt.serial };
-        if is_dry {
-            break;
-        }
-    }
-    Ok(last)
-}
-
-fn request(handle: &str, action: Action, expect: Condition) -> v1::Change {
-    let expect = Some(v1::Expectation { condition: Some(expect) });
-    v1::Change { handle: handle.to_owned(), action: Some(action), expect }
+    let request = request_for(planned, here.map_or(0, |here| here.serial));
+    Ok(Found::Decided(Decided { change, version, decision, request }))
 }
 
 /// How an import shows what it meets.

@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! {"file":SHA-256,"node":"88.990","base":1200}
-//! {"plan":"88.990/BOX.1","takes":true,"decision":"conflict","kind":"both-changed","holds":"takeover","why":"later","here":{…},"there":{…}}
+//! {"plan":"88.990/BOX.1","takes":true,"at":1290,"request":UUID,"decision":"conflict","kind":"both-changed","holds":"takeover","why":"later","here":{…},"there":{…}}
 //! {"done":"88.990/BOX.1","outcome":"replaced","serial":1307}
 //! ```
 //!
-//! A plan is on disk before the first change it leads to. What was planned and not done is carried out when the import is repeated, from wherever it
-//! stands; without the plan, the half of it that is done would look like a later write of the node's own. The contents of both sides of a conflict stay
-//! here: the file is for its owner alone.
+//! A plan is on disk before the first change it leads to: with the serial the identifier is at (0: there never was one) and the request id of the first of
+//! its changes, from which those of the others follow. What was planned and not done is asked for again under the same ids when the import is repeated;
+//! without them, the half of it that is done would look like a later write of the node's own, and a later write like the half. A plan without them, of an
+//! earlier version, is decided anew. The contents of both sides of a conflict stay here: the file is for its owner alone.
 
 use std::{
     collections::BTreeMap,
@@ -20,6 +21,7 @@ use std::{
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 use waymark_top_sync::takeover::Head;
 
 use crate::problem::{Exit, Problem};
@@ -30,10 +32,29 @@ const LINE_BYTES: u64 = 16 << 20;
 /// What is known of an identifier from an earlier run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Known {
-    /// It was decided that it takes what the file says, and that may be half done.
-    Planned,
+    /// It was decided that it takes what the file says, and that may be half done. `None`: by a version that did not note from where.
+    Planned(Option<Planned>),
     /// It is settled.
     Done,
+}
+
+impl Known {
+    /// From where it was planned.
+    pub(super) const fn planned(self) -> Option<Planned> {
+        match self {
+            Self::Planned(planned) => planned,
+            Self::Done => None,
+        }
+    }
+}
+
+/// From where an identifier takes what the file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Planned {
+    /// The serial it was at; 0 where there never was one.
+    pub(super) at: u64,
+    /// The request id of the first change.
+    pub(super) request: Uuid,
 }
 
 /// An open journal.
@@ -51,6 +72,8 @@ struct Line {
     plan: Option<String>,
     #[serde(default)]
     takes: bool,
+    at: Option<u64>,
+    request: Option<String>,
     done: Option<String>,
     undecided: Option<String>,
 }
@@ -86,7 +109,11 @@ impl Journal {
         }
         for line in lines {
             match serde_json::from_slice(&line).map_err(|_| other())? {
-                Line { plan: Some(handle), takes: true, .. } => journal.known.insert(handle, Known::Planned),
+                Line { plan: Some(handle), takes: true, at, request, .. } => {
+                    let request = request.and_then(|request| Uuid::try_parse(&request).ok());
+                    let planned = at.zip(request).map(|(at, request)| Planned { at, request });
+                    journal.known.insert(handle, Known::Planned(planned))
+                }
                 Line { done: Some(handle), .. } => journal.known.insert(handle, Known::Done),
                 Line { undecided: Some(handle), .. } => journal.known.remove(&handle),
                 _ => None,
@@ -118,6 +145,27 @@ impl Journal {
     }
 }
 
+/// The base with which a file was taken in, by its journal; `None` where there is none.
+///
+/// # Errors
+/// It is of another file, or cannot be read.
+pub(super) fn base_of(path: &Path, sha256: &str) -> Result<Option<u64>, Problem> {
+    let mut first = Vec::new();
+    let read = File::open(path).and_then(|file| BufReader::new(file).take(LINE_BYTES).read_until(b'\n', &mut first));
+    match read {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) => {
+            return Err(Problem::new("file-unreadable", Exit::Usage).with("path", path.display()).with("cause", cause));
+        }
+        Ok(_) => {}
+    }
+    match serde_json::from_slice(&first) {
+        _ if first.last() != Some(&b'\n') => Ok(None),
+        Ok(Line { file: Some(file), base: Some(base), .. }) if file == sha256 => Ok(Some(base)),
+        _ => Err(Problem::new("takeover-journal", Exit::Usage).with("path", path.display())),
+    }
+}
+
 /// The whole lines of a file, and where they end.
 fn read(file: &mut File) -> io::Result<(Vec<Vec<u8>>, u64)> {
     let mut input = BufReader::new(file);
@@ -141,7 +189,9 @@ fn read(file: &mut File) -> io::Result<(Vec<Vec<u8>>, u64)> {
 /// A line without the contents it keeps for people, so that memory stays small.
 fn shortened(line: Vec<u8>) -> Vec<u8> {
     let Ok(Value::Object(mut fields)) = serde_json::from_slice(&line) else { return line };
-    fields.retain(|name, _| ["file", "base", "plan", "takes", "done", "undecided"].contains(&name.as_str()));
+    fields.retain(|name, _| {
+        ["file", "base", "plan", "takes", "at", "request", "done", "undecided"].contains(&name.as_str())
+    });
     Value::Object(fields).to_string().into_bytes()
 }
 
@@ -174,14 +224,17 @@ mod tests {
         journal.put(&[json!({"plan": "a", "takes": true}), json!({"plan": "b", "takes": false})]).unwrap();
         journal.put(&[json!({"done": "a", "outcome": "created"}), json!({"plan": "c", "takes": true})]).unwrap();
         journal.put(&[json!({"plan": "d", "takes": true}), json!({"undecided": "d"})]).unwrap();
+        let planned = Planned { at: 7, request: Uuid::now_v7() };
+        journal.put(&[json!({"plan": "e", "takes": true, "at": 7, "request": planned.request.to_string()})]).unwrap();
         drop(journal);
         let mut bytes = std::fs::read(&path).unwrap();
         let whole = bytes.len();
         bytes.extend_from_slice(b"{\"done\":\"c\"");
         std::fs::write(&path, bytes).unwrap();
         let journal = Journal::open(&path, "aa", &head(), 7).unwrap();
-        let known = ["a", "b", "c", "d"].map(|handle| journal.known(handle));
-        assert_eq!(known, [Some(Known::Done), None, Some(Known::Planned), None]);
+        let known = ["a", "b", "c", "d", "e"].map(|handle| journal.known(handle));
+        let (done, from) = (Some(Known::Done), |planned| Some(Known::Planned(planned)));
+        assert_eq!(known, [done, None, from(None), None, from(Some(planned))]);
         assert_eq!(std::fs::metadata(&path).unwrap().len(), whole as u64);
     }
 
@@ -189,7 +242,10 @@ mod tests {
     fn the_journal_of_another_file_or_base_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
+        assert_eq!(base_of(&path, "aa").unwrap(), None);
         Journal::open(&path, "aa", &head(), 7).unwrap();
+        assert_eq!(base_of(&path, "aa").unwrap(), Some(7));
+        assert_eq!(base_of(&path, "bb").unwrap_err().code(), "takeover-journal");
         assert_eq!(Journal::open(&path, "bb", &head(), 7).unwrap_err().code(), "takeover-journal");
         assert_eq!(Journal::open(&path, "aa", &head(), 8).unwrap_err().code(), "takeover-journal");
         std::fs::write(&path, "something else\n").unwrap();

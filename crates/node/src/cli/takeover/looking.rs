@@ -14,6 +14,9 @@ use crate::{
     problem::{Exit, Problem},
 };
 
+/// Versions of an identifier that are looked through.
+const VERSIONS: u32 = 100;
+
 /// The latest version of an identifier at a node.
 #[derive(Clone, Debug)]
 pub(super) struct Version {
@@ -48,7 +51,8 @@ pub(super) fn status_of(identifier: &v1::Identifier) -> Status {
     }
 }
 
-fn time_ms(time: Option<&prost_types::Timestamp>) -> u64 {
+/// A time of the interface, in milliseconds since 1970.
+pub(super) fn time_ms(time: Option<&prost_types::Timestamp>) -> u64 {
     let Some(time) = time else { return 0 };
     let seconds = u64::try_from(time.seconds).unwrap_or(0);
     let millis = u64::try_from(time.nanos).unwrap_or(0) / 1_000_000;
@@ -64,11 +68,42 @@ pub(super) async fn look(registrar: &Registrar, handle: &str) -> Result<Option<V
         Err(error) if is_absent(&error) => return Ok(None),
         Err(error) => return Err(answer::problem(&error, false)),
     };
-    let Some(latest) = page.versions.first() else { return Ok(None) };
-    let change = change_of(latest)?;
+    page.versions.first().map(version_of).transpose()
+}
+
+/// The version of an identifier there was at a serial; `None` where there was none, or the node does not tell any more.
+pub(super) async fn look_at(registrar: &Registrar, handle: &str, serial: u64) -> Result<Option<Version>, Problem> {
+    if serial == 0 {
+        return Ok(None);
+    }
+    match registrar.get(&at(handle, serial)).await {
+        Ok(identifier) => version_of(&identifier).map(Some),
+        Err(error) if error.server_error().is_some() => Ok(None),
+        Err(error) => Err(answer::problem(&error, false)),
+    }
+}
+
+/// Whether a change is one of the latest of a node's own: of the same serial, acknowledged at the same time.
+pub(super) async fn has_version(registrar: &Registrar, change: &Change) -> Result<bool, Problem> {
+    let request =
+        v1::HistoryRequest { handle: change.handle.clone(), page_size: VERSIONS, ..v1::HistoryRequest::default() };
+    match registrar.history(&request).await {
+        Ok(page) => {
+            let is_it = |version: &v1::Identifier| {
+                version.serial == change.serial && time_ms(version.time.as_ref()) == change.time_ms
+            };
+            Ok(page.versions.iter().any(is_it))
+        }
+        Err(error) if is_absent(&error) => Ok(false),
+        Err(error) => Err(answer::problem(&error, false)),
+    }
+}
+
+fn version_of(identifier: &v1::Identifier) -> Result<Version, Problem> {
+    let change = change_of(identifier)?;
     let content = ContentHash::of(change.values.values());
     let Change { serial, time_ms, status, reason, values, .. } = change;
-    Ok(Some(Version { here: Here { serial, time_ms, status, content }, reason, values }))
+    Ok(Version { here: Here { serial, time_ms, status, content }, reason, values })
 }
 
 /// Whether there was an identifier at a serial.
@@ -76,16 +111,19 @@ pub(super) async fn was_there(registrar: &Registrar, handle: &str, serial: u64) 
     if serial == 0 {
         return Ok(false);
     }
-    let request =
-        v1::GetRequest { handle: handle.to_owned(), at: Some(At::Serial(serial)), ..v1::GetRequest::default() };
-    match registrar.get(&request).await {
+    match registrar.get(&at(handle, serial)).await {
         Ok(identifier) => Ok(status_of(&identifier) != Status::Deleted),
         Err(error) if is_absent(&error) => Ok(false),
         Err(error) => Err(answer::problem(&error, false)),
     }
 }
 
-fn is_absent(error: &CallError) -> bool {
+fn at(handle: &str, serial: u64) -> v1::GetRequest {
+    v1::GetRequest { handle: handle.to_owned(), at: Some(At::Serial(serial)), ..v1::GetRequest::default() }
+}
+
+/// Whether a call failed since there is no such identifier.
+pub(super) fn is_absent(error: &CallError) -> bool {
     error.server_error().is_some_and(|said| said.code == tonic::Code::NotFound)
 }
 

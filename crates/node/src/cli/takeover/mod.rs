@@ -4,17 +4,23 @@
 //! |---|---|
 //! | `export` | what changed at a node since a serial, as a file |
 //! | `import` | such a file, registered at a node |
+//! | `doing` | carries a decision out, and finds out how far an earlier run came |
+//! | `naming` | whether a node tells names apart by the case of letters |
 //! | `looking` | an identifier as a node has it, and why it decides so |
 //! | `steps` | the changes that make an identifier what it should be |
+//! | `target` | whether a node is one that may take a file in, and since when what it has is its own |
 //! | `journal` | what was decided and done, beside the file, so that an import that was killed goes on |
 //! | `digest` | the digest of all identifiers of a node |
 
 mod digest;
+mod doing;
 mod export;
 mod import;
 mod journal;
 mod looking;
+mod naming;
 mod steps;
+mod target;
 
 use std::path::PathBuf;
 
@@ -68,6 +74,8 @@ pub(crate) struct Import {
     base: Option<u64>,
     #[arg(long)]
     dry_run: bool,
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
     #[command(flatten)]
     connection: Connection,
     #[arg(long)]
