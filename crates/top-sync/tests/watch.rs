@@ -274,6 +274,34 @@ fn the_service_needs_a_door_and_the_store() {
 }
 
 #[test]
+fn a_store_that_is_well_makes_no_dead_door_half_alive() {
+    let mut node = Node::begun("2026-11-10T10:00:00");
+    node.rounds("2026-11-10T10:10:00", &[Target::RegistrationV4]);
+    let figures = node.month("2026-11");
+    let of = figures.registration;
+    assert_eq!((of.ipv4.ppm(), of.ipv6.ppm(), of.together.ppm()), (Some(0), None, Some(0)));
+    assert_eq!((of.together.tried, figures.whole.ppm()), (60, Some(0)));
+    // The service needs the store all the same.
+    let mut node = Node::begun("2026-11-10T10:00:00");
+    node.rounds("2026-11-10T10:10:00", &[Target::Store]);
+    assert_eq!(node.month("2026-11").whole.ppm(), Some(0));
+}
+
+#[test]
+fn where_registration_has_no_door_the_store_alone_tells_whether_it_is_there() {
+    let node = Node::begun("2026-11-10T10:00:00");
+    for second in [0, 10] {
+        let trouble =
+            (second == 10).then(|| Trouble { cause: "full".into(), kind: Kind::System, is_told_elsewhere: false });
+        let probed = [Probed { target: Target::Store, took_micros: 0, trouble }];
+        let now = Timestamp(node.now.0 + second * 1_000);
+        node.watch.round(Moment { now, steady: Duration::from_secs(second) }, &probed, None);
+    }
+    let of = node.watch.month(month("2026-11"), at("2026-11-10T10:01:00")).unwrap().registration;
+    assert_eq!((of.together.tried, of.together.ppm(), of.ipv4.ppm()), (2, Some(500_000), None));
+}
+
+#[test]
 fn a_clock_that_is_set_back_makes_no_gap_and_no_day_twice() {
     let mut node = Node::begun("2026-11-10T10:00:00");
     node.rounds("2026-11-11T00:05:00", &[]);
@@ -391,7 +419,7 @@ fn days_are_taken_up_and_say_the_same_afterwards() {
     };
     assert_eq!(files(&node), ["2026-11-10.probes", "2026-11-11.rounds"]);
     let after = node.month("2026-11");
-    assert_eq!(after.registration.together.succeeded, before.registration.together.succeeded + 2);
+    assert_eq!(after.registration.together.succeeded, before.registration.together.succeeded + 1);
     assert_eq!(after.whole.tried, before.whole.tried + 1);
     let length = fs::metadata(node.dir.path().join("watch/probes/2026-11-10.probes")).unwrap().len();
     assert!(length < 60 * 4 * 10, "compact: {length} bytes");
