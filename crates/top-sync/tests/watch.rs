@@ -302,6 +302,26 @@ fn where_registration_has_no_door_the_store_alone_tells_whether_it_is_there() {
 }
 
 #[test]
+fn a_maintenance_cancelled_before_it_began_is_in_no_report_and_in_the_way_of_no_other() {
+    let mut node = Node::begun("2026-11-10T10:00:00");
+    let from = Some(at("2026-11-20T10:00:00"));
+    let begun = |from, now: &str| node.watch.begin_maintenance(from, None, "升级", "operator", at(now));
+    assert!(!begun(from, "2026-11-10T10:00:00").unwrap().is_cancelled());
+    assert!(matches!(begun(from, "2026-11-18T09:00:00"), Err(SayError::Under)));
+    let ended = node.watch.end_maintenance(at("2026-11-18T10:00:00")).unwrap();
+    assert!(ended.is_cancelled() && !ended.covers(at("2026-11-20T10:00:00").0));
+    assert!(matches!(node.watch.end_maintenance(at("2026-11-18T10:00:01")), Err(SayError::NoMaintenance)));
+    // Another one is declared, and ended once it has begun.
+    let second = node.watch.begin_maintenance(None, None, "搬迁", "operator", at("2026-11-18T11:00:00")).unwrap();
+    node.watch.end_maintenance(at("2026-11-18T12:00:00")).unwrap();
+    node.now = at("2026-11-30T00:00:00");
+    let figures = node.month("2026-11");
+    assert_eq!(figures.maintenances.iter().map(|each| each.number).collect::<Vec<_>>(), [second.number]);
+    assert_eq!(figures.maintenance_seconds, 3_600);
+    assert_eq!(node.watch.maintenances().len(), 2, "what was declared stays known");
+}
+
+#[test]
 fn a_clock_that_is_set_back_makes_no_gap_and_no_day_twice() {
     let mut node = Node::begun("2026-11-10T10:00:00");
     node.rounds("2026-11-11T00:05:00", &[]);

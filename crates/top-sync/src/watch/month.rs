@@ -79,7 +79,7 @@ pub struct MonthFigures {
     pub over_seconds: u64,
     /// Seconds of these that were declared maintenance.
     pub maintenance_seconds: u64,
-    /// Maintenances that began or lasted in it.
+    /// Maintenances that began or lasted in it; what was cancelled never began.
     pub maintenances: Vec<Maintenance>,
 }
 
@@ -114,6 +114,7 @@ impl Gatherer {
         let within = (first, until);
         let maintenances: Vec<Maintenance> = book
             .maintenances()
+            .filter(|each| !each.is_cancelled())
             .filter(|each| overlap(span(each), within) > 0 || (each.from >= first && each.from < until))
             .cloned()
             .collect();
