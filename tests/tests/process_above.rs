@@ -243,6 +243,12 @@ async fn what_was_registered_in_a_takeover_outlives_kills_of_both_nodes() {
     let probes = ["--probers", "2", "--probe-every", "100", "--probe-patience", "400", "--probe-window", "2000"];
     let keys = ["--deposit-node-key", &node, "--deposit-platform-key", &platform];
     let options = [&probes[..], &["--takeover", NODE, "--deposits", &deposits], &keys].concat();
+    let file = std::fs::read_dir(&deposits).unwrap().map(|entry| entry.unwrap().path());
+    let file = file.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "inde")).unwrap();
+    let good = std::fs::read(&file).unwrap();
+    let mut damaged = good.clone();
+    damaged.iter_mut().rev().take(200).for_each(|byte| *byte ^= 0xff);
+    std::fs::write(&file, damaged).unwrap();
     let top = start(&folder, &options);
     assert_eq!(top.page("/takeover")["phase"], "watching");
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -251,6 +257,11 @@ async fn what_was_registered_in_a_takeover_outlives_kills_of_both_nodes() {
     send(&top.grpc, part("T2", 1, &[own])).await;
     // An enterprise that answers for itself goes on doing so.
     send(&top.grpc, part("T7", 1, &[row("88.990.10001", &["192.0.2.5"])])).await;
+    // A deposit that is not valid is tried again, and leaves nothing behind; one that is brought meanwhile is taken.
+    until("a takeover that fails", || top.page("/takeover")["phase"] == "failed");
+    let left: Vec<_> = std::fs::read_dir(folder.path().join("top/takeover")).unwrap().map(Result::unwrap).collect();
+    assert!(left.is_empty(), "{left:?}");
+    std::fs::write(&file, good).unwrap();
     until("the takeover", || top.page("/takeover")["phase"] == "serving");
     let page = top.page("/takeover");
     assert_eq!((&page["restored"]["date"], &page["restored"]["node"]), (&json!("2024-11-24"), &json!(NODE)));
@@ -286,7 +297,13 @@ async fn what_was_registered_in_a_takeover_outlives_kills_of_both_nodes() {
     }
     assert!(top.asked("88.990.10001", 0).contains(&in_site("192.0.2.5")));
     let emergency = pid(&again);
-    ureq::post(format!("{}/takeover/end", top.http)).send("").unwrap();
+    // It may be said again while the node still stops.
+    kill(emergency, Signal::SIGSTOP).unwrap();
+    for _ in 0..2 {
+        ureq::post(format!("{}/takeover/end", top.http)).send("").unwrap();
+        assert_eq!(top.page("/takeover")["phase"], "ending");
+    }
+    kill(emergency, Signal::SIGCONT).unwrap();
     until("its end", || top.page("/takeover")["phase"] == "watching");
     assert!(kill(emergency, None).is_err(), "the emergency node has ended");
     let ended = ureq::post(format!("{}/takeover/end", top.http)).send("");

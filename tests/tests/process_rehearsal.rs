@@ -11,10 +11,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tempfile::tempdir;
-use waymark_tests::process::{Ended, run, tool};
+use waymark_tests::above::until;
+use waymark_tests::process::{Ended, Process, run, tool};
 
 /// The names of the steps of an item.
 fn steps(ended: &Ended, number: u64) -> Vec<String> {
@@ -122,4 +124,29 @@ fn a_broken_node_fails_where_it_is_broken() {
     assert_eq!(failed(3), ["tcp-ipv4", "tcp-ipv6"]);
     assert!(failed(6).contains(&"non-ascii".to_owned()));
     assert_eq!(items[&12].0, "pass", "what does not need the door still holds: {:?}", items[&12].1);
+}
+
+#[test]
+fn a_rehearsal_that_is_interrupted_leaves_no_folder_and_no_process() {
+    let folder = tempdir().unwrap();
+    let mut command = tool(["docking", "rehearse"]);
+    command.env("TMPDIR", folder.path());
+    let process = Process::start(command);
+    let made = || fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).next();
+    // Once its node listens, everything there is to end is there.
+    let is_up = until("the node of the rehearsal", || made().filter(|path| path.join("data/listen.json").exists()));
+    let folder_name = is_up.to_str().unwrap().to_owned();
+    // Whatever was started for the rehearsal has its folder among its words.
+    let running = || -> Vec<String> {
+        let processes =
+            fs::read_dir("/proc").unwrap().filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok());
+        let words = processes.map(|words| String::from_utf8_lossy(&words).replace('\0', " "));
+        words.filter(|words| words.contains(&folder_name)).collect()
+    };
+    assert!(!running().is_empty());
+    process.signal(Signal::SIGINT);
+    process.ended().expect(1);
+    assert_eq!(made(), None, "keys and tokens are gone");
+    until("the end of what was killed", || running().is_empty().then_some(()));
+    assert_eq!(made(), None);
 }

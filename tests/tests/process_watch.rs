@@ -101,6 +101,16 @@ fn faults_are_told_upward_and_stand_in_the_report_of_the_month() {
         assert!(audit.contains(verb), "{verb} is not in {audit}");
     }
     assert_eq!(node.by("audit").run(&["maintenance", "list", "--json"]).expect(0).json().len(), 1);
+    // One that is cancelled before it began is shown as such, and is in no report.
+    let planned = ["maintenance", "begin", "--reason", "取消的", "--from", "2999-01-01T00:00:00+08:00"];
+    node.by("operator").run(&planned).expect(0);
+    assert_eq!(node.by("operator").json(&["maintenance", "end"], 0)["cancelled"], true);
+    let listed = node.by("audit").run(&["maintenance", "list", "--json"]).expect(0).json();
+    assert_eq!((&listed[0]["cancelled"], &listed[1]["cancelled"]), (&json!(false), &json!(true)));
+    for (language, text) in [("en", "cancelled before it began"), ("zh", "开始前已取消")] {
+        let shown = node.by("audit").run(&["--lang", language, "maintenance", "list"]).expect(0).out;
+        assert!(shown.contains(text) && shown.contains("取消的"), "{shown}");
+    }
 
     // The month, in both languages and for programs.
     let report = node.by("audit").json(&["report", "month", &month], 0);

@@ -98,6 +98,9 @@ reasons! {
     UnprocessableQuery "UNPROCESSABLE_QUERY" InvalidArgument 422
         { "the question is understood and not answered: {detail}" "查询可以理解但不予回答：{detail}" }
         { "see /help for what can be asked" "可查询的内容请参阅 /help" }
+    SearchCut "SEARCH_CUT" FailedPrecondition 422
+        { "the search ended before every prefix was looked at, and found none by then" "查询在查完所有前缀之前已到上限，此前没有找到" }
+        { "ask by prefix (/identifier/); the operator of this node may raise `query.scan`" "请按前缀查询（/identifier/）；本节点运营者可调高 query.scan" }
     InvalidAccess "INVALID_ACCESS" InvalidArgument 400
         { "{field} {detail}" "{field}：{detail}" }
         { "correct the field and send it again" "更正该字段后重新发送" }

@@ -274,6 +274,54 @@ fn the_service_needs_a_door_and_the_store() {
 }
 
 #[test]
+fn a_store_that_is_well_makes_no_dead_door_half_alive() {
+    let mut node = Node::begun("2026-11-10T10:00:00");
+    node.rounds("2026-11-10T10:10:00", &[Target::RegistrationV4]);
+    let figures = node.month("2026-11");
+    let of = figures.registration;
+    assert_eq!((of.ipv4.ppm(), of.ipv6.ppm(), of.together.ppm()), (Some(0), None, Some(0)));
+    assert_eq!((of.together.tried, figures.whole.ppm()), (60, Some(0)));
+    // The service needs the store all the same.
+    let mut node = Node::begun("2026-11-10T10:00:00");
+    node.rounds("2026-11-10T10:10:00", &[Target::Store]);
+    assert_eq!(node.month("2026-11").whole.ppm(), Some(0));
+}
+
+#[test]
+fn where_registration_has_no_door_the_store_alone_tells_whether_it_is_there() {
+    let node = Node::begun("2026-11-10T10:00:00");
+    for second in [0, 10] {
+        let trouble =
+            (second == 10).then(|| Trouble { cause: "full".into(), kind: Kind::System, is_told_elsewhere: false });
+        let probed = [Probed { target: Target::Store, took_micros: 0, trouble }];
+        let now = Timestamp(node.now.0 + second * 1_000);
+        node.watch.round(Moment { now, steady: Duration::from_secs(second) }, &probed, None);
+    }
+    let of = node.watch.month(month("2026-11"), at("2026-11-10T10:01:00")).unwrap().registration;
+    assert_eq!((of.together.tried, of.together.ppm(), of.ipv4.ppm()), (2, Some(500_000), None));
+}
+
+#[test]
+fn a_maintenance_cancelled_before_it_began_is_in_no_report_and_in_the_way_of_no_other() {
+    let mut node = Node::begun("2026-11-10T10:00:00");
+    let from = Some(at("2026-11-20T10:00:00"));
+    let begun = |from, now: &str| node.watch.begin_maintenance(from, None, "升级", "operator", at(now));
+    assert!(!begun(from, "2026-11-10T10:00:00").unwrap().is_cancelled());
+    assert!(matches!(begun(from, "2026-11-18T09:00:00"), Err(SayError::Under)));
+    let ended = node.watch.end_maintenance(at("2026-11-18T10:00:00")).unwrap();
+    assert!(ended.is_cancelled() && !ended.covers(at("2026-11-20T10:00:00").0));
+    assert!(matches!(node.watch.end_maintenance(at("2026-11-18T10:00:01")), Err(SayError::NoMaintenance)));
+    // Another one is declared, and ended once it has begun.
+    let second = node.watch.begin_maintenance(None, None, "搬迁", "operator", at("2026-11-18T11:00:00")).unwrap();
+    node.watch.end_maintenance(at("2026-11-18T12:00:00")).unwrap();
+    node.now = at("2026-11-30T00:00:00");
+    let figures = node.month("2026-11");
+    assert_eq!(figures.maintenances.iter().map(|each| each.number).collect::<Vec<_>>(), [second.number]);
+    assert_eq!(figures.maintenance_seconds, 3_600);
+    assert_eq!(node.watch.maintenances().len(), 2, "what was declared stays known");
+}
+
+#[test]
 fn a_clock_that_is_set_back_makes_no_gap_and_no_day_twice() {
     let mut node = Node::begun("2026-11-10T10:00:00");
     node.rounds("2026-11-11T00:05:00", &[]);
@@ -391,7 +439,7 @@ fn days_are_taken_up_and_say_the_same_afterwards() {
     };
     assert_eq!(files(&node), ["2026-11-10.probes", "2026-11-11.rounds"]);
     let after = node.month("2026-11");
-    assert_eq!(after.registration.together.succeeded, before.registration.together.succeeded + 2);
+    assert_eq!(after.registration.together.succeeded, before.registration.together.succeeded + 1);
     assert_eq!(after.whole.tried, before.whole.tried + 1);
     let length = fs::metadata(node.dir.path().join("watch/probes/2026-11-10.probes")).unwrap().len();
     assert!(length < 60 * 4 * 10, "compact: {length} bytes");

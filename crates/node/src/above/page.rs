@@ -3,7 +3,7 @@
 //! | | |
 //! |---|---|
 //! | `GET /takeover` | where it stands, what was restored, where the emergency node takes registrations |
-//! | `POST /takeover/end` | ends it: resolution points at the node again, the emergency node stops |
+//! | `POST /takeover/end` | ends it: resolution points at the node again, the emergency node stops; 409 where nobody is taken over |
 
 use std::sync::Arc;
 

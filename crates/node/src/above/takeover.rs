@@ -1,9 +1,9 @@
 //! The emergency node: restored from a node's last deposits when probes find the node out of service, served, and ended when the node is back.
 //!
 //! ```text
-//! watching ── 51 % ── restoring ── serving ── told to end ── watching
+//! watching ── 51 % ── restoring ── serving ── told to end ── ending ── watching
 //!                       │  ▲
-//!                       └──┘ failed: again after some seconds
+//!                       └──┘ failed: again after some seconds, nothing left of it
 //! ```
 //!
 //! It is a `waymarkd` in a process of its own on an empty data folder, so registrations there are registrations like any other. Tokens are no part of a
@@ -22,7 +22,7 @@ use nix::{
 };
 use serde::Serialize;
 use tokio::{
-    sync::{Notify, watch},
+    sync::watch,
     time::{MissedTickBehavior, interval},
 };
 use waymark_catalog::{
@@ -106,6 +106,8 @@ pub(crate) enum Phase {
     Restoring,
     /// The emergency node serves.
     Serving,
+    /// It was told to end, and its node still stops.
+    Ending,
     /// It could not be restored; that is tried again.
     Failed,
 }
@@ -138,7 +140,9 @@ pub(super) struct Takeover {
     platform_key: PrivateKey,
     status: Mutex<Status>,
     emergency: watch::Sender<Option<Emergency>>,
-    end: Notify,
+    /// Whether the takeover under way was told to end. Changed under the lock of the status, and false again once it has ended: what was said of one
+    /// takeover ends no other.
+    ending: watch::Sender<bool>,
 }
 
 impl Takeover {
@@ -149,8 +153,14 @@ impl Takeover {
     pub(super) fn new(settings: Settings) -> Result<Self, Problem> {
         let node_key = keys::read_public(&settings.node_key).map_err(|cause| key_problem(&cause))?;
         let platform_key = keys::read_private(&settings.platform_key).map_err(|cause| key_problem(&cause))?;
-        let emergency = watch::Sender::new(None);
-        Ok(Self { settings, node_key, platform_key, status: Mutex::default(), emergency, end: Notify::new() })
+        Ok(Self {
+            settings,
+            node_key,
+            platform_key,
+            status: Mutex::default(),
+            emergency: watch::Sender::new(None),
+            ending: watch::Sender::new(false),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Status> {
@@ -172,13 +182,15 @@ impl Takeover {
         self.emergency.subscribe()
     }
 
-    /// Ends the takeover; false where there is none.
+    /// Ends the takeover, which may be said more than once; false where there is none.
     pub(super) fn end(&self) -> bool {
-        let serves = self.lock().phase == Phase::Serving;
-        if serves {
-            self.end.notify_one();
+        let mut status = self.lock();
+        if !matches!(status.phase, Phase::Serving | Phase::Ending) {
+            return false;
         }
-        serves
+        status.phase = Phase::Ending;
+        self.ending.send_replace(true);
+        true
     }
 
     /// Takes over whenever that is due, until it is told to stop. A takeover that was under way when this program ended is gone on with: what was
@@ -188,6 +200,7 @@ impl Takeover {
         turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // What was over when a takeover ended is not taken over again: the node has to have been in service between.
         let mut armed = true;
+        let mut ending = self.ending.subscribe();
         loop {
             tokio::select! {
                 _ = stopping.wait_for(|stops| *stops) => return,
@@ -208,13 +221,19 @@ impl Takeover {
                 Ok(mut process) => {
                     let left = tokio::select! {
                         _ = stopping.wait_for(|stops| *stops) => Left::Stopping,
-                        () = self.end.notified() => Left::Ended,
+                        _ = ending.wait_for(|ends| *ends) => Left::Ended,
                         () = process.ended() => Left::Lost,
                     };
                     self.emergency.send_replace(None);
                     process.stop().await;
                     match left {
-                        Left::Stopping => return,
+                        Left::Stopping => {
+                            // Told to end just before: the next run shall not go on with it.
+                            if *self.ending.borrow() {
+                                self.forget();
+                            }
+                            return;
+                        }
                         Left::Ended => {
                             self.forget();
                             armed = false;
@@ -246,7 +265,9 @@ impl Takeover {
         if let Err(cause) = std::fs::remove_file(self.settings.folder.join(BEGUN)) {
             tracing::error!(%cause, "that the takeover ended could not be noted");
         }
-        *self.lock() = Status::default();
+        let mut status = self.lock();
+        *status = Status::default();
+        self.ending.send_replace(false);
     }
 
     async fn take_over(self: &Arc<Self>) -> Result<Process, Problem> {
@@ -255,9 +276,23 @@ impl Takeover {
         tracing::warn!(node = self.settings.node, "takeover: restoring the last deposit");
         let name = format!("{}-{due}", self.settings.node);
         let data = self.settings.folder.join(&name);
-        self.restore(&data).await?.write(&data)?;
-        write_private(&self.settings.folder.join(BEGUN), name.as_bytes()).map_err(|cause| failed(&cause))?;
+        if let Err(problem) = self.begin(&name, &data).await {
+            // It is tried again and again: each time in a folder of its own, of which nothing may stay.
+            match std::fs::remove_dir_all(&data) {
+                Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+                    tracing::error!(path = %data.display(), %cause, "a data folder that is of no use could not be removed");
+                }
+                _ => {}
+            }
+            return Err(problem);
+        }
         self.serve(&data).await
+    }
+
+    /// Restores into a data folder of this name, and notes that the takeover has begun.
+    async fn begin(self: &Arc<Self>, name: &str, data: &Path) -> Result<(), Problem> {
+        self.restore(data).await?.write(data)?;
+        write_private(&self.settings.folder.join(BEGUN), name.as_bytes()).map_err(|cause| failed(&cause))
     }
 
     /// Serves what was restored.
@@ -273,7 +308,8 @@ impl Takeover {
         let listening = process.listening();
         let mut status = self.lock();
         *status = Status {
-            phase: Phase::Serving,
+            // It may have been told to end while its process was lost.
+            phase: if *self.ending.borrow() { Phase::Ending } else { Phase::Serving },
             due_ms: status.due_ms,
             serving_ms: Some(machine_time().0),
             problem: None,
@@ -288,39 +324,49 @@ impl Takeover {
 
     /// Restores the last deposits into an empty data folder and makes its operator.
     async fn restore(self: &Arc<Self>, data: &Path) -> Result<Restored, Problem> {
+        // Before anything is made: without a deposit there is nothing to make it for.
+        let own = Arc::clone(self);
+        let found = tokio::task::spawn_blocking(move || own.deposits()).await;
+        let files = found.map_err(|cause| failed(&cause))??;
         std::fs::create_dir_all(&self.settings.folder).map_err(|cause| failed(&cause))?;
         let mut config = Config::defaults();
         config.set("node.data", Value::Text(data.display().to_string()));
         config.set("store.segment_mib", Value::Number(4));
         let opened = open_catalog(config.catalog(data)).await?;
         let (own, catalog, folder) = (Arc::clone(self), opened.catalog.clone(), data.to_owned());
-        let restored = tokio::task::spawn_blocking(move || own.fill(&catalog, &folder)).await;
+        let restored = tokio::task::spawn_blocking(move || own.fill(&files, &catalog, &folder)).await;
         close(opened.catalog).await?;
         restored.map_err(|cause| failed(&cause))?
     }
 
-    fn fill(&self, catalog: &Catalog, data: &Path) -> Result<Restored, Problem> {
-        let Settings { deposits: folder, node, .. } = &self.settings;
-        let none = |cause: &dyn std::fmt::Display| {
-            Problem::new("takeover-no-deposit", Exit::Unavailable)
-                .with("node", node)
-                .with("path", folder.display())
-                .with("cause", cause)
-        };
-        let files = last_deposits(folder, node).map_err(|cause| none(&cause))?;
+    /// The node's last deposits, beginning with a full one.
+    fn deposits(&self) -> Result<Vec<Files>, Problem> {
+        let found = last_deposits(&self.settings.deposits, &self.settings.node);
+        let files = found.map_err(|cause| self.no_deposit(&cause))?;
         if files.is_empty() {
-            return Err(none(&"there is no full deposit"));
+            return Err(self.no_deposit(&"there is no full deposit"));
         }
-        let files = Files::of_several(&files).map_err(|cause| none(&chain(&cause)))?;
+        Files::of_several(&files).map_err(|cause| self.no_deposit(&chain(&cause)))
+    }
+
+    fn fill(&self, files: &[Files], catalog: &Catalog, data: &Path) -> Result<Restored, Problem> {
         let held = Held {
             node: &self.node_key,
             platform: Some(&self.platform_key),
-            prefix: Some(node.as_str()),
+            prefix: Some(self.settings.node.as_str()),
             now: machine_time(),
         };
-        let restored = deposit::restore(catalog, &files, &held).map_err(|cause| none(&chain(&cause)))?;
+        let restored = deposit::restore(catalog, files, &held).map_err(|cause| self.no_deposit(&chain(&cause)))?;
         make_operator(catalog, data)?;
         Ok(Restored::of(&restored.head, catalog.serial().0))
+    }
+
+    /// That there is nothing to restore from.
+    fn no_deposit(&self, cause: &dyn std::fmt::Display) -> Problem {
+        Problem::new("takeover-no-deposit", Exit::Unavailable)
+            .with("node", &self.settings.node)
+            .with("path", self.settings.deposits.display())
+            .with("cause", cause)
     }
 }
 
@@ -375,4 +421,32 @@ fn make_operator(catalog: &Catalog, data: &Path) -> Result<(), Problem> {
     let submitted = catalog.writer().submit_when_room(Submission::new(&Actor::operator(), commands));
     let results = submitted.map_err(|cause| failed(&cause))?.wait().map_err(|cause| failed(&cause))?;
     results.into_iter().find_map(Result::err).map_or(Ok(()), |refusal| Err(failed(&refusal)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_one_takeover_however_often_it_is_said_ends_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let [(platform_key, _), (_, node_key)] =
+            ["platform", "node"].map(|name| keys::make_pair(dir.path(), name).unwrap());
+        let (folder, deposits) = (dir.path().join("takeover"), dir.path().join("deposits"));
+        let settings = Settings { node: "88.990".into(), deposits, node_key, platform_key, folder };
+        let takeover = Takeover::new(settings).unwrap();
+        let mut ending = takeover.ending.subscribe();
+        let ends = |ending: &mut watch::Receiver<bool>| *ending.borrow_and_update();
+        assert!(!takeover.end() && !ends(&mut ending), "nobody is taken over");
+        takeover.lock().phase = Phase::Serving;
+        assert!(takeover.end() && ends(&mut ending));
+        // Said again while the process still stops.
+        assert_eq!(takeover.status().phase, Phase::Ending);
+        assert!(takeover.end());
+        takeover.forget();
+        assert_eq!(takeover.status().phase, Phase::Watching);
+        assert!(!takeover.end());
+        takeover.lock().phase = Phase::Serving;
+        assert!(!ends(&mut ending), "the next takeover was not told to end");
+    }
 }

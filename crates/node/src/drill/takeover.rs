@@ -201,7 +201,7 @@ async fn share(top: &TopNode) -> String {
 async fn phase(top: &TopNode) -> Option<Phase> {
     let page = top.page("/takeover").await.ok()?;
     let phase = page.get("phase")?.as_str()?;
-    [Phase::Watching, Phase::Restoring, Phase::Serving, Phase::Failed]
+    [Phase::Watching, Phase::Restoring, Phase::Serving, Phase::Ending, Phase::Failed]
         .into_iter()
         .find(|known| json!(known).as_str() == Some(phase))
 }

@@ -59,9 +59,39 @@ pub(super) fn after_the_end(stage: &Stage, stopped: Option<i32>, item: &mut Item
         verified.seen(),
         verified.code == 0 && verified.at("/problems") == 0,
     );
-    let log = std::fs::read_to_string(stage.path("node.log")).unwrap_or_default();
-    let people: Vec<_> =
-        ["张三", "李四", "E00000001", "13800000000"].into_iter().filter(|word| log.contains(word)).collect();
-    let seen = format!("{} lines; words of people in it: {}", log.lines().count(), people.len());
-    item.tell("no-people-in-log", "the log of the node", seen, people.is_empty());
+    let (seen, shows_none) = people_in(std::fs::read(stage.path("node.log")));
+    item.tell("no-people-in-log", "the log of the node", seen, shows_none);
+}
+
+/// Words of people of the rehearsal.
+const PEOPLE: [&str; 4] = ["张三", "李四", "E00000001", "13800000000"];
+
+/// What is seen in a log, and whether that shows that nobody is told of. A log that cannot be read, or tells nothing at all, shows nothing.
+fn people_in(log: std::io::Result<Vec<u8>>) -> (String, bool) {
+    let log = match log {
+        Ok(log) => log,
+        Err(cause) => return (format!("it cannot be read: {cause}"), false),
+    };
+    // Bytes that are no text hide nothing that is beside them.
+    let log = String::from_utf8_lossy(&log);
+    let lines = log.lines().filter(|line| !line.trim().is_empty()).count();
+    let people = PEOPLE.into_iter().filter(|word| log.contains(word)).count();
+    (format!("{lines} lines; words of people in it: {people}"), lines > 0 && people == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_log_that_was_read_and_has_lines_shows_that_nobody_is_in_it() {
+        let shows = |log: &[u8]| people_in(Ok(log.to_vec())).1;
+        assert!(shows(b"INFO listening\n"));
+        assert!(!people_in(Err(std::io::ErrorKind::NotFound.into())).1);
+        assert!(!shows(b"") && !shows(b" \n\n"));
+        assert!(!shows("INFO 张三\n".as_bytes()));
+        let cut = [b"INFO \xff\xfe\n", "WARN 13800000000\n".as_bytes()].concat();
+        assert!(!shows(&cut), "behind what is no text");
+        assert!(shows(b"INFO \xff\xfe\n"));
+    }
 }

@@ -34,12 +34,12 @@ mod takeover;
 mod tried;
 mod upward;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use tokio::runtime::Handle;
 
-use self::stage::{Children, Stage};
+use self::stage::{Children, Folder, Stage};
 use self::tried::{Item, State};
 use crate::{
     cli::{Shown, terminal},
@@ -69,18 +69,26 @@ pub(crate) async fn run(arguments: &Rehearse, texts: &Texts, shown: Shown) -> Re
         bundle::check_folder(folder)?;
     }
     let mut signals = Signals::take().map_err(|cause| Problem::new("signals", Exit::Failed).with("cause", cause))?;
+    let not_run = |cause: &dyn std::fmt::Display| Problem::new("rehearsal-not-run", Exit::Failed).with("cause", cause);
     let (handle, children) = (Handle::current(), Children::default());
-    let mine = children.clone();
-    let rehearsing = tokio::task::spawn_blocking(move || rehearse(handle, mine, operators));
+    // Removed on every way out of here, with the keys and tokens in it.
+    let folder = Folder::make().map_err(|cause| not_run(&cause))?;
+    let (mine, path) = (children.clone(), folder.path().to_owned());
+    let mut rehearsing = tokio::task::spawn_blocking(move || rehearse(handle, mine, path, operators));
     let ended = tokio::select! {
-        ended = rehearsing => ended,
+        ended = &mut rehearsing => ended,
         () = stop_asked(&mut signals) => {
-            // Whoever stops the rehearsal shall not be left with a node that runs.
+            // Whoever stops the rehearsal shall not be left with a node that runs, nor with its folder. It can start nothing any more, so it ends
+            // soon; until then it may still make files.
             children.kill();
+            let _ended = tokio::time::timeout(LAST_STEP, &mut rehearsing).await;
             return Ok(Exit::Failed);
         }
     };
-    let rehearsed = ended.map_err(|cause| Problem::new("rehearsal-not-run", Exit::Failed).with("cause", cause))??;
+    // One that broke off may have left a node that runs.
+    children.kill();
+    drop(folder);
+    let rehearsed = ended.map_err(|cause| not_run(&cause))??;
     for item in &rehearsed.items {
         if arguments.json {
             terminal::line(serde_json::to_value(item).unwrap_or_default());
@@ -98,6 +106,9 @@ pub(crate) async fn run(arguments: &Rehearse, texts: &Texts, shown: Shown) -> Re
     Ok(if has_failed { Exit::CheckFailed } else { Exit::Done })
 }
 
+/// The longest a rehearsal that was stopped is waited for.
+const LAST_STEP: Duration = Duration::from_secs(5);
+
 /// All that a rehearsal leaves behind.
 #[derive(Debug)]
 struct Rehearsed {
@@ -109,8 +120,13 @@ struct Rehearsed {
 }
 
 /// Sets the stage, plays all of it, takes it down.
-fn rehearse(handle: Handle, children: Children, operators: Option<String>) -> Result<Rehearsed, Problem> {
-    let mut stage = Stage::set(handle, children, operators.as_deref())?;
+fn rehearse(
+    handle: Handle,
+    children: Children,
+    folder: PathBuf,
+    operators: Option<String>,
+) -> Result<Rehearsed, Problem> {
+    let mut stage = Stage::set(handle, children, folder, operators.as_deref())?;
     let prefix_path = prefixes::try_out(&mut stage);
     let registration = registering::try_out(&stage);
     let resolution = answers::resolution(&stage);

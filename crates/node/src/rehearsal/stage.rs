@@ -5,11 +5,14 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     net::{SocketAddr, UdpSocket},
-    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
+    os::unix::{
+        fs::{DirBuilderExt as _, PermissionsExt as _},
+        process::CommandExt as _,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -72,27 +75,76 @@ pub(super) fn move_to(moment: Timestamp) {
     AHEAD_MS.fetch_max(ahead, Ordering::Relaxed);
 }
 
+/// The folder of a rehearsal, its owner's alone: keys and tokens lie in it. Dropping it removes it, however the rehearsal ended.
+#[derive(Debug)]
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes it, among temporary files.
+    pub(super) fn make() -> std::io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("waymark-rehearsal-{:016x}", rand::random::<u64>()));
+        fs::DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Self(path))
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        /// What was killed may write a last file while the others are removed.
+        const TRIES: u32 = 20;
+        for _ in 0..TRIES {
+            match fs::remove_dir_all(&self.0) {
+                Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => std::thread::sleep(LOOK),
+                _ => return,
+            }
+        }
+        tracing::error!(path = %self.0.display(), "the folder of the rehearsal, with keys in it, could not be removed");
+    }
+}
+
 /// Processes that run; killed by whoever stops the rehearsal. Each leads a group, so that those it started end with it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Children(Arc<Mutex<BTreeSet<i32>>>);
+pub(super) struct Children(Arc<Mutex<Started>>);
+
+#[derive(Debug, Default)]
+struct Started {
+    pids: BTreeSet<i32>,
+    /// Whether all were ended: then no other is started.
+    is_stopped: bool,
+}
 
 impl Children {
-    fn add(&self, child: &Child) -> Option<i32> {
-        let pid = i32::try_from(child.id()).ok()?;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(pid);
-        Some(pid)
+    fn lock(&self) -> MutexGuard<'_, Started> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts one, as the leader of a group. Under the lock: what is started is known to whoever ends them, or is not started.
+    fn start(&self, command: &mut Command) -> std::io::Result<(Child, Option<i32>)> {
+        let mut started = self.lock();
+        if started.is_stopped {
+            return Err(std::io::Error::other("the rehearsal was stopped"));
+        }
+        let child = command.process_group(0).spawn()?;
+        let pid = i32::try_from(child.id()).ok();
+        started.pids.extend(pid);
+        Ok((child, pid))
     }
 
     fn remove(&self, pid: Option<i32>) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        pid.map(|pid| all.remove(&pid));
+        let mut started = self.lock();
+        pid.map(|pid| started.pids.remove(&pid));
     }
 
-    /// Ends all of them at once.
+    /// Ends all of them at once, for good.
     pub(super) fn kill(&self) {
-        for pid in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            end_group(*pid);
-        }
+        let mut started = self.lock();
+        started.is_stopped = true;
+        started.pids.iter().copied().for_each(end_group);
     }
 }
 
@@ -165,13 +217,15 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Makes the folder, starts the simulator, and the node beneath it.
-    pub(super) fn set(handle: Handle, children: Children, operators: Option<&str>) -> Result<Self, Problem> {
+    /// Starts the simulator, and the node beneath it, over an empty folder.
+    pub(super) fn set(
+        handle: Handle,
+        children: Children,
+        folder: PathBuf,
+        operators: Option<&str>,
+    ) -> Result<Self, Problem> {
         let failed =
             |cause: &dyn std::fmt::Display| Problem::new("rehearsal-not-run", Exit::Failed).with("cause", cause);
-        let folder = std::env::temp_dir().join(format!("waymark-rehearsal-{:016x}", rand::random::<u64>()));
-        fs::create_dir(&folder).map_err(|cause| failed(&cause))?;
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).map_err(|cause| failed(&cause))?;
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let options = Options {
             listen: loopback,
@@ -224,8 +278,7 @@ impl Stage {
         command.arg0("waymarkd").arg("--config").arg(self.path("waymark.toml")).arg("--data").arg(self.data());
         let log = fs::File::create(self.path("node.log"))?;
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
-        let mut child = clean(&mut command).process_group(0).spawn()?;
-        let pid = self.children.add(&child);
+        let (mut child, pid) = self.children.start(clean(&mut command))?;
         let mut line = String::new();
         if let Some(out) = child.stdout.take() {
             BufReader::new(out).read_line(&mut line)?;
@@ -380,12 +433,10 @@ impl Stage {
         ended.and_then(|status| status.code())
     }
 
-    /// Ends everything and removes the folder.
+    /// Ends everything. The folder is removed by whoever made it.
     pub(super) fn take_down(mut self) {
         self.stop_node();
         self.handle.clone().block_on(self.simulator.stop());
-        // It is in the folder for temporary files; what cannot be removed is no result.
-        let _removed = fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -401,7 +452,7 @@ fn ours(folder: &Path, simulator: &Simulator, epp: &EppSimulator) -> String {
     let one = "[\"127.0.0.1:0\"]";
     format!(
         "[listen]\nudp = [{both}]\ntcp = [{both}]\nquic = {one}\nhttp = {one}\ngrpc = {one}\napi = {one}\n\
-         [site]\ndescription = \"rehearsal\"\naddresses = [{ips}]\n[log]\nanswers = \"record\"\n\
+         [site]\ndescription = \"rehearsal\"\naddresses = [{ips}]\n[log]\nlevel = \"info\"\nanswers = \"record\"\n\
          [traffic]\ncount = true\nsave_seconds = 1\n[watch]\nprefix = \"{NODE}\"\n\
          [sync]\nprefix = \"{NODE}\"\nserver = \"grpc://{}\"\n\
          [docking]\naddress = \"{}\"\nprefix = \"{NODE}\"\napplication = \"{APPLICATION}\"\nkey_file = '{}'\n\
@@ -430,11 +481,10 @@ fn tool(children: &Children, time: Duration, words: &[&str], more: &[&str]) -> R
     };
     let mut command = Command::new(program);
     command.args(words).args(more).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = match clean(&mut command).process_group(0).spawn() {
-        Ok(child) => child,
+    let (child, pid) = match children.start(clean(&mut command)) {
+        Ok(started) => started,
         Err(cause) => return failed(&cause),
     };
-    let pid = children.add(&child);
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || sender.send(child.wait_with_output()));
     let ended = receiver.recv_timeout(time);
@@ -484,4 +534,34 @@ pub(super) fn until<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) 
 /// A path as words have it; ours are all text.
 pub(super) fn text(path: &Path) -> &str {
     path.to_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn children_that_were_ended_are_followed_by_no_other() {
+        let children = Children::default();
+        let sleeper = || {
+            let mut command = Command::new("sleep");
+            command.arg("600");
+            command
+        };
+        let (mut child, _) = children.start(&mut sleeper()).unwrap();
+        children.clone().kill();
+        assert!(!child.wait().unwrap().success());
+        assert!(children.start(&mut sleeper()).is_err());
+    }
+
+    #[test]
+    fn the_folder_is_its_owners_alone_and_goes_with_all_that_is_in_it() {
+        let folder = Folder::make().unwrap();
+        let path = folder.path().to_owned();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        fs::create_dir(path.join("data")).unwrap();
+        fs::write(path.join("data/key"), "x").unwrap();
+        drop(folder);
+        assert!(!path.exists());
+    }
 }

@@ -136,6 +136,7 @@ fn maintenance(maintenance: Maintenance) -> v1::PlannedMaintenance {
         number: maintenance.number,
         from: Some(timestamp(maintenance.from)),
         until: maintenance.end().map(timestamp),
+        cancelled: maintenance.is_cancelled(),
         reason: maintenance.reason,
         by: maintenance.by,
     }

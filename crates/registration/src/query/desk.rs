@@ -21,7 +21,7 @@ use waymark_catalog::vault::Personal;
 use waymark_ident::parent_prefix;
 
 use super::bootstrap::{Bootstrap, BootstrapFileError};
-use super::found::{Finder, Found, Hits, Holder, begins_with, has_name};
+use super::found::{Finder, Found, Hits, Holder, Oldest, begins_with, has_name};
 use super::shown::{Answer, Disclosed, Nothing, Object, Results, Trouble, View, percent_encoded};
 use super::words::{Notice, Words};
 use super::{QueryConfig, login};
@@ -206,24 +206,41 @@ impl Desk {
             Finder { business: &business, own_prefix: &self.config.own_prefix }.prefix(prefix)
         };
         match found {
-            Some(found) => self.one(asked, &found, &[]).await,
+            Some(found) => self.one(asked, &found, &[], Vec::new()).await,
             None => self.elsewhere(prefix).map(Given::Elsewhere).ok_or_else(|| not_found("prefix")),
         }
     }
 
     /// The prefix of the organisation of a name, as names are compared.
     pub(super) async fn name(&self, asked: Asked, name: String) -> Result<Given, Failure> {
-        let hits = self.search(move |profile| has_name(profile, &name)).await?;
-        let mut hits = hits.found;
+        let limits = self.edge.limits;
+        let Oldest { found, has_more, is_cut } = self
+            .search(move |finder| {
+                finder.oldest_named(|profile| has_name(profile, &name), limits.query_results, limits.query_scan)
+            })
+            .await?;
         // The one it has had longest stands for the organisation.
-        hits.sort_by_key(|found| found.since);
-        let Some((first, others)) = hits.split_first() else { return Err(not_found("organisation")) };
-        self.one(asked, first, others).await
+        let Some((first, others)) = found.split_first() else {
+            // Who was not looked at may well have this name.
+            return Err(if is_cut { Failure::new(Reason::SearchCut) } else { not_found("organisation") });
+        };
+        let words = Words(asked.language);
+        let notices = match (is_cut, has_more) {
+            (true, _) => vec![words.name_cut()],
+            (false, true) => vec![words.links_cut()],
+            (false, false) => Vec::new(),
+        };
+        self.one(asked, first, others, notices).await
     }
 
     /// Prefixes of organisations whose name begins so.
     pub(super) async fn names(&self, asked: Asked, start: String) -> Result<Given, Failure> {
-        let Hits { found, is_cut } = self.search(move |profile| begins_with(profile, &start)).await?;
+        let limits = self.edge.limits;
+        let Hits { found, is_cut } = self
+            .search(move |finder| {
+                finder.named(|profile| begins_with(profile, &start), limits.query_results, limits.query_scan)
+            })
+            .await?;
         let words = Words(asked.language);
         // What is said of people is read one by one, each reading noted.
         let objects: Vec<Object> =
@@ -232,28 +249,27 @@ impl Desk {
         Ok(Given::of(&asked, notices, Results { identifier_search_results: objects }))
     }
 
-    async fn search(
+    /// Looks through all prefixes, away from what answers others, with no more such searches at once than there are seats.
+    async fn search<T: Send + 'static>(
         &self,
-        is_meant: impl Fn(&waymark_catalog::business::Profile) -> bool + Send + 'static,
-    ) -> Result<Hits, Failure> {
+        look: impl FnOnce(&Finder<'_>) -> T + Send + 'static,
+    ) -> Result<T, Failure> {
         let stopping = |_| Failure::new(Reason::Stopping);
         let seat = Arc::clone(&self.searches).acquire_owned().await.map_err(stopping)?;
-        let (business, own_prefix, limits) =
-            (self.edge.catalog.business(), self.config.own_prefix.clone(), self.edge.limits);
+        let (business, own_prefix) = (self.edge.catalog.business(), self.config.own_prefix.clone());
         let searching = spawn_blocking(move || {
-            let finder = Finder { business: &business, own_prefix: &own_prefix };
-            let hits = finder.named(is_meant, limits.query_results, limits.query_scan);
+            let met = look(&Finder { business: &business, own_prefix: &own_prefix });
             drop(seat);
-            hits
+            met
         });
         searching.await.map_err(|_| Failure::new(Reason::Internal).with("detail", "searching"))
     }
 
-    async fn one(&self, asked: Asked, found: &Found, others: &[Found]) -> Result<Given, Failure> {
+    async fn one(&self, asked: Asked, found: &Found, others: &[Found], notices: Vec<Notice>) -> Result<Given, Failure> {
         let disclosed = self.disclosed(&asked, found).await?;
         let words = Words(asked.language);
         let object = self.view(&asked, found, disclosed, &words).object(found, others);
-        Ok(Given::of(&asked, Vec::new(), object))
+        Ok(Given::of(&asked, notices, object))
     }
 
     fn view<'a>(&'a self, asked: &Asked, found: &Found, disclosed: Option<Disclosed>, words: &'a Words) -> View<'a> {

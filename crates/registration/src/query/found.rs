@@ -1,5 +1,6 @@
 //! Which organisation a question is about: by prefix, by name, by the beginning of a name.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use waymark_catalog::Timestamp;
@@ -77,6 +78,17 @@ pub(super) struct Hits {
     pub(super) is_cut: bool,
 }
 
+/// What a search for an organisation of a name gave.
+#[derive(Debug, Default)]
+pub(super) struct Oldest {
+    /// Its prefixes, oldest first.
+    pub(super) found: Vec<Found>,
+    /// Whether there are more, all of them younger.
+    pub(super) has_more: bool,
+    /// Whether the search ended before it had looked at every prefix: there may be more, and older ones.
+    pub(super) is_cut: bool,
+}
+
 impl Finder<'_> {
     /// The prefix of this name, folded. What was never registered, is not yet, or is not any more, is not there.
     pub(super) fn prefix(&self, prefix: &str) -> Option<Found> {
@@ -107,6 +119,32 @@ impl Finder<'_> {
             hits.found.push(found);
         }
         hits
+    }
+
+    /// The prefixes of organisations of which the name `is_meant`, the one registered first at the front: of all that are met, the `results` oldest.
+    pub(super) fn oldest_named(&self, is_meant: impl Fn(&Profile) -> bool, results: usize, scan: usize) -> Oldest {
+        let mut oldest = Oldest::default();
+        let mut kept = BTreeMap::new();
+        let mut keep = |found: Found| {
+            kept.insert((found.since, found.prefix.clone()), found);
+            if kept.len() > results {
+                kept.pop_last();
+                oldest.has_more = true;
+            }
+        };
+        self.own().filter(|own| is_meant(own.holder.profile())).into_iter().for_each(&mut keep);
+        for (looked, case) in self.business.cases().enumerate() {
+            if looked >= scan {
+                oldest.is_cut = true;
+                break;
+            }
+            let enterprise = self.business.enterprise(case.enterprise);
+            if enterprise.is_some_and(|enterprise| is_meant(&enterprise.profile)) {
+                self.of_case(case).into_iter().for_each(&mut keep);
+            }
+        }
+        oldest.found = kept.into_values().collect();
+        oldest
     }
 
     fn own(&self) -> Option<Found> {

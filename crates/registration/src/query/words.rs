@@ -34,6 +34,16 @@ impl Words {
         self.notice(CUT, &[CUT_WHY])
     }
 
+    /// That a search for a name ended before every prefix was looked at.
+    pub(super) fn name_cut(&self) -> Notice {
+        self.notice(CUT, &[NAME_CUT_WHY])
+    }
+
+    /// That an organisation has more prefixes than are linked.
+    pub(super) fn links_cut(&self) -> Notice {
+        self.notice(CUT, &[LINKS_CUT_WHY])
+    }
+
     /// How to ask.
     pub(super) fn help(&self) -> Vec<Notice> {
         vec![
@@ -60,8 +70,16 @@ const WITHHELD_WHY: Text = Text {
 };
 const CUT: Text = Text { en: "Not all results", zh: "结果不完整" };
 const CUT_WHY: Text = Text {
-    en: "There may be more than is shown: give more of the name.",
-    zh: "可能还有未列出的结果：请给出更长的名称开头。",
+    en: "There may be more than is shown: give more of the name, or ask by prefix.",
+    zh: "可能还有未列出的结果：请给出更长的名称开头，或按前缀查询。",
+};
+const NAME_CUT_WHY: Text = Text {
+    en: "The search ended before every prefix was looked at: there may be more of this name, and older ones.",
+    zh: "查询在查完所有前缀之前已到上限：可能还有该名称的其它前缀，也可能有注册更早的前缀。",
+};
+const LINKS_CUT_WHY: Text = Text {
+    en: "There are more prefixes of this name than are linked; all of them are younger.",
+    zh: "该名称的前缀多于所列链接，未列出的均注册较晚。",
 };
 const HELP: Text = Text { en: "What can be asked", zh: "可以查询的内容" };
 const HELP_IDENTIFIER: Text = Text {

@@ -102,6 +102,11 @@ impl DayProbes {
         self.cells.iter().map(|((minute, target), cell)| (*minute, *target, *cell))
     }
 
+    /// Whether a door of registration was asked in a minute. Doors are those of a run, so the rounds of a minute differ in it only around a restart.
+    pub(super) fn has_registration_door(&self, minute: u16) -> bool {
+        [Target::RegistrationV4, Target::RegistrationV6].iter().any(|door| self.cells.contains_key(&(minute, *door)))
+    }
+
     /// The rounds of each minute that has any.
     pub(super) fn rounds(&self) -> impl Iterator<Item = (u16, Rounds)> + '_ {
         self.rounds.iter().map(|(minute, rounds)| (*minute, *rounds))

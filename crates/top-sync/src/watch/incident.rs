@@ -120,6 +120,18 @@ impl Maintenance {
         }
     }
 
+    /// Whether it was ended before it began: there never was such a time.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.ended.is_some_and(|ended| ended <= self.from)
+    }
+
+    /// Whether it is under way or planned at a moment.
+    #[must_use]
+    pub fn is_ahead_or_under_way(&self, time: u64) -> bool {
+        !self.is_cancelled() && self.end().is_none_or(|end| end > time)
+    }
+
     /// Whether a moment is in it.
     #[must_use]
     pub fn covers(&self, time: u64) -> bool {

@@ -55,7 +55,8 @@ pub struct FunctionShares {
     pub ipv4: Share,
     /// Over IPv6.
     pub ipv6: Share,
-    /// All, those without a family included.
+    /// All that were asked over a network: of the families together. The look at the store is part of it only where registration had no door to ask,
+    /// since a look never fails for the network's sake and would make a door that is dead half alive. A door tells of a store that takes no writes.
     pub together: Share,
 }
 
@@ -78,7 +79,7 @@ pub struct MonthFigures {
     pub over_seconds: u64,
     /// Seconds of these that were declared maintenance.
     pub maintenance_seconds: u64,
-    /// Maintenances that began or lasted in it.
+    /// Maintenances that began or lasted in it; what was cancelled never began.
     pub maintenances: Vec<Maintenance>,
 }
 
@@ -113,6 +114,7 @@ impl Gatherer {
         let within = (first, until);
         let maintenances: Vec<Maintenance> = book
             .maintenances()
+            .filter(|each| !each.is_cancelled())
             .filter(|each| overlap(span(each), within) > 0 || (each.from >= first && each.from < until))
             .cloned()
             .collect();
@@ -133,7 +135,7 @@ impl Gatherer {
 
     /// Takes in a day.
     pub(super) fn day(&mut self, day: Day, probes: &DayProbes) {
-        for (_, target, cell) in probes.cells() {
+        for (minute, target, cell) in probes.cells() {
             let share = Share {
                 tried: cell.tried.into(),
                 succeeded: cell.succeeded.into(),
@@ -144,12 +146,13 @@ impl Gatherer {
                 Function::Resolution => &mut self.figures.resolution,
                 Function::Registration => &mut self.figures.registration,
             };
-            of.together.add(share);
             match target.family() {
                 Some(Family::V4) => of.ipv4.add(share),
                 Some(Family::V6) => of.ipv6.add(share),
+                None if probes.has_registration_door(minute) => continue,
                 None => debug_assert_eq!(target, Target::Store),
             }
+            of.together.add(share);
         }
         for (_, Rounds { counted, whole, .. }) in probes.rounds() {
             self.figures.whole.add(Share { tried: counted.into(), succeeded: whole.into(), ..Share::default() });

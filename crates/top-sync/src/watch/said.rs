@@ -115,7 +115,7 @@ impl Watch {
         if until.is_some_and(|until| until <= from) {
             return Err(SayError::Time("it ends before it begins"));
         }
-        if inner.book.maintenances().any(|known| known.end().is_none_or(|end| end > now.0)) {
+        if inner.book.maintenances().any(|known| known.is_ahead_or_under_way(now.0)) {
             return Err(SayError::Under);
         }
         let maintenance = Maintenance {
@@ -129,13 +129,13 @@ impl Watch {
         Ok(inner.book.put_maintenance(maintenance, now)?)
     }
 
-    /// Ends the maintenance that is under way or planned.
+    /// Ends the maintenance that is under way, or cancels the one that is planned.
     ///
     /// # Errors
     /// See [`SayError`].
     pub fn end_maintenance(&self, now: Timestamp) -> Result<Maintenance, SayError> {
         let mut inner = self.lock();
-        let under = inner.book.maintenances().rev().find(|known| known.end().is_none_or(|end| end > now.0)).cloned();
+        let under = inner.book.maintenances().rev().find(|known| known.is_ahead_or_under_way(now.0)).cloned();
         let under = under.ok_or(SayError::NoMaintenance)?;
         Ok(inner.book.put_maintenance(Maintenance { ended: Some(now.0), ..under }, now)?)
     }

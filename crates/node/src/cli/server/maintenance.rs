@@ -96,15 +96,16 @@ pub(crate) fn maintenance_line(maintenance: &v1::PlannedMaintenance, texts: &Tex
         ("reason", present::safe(&maintenance.reason).into()),
         ("by", present::safe(&maintenance.by).into()),
     ];
-    texts.text("maintenance-line", &values)
+    texts.text(if maintenance.cancelled { "maintenance-cancelled" } else { "maintenance-line" }, &values)
 }
 
-/// A maintenance for programs; `until` is `null` while nobody said when it ends.
+/// A maintenance for programs; `until` is `null` while nobody said when it ends, and `from` where it was cancelled before it began.
 pub(crate) fn maintenance_json(maintenance: &v1::PlannedMaintenance) -> Value {
     json!({
         "from": answer::time(maintenance.from.as_ref()),
         "until": maintenance.until.as_ref().map(|until| answer::time(Some(until))),
         "reason": maintenance.reason,
         "by": maintenance.by,
+        "cancelled": maintenance.cancelled,
     })
 }
