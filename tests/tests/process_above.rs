@@ -93,6 +93,7 @@ fn part(set: &str, sequence: u64, rows: &[Value]) -> Part {
         rows: rows.len() as u64,
         sha256: Sha256::digest(&content).to_vec(),
         content: content.into_bytes(),
+        withdrawn: false,
     }
 }
 

@@ -95,3 +95,37 @@ async fn a_node_with_weeks_behind_it_tells_each_day_once() {
     let complaints = above.ledgers().status("88.1").iter().map(|set| set.complaints.len()).sum::<usize>();
     assert_eq!(complaints, 0);
 }
+
+/// Days are told once; those of a clock that is weeks ahead at a start are not, before it has been so for long. What is due at once goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn days_are_not_told_by_a_clock_that_is_suddenly_weeks_ahead() {
+    let node = Node::begun("2026-11-20T01:00");
+    node.put("88.1.701/a", &[(1, "URL", "x")]);
+    set_clock("2026-11-21T01:00");
+    let maker = Maker::new(&node.catalog, Arc::clone(&node.outbox), "88.1", Vec::new(), None);
+    while maker.make_due(SetName::T9, clock()).unwrap() {}
+    set_clock("2026-12-20T01:00");
+    let folder = tempfile::tempdir().unwrap();
+    let above = above(folder.path()).await;
+    let period = |set| node.outbox.cursor(set).period;
+    for (is_believed, told) in [(false, "2026-11-20"), (true, "2026-12-19")] {
+        let driver = driver(&node, &format!("grpc://{}", above.grpc()));
+        let driver = if is_believed { Arc::new(Arc::into_inner(driver).unwrap().believing()) } else { driver };
+        let (stop, stopped) = watch::channel(false);
+        let running = tokio::spawn(Arc::clone(&driver).run(stopped));
+        until("a part that waited goes up", || {
+            node.outbox.part(SetName::T9, 1).unwrap().state == PartState::Acknowledged
+        })
+        .await;
+        until("days are told or held back", || {
+            let making = driver.report().problems.making;
+            let is_held = making.get(&SetName::T9).is_some_and(|cause| cause.contains("suddenly far ahead"));
+            is_held != is_believed && (is_held || period(SetName::T9) == told)
+        })
+        .await;
+        assert_eq!(period(SetName::T9), told);
+        stop.send_replace(true);
+        timeout(HANGS, running).await.unwrap().unwrap();
+    }
+    above.stop().await;
+}

@@ -175,7 +175,7 @@ impl Carrying {
         // Channels belong to the runtime.
         let entered = stage.handle().enter();
         let transport = GrpcTransport::new(&Endpoint::new(url)).map_err(|cause| chain(&cause))?;
-        let driver = Arc::new(Driver::new(maker, desk, outbox, Box::new(transport)));
+        let driver = Arc::new(Driver::new(maker, desk, outbox, Box::new(transport)).believing());
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(driver.run(stopped));
         drop(entered);
