@@ -228,7 +228,7 @@ impl Desk {
             let sha256 = Sha256::digest(&content).into();
             (content, rows, sha256)
         } else {
-            // What goes up as it is kept was held against its digest when it was read.
+            // What goes up as it is kept was held against its checksum when it was read, and its digest was taken when it was made.
             let mut sha256 = [0; 32];
             hex::decode_to_slice(&part.sha256, &mut sha256)
                 .map_err(|_| DeskError::Row { set: part.set, sequence: part.sequence })?;

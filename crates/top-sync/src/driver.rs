@@ -90,14 +90,16 @@ impl Driver {
     /// A driver of these parts.
     #[must_use]
     pub fn new(maker: Maker, desk: Desk, outbox: Arc<Outbox>, transport: Box<dyn Transport>) -> Self {
-        let making = Making { began: Instant::now(), trust: Some(Trust::default()), paused: BTreeMap::new() };
+        let days = SetName::ALL.into_iter().filter_map(|set| outbox.cursor(set).period.parse::<Day>().ok());
+        let trust = Trust::new(days.max().map(Day::end));
+        let making = Making { began: Instant::now(), trust: Some(trust), paused: BTreeMap::new() };
         Self { maker, desk, outbox, transport, problems: Mutex::default(), making: Mutex::new(making) }
     }
 
     /// The same over a calendar that is moved on purpose, as in a rehearsal: it is believed at once.
     #[must_use]
-    pub fn believing(self) -> Self {
-        self.making.lock().unwrap_or_else(PoisonError::into_inner).trust = None;
+    pub fn believing(mut self) -> Self {
+        self.making.get_mut().unwrap_or_else(PoisonError::into_inner).trust = None;
         self
     }
 
@@ -163,7 +165,7 @@ impl Driver {
         let mut has_more = false;
         let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         let steady = making.began.elapsed();
-        let may_tell = making.trust.as_mut().is_none_or(|trust| trust.may_tell(self.desk.now(), steady, self.told()));
+        let may_tell = making.trust.as_mut().is_none_or(|trust| trust.may_tell(self.desk.now(), steady));
         // T9 before T8, which counts what T9 read.
         for set in SetName::ALL.into_iter().rev() {
             let is_of_days = matches!(set.schedule(), Schedule::Daily | Schedule::Monthly);
@@ -197,12 +199,6 @@ impl Driver {
             }
         }
         has_more
-    }
-
-    /// The end of the last day that was told of any set.
-    fn told(&self) -> Option<Timestamp> {
-        let days = SetName::ALL.into_iter().filter_map(|set| self.outbox.cursor(set).period.parse::<Day>().ok());
-        days.max().map(Day::end)
     }
 
     /// Carries what waits; gives the pause before the next time.

@@ -52,6 +52,22 @@ fn make_all(node: &Node) {
     }
 }
 
+/// A node whose days with one identifier are made up to a moment.
+fn with_days(until: &str) -> Node {
+    let node = Node::begun("2026-11-25T01:00");
+    node.put("88.1.701/a", &[(1, "productName", "x")]);
+    set_clock(until);
+    make_all(&node);
+    node
+}
+
+/// Adds a part with one row, for a period.
+fn add(node: &Node, set: SetName, period: &str, row: &impl serde::Serialize) {
+    let mut draft = node.outbox.draft(set);
+    waymark_top_sync::sets::business::Take::take(&mut draft, row, None).unwrap();
+    node.outbox.add(draft, period, &node.outbox.cursor(set), clock()).unwrap();
+}
+
 /// Everything held of a set.
 fn held(above: &Simulator, set: &str) -> Vec<Value> {
     let (rows, rest) = above.ledgers().held("88.1", set.parse().unwrap(), After::default(), 100_000).unwrap();
@@ -148,10 +164,7 @@ async fn with_any_mix_of_faults_and_then_quiet_the_node_above_holds_what_the_cat
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_above_that_lost_everything_is_given_it_again() {
-    let node = Node::begun("2026-11-25T01:00");
-    node.put("88.1.701/a", &[(1, "productName", "x")]);
-    set_clock("2026-11-28T01:00");
-    make_all(&node);
+    let node = with_days("2026-11-28T01:00");
     let first = tempfile::tempdir().unwrap();
     let above_first = above(first.path(), "{}").await;
     transport(&above_first).carry(&desk(&node)).await.unwrap();
@@ -172,10 +185,7 @@ async fn a_part_that_is_refused_stays_and_does_not_hold_up_those_behind_it() {
     let node = Node::begun("2026-11-25T01:00");
     set_clock("2026-11-27T01:00");
     make_all(&node);
-    let mut draft = node.outbox.draft(SetName::T9);
-    waymark_top_sync::sets::business::Take::take(&mut draft, &serde_json::json!({ "code": 7 }), None).unwrap();
-    let cursor = node.outbox.cursor(SetName::T9);
-    node.outbox.add(draft, "2026-11-26", &cursor, clock()).unwrap();
+    add(&node, SetName::T9, "2026-11-26", &serde_json::json!({ "code": 7 }));
     set_clock("2026-11-28T01:00");
     make_all(&node);
     let folder = tempfile::tempdir().unwrap();
@@ -218,10 +228,7 @@ async fn a_part_that_cannot_be_read_holds_up_its_own_set_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_part_that_was_marked_is_not_waited_for_above() {
-    let node = Node::begun("2026-11-25T01:00");
-    node.put("88.1.701/a", &[(1, "productName", "x")]);
-    set_clock("2026-11-28T01:00");
-    make_all(&node);
+    let node = with_days("2026-11-28T01:00");
     damage(&node, SetName::T9, 2);
     let folder = tempfile::tempdir().unwrap();
     let above = above(folder.path(), "{}").await;
@@ -242,14 +249,8 @@ async fn a_part_that_was_marked_is_not_waited_for_above() {
 /// SETS.md: a part whose period is not over ends the stream, and may come again as it is.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_part_that_comes_too_early_holds_up_its_own_set_alone() {
-    let node = Node::begun("2026-11-25T01:00");
-    node.put("88.1.701/a", &[(1, "productName", "x")]);
-    set_clock("2026-11-27T01:00");
-    make_all(&node);
-    let mut draft = node.outbox.draft(SetName::T4);
-    waymark_top_sync::sets::business::Take::take(&mut draft, &serde_json::json!({ "code": 7 }), None).unwrap();
-    let cursor = node.outbox.cursor(SetName::T4);
-    node.outbox.add(draft, "2027-11-26", &cursor, clock()).unwrap();
+    let node = with_days("2026-11-27T01:00");
+    add(&node, SetName::T4, "2027-11-26", &serde_json::json!({ "code": 7 }));
     let folder = tempfile::tempdir().unwrap();
     let above = above(folder.path(), "{}").await;
     let error = transport(&above).carry(&desk(&node)).await.unwrap_err();
@@ -275,9 +276,8 @@ async fn a_part_that_is_kept_nowhere_is_told_of_and_nothing_that_was_acknowledge
     // All but the last of the settled parts go; the node above loses everything.
     set_clock("2027-03-01T01:00");
     while node.outbox.forget_settled(clock()).unwrap() > 0 {}
-    let mut draft = node.outbox.draft(SetName::T9);
-    draft_row(&mut draft);
-    node.outbox.add(draft, "2026-11-28", &node.outbox.cursor(SetName::T9), clock()).unwrap();
+    let row = waymark_top_sync::sets::rows::MasterRow { code: "88.1.701/a".into(), ..Default::default() };
+    add(&node, SetName::T9, "2026-11-28", &row);
     let second = tempfile::tempdir().unwrap();
     let above_second = above(second.path(), "{}").await;
     for _ in 0..2 {
@@ -286,12 +286,6 @@ async fn a_part_that_is_kept_nowhere_is_told_of_and_nothing_that_was_acknowledge
         assert_eq!(unsettled(&node).len(), 1, "what was acknowledged is not sent for nothing");
     }
     above_second.stop().await;
-}
-
-/// A row of master data.
-fn draft_row(draft: &mut waymark_top_sync::outbox::Draft) {
-    let row = waymark_top_sync::sets::rows::MasterRow { code: "88.1.701/a".into(), ..Default::default() };
-    waymark_top_sync::sets::business::Take::take(draft, &row, None).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -205,7 +205,8 @@ impl Teller<'_, '_> {
             (was, was)
         };
         let (was_there, was_just_there) = before;
-        self.count(prefix_of(change.key).unwrap_or_default(), was_just_there, stored.is_some());
+        let prefix = prefix_of(change.key).unwrap_or_default();
+        self.count(prefix, was_just_there, stored.is_some());
         if !self.followed.is_empty() && self.followed.remove(&change.serial) {
             self.was_there.insert(change.serial, was_there);
             self.is_there.insert(change.serial, stored.is_some());
@@ -221,7 +222,7 @@ impl Teller<'_, '_> {
         let row = match &stored {
             Some(stored) => {
                 let row = MasterRow { code: text(stored.handle()), created, operation, ..MasterRow::default() };
-                self.filled(row, prefix_of(change.key).unwrap_or_default(), stored, looked).map_err(unread)?
+                self.filled(row, prefix, stored, looked).map_err(unread)?
             }
             None => MasterRow { code: self.last_name(change)?, created, operation, ..MasterRow::default() },
         };
@@ -230,14 +231,16 @@ impl Teller<'_, '_> {
 
     /// Counts a change of an identifier of a prefix that was there before it, or was not, and is there behind it, or is not.
     fn count(&mut self, prefix: &[u8], was: bool, is: bool) {
-        if !self.counts.contains_key(prefix) {
-            self.counts.insert(prefix.into(), Count::default());
-        }
-        let Some(count) = self.counts.get_mut(prefix) else { return };
-        match (was, is) {
-            (false, true) => count.created += 1,
-            (true, false) => count.deleted += 1,
-            _ => {}
+        let more = Count { created: u64::from(!was && is), deleted: u64::from(was && !is) };
+        // Looked up first: a key is made once for a prefix, and there are millions of changes.
+        match self.counts.get_mut(prefix) {
+            Some(count) => {
+                count.created += more.created;
+                count.deleted += more.deleted;
+            }
+            None => {
+                self.counts.insert(prefix.into(), more);
+            }
         }
     }
 

@@ -197,24 +197,8 @@ fn shortened(line: Vec<u8>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use waymark_top_sync::takeover::Side;
-
     use super::*;
-
-    fn head() -> Head {
-        Head {
-            waymark_takeover: Head::version(),
-            side: Side::Emergency,
-            node: "88.990".into(),
-            case_sensitive: false,
-            deposit: "00".repeat(16),
-            date: "2026-11-30".into(),
-            watermark: 7,
-            after: 1,
-            upto: 2,
-            made_ms: 3,
-        }
-    }
+    use crate::cli::takeover::testing::head;
 
     #[test]
     fn plans_and_what_is_done_are_known_again_and_a_torn_line_is_cut_off() {

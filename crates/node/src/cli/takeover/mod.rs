@@ -21,6 +21,8 @@ mod looking;
 mod naming;
 mod steps;
 mod target;
+#[cfg(test)]
+mod testing;
 
 use std::path::PathBuf;
 

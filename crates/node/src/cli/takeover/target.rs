@@ -140,24 +140,8 @@ fn is_of_deposit(restored: &Restored, head: &Head) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use waymark_top_sync::takeover::Side;
-
     use super::*;
-
-    fn head() -> Head {
-        Head {
-            waymark_takeover: Head::version(),
-            side: Side::Emergency,
-            node: "88.990".into(),
-            case_sensitive: false,
-            deposit: "5f".repeat(16),
-            date: "2026-11-30".into(),
-            watermark: 1200,
-            after: 1,
-            upto: 2,
-            made_ms: 3,
-        }
-    }
+    use crate::cli::takeover::testing::head;
 
     fn restored(node: &str, deposit: &str) -> Restored {
         let (date, watermark) = ("2026-11-30".to_owned(), 1200);
